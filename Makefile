@@ -1,0 +1,37 @@
+PYTHON ?= python3
+
+.PHONY: help install test test-fast lint format type cov demo bench
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
+
+install:  ## the package, editable, with what development needs
+	$(PYTHON) -m pip install -e '.[dev]'
+
+test:  ## all tests
+	$(PYTHON) -m pytest
+
+test-fast:  ## without those that take more than a few seconds
+	$(PYTHON) -m pytest -m 'not slow'
+
+lint:  ## rules, format, types, spelling
+	ruff check .
+	ruff format --check .
+	mypy mmrotate/core mmrotate/ops
+	codespell
+
+format:  ## rewrite the files by the rules
+	ruff check --fix .
+	ruff format .
+
+type:  ## types of the whole package
+	mypy mmrotate
+
+cov:  ## coverage of the package, line by line in outputs/htmlcov/
+	$(PYTHON) -m pytest --cov=mmrotate --cov-report=term --cov-report=html:outputs/htmlcov
+
+demo:  ## detect on the demo images
+	@sh -c "$$($(PYTHON) .ci/readme_command.py demo)"
+
+bench:  ## speed of the operations
+	$(PYTHON) benchmarks/ops.py
