@@ -1,0 +1,73 @@
+"""The registries: name in a config -> class. The ``ROTATED_*`` names of 0.x are aliases."""
+
+import difflib
+from typing import Any
+
+import mmengine
+from mmengine.registry import Registry as _MMEngineRegistry
+
+
+class Registry(_MMEngineRegistry):
+    """A registry whose error for an unknown type lists the names that come near."""
+
+    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
+        """Build an object from ``cfg``, a dict whose ``type`` is a registered name or a class.
+
+        Raises:
+            TypeError: ``cfg`` is no dict.
+            KeyError: ``type`` is missing, or no class is registered under it.
+        """
+        if not isinstance(cfg, dict):
+            raise TypeError(
+                f'{self.name}: a config dict with the key "type" is needed, got {cfg!r}'
+            )
+        name = cfg.get('type')
+        if name is None:
+            raise KeyError(
+                f'{self.name}: the config needs the key "type", got the keys {list(cfg)}'
+            )
+        if isinstance(name, str) and self.get(name) is None:
+            raise KeyError(self._unknown(name))
+        return super().build(cfg, *args, **kwargs)
+
+    def _unknown(self, name: str) -> str:
+        known = sorted(self._all_names())
+        lower = {k.lower(): k for k in known}
+        near = difflib.get_close_matches(name.lower(), lower, n=5, cutoff=0.6)
+        hint = f'did you mean {", ".join(lower[n] for n in near)}?' if near else f'known: {known}'
+        return (
+            f'{name!r} is not a registered {self.name}; {hint} '
+            '(modules of your own are loaded by custom_imports in the config)'
+        )
+
+    def _all_names(self) -> set[str]:
+        names: set[str] = set()
+        registry: _MMEngineRegistry | None = self
+        while registry is not None:
+            names |= set(registry.module_dict)
+            registry = registry.parent
+        return names
+
+
+def _registry(name: str, *locations: str, parent: _MMEngineRegistry | None = None) -> Registry:
+    """A registry that imports ``locations`` at its first look-up, so that its names are known."""
+    return Registry(name, parent=parent, scope='mmrotate', locations=list(locations))
+
+
+# every nn.Module: detectors, backbones, necks, heads, RoI extractors, losses
+MODELS = _registry('model', 'mmrotate.models')
+# anchor generators, box coders, assigners, samplers, IoU calculators
+TASK_UTILS = _registry('task util', 'mmrotate.core')
+# datasets and their wrappers
+DATASETS = _registry('dataset', 'mmrotate.datasets')
+# steps of a data pipeline
+PIPELINES = _registry('pipeline', 'mmrotate.datasets')
+# hooks of the training loop; those of the engine library are found too
+HOOKS = _registry('hook', 'mmrotate.engine', parent=mmengine.registry.HOOKS)
+
+ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
+ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
+ROTATED_BBOX_CODERS = ROTATED_BBOX_ASSIGNERS = ROTATED_BBOX_SAMPLERS = TASK_UTILS
+ROTATED_ANCHOR_GENERATORS = ROTATED_PRIOR_GENERATORS = ROTATED_IOU_CALCULATORS = TASK_UTILS
+ROTATED_DATASETS = DATASETS
+ROTATED_PIPELINES = PIPELINES

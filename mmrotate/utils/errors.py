@@ -1,0 +1,5 @@
+"""Errors that the user can mend: the command line shows them in one line, without a traceback."""
+
+
+class UserError(Exception):
+    """What was given cannot be used; the message says what was expected and what to do."""

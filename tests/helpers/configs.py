@@ -1,0 +1,143 @@
+"""Configs of detectors that are small enough for a test: narrow, three classes."""
+
+_BACKBONE = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
+_NECK = dict(type='FPN', in_channels=[8, 16, 32, 64], out_channels=16, num_outs=5)
+_ASSIGNER = dict(type='MaxIoUAssigner', min_pos_iou=0, ignore_iof_thr=-1)
+_ROTATED_IOU = dict(type='RBboxOverlaps2D')
+
+
+def _coder(version: str) -> dict:
+    return dict(
+        type='DeltaXYWHAOBBoxCoder',
+        angle_range=version,
+        norm_factor=None,
+        edge_swap=True,
+        proj_xy=True,
+        target_means=(0.0,) * 5,
+        target_stds=(1.0,) * 5,
+    )
+
+
+def retinanet(version: str, hbb: bool = False) -> dict:
+    """Rotated RetinaNet; ``hbb`` assigns anchors to circumscribed boxes."""
+    return dict(
+        type='RotatedRetinaNet',
+        backbone=dict(_BACKBONE),
+        neck=dict(_NECK, add_extra_convs='on_input', start_level=1),
+        bbox_head=dict(
+            type='RotatedRetinaHead',
+            num_classes=3,
+            in_channels=16,
+            stacked_convs=1,
+            feat_channels=16,
+            assign_by_circumhbbox=version if hbb else None,
+            anchor_generator=dict(
+                type='RotatedAnchorGenerator',
+                octave_base_scale=4,
+                scales_per_octave=3,
+                ratios=[1.0, 0.5, 2.0],
+                strides=[8, 16, 32, 64, 128],
+            ),
+            bbox_coder=_coder(version),
+            loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25),
+            loss_bbox=dict(type='L1Loss', loss_weight=1.0),
+        ),
+        train_cfg=dict(
+            assigner=dict(
+                _ASSIGNER, pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=dict(_ROTATED_IOU)
+            ),
+            allowed_border=-1,
+            pos_weight=-1,
+        ),
+        test_cfg=dict(
+            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200
+        ),
+    )
+
+
+def _oriented_rpn(version: str) -> dict:
+    return dict(
+        type='OrientedRPNHead',
+        in_channels=16,
+        feat_channels=16,
+        version=version,
+        anchor_generator=dict(
+            type='AnchorGenerator', scales=[4], ratios=[0.5, 1, 2], strides=[4, 8, 16, 32, 64]
+        ),
+        bbox_coder=dict(
+            type='MidpointOffsetCoder',
+            angle_range=version,
+            target_means=[0.0] * 6,
+            target_stds=[1.0, 1.0, 1.0, 1.0, 0.5, 0.5],
+        ),
+        loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True),
+        loss_bbox=dict(type='SmoothL1Loss', beta=1 / 9),
+    )
+
+
+def _roi_head(version: str) -> dict:
+    return dict(
+        type='OrientedStandardRoIHead',
+        bbox_roi_extractor=dict(
+            type='RotatedSingleRoIExtractor',
+            roi_layer=dict(type='RoIAlignRotated', out_size=7, sample_num=2, clockwise=True),
+            out_channels=16,
+            featmap_strides=[4, 8, 16, 32],
+        ),
+        bbox_head=dict(
+            type='RotatedShared2FCBBoxHead',
+            in_channels=16,
+            fc_out_channels=32,
+            num_classes=3,
+            reg_class_agnostic=True,
+            bbox_coder=dict(_coder(version), target_stds=(0.1, 0.1, 0.2, 0.2, 0.1)),
+            loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=False),
+            loss_bbox=dict(type='SmoothL1Loss', beta=1.0),
+        ),
+    )
+
+
+def oriented_rcnn(version: str) -> dict:
+    """Oriented R-CNN."""
+    proposals = dict(
+        nms_pre=200, max_per_img=100, nms=dict(type='nms', iou_threshold=0.8), min_bbox_size=0
+    )
+    sampler = dict(num=64, neg_pos_ub=-1)
+    return dict(
+        type='OrientedRCNN',
+        backbone=dict(_BACKBONE),
+        neck=dict(_NECK),
+        rpn_head=_oriented_rpn(version),
+        roi_head=_roi_head(version),
+        train_cfg=dict(
+            rpn=dict(
+                assigner=dict(_ASSIGNER, pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.3),
+                sampler=dict(
+                    sampler, type='RandomSampler', pos_fraction=0.5, add_gt_as_proposals=False
+                ),
+                allowed_border=0,
+                pos_weight=-1,
+            ),
+            rpn_proposal=proposals,
+            rcnn=dict(
+                assigner=dict(
+                    _ASSIGNER,
+                    pos_iou_thr=0.5,
+                    neg_iou_thr=0.5,
+                    min_pos_iou=0.5,
+                    match_low_quality=False,
+                    iou_calculator=dict(_ROTATED_IOU),
+                ),
+                sampler=dict(
+                    sampler, type='RRandomSampler', pos_fraction=0.25, add_gt_as_proposals=True
+                ),
+                pos_weight=-1,
+            ),
+        ),
+        test_cfg=dict(
+            rpn=proposals,
+            rcnn=dict(
+                nms_pre=200, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.1), max_per_img=100
+            ),
+        ),
+    )
