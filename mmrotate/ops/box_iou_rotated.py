@@ -1,0 +1,82 @@
+"""Overlaps of rotated boxes."""
+
+import torch
+from torch import Tensor
+
+from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .geometry import overlaps, touching
+
+# pairs that the plain implementation holds at once: about 100 MB
+_CHUNK = 250_000
+
+
+def box_iou_rotated(
+    bboxes1: Tensor,
+    bboxes2: Tensor,
+    mode: str = 'iou',
+    aligned: bool = False,
+    clockwise: bool = True,
+) -> Tensor:
+    """Overlaps of rotated boxes, without gradient.
+
+    Args:
+        bboxes1: (n, 5) as x, y, w, h in pixels, theta in radians.
+        bboxes2: (m, 5); m = n where ``aligned``.
+        mode: ``'iou'``: intersection over union, or ``'iof'``: over the area of ``bboxes1``.
+        aligned: Compare pairs only.
+        clockwise: Whether theta runs clockwise on the screen (y down).
+
+    Returns:
+        (n, m), or (n,) for aligned boxes, in [0, 1]; 0 for boxes without an area or not finite.
+        float64 for float64 boxes, else float32.
+
+    Raises:
+        ValueError: a shape, type or mode that makes no sense.
+    """
+    check_boxes('bboxes1', bboxes1)
+    check_boxes('bboxes2', bboxes2)
+    if mode not in ('iou', 'iof'):
+        raise ValueError(f"mode must be 'iou' or 'iof', got {mode!r}")
+    if aligned and len(bboxes1) != len(bboxes2):
+        raise ValueError(
+            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
+        )
+    dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
+    return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned, clockwise)
+
+
+@torch.library.custom_op('mmrotate::box_iou_rotated', mutates_args=())
+def _op(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    if uses_cpp(bboxes1, bboxes2):
+        return _cpp(bboxes1.contiguous(), bboxes2.contiguous(), mode, aligned, clockwise)
+    return _torch(bboxes1, bboxes2, mode, aligned, clockwise)
+
+
+@_op.register_fake
+def _(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    shape = (len(bboxes1),) if aligned else (len(bboxes1), len(bboxes2))
+    return bboxes1.new_empty(shape)
+
+
+def _cpp(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    n, m = len(bboxes1), len(bboxes2)
+    out = bboxes1.new_empty((n,) if aligned else (n, m))
+    flags = (mode == 'iof', aligned, clockwise, threads())
+    call('box_iou_rotated', out.dtype, bboxes1, n, bboxes2, m, *flags, out)
+    return out
+
+
+def _torch(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    if not clockwise:
+        sign = bboxes1.new_tensor([1, 1, 1, 1, -1])
+        bboxes1, bboxes2 = bboxes1 * sign, bboxes2 * sign
+    if aligned:
+        return overlaps(bboxes1, bboxes2, mode).to(bboxes1.dtype)
+    out = bboxes1.new_zeros(len(bboxes1), len(bboxes2))
+    rows = max(_CHUNK // max(len(bboxes2), 1), 1)
+    for start in range(0, len(bboxes1), rows):
+        part = bboxes1[start : start + rows]
+        # most pairs do not touch
+        i, j = touching(part[:, None], bboxes2[None]).nonzero(as_tuple=True)
+        out[start + i, j] = overlaps(part[i], bboxes2[j], mode).to(out.dtype)
+    return out

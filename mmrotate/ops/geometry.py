@@ -1,0 +1,77 @@
+"""The geometry of the operations in plain PyTorch: their readable definition.
+
+The area that two boxes share is found without a list of vertices. In the frame of the first box it
+is the rectangle ``|x| <= a, |y| <= b``; summed over the edges of the second box, the integral of y
+clamped to ``[-b, b]``, over x within ``[-a, a]``, is the area inside: at every x it takes the
+clamped extent between the upper and the lower edge. Every term is at most the rectangle's own area,
+so nothing large cancels.
+"""
+
+import torch
+from torch import Tensor
+
+
+def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Integral over x in [-a, a] of the y of edges p -> q, clamped to [-b, b]; shapes broadcast."""
+    x0, x1 = px.clamp(-a, a), qx.clamp(-a, a)
+    run = qx - px
+    slope = (qy - py) / torch.where(run == 0, torch.ones_like(run), run)
+    y0, y1 = py + (x0 - px) * slope, qy + (x1 - qx) * slope
+    rise = y1 - y0
+    safe = torch.where(rise == 0, torch.ones_like(rise), rise)
+    # where the edge leaves the band, as shares of the way
+    low, high = (-b - y0) / safe, (b - y0) / safe
+    t0 = torch.minimum(low, high).clamp(0, 1)
+    t1 = torch.maximum(low, high).clamp(0, 1)
+    heights = [y.clamp(-b, b) for y in (y0, y0 + rise * t0, y0 + rise * t1, y1)]
+    steps = (t0, t1 - t0, 1 - t1)
+    area = sum((heights[i] + heights[i + 1]) * step for i, step in enumerate(steps))
+    return (x1 - x0) * 0.5 * area
+
+
+def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Area that boxes (..., 5) share with boxes (..., 5); shapes broadcast."""
+    x, y, w, h, theta = boxes1.unbind(-1)
+    x2, y2, w2, h2, theta2 = boxes2.unbind(-1)
+    a, b = w / 2, h / 2
+    cos, sin = theta.cos(), theta.sin()
+    ox, oy = x2 - x, y2 - y
+    dx, dy = ox * cos + oy * sin, oy * cos - ox * sin
+    turn = theta2 - theta
+    ux, uy = w2 / 2 * turn.cos(), w2 / 2 * turn.sin()
+    vx, vy = -h2 / 2 * turn.sin(), h2 / 2 * turn.cos()
+    xs = (dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx)
+    ys = (dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy)
+    area = sum(
+        _clamped_edges(xs[i], ys[i], xs[(i + 1) % 4], ys[(i + 1) % 4], a, b) for i in range(4)
+    )
+    return torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
+
+
+def valid_boxes(boxes: Tensor) -> Tensor:
+    """Mask (...) of the boxes (..., 5) that are finite and have an area."""
+    return (boxes[..., 2:4] > 0).all(-1) & boxes.isfinite().all(-1)
+
+
+def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
+    """Overlaps in [0, 1] of boxes (..., 5), computed in float64; shapes broadcast.
+
+    Boxes without an area, or not finite, overlap nothing.
+    """
+    good = valid_boxes(boxes1) & valid_boxes(boxes2)
+    unit = boxes1.new_tensor([0, 0, 1, 1, 0], dtype=torch.float64)
+    first, second = (
+        torch.where(valid_boxes(b)[..., None], b.double(), unit) for b in (boxes1, boxes2)
+    )
+    shared = intersection_area(first, second)
+    base = first[..., 2] * first[..., 3]
+    if mode == 'iou':
+        base = base + second[..., 2] * second[..., 3] - shared
+    return torch.where(good, (shared / base).clamp(0, 1), torch.zeros_like(shared))
+
+
+def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Mask (...) of the pairs whose circumscribed circles meet: no others overlap."""
+    radius1, radius2 = (b[..., 2:4].double().norm(dim=-1) / 2 for b in (boxes1, boxes2))
+    gap = (boxes1[..., :2].double() - boxes2[..., :2].double()).norm(dim=-1)
+    return gap < radius1 + radius2

@@ -1,0 +1,106 @@
+"""Greedy non-maximum suppression of rotated boxes."""
+
+import torch
+from torch import Tensor
+
+from .backend import call, check_boxes, compute_dtype, uses_cpp
+from .box_iou_rotated import box_iou_rotated
+
+_TILE = 512
+
+
+def nms_rotated(
+    dets: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    labels: Tensor | None = None,
+    clockwise: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Drop every box that overlaps a kept one with a better score more than the threshold.
+
+    Args:
+        dets: (n, 5) as x, y, w, h in pixels, theta in radians.
+        scores: (n,); of equal scores the first goes first.
+        iou_threshold: In [0, 1].
+        labels: (n,) whole numbers; only boxes of one label suppress each other.
+        clockwise: Whether theta runs clockwise on the screen (y down).
+
+    Returns:
+        Kept boxes with their scores (k, 6), best first, and their indices (k,) of int64.
+
+    Raises:
+        ValueError: a shape or type that makes no sense.
+    """
+    check_boxes('dets', dets)
+    for name, values in (('scores', scores), ('labels', labels)):
+        if values is not None and values.shape != dets.shape[:1]:
+            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
+    order = scores.sort(descending=True, stable=True).indices
+    sorted_labels = None if labels is None else labels[order].long()
+    boxes = dets.detach()[order].to(compute_dtype(dets))
+    keep = order[_op(boxes, sorted_labels, float(iou_threshold), clockwise)]
+    return torch.cat([dets[keep], scores[keep, None].to(dets.dtype)], 1), keep
+
+
+def batched_nms_rotated(
+    boxes: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    iou_threshold: float,
+    class_agnostic: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """:func:`nms_rotated` in each class, or across all of them where ``class_agnostic``."""
+    return nms_rotated(boxes, scores, iou_threshold, None if class_agnostic else labels)
+
+
+@torch.library.custom_op('mmrotate::nms_rotated_sorted', mutates_args=())
+def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
+    """Indices (k,) of the boxes to keep, of boxes (n, 5) in falling order of score."""
+    if not uses_cpp(boxes):
+        return _torch(boxes, labels, threshold, clockwise).nonzero().squeeze(1)
+    boxes = boxes.contiguous()
+    labels = None if labels is None else labels.contiguous()
+    keep = boxes.new_empty(len(boxes), dtype=torch.bool)
+    call('nms_rotated', boxes.dtype, boxes, labels, len(boxes), threshold, clockwise, keep)
+    return keep.nonzero().squeeze(1)
+
+
+@_op.register_fake
+def _(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
+    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
+
+
+def _torch(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
+    """Mask (n,) of the boxes to keep, tile by tile: a tile is decided, then clears what follows."""
+    keep = boxes.new_ones(len(boxes), dtype=torch.bool)
+    for start in range(0, len(boxes), _TILE):
+        tile = torch.arange(start, min(start + _TILE, len(boxes)), device=boxes.device)
+        tile = tile[keep[tile]]
+        hits = _hits(boxes, labels, tile, tile, threshold, clockwise).tolist()
+        chosen: list[int] = []
+        for k, row in enumerate(hits):
+            if not any(row[j] for j in chosen):
+                chosen.append(k)
+        keep[tile] = False
+        tile = tile[chosen]
+        keep[tile] = True
+        rest = keep.nonzero().squeeze(1)
+        rest = rest[rest >= start + _TILE]
+        gone = _hits(boxes, labels, rest, tile, threshold, clockwise).any(1)
+        keep[rest[gone]] = False
+    return keep
+
+
+def _hits(
+    boxes: Tensor,
+    labels: Tensor | None,
+    rows: Tensor,
+    cols: Tensor,
+    threshold: float,
+    clockwise: bool,
+) -> Tensor:
+    """Mask (rows, cols) of the pairs that suppress each other."""
+    hits = box_iou_rotated(boxes[rows], boxes[cols], clockwise=clockwise) > threshold
+    if labels is not None:
+        hits &= labels[rows][:, None] == labels[cols][None]
+    return hits
