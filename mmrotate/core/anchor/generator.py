@@ -1,0 +1,145 @@
+"""Anchor generators."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmrotate.registry import TASK_UTILS
+
+
+@TASK_UTILS.register_module()
+class AnchorGenerator:
+    """Horizontal anchors (x1, y1, x2, y2) of several sizes and shapes at each position.
+
+    Args:
+        strides: Pixels between positions of each level.
+        ratios: Heights over widths.
+        scales: Sides in units of ``base_sizes``; or give the octaves.
+        octave_base_scale: Smallest scale of an octave.
+        scales_per_octave: Scales of an octave, ``octave_base_scale * 2 ** (i / count)``.
+        base_sizes: Side of a unit of each level; default the strides.
+        scale_major: Order of a position's anchors: scales within ratios (True) or the other way.
+        centers: Centres of the first position's anchors, per level.
+        center_offset: Centre of an anchor within its cell, in units of ``base_sizes``.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence[int],
+        ratios: Sequence[float],
+        scales: Sequence[float] | None = None,
+        base_sizes: Sequence[int] | None = None,
+        scale_major: bool = True,
+        octave_base_scale: float | None = None,
+        scales_per_octave: int | None = None,
+        centers: Sequence[tuple[float, float]] | None = None,
+        center_offset: float = 0.0,
+    ) -> None:
+        octaves = octave_base_scale is not None and scales_per_octave is not None
+        if octaves == (scales is not None):
+            raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
+        if octaves:
+            steps = torch.arange(scales_per_octave, dtype=torch.float64) / scales_per_octave
+            scales = (octave_base_scale * 2**steps).tolist()
+        self.strides = [(s, s) if isinstance(s, (int, float)) else tuple(s) for s in strides]
+        self.base_sizes = list(base_sizes or [min(stride) for stride in self.strides])
+        if len(self.base_sizes) != len(self.strides):
+            raise ValueError(
+                f'base_sizes must be as many as strides, got {len(self.base_sizes)} and '
+                f'{len(self.strides)}'
+            )
+        self.scales = torch.tensor(scales, dtype=torch.float32)
+        self.ratios = torch.tensor(ratios, dtype=torch.float32)
+        self.scale_major = scale_major
+        self.center_offset = center_offset
+        self.centers = centers
+        self.base_anchors = [self._base_anchors(level) for level in range(len(self.strides))]
+
+    @property
+    def num_levels(self) -> int:
+        """Levels of the pyramid."""
+        return len(self.strides)
+
+    @property
+    def num_base_priors(self) -> list[int]:
+        """Anchors at a position of each level."""
+        return [len(anchors) for anchors in self.base_anchors]
+
+    def _base_anchors(self, level: int) -> Tensor:
+        """Anchors (k, 4) of the first position."""
+        size = self.base_sizes[level]
+        x = y = self.center_offset * size
+        if self.centers is not None:
+            x, y = self.centers[level]
+        h_ratios = self.ratios.sqrt()
+        w_ratios = 1 / h_ratios
+        if self.scale_major:
+            w = (size * w_ratios[:, None] * self.scales[None]).flatten()
+            h = (size * h_ratios[:, None] * self.scales[None]).flatten()
+        else:
+            w = (size * self.scales[:, None] * w_ratios[None]).flatten()
+            h = (size * self.scales[:, None] * h_ratios[None]).flatten()
+        return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
+
+    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+        """Anchors (h * w * k, 4) of a map of ``size`` (h, w)."""
+        stride = self.strides[level]
+        x = torch.arange(size[1], device=device) * stride[0]
+        y = torch.arange(size[0], device=device) * stride[1]
+        y, x = torch.meshgrid(y, x, indexing='ij')
+        shift = torch.stack([x, y, x, y], -1).view(-1, 1, 4)
+        return (self.base_anchors[level].to(device) + shift).view(-1, 4)
+
+    def grid_priors(
+        self,
+        featmap_sizes: Sequence[tuple[int, int]],
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = 'cpu',
+    ) -> list[Tensor]:
+        """Anchors of each level, positions row by row, a position's anchors together.
+
+        Args:
+            featmap_sizes: (h, w) of the map of each level.
+            dtype: Type of the result.
+            device: Place of the result.
+        """
+        if len(featmap_sizes) != self.num_levels:
+            raise ValueError(
+                f'the generator has {self.num_levels} strides, but there are '
+                f'{len(featmap_sizes)} maps'
+            )
+        device = torch.device(device)
+        return [
+            self._level_priors(level, size, device).to(dtype)
+            for level, size in enumerate(featmap_sizes)
+        ]
+
+    def valid_flags(
+        self,
+        featmap_sizes: Sequence[tuple[int, int]],
+        pad_shape: Sequence[int],
+        device: torch.device | str = 'cpu',
+    ) -> list[Tensor]:
+        """Masks (h * w * k,) of the anchors whose position lies on the image ``pad_shape``."""
+        flags = []
+        for level, (h, w) in enumerate(featmap_sizes):
+            stride = self.strides[level]
+            on_image = torch.zeros(h, w, dtype=torch.bool, device=device)
+            on_image[: -(-pad_shape[0] // stride[1]), : -(-pad_shape[1] // stride[0])] = True
+            flags.append(on_image.flatten().repeat_interleave(self.num_base_priors[level]))
+        return flags
+
+
+@TASK_UTILS.register_module()
+class RotatedAnchorGenerator(AnchorGenerator):
+    """The same anchors as rotated boxes (x, y, w, h, 0).
+
+    Their angle is 0 under every version, also under ``oc``, which has no 0: published models were
+    trained so.
+    """
+
+    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+        corners = super()._level_priors(level, size, device)
+        centre, sides = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
+        return torch.cat([centre, sides, torch.zeros_like(sides[:, :1])], 1)

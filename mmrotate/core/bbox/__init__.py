@@ -1,0 +1,63 @@
+"""Rotated boxes: forms, overlaps, coders, assigners, samplers."""
+
+from .angle import norm_angle
+from .assigners import AssignResult, MaxIoUAssigner
+from .builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .coders import (
+    DeltaXYWHAHBBoxCoder,
+    DeltaXYWHAOBBoxCoder,
+    DeltaXYWHBBoxCoder,
+    MidpointOffsetCoder,
+)
+from .overlaps import BboxOverlaps2D, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
+from .samplers import PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
+from .transforms import (
+    bbox_flip,
+    bbox_mapping_back,
+    get_best_begin_point,
+    hbb2obb,
+    obb2hbb,
+    obb2poly,
+    obb2poly_np,
+    obb2xyxy,
+    poly2obb,
+    poly2obb_np,
+    polys2obb_np,
+    rbbox2result,
+    rbbox2roi,
+)
+
+__all__ = [
+    'AssignResult',
+    'BboxOverlaps2D',
+    'DeltaXYWHAHBBoxCoder',
+    'DeltaXYWHAOBBoxCoder',
+    'DeltaXYWHBBoxCoder',
+    'MaxIoUAssigner',
+    'MidpointOffsetCoder',
+    'PseudoSampler',
+    'RBboxOverlaps2D',
+    'RRandomSampler',
+    'RandomSampler',
+    'SamplingResult',
+    'bbox_flip',
+    'bbox_mapping_back',
+    'bbox_overlaps',
+    'build_assigner',
+    'build_bbox_coder',
+    'build_iou_calculator',
+    'build_sampler',
+    'get_best_begin_point',
+    'hbb2obb',
+    'norm_angle',
+    'obb2hbb',
+    'obb2poly',
+    'obb2poly_np',
+    'obb2xyxy',
+    'poly2obb',
+    'poly2obb_np',
+    'polys2obb_np',
+    'rbbox2result',
+    'rbbox2roi',
+    'rbbox_overlaps',
+]

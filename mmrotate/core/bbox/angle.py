@@ -1,0 +1,93 @@
+"""The three angle versions, and the only place that knows them.
+
+A box is ``(x, y, w, h, theta)``: centre and sides in pixels, ``theta`` in radians, clockwise on the
+screen (y points down), measured from the x axis to the side ``w``. Turning a box by 90 degrees and
+swapping its sides gives the same rectangle, so a version says which of these forms is meant:
+
+========  ==================  =================================
+version   range of theta      sides
+========  ==================  =================================
+oc        (0, pi/2]           any (OpenCV's older minAreaRect)
+le90      [-pi/2, pi/2)       w >= h, the long edge
+le135     [-pi/4, 3 pi/4)     w >= h, the long edge
+========  ==================  =================================
+"""
+
+import math
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ArrayLike = TypeVar('ArrayLike', Tensor, np.ndarray)
+
+
+class AngleVersion(NamedTuple):
+    """Range and edge rule of a version.
+
+    Attributes:
+        start: Lowest angle.
+        span: Length of the range: pi for long-edge versions, pi/2 for ``oc``.
+        long_edge: Whether ``w`` is the longer side.
+        upright: Angle of a horizontal box that is higher than wide.
+    """
+
+    start: float
+    span: float
+    long_edge: bool
+    upright: float
+
+
+VERSIONS = {
+    'oc': AngleVersion(0.0, math.pi / 2, False, math.pi / 2),
+    'le90': AngleVersion(-math.pi / 2, math.pi, True, -math.pi / 2),
+    'le135': AngleVersion(-math.pi / 4, math.pi, True, math.pi / 2),
+}
+
+
+def angle_version(name: str) -> AngleVersion:
+    """The version of this name.
+
+    Raises:
+        ValueError: no version has this name.
+    """
+    if name not in VERSIONS:
+        raise ValueError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
+    return VERSIONS[name]
+
+
+def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
+    """Bring angles of any size into a long-edge version's range by whole half turns.
+
+    Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see
+    :func:`regularize`.
+    """
+    version = angle_version(angle_range)
+    if not version.long_edge:
+        return angle
+    return (angle - version.start) % version.span + version.start
+
+
+def regularize(
+    w: ArrayLike, h: ArrayLike, theta: ArrayLike, angle_range: str
+) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+    """The same rectangles in the form of a version.
+
+    Args:
+        w: Sides at ``theta``.
+        h: The other sides.
+        theta: Angles of any size in radians.
+        angle_range: The version.
+    """
+    where = torch.where if isinstance(theta, Tensor) else np.where
+    version = angle_version(angle_range)
+    if version.long_edge:
+        turn = w < h
+        theta = norm_angle(where(turn, theta + math.pi / 2, theta), angle_range)
+    else:
+        quarter = math.pi / 2
+        steps = (quarter - theta) // quarter  # turns that lead into (0, pi/2]
+        theta = theta + steps * quarter
+        turn = steps % 2 == 1
+    return where(turn, h, w), where(turn, w, h), theta

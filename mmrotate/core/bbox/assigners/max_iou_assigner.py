@@ -1,0 +1,131 @@
+"""Assignment by the largest overlap."""
+
+import torch
+from torch import Tensor
+
+from mmrotate.registry import TASK_UTILS
+
+from ..builder import build_iou_calculator
+from .assign_result import AssignResult
+
+# overlaps held at once: 64 MB of float32
+_CHUNK = 16_000_000
+
+
+@TASK_UTILS.register_module()
+class MaxIoUAssigner:
+    """Assigns each prior to the object it overlaps most (Ren et al., Faster R-CNN, section 3.1.2).
+
+    Overlaps are computed in chunks of priors, so that thousands of objects fit in memory.
+
+    Args:
+        pos_iou_thr: Overlap from which a prior is positive.
+        neg_iou_thr: Overlap below which it is negative, or a range (low, high) of it.
+        min_pos_iou: Overlap from which the best prior of an object is positive all the same.
+        gt_max_assign_all: All priors that reach an object's best overlap count as its best.
+        ignore_iof_thr: Share of a prior inside an ignored box from which it counts neither way;
+            not above 0 ignores nothing.
+        ignore_wrt_candidates: The share is that of the prior, else of the ignored box.
+        match_low_quality: Apply ``min_pos_iou``.
+        gpu_assign_thr: Read for older configs; chunks serve its purpose.
+        iou_calculator: Config of the overlaps.
+    """
+
+    def __init__(
+        self,
+        pos_iou_thr: float,
+        neg_iou_thr: float | tuple[float, float],
+        min_pos_iou: float = 0.0,
+        gt_max_assign_all: bool = True,
+        ignore_iof_thr: float = -1,
+        ignore_wrt_candidates: bool = True,
+        match_low_quality: bool = True,
+        gpu_assign_thr: int = -1,
+        iou_calculator: dict | None = None,
+    ) -> None:
+        self.pos_iou_thr = pos_iou_thr
+        low_high = neg_iou_thr if isinstance(neg_iou_thr, (tuple, list)) else (0.0, neg_iou_thr)
+        self.neg_low, self.neg_high = low_high
+        self.min_pos_iou = min_pos_iou
+        self.gt_max_assign_all = gt_max_assign_all
+        self.ignore_iof_thr = ignore_iof_thr
+        self.ignore_wrt_candidates = ignore_wrt_candidates
+        self.match_low_quality = match_low_quality
+        self.iou_calculator = build_iou_calculator(iou_calculator or dict(type='BboxOverlaps2D'))
+
+    @torch.no_grad()
+    def assign(
+        self,
+        bboxes: Tensor,
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+        gt_labels: Tensor | None = None,
+    ) -> AssignResult:
+        """Assign priors (n, d) to objects (m, d).
+
+        Args:
+            bboxes: Priors.
+            gt_bboxes: Objects.
+            gt_bboxes_ignore: Boxes (k, d) whose priors count neither way.
+            gt_labels: Classes (m,).
+        """
+        ignored = self._ignored(bboxes, gt_bboxes_ignore)
+        best = bboxes.new_zeros(len(bboxes))
+        gt_inds = bboxes.new_zeros(len(bboxes), dtype=torch.long)  # all background
+        if len(bboxes) and len(gt_bboxes):
+            best, owner, forced = self._match(bboxes, gt_bboxes, ignored)
+            gt_inds = torch.where((best >= self.neg_low) & (best < self.neg_high), 0, -1)
+            gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
+            gt_inds = torch.where(forced > 0, forced, gt_inds)
+        gt_inds[ignored] = -1
+        labels = None
+        if gt_labels is not None:
+            labels = torch.full_like(gt_inds, -1)
+            positive = gt_inds > 0
+            labels[positive] = gt_labels[gt_inds[positive] - 1]
+        return AssignResult(len(gt_bboxes), gt_inds, best, labels)
+
+    def _ignored(self, bboxes: Tensor, ignore: Tensor | None) -> Tensor:
+        """Mask (n,) of the priors that lie in ignored boxes."""
+        if self.ignore_iof_thr <= 0 or ignore is None or not len(ignore) or not len(bboxes):
+            return bboxes.new_zeros(len(bboxes), dtype=torch.bool)
+        if self.ignore_wrt_candidates:
+            share = self.iou_calculator(bboxes, ignore, mode='iof').amax(1)
+        else:
+            share = self.iou_calculator(ignore, bboxes, mode='iof').amax(0)
+        return share > self.ignore_iof_thr
+
+    def _match(
+        self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Best overlap of each prior, its object, and the object it is a best prior of.
+
+        Objects are counted from 1; 0 for a prior that is no object's best.
+        """
+        size = max(_CHUNK // len(gt_bboxes), 1)
+        chunks = list(zip(bboxes.split(size), ignored.split(size), strict=True))
+
+        def overlaps(chunk: Tensor, ignored: Tensor) -> Tensor:
+            return self.iou_calculator(gt_bboxes, chunk).masked_fill_(ignored, -1.0)
+
+        # kept where one chunk is all, else computed again below: time for memory
+        first = overlaps(*chunks[0])
+        maps = [first.max(0)] + [overlaps(*chunk).max(0) for chunk in chunks[1:]]
+        best, owner = (torch.cat(field) for field in zip(*maps, strict=True))
+        if not self.match_low_quality:
+            return best, owner + 1, torch.zeros_like(owner)
+        rest = (overlaps(*chunk) for chunk in chunks[1:])
+        best_of_gt = torch.stack([first.amax(1), *(o.amax(1) for o in rest)]).amax(0)
+        rest = (overlaps(*chunk) for chunk in chunks[1:])
+        forced = [self._best_priors(o, best_of_gt) for o in (first, *rest)]
+        return best, owner + 1, torch.cat(forced)
+
+    def _best_priors(self, overlaps: Tensor, best_of_gt: Tensor) -> Tensor:
+        """Object (from 1) whose best prior each of a chunk is, the last of several; else 0."""
+        # an object that no prior touches has none, however low min_pos_iou is
+        wanted = (best_of_gt >= self.min_pos_iou) & (best_of_gt > 0)
+        is_best = (overlaps == best_of_gt[:, None]) & wanted[:, None]
+        if not self.gt_max_assign_all:
+            is_best &= is_best.cumsum(1) == 1
+        number = torch.arange(1, len(overlaps) + 1, device=overlaps.device)
+        return (is_best * number[:, None]).amax(0)

@@ -1,0 +1,82 @@
+"""IoU calculators: how much priors and objects overlap."""
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from mmrotate.ops import box_iou_rotated
+from mmrotate.registry import TASK_UTILS
+
+# shorter sides make IoUs that are noise
+_MIN_SIDE = 1e-3
+
+
+def _checked(bboxes1: Tensor, bboxes2: Tensor, mode: str, is_aligned: bool) -> None:
+    if mode not in ('iou', 'iof'):
+        raise ValueError(f"mode must be 'iou' or 'iof', got {mode!r}")
+    if is_aligned and len(bboxes1) != len(bboxes2):
+        raise ValueError(
+            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
+        )
+
+
+def rbbox_overlaps(
+    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
+) -> Tensor:
+    """Overlaps of rotated boxes (n, 5) and (m, 5), which may carry a score in a sixth column.
+
+    Args:
+        bboxes1: x, y, w, h in pixels, theta in radians; sides are at least 1e-3.
+        bboxes2: Likewise.
+        mode: ``'iou'``, or ``'iof'``: intersection over the area of ``bboxes1``.
+        is_aligned: Compare pairs only.
+
+    Returns:
+        (n, m), or (n,) for aligned boxes, in [0, 1].
+    """
+    _checked(bboxes1, bboxes2, mode, is_aligned)
+    boxes = []
+    for given in (bboxes1, bboxes2):
+        given = given.detach()[:, :5].float()
+        boxes.append(torch.cat([given[:, :2], given[:, 2:4].clamp(min=_MIN_SIDE), given[:, 4:]], 1))
+    return box_iou_rotated(*boxes, mode=mode, aligned=is_aligned)
+
+
+def bbox_overlaps(
+    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
+) -> Tensor:
+    """Overlaps of horizontal boxes (n, 4) and (m, 4), as :func:`rbbox_overlaps`."""
+    _checked(bboxes1, bboxes2, mode, is_aligned)
+    a, b = bboxes1[:, :4].float(), bboxes2[:, :4].float()
+    if mode == 'iou' and not is_aligned:
+        return box_iou(a, b).nan_to_num(0.0)  # 0 / 0: two boxes without area
+    if not is_aligned:
+        a, b = a[:, None], b[None]
+    low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    area = (a[..., 2:] - a[..., :2]).prod(-1)
+    if mode == 'iou':
+        area = area + (b[..., 2:] - b[..., :2]).prod(-1) - overlap
+    return overlap / area.clamp(min=torch.finfo(area.dtype).eps)
+
+
+@TASK_UTILS.register_module()
+class RBboxOverlaps2D:
+    """:func:`rbbox_overlaps` as a part for a config."""
+
+    def __call__(
+        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
+    ) -> Tensor:
+        """Overlaps of rotated boxes."""
+        return rbbox_overlaps(bboxes1, bboxes2, mode, is_aligned)
+
+
+@TASK_UTILS.register_module()
+class BboxOverlaps2D:
+    """:func:`bbox_overlaps` as a part for a config."""
+
+    def __call__(
+        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
+    ) -> Tensor:
+        """Overlaps of horizontal boxes."""
+        return bbox_overlaps(bboxes1, bboxes2, mode, is_aligned)

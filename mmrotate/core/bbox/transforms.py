@@ -1,0 +1,220 @@
+"""Conversions between rotated boxes, polygons and horizontal boxes, for tensors and arrays.
+
+Forms: ``obb`` (n, 5) as x, y, w, h, theta; ``poly`` (n, 8) as four corners x1, y1 ... x4, y4,
+clockwise on the screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an obb with sides
+along the axes.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from .angle import ArrayLike, angle_version, norm_angle, regularize
+
+# polygons with a shorter side in pixels are no object (their box would have no direction)
+MIN_SIDE = 2.0
+
+
+def _stack(parts: Sequence[ArrayLike]) -> ArrayLike:
+    if isinstance(parts[0], Tensor):
+        return torch.stack(tuple(parts), -1)
+    return np.stack(parts, -1)
+
+
+def _columns(boxes: ArrayLike) -> list[ArrayLike]:
+    return [boxes[..., i] for i in range(boxes.shape[-1])]
+
+
+def _trigonometry(theta: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+    if isinstance(theta, Tensor):
+        return torch.cos(theta), torch.sin(theta)
+    return np.cos(theta), np.sin(theta)
+
+
+def _corners(boxes: ArrayLike) -> ArrayLike:
+    """Corners (n, 8) of boxes (n, 5), beginning at (-w/2, -h/2) in the box's own frame."""
+    x, y, w, h, theta = _columns(boxes)
+    cos, sin = _trigonometry(theta)
+    wx, wy = w / 2 * cos, w / 2 * sin
+    hx, hy = -h / 2 * sin, h / 2 * cos
+    xs = (x - wx - hx, x + wx - hx, x + wx + hx, x - wx + hx)
+    ys = (y - wy - hy, y + wy - hy, y + wy + hy, y - wy + hy)
+    return _stack([c for corner in zip(xs, ys, strict=True) for c in corner])
+
+
+def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+    """Width and height of the circumscribed horizontal boxes."""
+    _, _, w, h, theta = _columns(boxes)
+    cos, sin = (abs(part) for part in _trigonometry(theta))
+    return cos * w + sin * h, sin * w + cos * h
+
+
+def obb2poly(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+    """Corners (n, 8) of boxes (n, 5)."""
+    angle_version(version)
+    return _corners(rbboxes)
+
+
+def obb2xyxy(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+    """Circumscribed horizontal boxes (n, 4) of boxes (n, 5)."""
+    angle_version(version)
+    w, h = _bounds(rbboxes)
+    x, y = rbboxes[..., 0], rbboxes[..., 1]
+    return _stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+
+
+def _upright(x: Tensor, y: Tensor, w: Tensor, h: Tensor, version: str) -> Tensor:
+    """Horizontal boxes of width ``w`` and height ``h`` as (n, 5) in a version's form."""
+    rule = angle_version(version)
+    turn = w < h if rule.long_edge else torch.ones_like(w, dtype=torch.bool)
+    theta = torch.where(turn, torch.full_like(w, rule.upright), torch.zeros_like(w))
+    return _stack([x, y, torch.where(turn, h, w), torch.where(turn, w, h), theta])
+
+
+def obb2hbb(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+    """Circumscribed horizontal boxes (n, 5), as rotated boxes, of boxes (n, 5)."""
+    return _upright(rbboxes[..., 0], rbboxes[..., 1], *_bounds(rbboxes), version)
+
+
+def hbb2obb(hbboxes: Tensor, version: str = 'oc') -> Tensor:
+    """Horizontal boxes (n, 4) as left, top, right, bottom -> (n, 5)."""
+    left, top, right, bottom = _columns(hbboxes)
+    return _upright((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, version)
+
+
+def _edge_rectangles(polys: ArrayLike, version: str) -> ArrayLike:
+    """Boxes with the lengths of the first two edges and the direction of one of them.
+
+    Long-edge versions go along the longer edge, ``oc`` along the first one.
+    """
+    x1, y1, x2, y2, x3, y3, x4, y4 = _columns(polys)
+    where, atan2 = (
+        (torch.where, torch.atan2) if isinstance(polys, Tensor) else (np.where, np.arctan2)
+    )
+    edge1 = ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5
+    edge2 = ((x2 - x3) ** 2 + (y2 - y3) ** 2) ** 0.5
+    theta = atan2(y2 - y1, x2 - x1)
+    if not angle_version(version).long_edge:
+        centre = ((x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4)
+        return _stack([*centre, *regularize(edge1, edge2, theta, version)])
+    first = edge1 > edge2
+    theta = norm_angle(where(first, theta, atan2(y4 - y1, x4 - x1)), version)
+    long, short = where(first, edge1, edge2), where(first, edge2, edge1)
+    return _stack([(x1 + x3) / 2, (y1 + y3) / 2, long, short, theta])
+
+
+def poly2obb(polys: Tensor, version: str = 'oc') -> Tensor:
+    """Boxes (n, 5) of quadrilaterals (n, 8), from the lengths and directions of their edges.
+
+    Exact for rectangles; for other shapes as the published models were trained.
+    """
+    return _edge_rectangles(polys.reshape(-1, 8), version)
+
+
+def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
+    """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8)."""
+    boxes = np.zeros((len(polys), 5))
+    for row, poly in zip(boxes, polys.astype(np.float32), strict=True):
+        centre, sides, degrees = cv2.minAreaRect(poly.reshape(4, 2))
+        row[:] = *centre, *sides, np.deg2rad(degrees)
+    w, h, theta = regularize(*boxes[:, 2:].T, version)
+    return np.concatenate([boxes[:, :2], _stack([w, h, theta])], 1)
+
+
+def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of labelled quadrilaterals, all at once.
+
+    Args:
+        polys: (n, 8).
+        version: Angle version. ``oc`` and ``le90`` take the smallest enclosing rectangle, ``le135``
+            the longer of the first two edges, as the published models were trained.
+
+    Returns:
+        Boxes (n, 5) of float64, and a mask (n,) of those whose sides are all at least
+        ``MIN_SIDE`` pixels long; the others are no objects.
+    """
+    polys = np.asarray(polys, np.float64).reshape(-1, 8)
+    along_edge = version == 'le135'
+    boxes = (_edge_rectangles if along_edge else _enclosing_rectangles)(polys, version)
+    return boxes, (boxes[:, 2:4] >= MIN_SIDE).all(1)
+
+
+def poly2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[float, ...] | None:
+    """Box (x, y, w, h, theta) of one quadrilateral of 8 numbers; None where it is degenerate."""
+    boxes, good = polys2obb_np(np.asarray(polys).reshape(1, 8), version)
+    return tuple(boxes[0].tolist()) if good[0] else None
+
+
+def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
+    """Corners (n, 8) of boxes (n, 5), or corners and score (n, 9) of scored boxes (n, 6).
+
+    The first corner is the one nearest to the top left of the circumscribed box.
+    """
+    angle_version(version)
+    polys = get_best_begin_point(_corners(rbboxes[:, :5]))
+    return np.concatenate([polys, rbboxes[:, 5:]], 1)
+
+
+def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
+    """Turn the corners (n, 8) so that they lie nearest to those of the circumscribed box."""
+    corners = np.asarray(coordinates).reshape(-1, 4, 2)
+    if len(corners) == 0:
+        return corners.reshape(0, 8)
+    low, high = corners.min(1), corners.max(1)
+    box = np.stack(
+        [low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1
+    )
+    turned = np.stack([np.roll(corners, -k, axis=1) for k in range(4)], 1)  # (n, 4, 4, 2)
+    distance = np.linalg.norm(turned - box[:, None], axis=-1).sum(-1)
+    return turned[np.arange(len(corners)), distance.argmin(1)].reshape(-1, 8)
+
+
+def bbox_flip(bboxes: Tensor, img_shape: Sequence[int], direction: str = 'horizontal') -> Tensor:
+    """Mirror boxes (n, 5) in an image of shape (height, width, ...).
+
+    Args:
+        bboxes: Boxes in any angle version; the result's angles may lie outside its range.
+        img_shape: Height and width in pixels first.
+        direction: ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
+    """
+    if direction not in ('horizontal', 'vertical', 'diagonal'):
+        raise ValueError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')
+    x, y, w, h, theta = _columns(bboxes)
+    if direction != 'vertical':
+        x = img_shape[1] - x
+    if direction != 'horizontal':
+        y = img_shape[0] - y
+    if direction != 'diagonal':
+        theta = -theta
+    return _stack([x, y, w, h, theta])
+
+
+def bbox_mapping_back(
+    bboxes: Tensor,
+    img_shape: Sequence[int],
+    scale_factor: Sequence[float],
+    flip: bool,
+    flip_direction: str = 'horizontal',
+) -> Tensor:
+    """Boxes (n, 5) of an augmented image in the pixels of the original image."""
+    if flip:
+        bboxes = bbox_flip(bboxes, img_shape, flip_direction)
+    factor = bboxes.new_tensor(np.asarray(scale_factor, np.float32))
+    return torch.cat([bboxes[:, :4] / factor, bboxes[:, 4:]], 1)
+
+
+def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.ndarray]:
+    """Boxes with scores (n, 6) and labels (n,) as a list over classes of arrays (k, 6)."""
+    dets = bboxes.detach().cpu().numpy().reshape(-1, 6)
+    classes = labels.detach().cpu().numpy()
+    return [dets[classes == i] for i in range(num_classes)]
+
+
+def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
+    """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
+    return torch.cat(
+        [torch.cat([b.new_full((len(b), 1), i), b[:, :5]], 1) for i, b in enumerate(bbox_list)]
+    )

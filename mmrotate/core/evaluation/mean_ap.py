@@ -1,0 +1,211 @@
+"""Mean average precision of rotated boxes."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from mmrotate.ops import box_iou_rotated
+
+from .summary import print_map_summary
+
+Range = tuple[float, float]
+
+
+class _ImageMatches(NamedTuple):
+    """One image and class: everything that does not depend on the IoU threshold.
+
+    Attributes:
+        scores: (n,) in falling order.
+        areas: (n,) of the detections.
+        best: (n,) largest IoU with an object.
+        owner: (n,) that object; objects to ignore come last.
+        gt_areas: (m,) of the objects.
+        ignored: (m,) mask of the objects to ignore.
+    """
+
+    scores: np.ndarray
+    areas: np.ndarray
+    best: np.ndarray
+    owner: np.ndarray
+    gt_areas: np.ndarray
+    ignored: np.ndarray
+
+
+def average_precision(
+    recalls: np.ndarray, precisions: np.ndarray, mode: str = 'area'
+) -> np.ndarray | float:
+    """Average precision of one curve (n,), or of each of several (k, n).
+
+    Args:
+        recalls: Rising recalls.
+        precisions: Their precisions.
+        mode: ``'area'`` under the curve (VOC 2010 on), or ``'11points'`` (VOC 2007).
+    """
+    single = recalls.ndim == 1
+    recalls, precisions = np.atleast_2d(recalls), np.atleast_2d(precisions)
+    if mode == 'area':
+        ends = np.zeros((len(recalls), 1))
+        recall = np.hstack([ends, recalls, ends + 1])
+        precision = np.hstack([ends, precisions, ends])
+        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        ap = (np.diff(recall, axis=1) * envelope[:, 1:]).sum(1)
+    elif mode == '11points':
+        points = np.arange(0, 1 + 1e-3, 0.1)
+        reached = recalls[:, None] >= points[None, :, None]  # (k, 11, n)
+        ap = np.where(reached, precisions[:, None], 0).max(-1, initial=0).mean(1)
+    else:
+        raise ValueError(f"mode must be 'area' or '11points', got {mode!r}")
+    ap = ap.astype(np.float32)
+    return ap[0] if single else ap
+
+
+def _match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
+    order = np.argsort(-dets[:, -1], kind='stable')
+    boxes = dets[order, :5]
+    best, owner = np.zeros(len(boxes), np.float32), np.zeros(len(boxes), int)
+    if len(boxes) and len(gts):
+        tensors = (torch.from_numpy(np.ascontiguousarray(b, np.float32)) for b in (boxes, gts))
+        ious = box_iou_rotated(*tensors).numpy()
+        best, owner = ious.max(1), ious.argmax(1)
+    areas, gt_areas = (b[:, 2] * b[:, 3] for b in (boxes, gts))
+    return _ImageMatches(dets[order, -1], areas, best, owner, gt_areas, ignored)
+
+
+def _outside(areas: np.ndarray, limits: Range | None) -> np.ndarray:
+    if limits is None:
+        return np.zeros(len(areas), bool)
+    return (areas < limits[0]) | (areas >= limits[1])
+
+
+def _true_false(
+    image: _ImageMatches, iou_thr: float, limits: Range | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (n,) of true and false positives; what touches an ignored object is neither."""
+    true, false = np.zeros(len(image.scores), bool), np.zeros(len(image.scores), bool)
+    hit = image.best >= iou_thr if len(image.gt_areas) else np.zeros(len(true), bool)
+    false[~hit & ~_outside(image.areas, limits)] = True
+    skipped = image.ignored | _outside(image.gt_areas, limits)
+    rows = np.flatnonzero(hit)
+    rows = rows[~skipped[image.owner[rows]]]
+    # the best-scored detection of an object is true, all further ones are false
+    _, first = np.unique(image.owner[rows], return_index=True)
+    true[rows[first]] = True
+    false[np.delete(rows, first)] = True
+    return true, false
+
+
+def _score_class(
+    images: Sequence[_ImageMatches], iou_thr: float, limits: Range | None, mode: str
+) -> dict[str, Any]:
+    flags = [_true_false(image, iou_thr, limits) for image in images]
+    scores = np.concatenate([image.scores for image in images])
+    order = np.argsort(-scores, kind='stable')
+    true, false = (np.concatenate(field)[order].cumsum() for field in zip(*flags, strict=True))
+    num_gts = sum(
+        int((~image.ignored & ~_outside(image.gt_areas, limits)).sum()) for image in images
+    )
+    eps = np.finfo(np.float32).eps
+    recall = true / max(num_gts, eps)
+    precision = true / np.maximum(true + false, eps)
+    return dict(
+        num_gts=num_gts,
+        num_dets=len(scores),
+        recall=recall,
+        precision=precision,
+        ap=float(average_precision(recall, precision, mode)),
+    )
+
+
+def _of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Objects (m, 5) of a class in an image, and a mask (m,) of those to ignore."""
+    boxes = [np.asarray(annotation['bboxes']).reshape(-1, 5)[annotation['labels'] == index]]
+    labels_ignore = annotation.get('labels_ignore')
+    if labels_ignore is not None and len(labels_ignore):
+        chosen = np.asarray(annotation['bboxes_ignore']).reshape(-1, 5)[labels_ignore == index]
+        boxes.append(chosen)
+    ignored = np.repeat([False, True][: len(boxes)], [len(b) for b in boxes])
+    return np.concatenate(boxes), ignored.astype(bool)
+
+
+def match_classes(
+    det_results: Sequence[Sequence[np.ndarray]], annotations: Sequence[dict]
+) -> list[list[_ImageMatches]]:
+    """Overlaps of all detections and objects, per class and image; once for all thresholds."""
+    if len(det_results) != len(annotations):
+        raise ValueError(
+            f'{len(det_results)} images have detections, but {len(annotations)} annotations'
+        )
+    classes = len(det_results[0]) if det_results else 0
+    return [
+        [
+            _match_image(np.asarray(result[i]).reshape(-1, 6), *_of_class(annotation, i))
+            for result, annotation in zip(det_results, annotations, strict=True)
+        ]
+        for i in range(classes)
+    ]
+
+
+def mean_over_classes(results: Sequence[dict[str, Any]]) -> float:
+    """Mean of the average precisions of the classes that have objects; 0.0 without any."""
+    aps = [result['ap'] for result in results if result['num_gts'] > 0]
+    return float(np.mean(aps)) if aps else 0.0
+
+
+def eval_rbbox_map(
+    det_results: Sequence[Sequence[np.ndarray]],
+    annotations: Sequence[dict],
+    scale_ranges: Sequence[Range] | None = None,
+    iou_thr: float = 0.5,
+    use_07_metric: bool = True,
+    dataset: Sequence[str] | None = None,
+    logger: logging.Logger | str | None = None,
+    nproc: int = 4,
+) -> tuple[Any, list]:
+    """Mean average precision of rotated boxes at one IoU threshold.
+
+    Args:
+        det_results: Per image a list over classes of (n, 6): x, y, w, h, theta, score.
+        annotations: Per image a dict of ``bboxes`` (m, 5), ``labels`` (m,) and, optionally,
+            ``bboxes_ignore`` (k, 5), ``labels_ignore`` (k,): objects that count neither way.
+        scale_ranges: Ranges (low, high) of sides in pixels, each scored by itself.
+        iou_thr: IoU from which a detection is right.
+        use_07_metric: 11 points (VOC 2007), else the area under the curve.
+        dataset: Names of the classes for the table.
+        logger: Where the table goes; None prints it, ``'silent'`` does not.
+        nproc: Read for older configs; one process is fast, and never hangs.
+
+    Returns:
+        The mean over classes that have objects, and per class a dict of ``num_gts``, ``num_dets``,
+        ``recall``, ``precision``, ``ap``. With scale ranges the mean is a list, and each class has
+        a list.
+    """
+    images = match_classes(det_results, annotations)
+    mode = '11points' if use_07_metric else 'area'
+    limits = [None] if scale_ranges is None else [(a**2, b**2) for a, b in scale_ranges]
+    per_range = [[_score_class(cls, iou_thr, r, mode) for cls in images] for r in limits]
+    means = [mean_over_classes(results) for results in per_range]
+    for results, mean, span in zip(per_range, means, scale_ranges or [None], strict=True):
+        print_map_summary(mean, results, dataset, span, logger)
+    if scale_ranges is None:
+        return means[0], per_range[0]
+    return means, [list(cls) for cls in zip(*per_range, strict=True)]
+
+
+def eval_rbbox_map_thresholds(
+    det_results: Sequence[Sequence[np.ndarray]],
+    annotations: Sequence[dict],
+    iou_thrs: Sequence[float],
+    use_07_metric: bool = True,
+) -> list[tuple[float, list[dict[str, Any]]]]:
+    """As :func:`eval_rbbox_map`, at several thresholds for one computation of overlaps.
+
+    Returns:
+        Per threshold the mean and the dicts of the classes.
+    """
+    images = match_classes(det_results, annotations)
+    mode = '11points' if use_07_metric else 'area'
+    scored = [[_score_class(cls, thr, None, mode) for cls in images] for thr in iou_thrs]
+    return [(mean_over_classes(results), results) for results in scored]

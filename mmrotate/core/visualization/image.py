@@ -1,0 +1,246 @@
+"""Pictures of rotated boxes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import torch
+
+from mmrotate.core.bbox import obb2poly
+
+from .palette import Color, get_palette
+from .text import LabelPlacer, label_patch
+
+# sub-pixel positions: cv2 takes coordinates in 1/16 pixel
+_SHIFT = 4
+
+
+def imshow_det_rbboxes(
+    img: np.ndarray | str | Path,
+    bboxes: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    segms: None = None,
+    class_names: Sequence[str] | None = None,
+    score_thr: float = 0,
+    bbox_color: str | Sequence | None = None,
+    text_color: str | Sequence | None = None,
+    mask_color: None = None,
+    thickness: int | None = None,
+    font_size: int | None = None,
+    win_name: str = '',
+    show: bool = True,
+    wait_time: float = 0,
+    out_file: str | Path | None = None,
+    show_label: bool = True,
+    show_score: bool = True,
+    show_direction: bool = True,
+) -> np.ndarray:
+    """Draw rotated boxes, with a mark on the edge that theta points to.
+
+    Args:
+        img: array (H, W, 3) or (H, W), uint8, BGR, or the path of an image. It is not changed.
+        bboxes: (n, 5) or, with scores, (n, 6): x, y, w, h (pixels), theta (radians, clockwise).
+        labels: (n,) class of each box.
+        segms: only None (a 0.x name; there are no masks).
+        class_names: name of each class; without it a label reads 'class 3'.
+        score_thr: boxes with a lower score are left out (only with scores).
+        bbox_color: colours, see :func:`mmrotate.core.visualization.get_palette`; None: distinct
+            ones.
+        text_color: ground of the labels, as ``bbox_color``; None: the colour of the box.
+        mask_color: only None, as ``segms``.
+        thickness: line width in pixels; None: by the size of the image. Small boxes get thinner
+            lines.
+        font_size: height of the letters in pixels; None: by the size of the image.
+        win_name: title of the window.
+        show: open a window.
+        wait_time: seconds until the window closes; 0: when the user closes it.
+        out_file: write the picture there; folders are made.
+        show_label: the labels hold the class. In crowds a label that would cover a better box's
+            label or the centre of an object is left out.
+        show_score: the labels hold the score.
+        show_direction: draw the mark.
+
+    Returns:
+        The picture, uint8 (H, W, 3), BGR.
+
+    Raises:
+        ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
+    """
+    if segms is not None or mask_color is not None:
+        raise ValueError('segms and mask_color are not supported: rotated boxes only')
+    if out_file is not None and isinstance(img, (str, Path)):
+        refuse_overwrite(out_file, img)
+    canvas = _read(img)
+    bboxes, labels = _check_boxes(bboxes, labels)
+    if bboxes.shape[1] == 6:
+        order = np.argsort(bboxes[:, 5], kind='stable')
+        order = order[bboxes[order, 5] >= score_thr]  # the best are drawn last, on top
+        bboxes, labels = bboxes[order], labels[order]
+    num_classes = max(len(class_names or ()), int(labels.max()) + 1 if len(labels) else 0)
+    edge = float(np.sqrt(canvas.shape[0] * canvas.shape[1]))
+    width = thickness or max(1, round(edge / 450))
+    colors = [_bgr(color) for color in get_palette(bbox_color, num_classes)]
+    for box, label in zip(bboxes, labels, strict=True):
+        draw_rbox(canvas, box[:5], colors[label], width, show_direction)
+    texts = _texts(bboxes, labels, class_names, show_label, show_score)
+    if texts:
+        grounds = colors if text_color is None else get_palette(text_color, num_classes)
+        grounds = grounds if text_color is None else [_bgr(color) for color in grounds]
+        size = font_size or _font_size(edge, bboxes)
+        _draw_texts(canvas, bboxes, [grounds[label] for label in labels], texts, size)
+    if out_file is not None:
+        write_image(out_file, canvas)
+    if show:
+        _show(canvas, win_name, wait_time)
+    return canvas
+
+
+def rbox_corners(boxes: np.ndarray) -> np.ndarray:
+    """Corners (n, 4, 2) of boxes (n, 5); theta points to the edge between the 2nd and the 3rd.
+
+    In the frame of the box they are (-w, -h), (w, -h), (w, h), (-w, h), halved.
+    """
+    return obb2poly(torch.from_numpy(boxes)).numpy().reshape(-1, 4, 2)
+
+
+def draw_rbox(
+    canvas: np.ndarray,
+    box: np.ndarray,
+    color: Color,
+    thickness: int = 1,
+    show_direction: bool = True,
+) -> None:
+    """Draw one box (x, y, w, h, theta) into ``canvas``, uint8 (H, W, 3), in its channel order.
+
+    The mark of the direction is a stroke from the centre (for a small box from halfway, so that
+    the object stays visible) to the middle of the edge that theta points to, with a dot there.
+    """
+    corners = rbox_corners(np.asarray(box, np.float64)[None])[0]
+    small = min(abs(box[2]), abs(box[3])) < 12 * thickness
+    width = max(1, thickness // 2) if small else thickness
+    cv2.polylines(canvas, [_fixed(corners)], True, color, width, cv2.LINE_AA, _SHIFT)
+    if not show_direction:
+        return
+    tip = (corners[1] + corners[2]) / 2
+    centre = np.asarray(box[:2])
+    start, end = _fixed((centre + tip) / 2 if small else centre), _fixed(tip)
+    cv2.line(canvas, tuple(start), tuple(end), color, max(1, width // 2), cv2.LINE_AA, _SHIFT)
+    radius = min(0.8 * width + 0.8, 0.25 * max(abs(box[3]), 4))
+    cv2.circle(
+        canvas, tuple(end), int(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT
+    )
+
+
+def write_image(path: str | Path, img: np.ndarray) -> None:
+    """Write an image, BGR; its folder is made. A ValueError says why it could not be written."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        done, data = cv2.imencode(target.suffix or '.?', img)
+    except cv2.error:
+        done = False
+    if not done:
+        raise ValueError(f'cannot write {path}: the ending must name a format (.png, .jpg, ...)')
+    target.write_bytes(data.tobytes())
+
+
+def refuse_overwrite(out_file: str | Path, *inputs: str | Path) -> None:
+    """Raise a ValueError if ``out_file`` is one of the files ``inputs``, also through a link."""
+    for path in inputs:
+        if os.path.exists(out_file) and os.path.exists(path) and os.path.samefile(out_file, path):
+            raise ValueError(f'out_file={str(out_file)!r} is the input image: name another file')
+
+
+def _read(img: np.ndarray | str | Path) -> np.ndarray:
+    if isinstance(img, (str, Path)):
+        if not os.path.isfile(img):
+            raise FileNotFoundError(f'no image {img}')
+        found = cv2.imdecode(np.fromfile(img, np.uint8), cv2.IMREAD_COLOR)
+        if found is None:
+            raise ValueError(f'cannot decode the image {img}: it is damaged or no image')
+        return found
+    if img.ndim == 2 or (img.ndim == 3 and img.shape[2] == 1):
+        img = np.repeat(img.reshape(*img.shape[:2], 1), 3, axis=2)
+    if img.ndim != 3 or img.shape[2] != 3:
+        raise ValueError(f'an image (H, W, 3) is needed, got the shape {img.shape}')
+    return np.ascontiguousarray(np.clip(img, 0, 255).astype(np.uint8)).copy()
+
+
+def _check_boxes(
+    bboxes: np.ndarray | None, labels: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    bboxes = np.zeros((0, 5)) if bboxes is None else np.asarray(bboxes, np.float64)
+    if bboxes.ndim != 2 or bboxes.shape[1] not in (5, 6):
+        raise ValueError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
+    labels = np.zeros(len(bboxes)) if labels is None else np.asarray(labels)
+    if labels.shape != (len(bboxes),):
+        raise ValueError(f'{len(bboxes)} boxes, but labels of the shape {labels.shape}')
+    keep = np.isfinite(bboxes).all(axis=1)
+    return bboxes[keep], labels[keep].astype(np.int64)
+
+
+def _texts(
+    bboxes: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str] | None,
+    show_label: bool,
+    show_score: bool,
+) -> list[str]:
+    """What stands at each box; an empty list if nothing does."""
+    texts = []
+    for box, label in zip(bboxes, labels, strict=True):
+        known = class_names is not None and label < len(class_names)
+        parts = [class_names[label] if known else f'class {label}'] if show_label else []  # type: ignore[index]
+        if show_score and len(box) == 6:
+            parts.append(f'{box[5]:.2f}')
+        texts.append(' '.join(parts))
+    return texts if any(texts) else []
+
+
+def _font_size(edge: float, bboxes: np.ndarray) -> int:
+    """Height of the letters for an image of about ``edge`` pixels: smaller for small objects."""
+    by_objects = 0.35 * float(np.median(np.abs(bboxes[:, 2:4]).max(axis=1)))
+    return round(min(max(by_objects, 10), max(edge / 65, 10), 30))
+
+
+def _draw_texts(
+    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], texts: list[str], size: int
+) -> None:
+    corners = rbox_corners(bboxes[:, :5])
+    placer = LabelPlacer((canvas.shape[1], canvas.shape[0]), bboxes[:, :5])
+    for i in reversed(range(len(texts))):
+        patch = label_patch(texts[i], size, colors[i])
+        spot = placer.place(corners[i], (patch.shape[1], patch.shape[0]))
+        if spot is not None:
+            x, y = spot
+            canvas[y : y + patch.shape[0], x : x + patch.shape[1]] = patch
+
+
+def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
+    # here, because it costs time that a run without windows need not spend
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    if matplotlib.get_backend().lower() == 'agg':
+        return  # a machine without a screen
+    figure = plt.figure(title or None)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis('off')
+    axes.imshow(cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB))
+    plt.show(block=False)
+    if wait_time > 0:
+        plt.pause(wait_time)
+    else:
+        plt.show()
+    plt.close(figure)
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """Points in pixels as the integers that cv2 draws at with sub-pixel precision."""
+    return np.clip(np.round(points * (1 << _SHIFT)), -(2**30), 2**30).astype(np.int32)
+
+
+def _bgr(color: Color) -> Color:
+    return color[2], color[1], color[0]
