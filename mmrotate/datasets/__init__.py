@@ -1,0 +1,30 @@
+"""Datasets, their pipelines and data loaders."""
+
+from mmrotate.registry import DATASETS as ROTATED_DATASETS
+from mmrotate.registry import PIPELINES as ROTATED_PIPELINES
+
+from . import pipelines
+from .base import RotatedDataset
+from .builder import build_dataloader, build_dataset
+from .collate import collate
+from .dota import DOTADataset, HITUAVDataset, SARDataset
+from .dota_labels import LabelError
+from .pipelines import BadImageError
+from .wrappers import ConcatDataset, RepeatDataset
+
+__all__ = [
+    'ROTATED_DATASETS',
+    'ROTATED_PIPELINES',
+    'BadImageError',
+    'ConcatDataset',
+    'DOTADataset',
+    'HITUAVDataset',
+    'LabelError',
+    'RepeatDataset',
+    'RotatedDataset',
+    'SARDataset',
+    'build_dataloader',
+    'build_dataset',
+    'collate',
+    'pipelines',
+]

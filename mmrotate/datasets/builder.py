@@ -1,0 +1,132 @@
+"""Datasets and data loaders from configs."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dataset import DefaultSampler, InfiniteSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from mmrotate.registry import DATASETS
+
+from .checked_build import build_checked, check_arguments
+from .collate import collate
+from .wrappers import ConcatDataset
+
+_RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
+
+
+def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) -> Any:
+    """Dataset of a config.
+
+    A list of configs, and a config whose ``ann_file`` is a list, are joined to a ConcatDataset.
+    Wrappers (RepeatDataset, ConcatDataset) have the wrapped config under ``dataset``/``datasets``.
+
+    Args:
+        cfg: the config, or several.
+        default_args: arguments for every dataset that is no wrapper, where its config has none.
+
+    Raises:
+        TypeError, KeyError: an unknown type or argument; the message lists the known ones.
+    """
+    if isinstance(cfg, (list, tuple)):
+        return ConcatDataset([build_dataset(one, default_args) for one in cfg])
+    if not isinstance(cfg, dict):
+        raise TypeError(f'a dataset is a config dict or a list of them, got {cfg!r}')
+    cfg = dict(cfg)
+    if isinstance(cfg.get('ann_file'), (list, tuple)):
+        separate = cfg.pop('separate_eval', True)
+        parts = [build_dataset(part, default_args) for part in _split(cfg)]
+        return ConcatDataset(parts, separate)
+    where = f'dataset {cfg.get("type")!r}'
+    if 'datasets' in cfg:
+        cfg['datasets'] = [build_dataset(one, default_args) for one in cfg['datasets']]
+    elif 'dataset' in cfg:
+        cfg['dataset'] = build_dataset(cfg['dataset'], default_args)
+    else:
+        cfg = {**(default_args or {}), **cfg}
+    return build_checked(DATASETS, cfg, where)
+
+
+def _split(cfg: dict) -> list[dict]:
+    """One config for each of the annotation files, with its image folder if that is a list too."""
+    files, prefix = cfg['ann_file'], cfg.get('img_prefix', '')
+    prefixes = list(prefix) if isinstance(prefix, (list, tuple)) else [prefix] * len(files)
+    if len(prefixes) != len(files):
+        raise ValueError(f'{len(files)} ann_file entries, but {len(prefixes)} of img_prefix')
+    pairs = zip(files, prefixes, strict=True)
+    return [{**cfg, 'ann_file': file, 'img_prefix': folder} for file, folder in pairs]
+
+
+def build_dataloader(
+    dataset: Dataset,
+    samples_per_gpu: int,
+    workers_per_gpu: int,
+    num_gpus: int = 1,
+    dist: bool = False,
+    shuffle: bool = True,
+    seed: int | None = None,
+    runner_type: str = 'EpochBasedRunner',
+    persistent_workers: bool = False,
+    **kwargs: Any,
+) -> DataLoader:
+    """Data loader with a sampler that shares the images out among the processes.
+
+    What the augmentations of the workers draw follows from torch's seed at the moment when the
+    iterator of the loader is made. ``persistent_workers`` are seeded only once, so a run that is
+    resumed with them draws other augmentations than the unbroken one.
+
+    Args:
+        dataset: the dataset.
+        samples_per_gpu: images of a batch, per device.
+        workers_per_gpu: worker processes, per device; 0 loads in the main process.
+        num_gpus: devices that one process feeds (only without ``dist``).
+        dist: several processes share the dataset out; without it each loads all of it.
+        shuffle: draw the images in random order.
+        seed: of the order; the same in all processes. None: drawn, and shared by the processes.
+        runner_type: 'EpochBasedRunner', or 'IterBasedRunner' for a sampler without an end.
+        persistent_workers: keep the workers between epochs.
+        kwargs: further arguments of :class:`torch.utils.data.DataLoader`.
+    """
+    if runner_type not in _RUNNERS:
+        raise ValueError(f'runner_type must be one of {_RUNNERS}, got {runner_type!r}')
+    per_process = 1 if dist else num_gpus
+    workers = per_process * workers_per_gpu
+    infinite = runner_type == 'IterBasedRunner'
+    options: dict[str, Any] = dict(
+        sampler=_sampler(dataset, infinite, dist, shuffle=shuffle, seed=seed),
+        batch_size=per_process * samples_per_gpu,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=worker_init_fn if workers else None,
+        persistent_workers=persistent_workers and workers > 0,
+    )
+    check_arguments(DataLoader, {'dataset', *options, *kwargs}, 'build_dataloader')
+    if not torch.cuda.is_available():
+        kwargs.pop('pin_memory', None)
+    return DataLoader(dataset, **{**options, **kwargs})
+
+
+def _sampler(dataset: Any, infinite: bool, dist: bool, **kwargs: Any) -> Sampler:
+    sampler: Any
+    if infinite:
+        sampler = InfiniteSampler(dataset, **kwargs)
+    else:
+        # the shares of several processes must be of one length
+        sampler = DefaultSampler(dataset, round_up=dist, **kwargs)
+    if not dist:  # the caller's processes do not share: each has all of the dataset it gave
+        sampler.rank, sampler.world_size = 0, 1
+        sampler.num_samples = sampler.total_size = len(dataset)
+    return sampler
+
+
+def worker_init_fn(worker_id: int) -> None:
+    """Seed a worker's generators from torch's seed of the worker, and keep OpenCV to one thread."""
+    seed = torch.initial_seed() % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+    cv2.setNumThreads(0)

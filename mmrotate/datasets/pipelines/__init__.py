@@ -1,0 +1,24 @@
+"""Steps of the data pipelines."""
+
+from .compose import Compose
+from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize
+from .geometric import Pad, RRandomFlip, RResize
+from .image import BadImageError
+from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
+from .test_time_aug import MultiScaleFlipAug
+
+__all__ = [
+    'BadImageError',
+    'Collect',
+    'Compose',
+    'DefaultFormatBundle',
+    'ImageToTensor',
+    'LoadAnnotations',
+    'LoadImageFromFile',
+    'LoadImageFromWebcam',
+    'MultiScaleFlipAug',
+    'Normalize',
+    'Pad',
+    'RRandomFlip',
+    'RResize',
+]

@@ -1,0 +1,156 @@
+"""Last steps of a pipeline: normalizing, tensors, and the choice of what the model gets."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+
+from mmrotate.registry import PIPELINES
+
+META_KEYS = (
+    'filename',
+    'ori_filename',
+    'ori_shape',
+    'img_shape',
+    'pad_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+    'img_norm_cfg',
+)
+
+
+@PIPELINES.register_module()
+class Normalize:
+    """Subtracts ``mean`` and divides by ``std`` per channel; the image becomes float32.
+
+    Args:
+        mean: one value per channel, in the order of the output (RGB with ``to_rgb``).
+        std: one positive value per channel.
+        to_rgb: swap BGR to RGB first.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
+        self.mean = np.array(mean, np.float32)
+        self.std = np.array(std, np.float32)
+        if self.mean.shape != self.std.shape or self.mean.ndim != 1:
+            raise ValueError(f'mean and std need one value per channel, got {mean} and {std}')
+        if not (self.std > 0).all():
+            raise ValueError(f'std must be positive, got {std}')
+        self.to_rgb = to_rgb
+        # the 256 results of each channel: reading them off is several times faster
+        self._table = self._normalize(np.arange(256, dtype=np.float64)[:, None])[None]
+
+    def __call__(self, results: dict) -> dict:
+        """Normalize every image of ``img_fields`` and note the values in ``img_norm_cfg``."""
+        for key in results.get('img_fields', ['img']):
+            img = results[key]
+            if self.to_rgb and img.ndim == 3:
+                img = cv2.cvtColor(img, cv2.COLOR_BGR2RGB)
+            if img.dtype == np.uint8 and img.ndim == 3 and img.shape[2] == len(self.mean):
+                results[key] = cv2.LUT(img, self._table)
+            else:
+                results[key] = self._normalize(img)
+        results['img_norm_cfg'] = dict(mean=self.mean, std=self.std, to_rgb=self.to_rgb)
+        return results
+
+    def _normalize(self, img: np.ndarray) -> np.ndarray:
+        return ((img - self.mean) * (1 / self.std.astype(np.float64))).astype(np.float32)
+
+    def __repr__(self) -> str:
+        mean, std = self.mean.tolist(), self.std.tolist()
+        return f'{type(self).__name__}(mean={mean}, std={std}, to_rgb={self.to_rgb})'
+
+
+@PIPELINES.register_module()
+class DefaultFormatBundle:
+    """Turns the image, boxes and labels into tensors.
+
+    ``img`` becomes (C, H, W); gt_bboxes and gt_bboxes_ignore float32 (n, 5), gt_labels int64 (n,).
+    Meta values that no earlier step has set get their defaults.
+
+    Args:
+        img_to_float: make an integer image float32.
+    """
+
+    def __init__(self, img_to_float: bool = True) -> None:
+        self.img_to_float = img_to_float
+
+    def __call__(self, results: dict) -> dict:
+        """Format ``results``."""
+        if 'img' in results:
+            img = results['img']
+            results.setdefault('pad_shape', img.shape)
+            results.setdefault('scale_factor', np.ones(4, np.float32))
+            channels = 1 if img.ndim == 2 else img.shape[2]
+            no_norm = dict(
+                mean=np.zeros(channels, np.float32), std=np.ones(channels, np.float32), to_rgb=False
+            )
+            results.setdefault('img_norm_cfg', no_norm)
+            tensor = image_to_tensor(img)
+            results['img'] = tensor.float() if self.img_to_float else tensor
+        for key in ('gt_bboxes', 'gt_bboxes_ignore'):
+            if key in results:
+                results[key] = torch.as_tensor(results[key], dtype=torch.float32).reshape(-1, 5)
+        if 'gt_labels' in results:
+            results['gt_labels'] = torch.as_tensor(results['gt_labels'], dtype=torch.int64)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(img_to_float={self.img_to_float})'
+
+
+@PIPELINES.register_module()
+class ImageToTensor:
+    """Turns the images under ``keys`` into tensors (C, H, W) of the same type."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+
+    def __call__(self, results: dict) -> dict:
+        """Replace the arrays by tensors; tensors stay as they are."""
+        for key in self.keys:
+            if not torch.is_tensor(results[key]):
+                results[key] = image_to_tensor(results[key])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={list(self.keys)})'
+
+
+@PIPELINES.register_module()
+class Collect:
+    """Keeps ``keys``, and ``meta_keys`` as the dict ``img_metas``.
+
+    Args:
+        keys: what the model gets, e.g. ``['img', 'gt_bboxes', 'gt_labels']``.
+        meta_keys: entries of ``img_metas``; those of the defaults that are not there are left out.
+    """
+
+    def __init__(self, keys: Sequence[str], meta_keys: Sequence[str] = META_KEYS) -> None:
+        self.keys = keys
+        self.meta_keys = meta_keys
+
+    def __call__(self, results: dict) -> dict:
+        """Gather the sample.
+
+        Raises:
+            KeyError: a key is not there.
+        """
+        needed = [*self.keys, *(k for k in self.meta_keys if k not in META_KEYS)]
+        missing = [key for key in needed if key not in results]
+        if missing:
+            raise KeyError(f'Collect: no {missing} in the results, which hold {sorted(results)}')
+        metas = {key: results[key] for key in self.meta_keys if key in results}
+        return {'img_metas': metas, **{key: results[key] for key in self.keys}}
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={list(self.keys)}, meta_keys={list(self.meta_keys)})'
+
+
+def image_to_tensor(img: np.ndarray) -> torch.Tensor:
+    """Tensor (C, H, W) of an image array (H, W, C) or (H, W), contiguous."""
+    if img.ndim == 2:
+        img = img[..., None]
+    return torch.from_numpy(np.ascontiguousarray(img.transpose(2, 0, 1)))

@@ -1,0 +1,126 @@
+"""First steps of a pipeline: reading the image and its annotations."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmrotate.registry import PIPELINES
+
+from .image import COLOR_TYPES, read_image
+
+
+@PIPELINES.register_module()
+class LoadImageFromFile:
+    """Reads ``img_prefix/img_info['filename']`` into ``img``.
+
+    Sets filename, ori_filename, img, img_shape, ori_shape (both (H, W[, C])) and img_fields.
+
+    Args:
+        to_float32: give float32 pixels in place of uint8.
+        color_type: see :func:`mmrotate.datasets.pipelines.image.read_image`.
+        channel_order: 'bgr' or 'rgb'.
+        file_client_args: only ``dict(backend='disk')`` of 0.x is understood.
+    """
+
+    def __init__(
+        self,
+        to_float32: bool = False,
+        color_type: str = 'color',
+        channel_order: str = 'bgr',
+        file_client_args: dict | None = None,
+    ) -> None:
+        if color_type not in COLOR_TYPES:
+            raise ValueError(f'color_type must be one of {COLOR_TYPES}, got {color_type!r}')
+        if channel_order not in ('bgr', 'rgb'):
+            raise ValueError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
+        if (file_client_args or {}).get('backend', 'disk') != 'disk':
+            raise ValueError(f'images are read from disk only, got {file_client_args}')
+        self.to_float32 = to_float32
+        self.color_type = color_type
+        self.channel_order = channel_order
+
+    def __call__(self, results: dict) -> dict:
+        """Read the image.
+
+        Raises:
+            BadImageError: the file is missing or damaged.
+        """
+        name = results['img_info']['filename']
+        prefix = results.get('img_prefix')
+        filename = str(Path(prefix) / name) if prefix else str(name)
+        img = read_image(filename, self.color_type)
+        if self.channel_order == 'rgb' and img.ndim == 3:
+            img = np.ascontiguousarray(img[..., ::-1])
+        results['filename'], results['ori_filename'] = filename, str(name)
+        return _set_image(results, img, self.to_float32)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(to_float32={self.to_float32}, '
+            f'color_type={self.color_type!r}, channel_order={self.channel_order!r})'
+        )
+
+
+@PIPELINES.register_module()
+class LoadImageFromWebcam:
+    """Takes the image that already is in ``results['img']``: an array (H, W, 3) or (H, W), BGR."""
+
+    def __init__(self, to_float32: bool = False) -> None:
+        self.to_float32 = to_float32
+
+    def __call__(self, results: dict) -> dict:
+        """Set what :class:`LoadImageFromFile` sets; the file names are None."""
+        img = results['img']
+        if not isinstance(img, np.ndarray) or img.ndim not in (2, 3):
+            raise TypeError(f'an image array (H, W, 3) is needed, got {type(img).__name__}')
+        if img.ndim == 2:
+            img = np.repeat(img[..., None], 3, axis=2)
+        results['filename'] = results['ori_filename'] = None
+        return _set_image(results, img, self.to_float32)
+
+
+def _set_image(results: dict, img: np.ndarray, to_float32: bool) -> dict:
+    results['img'] = img.astype(np.float32) if to_float32 else img
+    results['img_shape'] = results['ori_shape'] = img.shape
+    results['img_fields'] = ['img']
+    return results
+
+
+@PIPELINES.register_module()
+class LoadAnnotations:
+    """Copies the annotations of the image: gt_bboxes, gt_bboxes_ignore (n, 5), gt_labels (n,).
+
+    Args:
+        with_bbox: load the boxes, those to ignore included (a pipeline's last step says whether
+            they are handed on).
+        with_label: load the labels.
+        with_mask, with_seg: only False: masks and segmentation maps are not part of the datasets.
+    """
+
+    def __init__(
+        self,
+        with_bbox: bool = True,
+        with_label: bool = True,
+        with_mask: bool = False,
+        with_seg: bool = False,
+    ) -> None:
+        if with_mask or with_seg:
+            raise ValueError('with_mask and with_seg are not supported: rotated boxes only')
+        self.with_bbox = with_bbox
+        self.with_label = with_label
+
+    def __call__(self, results: dict) -> dict:
+        """Copy the annotations, so that later steps can change them in place."""
+        ann = results['ann_info']
+        if self.with_bbox:
+            results['bbox_fields'] = list(results.get('bbox_fields', []))
+            for field, key in (('gt_bboxes', 'bboxes'), ('gt_bboxes_ignore', 'bboxes_ignore')):
+                if key in ann:
+                    results[field] = np.array(ann[key], np.float32).reshape(-1, 5)
+                    results['bbox_fields'].append(field)
+        if self.with_label:
+            results['gt_labels'] = np.array(ann['labels'], np.int64)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(with_bbox={self.with_bbox}, with_label={self.with_label})'

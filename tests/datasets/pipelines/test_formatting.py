@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrotate.datasets.pipelines import Collect, DefaultFormatBundle, ImageToTensor, Normalize
+
+NORM = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+IMG = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize('to_rgb', [True, False])
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32, np.uint16])
+def test_normalize(to_rgb, dtype):
+    img = IMG.astype(dtype)
+    results = Normalize(**NORM, to_rgb=to_rgb)(dict(img=img))
+    source = IMG[..., ::-1] if to_rgb else IMG
+    expected = (source - np.array(NORM['mean'])) / np.array(NORM['std'])
+    assert results['img'].dtype == np.float32
+    np.testing.assert_allclose(results['img'], expected, atol=1e-5)
+    np.testing.assert_array_equal(img, IMG)  # the input is not changed
+    assert results['img_norm_cfg']['to_rgb'] is to_rgb
+
+
+def test_normalize_refuses_what_cannot_be():
+    with pytest.raises(ValueError, match='per channel'):
+        Normalize([1, 2, 3], [1, 1])
+    with pytest.raises(ValueError, match='positive'):
+        Normalize([1, 2, 3], [1, 0, 1])
+
+
+@pytest.mark.parametrize('count', [0, 1, 3])
+def test_bundle_gives_tensors(count):
+    results = dict(
+        img=IMG, gt_bboxes=np.ones((count, 5)), gt_labels=np.ones(count), gt_bboxes_ignore=[]
+    )
+    results = DefaultFormatBundle()(results)
+    assert results['img'].dtype == torch.float32 and results['img'].is_contiguous()
+    np.testing.assert_array_equal(results['img'].numpy(), IMG.transpose(2, 0, 1))
+    assert results['gt_bboxes'].shape == (count, 5)
+    assert results['gt_bboxes'].dtype == torch.float32
+    assert results['gt_bboxes_ignore'].shape == (0, 5)
+    assert results['gt_labels'].dtype == torch.int64 and results['gt_labels'].shape == (count,)
+    assert results['pad_shape'] == IMG.shape
+    assert results['scale_factor'].tolist() == [1, 1, 1, 1]
+    assert DefaultFormatBundle(img_to_float=False)(dict(img=IMG))['img'].dtype == torch.uint8
+
+
+def test_image_to_tensor():
+    assert ImageToTensor(['img'])(dict(img=IMG))['img'].shape == (3, 5, 7)
+    assert ImageToTensor(['img'])(dict(img=IMG[..., 0]))['img'].shape == (1, 5, 7)
+    tensor = torch.zeros(3, 2, 2)
+    assert ImageToTensor(['img'])(dict(img=tensor))['img'] is tensor
+
+
+def test_collect():
+    results = dict(img=1, gt_labels=2, filename='a', flip=False, extra=5)
+    assert Collect(['img'])(results) == dict(img=1, img_metas=dict(filename='a', flip=False))
+    collected = Collect(['img', 'gt_labels'], meta_keys=['extra'])(results)
+    assert collected == dict(img=1, gt_labels=2, img_metas=dict(extra=5))
+    with pytest.raises(KeyError, match=r"no \['gt_bboxes'\]"):
+        Collect(['gt_bboxes'])(results)
+    with pytest.raises(KeyError, match='wanted'):
+        Collect(['img'], meta_keys=['wanted'])(results)
