@@ -1,0 +1,5 @@
+"""Backbones: image -> feature maps."""
+
+from .resnet import ResNet
+
+__all__ = ['ResNet']

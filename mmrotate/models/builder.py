@@ -1,0 +1,37 @@
+"""Builders under the names of 0.x: a config dict in, a module out."""
+
+from typing import Any
+
+from mmengine.config import ConfigDict
+from torch import nn
+
+from mmrotate.registry import MODELS
+
+
+def _build(cfg: dict, **default_args: Any) -> nn.Module:
+    """The module that ``cfg`` names by ``type``; ``default_args`` fill the keys it leaves out."""
+    return MODELS.build(cfg, default_args=default_args or None)
+
+
+build_backbone = build_neck = build_head = build_loss = _build
+build_roi_extractor = build_shared_head = _build
+
+
+def build_detector(
+    cfg: dict, train_cfg: dict | None = None, test_cfg: dict | None = None
+) -> nn.Module:
+    """The detector of a config's ``model``.
+
+    Args:
+        cfg: The ``model`` dict; its own ``train_cfg`` and ``test_cfg`` are the usual place.
+        train_cfg: Training settings where ``cfg`` has none (an old layout of configs).
+        test_cfg: Testing settings, likewise.
+
+    Raises:
+        ValueError: a setting is given both inside and outside of ``cfg``.
+    """
+    for name, outer in (('train_cfg', train_cfg), ('test_cfg', test_cfg)):
+        if outer is not None and cfg.get(name) is not None:
+            raise ValueError(f'{name} is given both inside model and beside it: keep one')
+    cfg = ConfigDict(cfg)
+    return _build(cfg, train_cfg=train_cfg, test_cfg=test_cfg)

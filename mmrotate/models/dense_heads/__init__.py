@@ -1,0 +1,14 @@
+"""Heads on every position of a feature pyramid."""
+
+from .anchor_head import RotatedAnchorHead
+from .base import BaseDenseHead
+from .retina_head import RotatedRetinaHead
+from .rpn_head import OrientedRPNHead, RotatedRPNHead
+
+__all__ = [
+    'BaseDenseHead',
+    'OrientedRPNHead',
+    'RotatedAnchorHead',
+    'RotatedRPNHead',
+    'RotatedRetinaHead',
+]

@@ -1,0 +1,340 @@
+"""Dense head on anchors: the one place of anchor targets, their losses and decoding."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmengine.config import ConfigDict
+from torch import Tensor, nn
+
+from mmrotate.core import (
+    build_assigner,
+    build_bbox_coder,
+    build_prior_generator,
+    build_sampler,
+    multiclass_nms_rotated,
+    obb2hbb,
+    rotated_anchor_inside_flags,
+)
+from mmrotate.core.bbox import SamplingResult
+from mmrotate.models.builder import build_loss
+from mmrotate.registry import MODELS
+
+from .base import BaseDenseHead, Detections, flatten_levels
+
+
+class AnchorTargets(NamedTuple):
+    """What each anchor of an image (or of a batch, with one more leading dimension) shall say.
+
+    Attributes:
+        labels: (n,) classes, ``num_classes`` for background.
+        label_weights: (n,) 0 for anchors that count neither way.
+        bbox_targets: (n, d) encoded boxes, or boxes where the loss wants them decoded.
+        bbox_weights: (n, d) 1 for positive anchors.
+        num_pos: Positive anchors, at least 1.
+        num_neg: Negative anchors, at least 1.
+    """
+
+    labels: Tensor
+    label_weights: Tensor
+    bbox_targets: Tensor
+    bbox_weights: Tensor
+    num_pos: int
+    num_neg: int
+
+
+@MODELS.register_module()
+class RotatedAnchorHead(BaseDenseHead):
+    """Classifies anchors and regresses rotated boxes from them.
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        feat_channels: Channels of the head's own maps.
+        anchor_generator: Config of the anchors.
+        bbox_coder: Config of the coder between anchors and boxes.
+        reg_decoded_bbox: Regression loss on decoded boxes.
+        assign_by_circumhbbox: Angle version; anchors are then assigned to the circumscribed
+            horizontal boxes of the objects. None assigns them to the rotated boxes.
+        loss_cls: Config of the classification loss.
+        loss_bbox: Config of the regression loss; one that wants decoded boxes says so itself.
+        train_cfg: Assigner, sampler, ``allowed_border``, ``pos_weight``.
+        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
+        anchor_generator: dict | None = None,
+        bbox_coder: dict | None = None,
+        reg_decoded_bbox: bool = False,
+        assign_by_circumhbbox: str | None = 'oc',
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            train_cfg, test_cfg, init_cfg or dict(type='Normal', layer='Conv2d', std=0.01)
+        )
+        self.num_classes = num_classes
+        self.in_channels = in_channels
+        self.feat_channels = feat_channels
+        self.assign_by_circumhbbox = assign_by_circumhbbox
+        loss_cls = loss_cls or dict(type='FocalLoss', use_sigmoid=True)
+        self.loss_cls = build_loss(loss_cls)
+        self.loss_bbox = build_loss(loss_bbox or dict(type='L1Loss'))
+        self.reg_decoded_bbox = reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
+        self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
+        self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
+        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAOBBoxCoder'))
+        self.anchor_generator = build_prior_generator(anchor_generator or self.default_anchors)
+        self.num_anchors = self.anchor_generator.num_base_priors[0]
+        # a loss that weighs all anchors itself, like the focal, takes no sample of them
+        self.sampling = loss_cls['type'] not in ('FocalLoss', 'SmoothFocalLoss')
+        if self.train_cfg is not None:
+            self.assigner = build_assigner(self.train_cfg.assigner)
+            sampler = self.train_cfg.get('sampler') if self.sampling else None
+            self.sampler = build_sampler(sampler or dict(type='PseudoSampler'))
+        self._init_layers()
+
+    # one row per anchor of a map: width of a regression
+    bbox_dim = 5
+    default_anchors = dict(
+        type='RotatedAnchorGenerator',
+        octave_base_scale=4,
+        scales_per_octave=3,
+        ratios=[0.5, 1.0, 2.0],
+        strides=[8, 16, 32, 64, 128],
+    )
+
+    def _init_layers(self) -> None:
+        self.conv_cls = nn.Conv2d(self.in_channels, self.num_anchors * self.cls_out_channels, 1)
+        self.conv_reg = nn.Conv2d(self.in_channels, self.num_anchors * self.bbox_dim, 1)
+
+    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * d, H, W)."""
+        return self.conv_cls(x), self.conv_reg(x)
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Pyramid -> scores and deltas, a list over levels each."""
+        scores, deltas = zip(*map(self.forward_single, feats), strict=True)
+        return list(scores), list(deltas)
+
+    # ------------------------------------------------------------------ anchors and targets
+    def get_anchors(
+        self, featmap_sizes: list[tuple[int, int]], img_metas: list[dict], device: torch.device
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Anchors per level (n, d), and per image a mask (all anchors,) of those on the image."""
+        anchors = self.anchor_generator.grid_priors(featmap_sizes, device=device)
+        valid = [
+            torch.cat(
+                self.anchor_generator.valid_flags(featmap_sizes, meta['pad_shape'], device=device)
+            )
+            for meta in img_metas
+        ]
+        return anchors, valid
+
+    def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
+        """Ground truth in the form that anchors are compared with."""
+        if self.assign_by_circumhbbox is None:
+            return gt_bboxes
+        return obb2hbb(gt_bboxes, self.assign_by_circumhbbox)
+
+    def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
+        """Ground truth in the form that the coder takes."""
+        return gt_bboxes
+
+    def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
+        """Mask of the anchors that take part in training."""
+        return rotated_anchor_inside_flags(
+            anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border
+        )
+
+    def _targets_single(
+        self,
+        anchors: Tensor,
+        valid: Tensor,
+        gt_bboxes: Tensor,
+        gt_ignore: Tensor | None,
+        gt_labels: Tensor | None,
+        meta: dict,
+    ) -> AnchorTargets:
+        inside = self._inside(anchors, valid, meta)
+        boxes = self._boxes_to_assign(gt_bboxes)
+        ignore = None if gt_ignore is None else self._boxes_to_assign(gt_ignore)
+        candidates = anchors[inside]
+        assigned = self.assigner.assign(
+            candidates, boxes, ignore, None if self.sampling else gt_labels
+        )
+        sampled = self.sampler.sample(assigned, candidates, boxes)
+        index = inside.nonzero().squeeze(1)
+        pos, neg = index[sampled.pos_inds], index[sampled.neg_inds]
+
+        labels = anchors.new_full((len(anchors),), self.num_classes, dtype=torch.long)
+        label_weights = anchors.new_zeros(len(anchors))
+        bbox_targets = anchors.new_zeros(len(anchors), self.bbox_dim)
+        bbox_weights = torch.zeros_like(bbox_targets)
+        if len(pos):
+            owner = sampled.pos_assigned_gt_inds
+            labels[pos] = 0 if gt_labels is None else gt_labels[owner]
+            weight = self.train_cfg.get('pos_weight', -1)
+            label_weights[pos] = weight if weight > 0 else 1.0
+            bbox_targets[pos] = self._encode(sampled, self._boxes_to_regress(gt_bboxes)[owner])
+            bbox_weights[pos] = 1.0
+        label_weights[neg] = 1.0
+        return AnchorTargets(
+            labels, label_weights, bbox_targets, bbox_weights, max(len(pos), 1), max(len(neg), 1)
+        )
+
+    def _encode(self, sampled: SamplingResult, gt_bboxes: Tensor) -> Tensor:
+        if self.reg_decoded_bbox:
+            return gt_bboxes
+        return self.bbox_coder.encode(sampled.pos_bboxes, gt_bboxes)
+
+    def get_targets(
+        self,
+        anchors: Tensor,
+        valid: list[Tensor],
+        gt_bboxes: list[Tensor],
+        img_metas: list[dict],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+        gt_labels: list[Tensor] | None = None,
+    ) -> AnchorTargets:
+        """Targets of a batch.
+
+        Args:
+            anchors: (N, all anchors, d).
+            valid: Per image a mask (all anchors,).
+            gt_bboxes: Per image (n, 5).
+            img_metas: Facts of each image.
+            gt_bboxes_ignore: Per image (k, 5).
+            gt_labels: Per image (n,).
+        """
+        none = [None] * len(img_metas)
+        per_image = [
+            self._targets_single(*image)
+            for image in zip(
+                anchors,
+                valid,
+                gt_bboxes,
+                gt_bboxes_ignore or none,
+                gt_labels or none,
+                img_metas,
+                strict=True,
+            )
+        ]
+        tensors = (torch.stack(field) for field in list(zip(*per_image, strict=True))[:4])
+        return AnchorTargets(
+            *tensors, sum(t.num_pos for t in per_image), sum(t.num_neg for t in per_image)
+        )
+
+    # ------------------------------------------------------------------------------- losses
+    def loss(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor] | None,
+        img_metas: list[dict],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Classification and regression losses, a list over levels each."""
+        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
+        anchors, valid = self.get_anchors(sizes, img_metas, cls_scores[0].device)
+        counts = [len(a) for a in anchors]
+        flat = torch.cat(anchors).expand(len(img_metas), -1, -1)
+        targets = self.get_targets(flat, valid, gt_bboxes, img_metas, gt_bboxes_ignore, gt_labels)
+        avg_factor = targets.num_pos + (targets.num_neg if self.sampling else 0)
+        levels = zip(
+            flatten_levels(cls_scores, self.cls_out_channels),
+            flatten_levels(bbox_preds, self.bbox_dim),
+            flat.split(counts, 1),
+            *(field.split(counts, 1) for field in targets[:4]),
+            strict=True,
+        )
+        losses = [self._loss_level(*level, avg_factor=avg_factor) for level in levels]
+        loss_cls, loss_bbox = (list(x) for x in zip(*losses, strict=True))
+        return dict(loss_cls=loss_cls, loss_bbox=loss_bbox)
+
+    def _loss_level(
+        self,
+        score: Tensor,
+        delta: Tensor,
+        anchors: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        avg_factor: int,
+    ) -> tuple[Tensor, Tensor]:
+        loss_cls = self.loss_cls(
+            score.flatten(0, 1), labels.flatten(), label_weights.flatten(), avg_factor=avg_factor
+        )
+        pred = delta.flatten(0, 1)
+        if self.reg_decoded_bbox:
+            pred = self.bbox_coder.decode(anchors.flatten(0, 1), pred)
+        loss_bbox = self.loss_bbox(
+            pred, bbox_targets.flatten(0, 1), bbox_weights.flatten(0, 1), avg_factor=avg_factor
+        )
+        return loss_cls, loss_bbox
+
+    # ------------------------------------------------------------------------------ testing
+    def _candidates(
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], img_metas: list[dict], pre: int
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Per level, the at most ``pre`` best anchors of each image.
+
+        Returns:
+            Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d), a list over levels each.
+        """
+        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
+        anchors, _ = self.get_anchors(sizes, img_metas, cls_scores[0].device)
+        logits = flatten_levels(cls_scores, self.cls_out_channels)
+        deltas = flatten_levels(bbox_preds, self.bbox_dim)
+        kept: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        for logit, *rest in zip(logits, deltas, anchors, strict=True):
+            score = logit.sigmoid() if self.use_sigmoid_cls else logit.softmax(-1)
+            level = [score, rest[0], rest[1].expand(len(score), -1, -1)]
+            if 0 < pre < score.size(1):
+                foreground = score if self.use_sigmoid_cls else score[..., :-1]
+                best = _best(foreground.amax(-1), pre)[..., None]
+                level = [t.gather(1, best.expand(-1, -1, t.size(-1))) for t in level]
+            for field, tensor in zip(kept, level, strict=True):
+                field.append(tensor)
+        return kept
+
+    def get_bboxes(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        img_metas: list[dict],
+        cfg: dict | None = None,
+        rescale: bool = False,
+    ) -> list[Detections]:
+        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
+        kept = self._candidates(cls_scores, bbox_preds, img_metas, cfg.get('nms_pre', -1))
+        scores, deltas, anchors = (torch.cat(field, 1) for field in kept)
+        if self.use_sigmoid_cls:  # the last column is the background's
+            scores = torch.cat([scores, scores.new_zeros(*scores.shape[:2], 1)], -1)
+        results = []
+        for i, meta in enumerate(img_metas):
+            boxes = self.bbox_coder.decode(anchors[i], deltas[i], max_shape=meta['img_shape'])
+            if rescale:
+                boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
+            results.append(
+                multiclass_nms_rotated(boxes, scores[i], cfg.score_thr, cfg.nms, cfg.max_per_img)
+            )
+        return results
+
+
+def _best(scores: Tensor, count: int) -> Tensor:
+    """Indices (N, count) of the largest scores (N, n), best first; of equal ones the first."""
+    chosen = scores.topk(count, dim=1, sorted=False).indices.sort(dim=1).values
+    order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True).indices
+    return chosen.gather(1, order)

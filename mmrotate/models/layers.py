@@ -1,0 +1,110 @@
+"""Small blocks that backbones, necks and heads share."""
+
+from torch import Tensor, nn
+
+# config name -> (attribute name in a ConvModule, class); the attribute is part of checkpoint keys
+_NORMS: dict[str, tuple[str, type[nn.Module]]] = {
+    'BN': ('bn', nn.BatchNorm2d),
+    'BN2d': ('bn', nn.BatchNorm2d),
+    'SyncBN': ('bn', nn.SyncBatchNorm),
+    'GN': ('gn', nn.GroupNorm),
+}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    'ReLU': nn.ReLU,
+    'LeakyReLU': nn.LeakyReLU,
+    'SiLU': nn.SiLU,
+    'GELU': nn.GELU,
+}
+
+
+def _known(table: dict, kind: str, cfg: dict) -> str:
+    name = cfg.get('type')
+    if name not in table:
+        raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}')
+    return name
+
+
+def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
+    """Normalisation of ``channels`` maps from ``dict(type='BN'|'SyncBN'|'GN', ...)``.
+
+    ``requires_grad=False`` freezes its affine parameters.
+
+    Returns:
+        Its attribute name in a module (``bn`` or ``gn``) and the layer.
+    """
+    args = dict(cfg)
+    attribute, cls = _NORMS[_known(_NORMS, 'norm_cfg', args)]
+    del args['type']
+    requires_grad = args.pop('requires_grad', True)
+    layer: nn.Module
+    if cls is nn.GroupNorm:
+        layer = nn.GroupNorm(num_channels=channels, **args)
+    else:
+        layer = cls(channels, **args)
+    for parameter in layer.parameters():
+        parameter.requires_grad = requires_grad
+    return attribute, layer
+
+
+def build_activation(cfg: dict | None) -> nn.Module | None:
+    """Activation from ``dict(type='ReLU', ...)``; None for none."""
+    if cfg is None:
+        return None
+    args = dict(cfg)
+    cls = _ACTIVATIONS[_known(_ACTIVATIONS, 'act_cfg', args)]
+    del args['type']
+    if cls is not nn.GELU:
+        args.setdefault('inplace', True)
+    return cls(**args)
+
+
+class ConvModule(nn.Module):
+    """Convolution, normalisation, activation; keys ``conv``, ``bn`` or ``gn``.
+
+    Args:
+        in_channels: Channels of the input (N, in_channels, H, W).
+        out_channels: Channels of the output.
+        kernel_size: Side of the kernel.
+        stride: Stride of the convolution.
+        padding: Zeros added at every border.
+        groups: Groups of the convolution.
+        norm_cfg: Normalisation, see :func:`build_norm`; the convolution has a bias only without it.
+        act_cfg: Activation, see :func:`build_activation`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            groups=groups,
+            bias=norm_cfg is None,
+        )
+        self.norm_name = None
+        if norm_cfg is not None:
+            self.norm_name, norm = build_norm(norm_cfg, out_channels)
+            self.add_module(self.norm_name, norm)
+        self.activate = build_activation(act_cfg)
+        nn.init.kaiming_normal_(self.conv.weight, mode='fan_out', nonlinearity='relu')
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        x = self.conv(x)
+        if self.norm_name is not None:
+            x = getattr(self, self.norm_name)(x)
+        return x if self.activate is None else self.activate(x)

@@ -1,0 +1,5 @@
+"""Necks: feature maps of a backbone -> a feature pyramid."""
+
+from .fpn import FPN
+
+__all__ = ['FPN']

@@ -1,0 +1,114 @@
+"""Feature Pyramid Network."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmrotate.models.base_module import BaseModule
+from mmrotate.models.layers import ConvModule
+from mmrotate.registry import MODELS
+
+_EXTRA = ('on_input', 'on_lateral', 'on_output')
+
+
+@MODELS.register_module()
+class FPN(BaseModule):
+    """Feature Pyramid Network (Lin et al., CVPR 2017).
+
+    Args:
+        in_channels: Channels of each map of the backbone.
+        out_channels: Channels of every level of the pyramid.
+        num_outs: Levels of the pyramid.
+        start_level: First map that is used.
+        end_level: Last map that is used; -1 for the last there is.
+        add_extra_convs: Source of the levels above the backbone's: False takes every second pixel
+            of the last level, else a stride-2 convolution ``'on_input'`` (also True),
+            ``'on_lateral'`` or ``'on_output'``.
+        relu_before_extra_convs: Rectify before each extra convolution but the first.
+        no_norm_on_lateral: Leave the norm out of the lateral convolutions.
+        norm_cfg: Normalisation; None for none.
+        act_cfg: Activation; None for none.
+        upsample_cfg: Arguments of ``torch.nn.functional.interpolate`` for the top-down path.
+        init_cfg: Initialisation; default Xavier.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int,
+        num_outs: int,
+        start_level: int = 0,
+        end_level: int = -1,
+        add_extra_convs: bool | str = False,
+        relu_before_extra_convs: bool = False,
+        no_norm_on_lateral: bool = False,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+        upsample_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
+        end = len(in_channels) if end_level in (-1, len(in_channels) - 1) else end_level + 1
+        extra = num_outs - (end - start_level)
+        if extra < 0 or (end < len(in_channels) and extra > 0):
+            raise ValueError(
+                f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of '
+                f'{len(in_channels)} maps'
+            )
+        self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
+        if self.extra_source and self.extra_source not in _EXTRA:
+            raise ValueError(f'add_extra_convs must be a bool or one of {_EXTRA}')
+        self.in_channels, self.num_outs = list(in_channels), num_outs
+        self.levels = range(start_level, end)
+        self.relu_before_extra_convs = relu_before_extra_convs
+        self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
+        block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        lateral = dict(block, norm_cfg=None) if no_norm_on_lateral else block
+        self.lateral_convs = nn.ModuleList(
+            ConvModule(in_channels[i], out_channels, 1, **lateral) for i in self.levels
+        )
+        self.fpn_convs = nn.ModuleList(
+            ConvModule(out_channels, out_channels, 3, padding=1, **block) for _ in self.levels
+        )
+        for i in range(extra if self.extra_source else 0):
+            first = i == 0 and self.extra_source == 'on_input'
+            channels = in_channels[end - 1] if first else out_channels
+            self.fpn_convs.append(
+                ConvModule(channels, out_channels, 3, stride=2, padding=1, **block)
+            )
+
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Maps of the backbone -> ``num_outs`` maps (N, out_channels, H, W), finest first."""
+        if len(inputs) != len(self.in_channels):
+            raise ValueError(f'the neck needs {len(self.in_channels)} maps, got {len(inputs)}')
+        laterals = [
+            conv(inputs[i]) for i, conv in zip(self.levels, self.lateral_convs, strict=True)
+        ]
+        for i in range(len(laterals) - 1, 0, -1):
+            size = dict(self.upsample_cfg)
+            if 'scale_factor' not in size:
+                size['size'] = laterals[i - 1].shape[2:]
+            laterals[i - 1] = laterals[i - 1] + F.interpolate(laterals[i], **size)
+        outs = [conv(x) for conv, x in zip(self.fpn_convs, laterals, strict=False)]
+        return tuple(self._extend(outs, laterals, inputs))
+
+    def _extend(
+        self, outs: list[Tensor], laterals: list[Tensor], inputs: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Add the levels that are coarser than the backbone's last map."""
+        sources = {
+            'on_input': inputs[self.levels[-1]],
+            'on_lateral': laterals[-1],
+            'on_output': outs[-1],
+        }
+        for i in range(len(outs), self.num_outs):
+            if not self.extra_source:
+                outs.append(F.max_pool2d(outs[-1], 1, stride=2))
+                continue
+            first = i == len(laterals)
+            x = sources[self.extra_source] if first else outs[-1]
+            if self.relu_before_extra_convs and not first:
+                x = F.relu(x)
+            outs.append(self.fpn_convs[i](x))
+        return outs

@@ -1,0 +1,172 @@
+"""Box heads on RoI features: class scores and box deltas, their targets, losses and decoding."""
+
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from torch import Tensor, nn
+
+from mmrotate.core import build_bbox_coder, multiclass_nms_rotated
+from mmrotate.core.bbox import SamplingResult
+from mmrotate.models.base_module import BaseModule
+from mmrotate.models.builder import build_loss
+from mmrotate.models.layers import ConvModule
+from mmrotate.models.losses import accuracy
+from mmrotate.registry import MODELS
+
+# labels (n,), label weights (n,), box targets (n, 5), box weights (n, 5)
+RoITargets = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+@MODELS.register_module()
+class RotatedConvFCBBoxHead(BaseModule):
+    """Shared convolutions and layers, then a branch for classes and one for boxes.
+
+    Args:
+        num_classes: Classes without background, which is the last score.
+        in_channels: Channels of the RoI features.
+        roi_feat_size: Side of the RoI features.
+        num_shared_convs: Convolutions that both branches share.
+        num_shared_fcs: Fully connected layers that both branches share, at least 1.
+        conv_out_channels: Width of the convolutions.
+        fc_out_channels: Width of the layers.
+        bbox_coder: Config of the coder between proposals and boxes.
+        reg_class_agnostic: One box for all classes.
+        reg_decoded_bbox: Regression loss on decoded boxes.
+        loss_cls: Config of the classification loss.
+        loss_bbox: Config of the regression loss.
+        norm_cfg: Normalisation of the convolutions.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 256,
+        roi_feat_size: int = 7,
+        num_shared_convs: int = 0,
+        num_shared_fcs: int = 2,
+        conv_out_channels: int = 256,
+        fc_out_channels: int = 1024,
+        bbox_coder: dict | None = None,
+        reg_class_agnostic: bool = False,
+        reg_decoded_bbox: bool = False,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            init_cfg
+            or [
+                dict(type='Xavier', distribution='uniform', layer='Linear'),
+                dict(type='Normal', std=0.01, override=dict(name='fc_cls')),
+                dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
+            ]
+        )
+        if num_shared_fcs < 1:
+            raise ValueError(f'num_shared_fcs must be at least 1, got {num_shared_fcs}')
+        self.num_classes = num_classes
+        self.reg_class_agnostic = reg_class_agnostic
+        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
+        self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
+        self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
+        self.reg_decoded_bbox = reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
+        convs = [in_channels] + [conv_out_channels] * num_shared_convs
+        self.shared_convs = nn.ModuleList(
+            ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg)
+            for i in range(num_shared_convs)
+        )
+        widths = [convs[-1] * roi_feat_size**2] + [fc_out_channels] * num_shared_fcs
+        self.shared_fcs = nn.ModuleList(
+            nn.Linear(widths[i], widths[i + 1]) for i in range(num_shared_fcs)
+        )
+        self.fc_cls = nn.Linear(fc_out_channels, num_classes + 1)
+        self.fc_reg = nn.Linear(fc_out_channels, 5 * (1 if reg_class_agnostic else num_classes))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """RoI features (n, C, s, s) -> scores (n, classes + 1) and deltas (n, 5 or classes * 5)."""
+        for conv in self.shared_convs:
+            x = conv(x)
+        x = x.flatten(1)
+        for fc in self.shared_fcs:
+            x = fc(x).relu()
+        return self.fc_cls(x), self.fc_reg(x)
+
+    def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
+        """Targets of all sampled proposals of a batch, positive before negative in each image."""
+        per_image = [self._targets_single(sample, cfg) for sample in samples]
+        labels, weights, boxes, box_weights = (
+            torch.cat(field) for field in zip(*per_image, strict=True)
+        )
+        return labels, weights, boxes, box_weights
+
+    def _targets_single(self, sample: SamplingResult, cfg: dict) -> RoITargets:
+        pos = len(sample.pos_bboxes)
+        count = pos + len(sample.neg_bboxes)
+        new = sample.pos_bboxes
+        labels = new.new_full((count,), self.num_classes, dtype=torch.long)
+        weights = new.new_ones(count)
+        boxes, box_weights = new.new_zeros(count, 5), new.new_zeros(count, 5)
+        if pos:
+            labels[:pos] = sample.pos_gt_labels
+            if cfg.get('pos_weight', -1) > 0:
+                weights[:pos] = cfg['pos_weight']
+            targets = sample.pos_gt_bboxes
+            if not self.reg_decoded_bbox:
+                targets = self.bbox_coder.encode(sample.pos_bboxes, targets)
+            boxes[:pos] = targets
+            box_weights[:pos] = 1
+        return labels, weights, boxes, box_weights
+
+    def loss(
+        self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, targets: RoITargets
+    ) -> dict[str, Tensor]:
+        """Losses ``loss_cls`` and ``loss_bbox``, and ``acc`` in percent."""
+        labels, label_weights, bbox_targets, bbox_weights = targets
+        cls_score, bbox_pred = cls_score.float(), bbox_pred.float()
+        if cls_score.numel() == 0:
+            zero = cls_score.sum() * 0
+            return dict(loss_cls=zero, loss_bbox=bbox_pred.sum() * 0)
+        avg_factor = max(float((label_weights > 0).sum()), 1.0)
+        losses = dict(
+            loss_cls=self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor),
+            acc=accuracy(cls_score, labels),
+        )
+        pos = (labels < self.num_classes).nonzero().squeeze(1)
+        if self.reg_decoded_bbox:
+            bbox_pred = self.bbox_coder.decode(rois[:, 1:], bbox_pred)
+        pred = bbox_pred.view(len(bbox_pred), -1, 5)
+        pred = pred[pos, 0 if self.reg_class_agnostic else labels[pos]]
+        losses['loss_bbox'] = self.loss_bbox(
+            pred, bbox_targets[pos], bbox_weights[pos], avg_factor=len(bbox_targets)
+        )
+        return losses
+
+    def get_bboxes(
+        self,
+        rois: Tensor,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        img_meta: dict,
+        cfg: ConfigDict,
+        rescale: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs (n, 6) after NMS."""
+        scores = cls_score.float().softmax(-1)
+        boxes = self.bbox_coder.decode(
+            rois[:, 1:], bbox_pred.float(), max_shape=img_meta['img_shape']
+        )
+        if rescale:
+            factor = boxes.new_tensor(img_meta['scale_factor'])
+            boxes = boxes.view(len(boxes), -1, 5)
+            boxes = torch.cat([boxes[..., :4] / factor, boxes[..., 4:]], -1).flatten(1)
+        return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
+
+
+@MODELS.register_module()
+class RotatedShared2FCBBoxHead(RotatedConvFCBBoxHead):
+    """Two shared layers, no convolution: the usual box head."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, num_shared_convs=0, num_shared_fcs=2, **kwargs)

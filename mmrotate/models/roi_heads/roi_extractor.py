@@ -1,0 +1,77 @@
+"""RoI features from the level of the pyramid that fits the size of the RoI."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mmrotate import ops
+from mmrotate.models.base_module import BaseModule
+from mmrotate.registry import MODELS
+
+
+@MODELS.register_module()
+class RotatedSingleRoIExtractor(BaseModule):
+    """Takes each RoI's features from one level (Lin et al., FPN, CVPR 2017, eq. 1).
+
+    Args:
+        roi_layer: ``dict(type=..., out_size=7, ...)``, a RoI layer of :mod:`mmrotate.ops`.
+        out_channels: Channels of the pyramid.
+        featmap_strides: Stride of each level in pixels, finest first.
+        finest_scale: RoIs with ``sqrt(w * h)`` below twice this take the finest level.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        roi_layer: dict,
+        out_channels: int,
+        featmap_strides: Sequence[int],
+        finest_scale: int = 56,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.out_channels = out_channels
+        self.featmap_strides = list(featmap_strides)
+        self.finest_scale = finest_scale
+        args = dict(roi_layer)
+        layer = getattr(ops, args.pop('type'), None)
+        if not (isinstance(layer, type) and issubclass(layer, nn.Module)):
+            raise KeyError(f'roi_layer={roi_layer}: mmrotate.ops has no layer of this type')
+        self.roi_layers = nn.ModuleList(
+            layer(spatial_scale=1 / stride, **args) for stride in self.featmap_strides
+        )
+
+    @property
+    def num_inputs(self) -> int:
+        """Levels of the pyramid that are used."""
+        return len(self.featmap_strides)
+
+    def map_roi_levels(self, rois: Tensor) -> Tensor:
+        """Level (n,) of each RoI (n, 6)."""
+        scale = (rois[:, 3] * rois[:, 4]).clamp(min=0).sqrt()
+        level = (scale / self.finest_scale + 1e-6).log2().floor()
+        return level.clamp(0, self.num_inputs - 1).long()
+
+    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+        """Features of RoIs.
+
+        Args:
+            feats: Maps (N, C, H, W), one per stride.
+            rois: (n, 6) as image index, x, y, w, h in pixels, theta in radians.
+
+        Returns:
+            (n, C, out, out)
+        """
+        size = self.roi_layers[0].output_size
+        out = feats[0].new_zeros(len(rois), self.out_channels, *size)
+        if len(rois) == 0:
+            # keeps the maps in the graph: every parameter gets a gradient
+            return out + sum(f.sum() * 0 for f in feats)
+        levels = self.map_roi_levels(rois)
+        for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
+            index = (levels == i).nonzero().squeeze(1)
+            if len(index):
+                out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
+            else:
+                out = out + feat.sum() * 0
+        return out

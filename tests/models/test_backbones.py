@@ -1,0 +1,77 @@
+"""ResNet: keys of torchvision, frozen parts, saved memory."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from mmrotate.models import build_backbone
+
+
+@pytest.mark.parametrize('depth', [18, 34, 50, 101])
+def test_same_maps_as_torchvision_with_its_weights(depth: int) -> None:
+    peer = getattr(torchvision.models, f'resnet{depth}')().eval()
+    ours = build_backbone(dict(type='ResNet', depth=depth)).eval()
+    missing, unexpected = ours.load_state_dict(peer.state_dict(), strict=False)
+    assert not missing
+    assert unexpected == ['fc.weight', 'fc.bias']
+    img = torch.randn(1, 3, 64, 96)
+    x = peer.maxpool(peer.relu(peer.bn1(peer.conv1(img))))
+    for got, stage in zip(ours(img), ['layer1', 'layer2', 'layer3', 'layer4'], strict=True):
+        x = getattr(peer, stage)(x)
+        torch.testing.assert_close(got, x)
+
+
+def test_frozen_stages_and_norm_eval() -> None:
+    net = build_backbone(dict(type='ResNet', depth=18, frozen_stages=1)).train()
+    frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+    assert all(n.startswith(('conv1', 'bn1', 'layer1')) for n in frozen)
+    assert {'conv1.weight', 'layer1.1.conv2.weight'} <= frozen
+    assert not any(m.training for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+    free = build_backbone(dict(type='ResNet', depth=18, norm_eval=False)).train()
+    assert all(m.training for m in free.modules())
+    assert all(p.requires_grad for p in free.parameters())
+
+
+def test_recomputing_activations_changes_no_gradient() -> None:
+    img = torch.randn(1, 3, 64, 64)
+    grads = []
+    for with_cp in (False, True):
+        torch.manual_seed(0)
+        net = build_backbone(dict(type='ResNet', depth=18, with_cp=with_cp)).train()
+        sum(x.sum() for x in net(img)).backward()
+        grads.append([p.grad for p in net.parameters()])
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_caffe_style_strides_first() -> None:
+    net = build_backbone(dict(type='ResNet', depth=50, style='caffe'))
+    assert net.layer2[0].conv1.stride == (2, 2)
+    assert net.layer2[0].conv2.stride == (1, 1)
+
+
+def test_pretrained_file(tmp_path) -> None:
+    peer = torchvision.models.resnet18()
+    torch.save(peer.state_dict(), tmp_path / 'r18.pth')
+    for key in (
+        dict(pretrained=str(tmp_path / 'r18.pth')),
+        dict(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'r18.pth'))),
+    ):
+        net = build_backbone(dict(type='ResNet', depth=18, **key))
+        net.init_weights()
+        torch.testing.assert_close(net.layer3[0].conv1.weight, peer.layer3[0].conv1.weight)
+        torch.testing.assert_close(net.layer1[0].bn2.weight, peer.layer1[0].bn2.weight)
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        (dict(depth=19), 'depth=19'),
+        (dict(depth=18, style='tensorflow'), 'tensorflow'),
+        (dict(depth=18, num_stages=2), 'out_indices'),
+    ],
+)
+def test_errors(wrong: dict, message: str) -> None:
+    with pytest.raises((KeyError, ValueError), match=message):
+        build_backbone(dict(type='ResNet', **wrong))

@@ -1,0 +1,64 @@
+"""FPN against torchvision's and its own options."""
+
+import pytest
+import torch
+from torchvision.ops import FeaturePyramidNetwork
+
+from mmrotate.models import build_neck
+
+CHANNELS = [8, 16, 32]
+
+
+@pytest.fixture
+def maps() -> list[torch.Tensor]:
+    return [torch.randn(1, c, 32 // 2**i, 24 // 2**i) for i, c in enumerate(CHANNELS)]
+
+
+def test_same_as_torchvision(maps: list[torch.Tensor]) -> None:
+    ours = build_neck(dict(type='FPN', in_channels=CHANNELS, out_channels=4, num_outs=3))
+    peer = FeaturePyramidNetwork(CHANNELS, 4)
+    for i in range(3):
+        peer.inner_blocks[i][0].load_state_dict(ours.lateral_convs[i].conv.state_dict())
+        peer.layer_blocks[i][0].load_state_dict(ours.fpn_convs[i].conv.state_dict())
+    expected = peer({str(i): x for i, x in enumerate(maps)}).values()
+    for got, want in zip(ours(maps), expected, strict=True):
+        torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize('source', [False, True, 'on_input', 'on_lateral', 'on_output'])
+def test_extra_levels(maps: list[torch.Tensor], source: bool | str) -> None:
+    neck = build_neck(
+        dict(type='FPN', in_channels=CHANNELS, out_channels=4, num_outs=5, start_level=1)
+        | dict(add_extra_convs=source, relu_before_extra_convs=True)
+    )
+    neck.init_weights()
+    outs = neck(maps)
+    assert [tuple(x.shape) for x in outs] == [
+        (1, 4, 16, 12), (1, 4, 8, 6), (1, 4, 4, 3), (1, 4, 2, 2), (1, 4, 1, 1),
+    ]  # fmt: skip
+    if not source:
+        torch.testing.assert_close(outs[2], outs[1][..., ::2, ::2])
+
+
+def test_norm_and_activation_keys() -> None:
+    neck = build_neck(
+        dict(type='FPN', in_channels=[8], out_channels=4, num_outs=1)
+        | dict(norm_cfg=dict(type='GN', num_groups=2), no_norm_on_lateral=True)
+    )
+    assert sorted(neck.state_dict()) == [
+        'fpn_convs.0.conv.weight', 'fpn_convs.0.gn.bias', 'fpn_convs.0.gn.weight',
+        'lateral_convs.0.conv.bias', 'lateral_convs.0.conv.weight',
+    ]  # fmt: skip
+
+
+def test_errors(maps: list[torch.Tensor]) -> None:
+    with pytest.raises(ValueError, match='num_outs=2'):
+        build_neck(dict(type='FPN', in_channels=CHANNELS, out_channels=4, num_outs=2))
+    neck = build_neck(dict(type='FPN', in_channels=CHANNELS, out_channels=4, num_outs=3))
+    with pytest.raises(ValueError, match='3 maps, got 2'):
+        neck(maps[:2])
+    with pytest.raises(KeyError, match='XN'):
+        build_neck(
+            dict(type='FPN', in_channels=[8], out_channels=4, num_outs=1)
+            | dict(norm_cfg=dict(type='XN'))
+        )
