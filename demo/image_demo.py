@@ -1,0 +1,7 @@
+"""Detect objects in an image: ``image_demo.py IMG CONFIG CHECKPOINT --out-file OUT``."""
+
+import sys
+
+from mmrotate.cli.infer import main
+
+sys.exit(main())

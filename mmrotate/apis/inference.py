@@ -1,0 +1,156 @@
+"""A detector from its files, and its results on images."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmrotate.datasets import collate
+from mmrotate.datasets.pipelines import Compose
+from mmrotate.engine import dataset_config, load_config, pick_device
+from mmrotate.engine.batches import to_device
+from mmrotate.models import build_detector
+from mmrotate.registry import DATASETS
+from mmrotate.utils import load_checkpoint
+
+Image = str | Path | np.ndarray
+Result = list[np.ndarray]
+
+
+def init_detector(
+    config: str | Path | Config,
+    checkpoint: str | Path | None = None,
+    device: str | torch.device | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """Build a detector and load its weights.
+
+    Args:
+        config: A config file, or a loaded config.
+        checkpoint: Weights: a path or an address; None leaves them as initialised.
+        device: ``'cpu'``, ``'cuda:0'``; default: a GPU if there is one.
+        cfg_options: Values to put into the config, keys with dots.
+
+    Returns:
+        The detector in eval mode, with ``cfg``, ``CLASSES`` and ``PALETTE``.
+
+    Raises:
+        UserError: The config or the checkpoint cannot be used.
+    """
+    if isinstance(config, Config):
+        cfg = copy.deepcopy(config)
+        cfg.merge_from_dict(dict(cfg_options or {}))
+    elif isinstance(config, str | Path):
+        cfg = load_config(config, cfg_options)
+    else:
+        raise TypeError(f'config must be a path or a Config, got {type(config).__name__}')
+    model = build_test_model(cfg)
+    meta = {}
+    if checkpoint is not None:
+        meta = load_checkpoint(model, checkpoint)['meta']
+    model.CLASSES = meta.get('CLASSES') or _config_classes(cfg)
+    model.PALETTE = meta.get('PALETTE')
+    model.cfg = cfg
+    return model.to(pick_device(device)).eval()
+
+
+def build_test_model(cfg: Config) -> nn.Module:
+    """The detector of a config for testing: nothing is downloaded for its initialisation."""
+    return build_detector(without_pretrained(cfg.model), test_cfg=cfg.get('test_cfg'))
+
+
+def without_pretrained(model: Any) -> Any:
+    """Copy of a model's config without what would load other weights first."""
+    if isinstance(model, list | tuple):
+        return type(model)(without_pretrained(part) for part in model)
+    if not isinstance(model, dict):
+        return model
+    kept = type(model)()
+    for key, value in model.items():
+        pretrained = key == 'pretrained' or (key == 'init_cfg' and 'Pretrained' in str(value))
+        kept[key] = None if pretrained else without_pretrained(value)
+    return kept
+
+
+def inference_detector(
+    model: nn.Module, imgs: Image | Sequence[Image], batch_size: int = 8
+) -> Result | list[Result]:
+    """Detect objects.
+
+    Args:
+        model: A detector of :func:`init_detector`.
+        imgs: An image file or an array (H, W, 3), BGR, uint8; or a list or tuple of them.
+        batch_size: Images that go through the detector at once.
+
+    Returns:
+        For a single image a list over classes of arrays (n, 6): x, y, w, h in pixels of the image,
+        theta in radians (clockwise on the screen), score. For a list or tuple, a list of these.
+    """
+    single = not isinstance(imgs, list | tuple)
+    images: Sequence[Any] = [imgs] if single else imgs
+    prepare = _Preparation(model.cfg)
+    device = next(model.parameters()).device
+    results: list[Result] = []
+    for chunk in _chunks(images, batch_size):
+        batch = to_device(collate([prepare(image) for image in chunk]), device)
+        with torch.no_grad():
+            results.extend(model(return_loss=False, rescale=True, **batch))
+    return results[0] if single else results
+
+
+def _chunks(images: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    if size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {size}')
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+class _Preparation:
+    """The test pipeline of a config, for files and for arrays.
+
+    Args:
+        cfg: The config of a detector; the pipeline of ``data.test`` is taken (else ``data.val``).
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
+        data = dataset_config(cfg, split)
+        steps = list((data[0] if isinstance(data, list) else _innermost(data)).pipeline)
+        rest = [step for step in steps if not step['type'].startswith('LoadImage')]
+        self.of_file = Compose(steps)
+        self.of_array = Compose([dict(type='LoadImageFromWebcam'), *rest])
+
+    def __call__(self, image: Image) -> dict[str, Any]:
+        """Test sample of an image file or an array.
+
+        Raises:
+            BadImageError: The file cannot be read.
+        """
+        if isinstance(image, np.ndarray):
+            return self.of_array({'img': image})
+        return self.of_file({'img_info': {'filename': str(image)}, 'img_prefix': None})
+
+
+def _innermost(data: Any) -> Any:
+    """Config of the dataset inside of wrappers."""
+    while 'dataset' in data or 'datasets' in data:
+        data = data['dataset'] if 'dataset' in data else data['datasets'][0]
+    return data
+
+
+def _config_classes(cfg: Config) -> tuple[str, ...] | None:
+    """Class names of the config's test data, without opening them."""
+    for split in ('test', 'val', 'train'):
+        data = (cfg.get('data') or {}).get(split)
+        if not data:
+            continue
+        data = _innermost(data[0] if isinstance(data, list) else data)
+        cls = DATASETS.get(data.get('type', ''))
+        if cls is not None and (data.get('classes') or cls.CLASSES):
+            return cls.get_classes(data.get('classes'))
+    return None

@@ -1,0 +1,91 @@
+"""Training from a config."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from mmrotate.engine import FinalConfig, build_runner
+from mmrotate.utils import get_root_logger, init_random_seed, load_state
+
+
+def training_seed(cfg: Config) -> int:
+    """The seed of a training: the config's, else the resumed checkpoint's, else a drawn one.
+
+    Every process gets the same.
+    """
+    seed = cfg.get('seed')
+    if seed is None and cfg.get('resume_from'):
+        seed = load_state(cfg.resume_from)['meta'].get('seed')
+    return init_random_seed(seed)
+
+
+def train_detector(
+    model: nn.Module,
+    dataset: Any,
+    cfg: Config,
+    distributed: bool = False,
+    validate: bool = False,
+    timestamp: str | None = None,
+    meta: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Train ``model`` as a config of the 0.x dialect says.
+
+    Args:
+        model: A detector with its weights initialised.
+        dataset: The training data; or a list, whose second entry gives the validation losses
+            where ``workflow`` asks for them.
+        cfg: The config. ``work_dir``, ``seed``, ``resume_from``, ``load_from`` and ``device`` are
+            read from it too.
+        distributed: Whether this process is one of several that train together.
+        validate: Evaluate on ``cfg.data.val`` as ``cfg.evaluation`` says.
+        timestamp: Not needed any more; the engine makes its own.
+        meta: Plain values (no arrays, no objects) that every checkpoint carries.
+
+    Returns:
+        The trained detector.
+
+    Raises:
+        UserError: The config makes no sense.
+        TrainingError: An iteration failed; the image files of its batch are named.
+    """
+    del timestamp
+    datasets = list(dataset) if isinstance(dataset, list | tuple) else [dataset]
+    if cfg.get('work_dir') is None:
+        cfg.work_dir = './work_dirs/' + (Path(cfg.filename).stem if cfg.filename else 'train')
+    cfg.seed = training_seed(cfg)
+    logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
+    logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
+    final = FinalConfig.of(cfg)
+    meta = _complete_meta(meta, datasets, final)
+    runner = build_runner(model, datasets, final, distributed, validate, meta)
+    start = time.time()
+    runner.train()
+    logger.info('training took %.0f seconds, work_dir %s', time.time() - start, runner.work_dir)
+    return runner.detector
+
+
+def _complete_meta(
+    meta: dict[str, Any] | None, datasets: Sequence[Any], cfg: Config
+) -> dict[str, Any]:
+    found = {
+        'CLASSES': getattr(datasets[0], 'CLASSES', None),
+        'PALETTE': getattr(datasets[0], 'PALETTE', None),
+        'config': cfg.pretty_text,
+        'exp_name': Path(cfg.filename).name if cfg.filename else None,
+    }
+    return {key: plain(value) for key, value in {**found, **(meta or {})}.items()}
+
+
+def plain(value: Any) -> Any:
+    """``value`` as plain Python, which a checkpoint can carry without unpickling objects."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, 'tolist'):  # arrays and tensors, and their scalars
+        return value.tolist()
+    return value if isinstance(value, str | int | float | bool | type(None)) else str(value)

@@ -1,0 +1,81 @@
+"""What the commands share: options, and errors in one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from mmengine.config import DictAction
+
+from mmrotate.engine.distributed import LAUNCHERS
+from mmrotate.utils import UserError
+
+DEBUG_VARIABLE = 'MMROTATE_DEBUG'
+
+
+def run_command(
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Callable[[argparse.Namespace], None],
+    description: str,
+    argv: Sequence[str] | None,
+    prog: str | None = None,
+) -> int:
+    """Parse ``argv`` and run; an error that the user can mend is shown in one line.
+
+    Returns:
+        0, or 1 after such an error.
+    """
+    parser = argparse.ArgumentParser(prog, description=description)
+    add_arguments(parser)
+    parser.add_argument(
+        '--debug',
+        action='store_true',
+        help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)',
+    )
+    args = parser.parse_args(argv)
+    if args.debug or os.environ.get(DEBUG_VARIABLE) == '1':
+        run(args)
+        return 0
+    try:
+        run(args)
+    except (UserError, FileNotFoundError) as error:
+        # a FileNotFoundError's own text starts with its number
+        text = str(error.args[0]) if len(error.args) == 1 else str(error)
+        print(f'error: {text}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options``, and its older name."""
+    parser.add_argument(
+        '--cfg-options',
+        '--options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
+        'lists as key=a,b or key="[(a,b),(c,d)]"',
+    )
+
+
+def add_launch_options(parser: argparse.ArgumentParser) -> None:
+    """Options of training or testing in several processes, and of the device."""
+    parser.add_argument(
+        '--launcher', choices=LAUNCHERS, default='none', help='what started the processes'
+    )
+    # torchrun sets an environment variable, older launchers gave the option
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')
+    parser.add_argument('--gpu-ids', type=int, nargs='+', help='older form: the first one is used')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
+
+
+def chosen_device(args: argparse.Namespace) -> str | None:
+    """The device that the options ask for, None for the default."""
+    if args.local_rank is not None:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.device is not None:
+        return args.device
+    number = args.gpu_ids[0] if args.gpu_ids else args.gpu_id
+    return None if number is None or args.launcher != 'none' else f'cuda:{number}'

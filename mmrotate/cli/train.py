@@ -1,0 +1,118 @@
+"""``mmrotate train``: train a detector."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmrotate.apis import train_detector, training_seed, without_pretrained
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
+from mmrotate.cli.data import open_dataset
+from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan
+from mmrotate.models import build_detector
+from mmrotate.utils import (
+    UserError,
+    find_latest_checkpoint,
+    get_root_logger,
+    set_random_seed,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command, named as in MMRotate 0.3."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    start = parser.add_argument_group('start')
+    start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
+    start.add_argument(
+        '--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir'
+    )
+    start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
+    parser.add_argument('--seed', type=int, help='random seed; default: a random one, logged')
+    parser.add_argument(
+        '--diff-seed', action='store_true', help='another seed in each process from the start'
+    )
+    parser.add_argument(
+        '--deterministic', action='store_true', help='deterministic algorithms of cuDNN'
+    )
+    parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
+    add_config_options(parser)
+    add_launch_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train."""
+    cfg = load_config(args.config, args.cfg_options)
+    _apply(args, cfg)
+    init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
+    if args.auto_resume or cfg.get('auto_resume'):
+        cfg.resume_from = find_latest_checkpoint(cfg.work_dir) or cfg.get('resume_from')
+    for key in ('resume_from', 'load_from'):
+        _check_file(cfg.get(key))
+    read_plan(cfg)  # before anything is opened: is the training part of the config sound?
+    log_file = Path(cfg.work_dir, time.strftime('%Y%m%d_%H%M%S') + '.log')
+    logger = get_root_logger(log_file, cfg.get('log_level', 'INFO'))
+    if args.gpus is not None:
+        logger.warning('--gpus has no effect: one process uses one GPU, see tools/dist_train.sh')
+    cfg.seed = training_seed(cfg)
+    set_random_seed(cfg.seed + (rank_and_size()[0] if cfg.diff_seed else 0), cfg.deterministic)
+    datasets = _datasets(cfg)
+    model = _model(cfg)
+    model.CLASSES, model.PALETTE = datasets[0].CLASSES, getattr(datasets[0], 'PALETTE', None)
+    train_detector(
+        model, datasets, cfg, distributed=args.launcher != 'none', validate=not args.no_validate
+    )
+
+
+def _apply(args: argparse.Namespace, cfg: Config) -> None:
+    """Put the options into the config."""
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
+    for key in ('resume_from', 'load_from', 'seed'):
+        given = getattr(args, key)
+        cfg[key] = cfg.get(key) if given is None else given
+    for key in ('deterministic', 'diff_seed'):
+        cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
+    cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _check_file(path: str | None) -> None:
+    if path and '://' not in path and not os.path.isfile(path):
+        raise UserError(f'checkpoint {path} does not exist')
+
+
+def _datasets(cfg: Config) -> list[Any]:
+    datasets = [open_dataset(cfg, 'train')]
+    if len(cfg.get('workflow') or []) == 2:
+        pipeline = _pipeline(cfg.data.train)
+        datasets.append(open_dataset(cfg, 'val', pipeline=pipeline, test_mode=False))
+    return datasets
+
+
+def _pipeline(data: Any) -> Any:
+    """The training pipeline, also where the dataset stands inside of wrappers."""
+    if isinstance(data, list | tuple):
+        return _pipeline(data[0])
+    return _pipeline(data['dataset']) if 'dataset' in data else data['pipeline']
+
+
+def _model(cfg: Config) -> Any:
+    # a resumed detector gets all weights from its checkpoint: nothing else is read or downloaded
+    config = without_pretrained(cfg.model) if cfg.get('resume_from') else cfg.model
+    model = build_detector(config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg'))
+    model.init_weights()
+    return model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; gives the exit code."""
+    return run_command(add_arguments, run, 'Train a detector.', argv, 'mmrotate train')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""A runner from a 0.x config, a model and its datasets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmrotate.datasets import build_dataloader, build_dataset
+from mmrotate.engine.checkpoint_hook import CheckpointHook
+from mmrotate.engine.config import (
+    Evaluation,
+    Plan,
+    dataset_config,
+    loader_options,
+    read_plan,
+    warn_of_unknown_keys,
+)
+from mmrotate.engine.distributed import pick_device
+from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
+from mmrotate.engine.loops import EvaluationLoop, TrainLoop
+from mmrotate.engine.metrics import check_metrics
+from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner
+from mmrotate.engine.schedules import Schedule
+from mmrotate.engine.testing import build_test_loader
+from mmrotate.utils import UserError, get_root_logger
+
+
+def build_runner(
+    model: nn.Module,
+    datasets: Sequence[Any],
+    cfg: Config,
+    distributed: bool = False,
+    validate: bool = False,
+    meta: dict[str, Any] | None = None,
+) -> DetectorRunner:
+    """Everything that a training needs, from a 0.x config.
+
+    Args:
+        model: The detector, with its weights initialised.
+        datasets: The training data; a second one gives the validation losses of a workflow.
+        cfg: The config; ``work_dir`` and ``seed`` are set.
+        distributed: Whether this process is one of several.
+        validate: Evaluate ``data.val`` as the key ``evaluation`` says.
+        meta: Plain values for the checkpoints.
+
+    Raises:
+        UserError: The config makes no sense.
+    """
+    logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
+    warn_of_unknown_keys(cfg, logger)
+    plan = read_plan(cfg)
+    loader = _train_loader(datasets[0], cfg, distributed)
+    evaluation = plan.evaluation if validate else None
+    return DetectorRunner(
+        model,
+        device=pick_device(cfg.get('device')),
+        precision=plan.precision,
+        loss_scale=plan.loss_scale,
+        meta=meta,
+        work_dir=cfg.work_dir,
+        train_dataloader=loader,
+        train_cfg=_train_loop(plan, cfg, evaluation),
+        optim_wrapper=plan.optim_wrapper,
+        auto_scale_lr=cfg.get('auto_scale_lr'),
+        default_hooks=_default_hooks(plan),
+        custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
+        load_from=cfg.get('resume_from') or cfg.get('load_from'),
+        resume=bool(cfg.get('resume_from')),
+        launcher='pytorch' if distributed else 'none',
+        env_cfg=_environment(cfg),
+        log_processor=DetectorLogProcessor(plan.log_interval, plan.by_epoch),
+        log_level=cfg.get('log_level', 'INFO'),
+        visualizer=_visualizer(plan),
+        randomness=dict(
+            seed=cfg.seed,
+            diff_rank_seed=bool(cfg.get('diff_seed', False)),
+            deterministic=bool(cfg.get('deterministic', False)),
+        ),
+        experiment_name=Path(cfg.filename).stem if cfg.filename else None,
+        cfg=cfg,
+        **_evaluation_parts(cfg, evaluation),
+    )
+
+
+def _train_loader(dataset: Any, cfg: Config, distributed: bool) -> DataLoader:
+    # also for IterBasedRunner a sampler with an end: the order of epoch k follows from (seed, k)
+    options = {'dist': distributed, 'seed': cfg.seed, **loader_options(cfg, 'train')}
+    loader = build_dataloader(dataset, **options)
+    if loader.persistent_workers:
+        get_root_logger().warning(
+            'persistent_workers: they are seeded only once, so a resumed training will draw other '
+            'augmentations than an unbroken one'
+        )
+    return loader
+
+
+def _train_loop(plan: Plan, cfg: Config, evaluation: Evaluation | None) -> dict[str, Any]:
+    return dict(
+        type=TrainLoop,
+        counts_epochs=plan.by_epoch,
+        length=plan.length,
+        evaluation=evaluation,
+        detect_nonfinite=bool(cfg.get('detect_nonfinite', True)),
+    )
+
+
+def _evaluation_parts(cfg: Config, evaluation: Evaluation | None) -> dict[str, Any]:
+    if evaluation is None:
+        return {}
+    dataset = build_dataset(dataset_config(cfg, 'val', test_mode=True))
+    check_metrics(dataset, evaluation.options.get('metric', 'mAP'))
+    return dict(
+        val_dataloader=build_test_loader(dataset, **loader_options(cfg, 'val')),
+        val_cfg=dict(type=EvaluationLoop, dataset=dataset),
+        val_evaluator=evaluation.options,
+    )
+
+
+def _default_hooks(plan: Plan) -> dict[str, Any]:
+    return dict(
+        logger=dict(type='LoggerHook', interval=plan.log_interval),
+        # their work is done by the loop, ScheduleHook and our CheckpointHook
+        sampler_seed=None,
+        param_scheduler=None,
+        checkpoint=None,
+    )
+
+
+def _hooks(
+    plan: Plan,
+    datasets: Sequence[Any],
+    cfg: Config,
+    distributed: bool,
+    evaluation: Evaluation | None,
+) -> list[Hook]:
+    best = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
+    try:
+        hooks = [_schedules(plan), CheckpointHook(**plan.checkpoint, **best)]
+    except (TypeError, ValueError) as error:
+        raise UserError(f'lr_config, momentum_config or checkpoint_config: {error}') from error
+    if len(datasets) > 1 and plan.validate_after:
+        options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed}
+        loader = build_dataloader(datasets[1], **{**options, 'shuffle': False})
+        hooks.append(ValidationLossHook(loader, plan.validate_after))
+    return [*hooks, *build_custom_hooks(plan.custom_hooks)]
+
+
+def _schedules(plan: Plan) -> Hook:
+    lr = None if plan.lr is None else Schedule.from_config(plan.lr)
+    momentum = None if plan.momentum is None else Schedule.from_config(plan.momentum)
+    return ScheduleHook(lr, momentum)
+
+
+def _environment(cfg: Config) -> dict[str, Any]:
+    mp_cfg = {key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg}
+    return dict(
+        cudnn_benchmark=bool(cfg.get('cudnn_benchmark', False)) and torch.cuda.is_available(),
+        mp_cfg=mp_cfg,
+        dist_cfg=dict(cfg.get('dist_params') or {}),
+    )
+
+
+def _visualizer(plan: Plan) -> dict[str, Any]:
+    return dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), *plan.log_backends])

@@ -1,0 +1,308 @@
+"""Configs in the 0.x dialect: loading, and the translation into what the engine runs on."""
+
+import functools
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.utils import import_modules_from_strings
+
+from mmrotate.engine.config_keys import unknown_keys
+from mmrotate.utils import UserError
+from mmrotate.utils.suggest import near_files
+
+_EPOCH_RUNNER, _ITER_RUNNER = 'EpochBasedRunner', 'IterBasedRunner'
+# keys of ``evaluation`` that say when and how; the rest goes to ``dataset.evaluate``
+_EVALUATION_CONTROL = {
+    'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority',
+}  # fmt: skip
+_EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
+_LOADER_RENAMED = {'batch_size': 'samples_per_gpu', 'num_workers': 'workers_per_gpu'}
+_LOG_BACKENDS = {
+    'TensorboardLoggerHook': 'TensorboardVisBackend',
+    'WandbLoggerHook': 'WandbVisBackend',
+    'MlflowLoggerHook': 'MLflowVisBackend',
+    'NeptuneLoggerHook': 'NeptuneVisBackend',
+    'ClearMLLoggerHook': 'ClearMLVisBackend',
+    'DvcliveLoggerHook': 'DVCLiveVisBackend',
+}
+
+
+class FinalConfig(Config):
+    """A config that will not change any more: its text is formatted once, which takes a while."""
+
+    @classmethod
+    def of(cls, config: Config) -> 'FinalConfig':
+        """A copy of ``config``."""
+        return cls(config._cfg_dict, cfg_text=config.text, filename=config.filename)
+
+    @functools.cached_property
+    def pretty_text(self) -> str:  # type: ignore[override]
+        """The whole config as Python."""
+        return super().pretty_text
+
+
+@dataclass
+class Evaluation:
+    """The key ``evaluation``: when to evaluate, what to save, and how to score."""
+
+    interval: int
+    start: int | None
+    by_epoch: bool
+    save_best: str | None
+    rule: str | None
+    options: dict[str, Any]
+
+    def is_due(self, done: int, last: int) -> bool:
+        """Whether to evaluate after ``done`` of ``last`` epochs (or iterations).
+
+        The last one is always evaluated.
+        """
+        if done == last:
+            return True
+        start = 0 if self.start is None else self.start
+        return done >= start and (done - start) % self.interval == 0
+
+
+@dataclass
+class Plan:
+    """What the engine runs on, read from a config.
+
+    Attributes:
+        by_epoch: Whether the training counts epochs (EpochBasedRunner) or iterations.
+        length: Number of epochs or iterations.
+        optim_wrapper: Config for mmengine's optimizer wrapper.
+        precision: ``float32``, ``float16`` or ``bfloat16``.
+        loss_scale: Scale of the loss under float16.
+        checkpoint: Arguments of ``CheckpointHook``.
+        log_interval: Iterations between log lines.
+        log_backends: Configs of further places that scalars are written to.
+        evaluation: None where nothing is evaluated.
+        validate_after: Train epochs between two runs over the validation losses; 0: never.
+        custom_hooks: Configs of hooks.
+    """
+
+    by_epoch: bool
+    length: int
+    optim_wrapper: dict[str, Any]
+    precision: str
+    loss_scale: Any
+    lr: dict[str, Any] | None
+    momentum: dict[str, Any] | None
+    checkpoint: dict[str, Any]
+    log_interval: int
+    log_backends: list[dict[str, Any]]
+    evaluation: Evaluation | None
+    validate_after: int
+    custom_hooks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file of the 0.x dialect (``_base_``, ``_delete_``, ``{{_base_.x}}``).
+
+    Args:
+        path: A ``.py``, ``.json`` or ``.yaml`` file.
+        options: Values to put in, keys with dots: ``{'model.backbone.depth': 18}``.
+
+    Raises:
+        UserError: The file does not exist (near names are listed) or cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'config {path} does not exist{near_files(path)}')
+    try:
+        # 0.x configs may import what they like: never taken for mmengine's pure Python dialect
+        config = Config.fromfile(path, lazy_import=False, import_custom_modules=False)
+    except (SyntaxError, OSError, KeyError, ImportError, NameError) as error:
+        raise UserError(f'config {path} cannot be read: {error}') from error
+    if options:
+        config.merge_from_dict(dict(options))
+    if config.get('custom_imports'):
+        import_modules_from_strings(**config['custom_imports'])
+    return config
+
+
+def warn_of_unknown_keys(config: Config, logger: logging.Logger) -> list[str]:
+    """Name in one warning the keys of ``config`` that nothing here reads; gives them back."""
+    unknown = unknown_keys(config)
+    if unknown:
+        logger.warning('keys of the config that are not understood and have no effect: %s', unknown)
+    return unknown
+
+
+def read_plan(config: Config) -> Plan:
+    """Translate the training part of a 0.x config.
+
+    Raises:
+        UserError: A key that is needed is missing, or a value makes no sense.
+    """
+    by_epoch, length = _runner(config)
+    precision, loss_scale = _precision(config)
+    hooks = list(config.get('log_config', {}).get('hooks', []))
+    return Plan(
+        by_epoch=by_epoch,
+        length=length,
+        optim_wrapper=_optim_wrapper(config),
+        precision=precision,
+        loss_scale=loss_scale,
+        lr=_schedule(config, 'lr_config'),
+        momentum=_schedule(config, 'momentum_config'),
+        checkpoint=_checkpoint(config, by_epoch),
+        log_interval=config.get('log_config', {}).get('interval', 10),
+        log_backends=_log_backends(hooks),
+        evaluation=read_evaluation(config, by_epoch),
+        validate_after=_validate_after(config.get('workflow', [('train', 1)])),
+        custom_hooks=[dict(hook) for hook in config.get('custom_hooks') or []],
+    )
+
+
+def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
+    """The key ``evaluation``, or None."""
+    given = config.get('evaluation')
+    if not given:
+        return None
+    options = {
+        k: v
+        for k, v in given.items()
+        if k not in _EVALUATION_CONTROL and k not in _EVALUATION_WITHOUT_EFFECT
+    }
+    interval = given.get('interval', 1)
+    if not isinstance(interval, int) or interval < 1:
+        raise UserError(f'evaluation.interval must be a whole number from 1 on, got {interval!r}')
+    return Evaluation(
+        interval=interval,
+        start=given.get('start'),
+        by_epoch=given.get('by_epoch', by_epoch) and by_epoch,
+        save_best=given.get('save_best'),
+        rule=given.get('rule'),
+        options=options,
+    )
+
+
+def loader_options(config: Config, split: str) -> dict[str, Any]:
+    """Arguments of ``build_dataloader`` for ``train``, ``val`` or ``test``.
+
+    ``data.samples_per_gpu`` and ``data.workers_per_gpu`` serve for training; ``val`` and ``test``
+    take one image at a time unless ``data.SPLIT.samples_per_gpu`` or ``data.SPLIT_dataloader``
+    says otherwise.
+    """
+    data = config.data
+    options: dict[str, Any] = {'workers_per_gpu': data.get('workers_per_gpu', 2)}
+    options['samples_per_gpu'] = data.get('samples_per_gpu', 1) if split == 'train' else 1
+    if data.get('persistent_workers') is not None:
+        options['persistent_workers'] = data['persistent_workers']
+    if split != 'train':
+        parts = data.get(split) if isinstance(data.get(split), list) else [data.get(split) or {}]
+        options['samples_per_gpu'] = max(part.get('samples_per_gpu', 1) for part in parts)
+    given = data.get(f'{split}_dataloader') or {}
+    return {**options, **{_LOADER_RENAMED.get(key, key): v for key, v in given.items()}}
+
+
+def dataset_config(config: Config, split: str, **overrides: Any) -> Any:
+    """Config of the dataset of a split, without the keys that are the data loader's.
+
+    Raises:
+        UserError: The config has no such dataset.
+    """
+    given = (config.get('data') or {}).get(split)
+    if not given:
+        raise UserError(f'the config has no data.{split}')
+    parts = given if isinstance(given, list | tuple) else [given]
+    cleaned = []
+    for part in parts:
+        kept = {key: value for key, value in part.items() if key != 'samples_per_gpu'}
+        cleaned.append(ConfigDict({**kept, **overrides}))
+    return cleaned if isinstance(given, list | tuple) else cleaned[0]
+
+
+def _runner(config: Config) -> tuple[bool, int]:
+    runner = config.get('runner')
+    if runner is None and config.get('total_epochs'):
+        runner = dict(type=_EPOCH_RUNNER, max_epochs=config.total_epochs)
+    if runner is None and config.get('total_iters'):
+        runner = dict(type=_ITER_RUNNER, max_iters=config.total_iters)
+    runner = runner or {}
+    kind = runner.get('type', _EPOCH_RUNNER)
+    names = {_EPOCH_RUNNER: 'max_epochs', _ITER_RUNNER: 'max_iters'}
+    if kind not in names or not isinstance(runner.get(names[kind]), int):
+        raise UserError(
+            "runner must be dict(type='EpochBasedRunner', max_epochs=N) or "
+            f"dict(type='IterBasedRunner', max_iters=N), got {dict(runner)}"
+        )
+    return kind == _EPOCH_RUNNER, runner[names[kind]]
+
+
+def _precision(config: Config) -> tuple[str, Any]:
+    options = config.get('optimizer_config') or {}
+    by_hook = 'Fp16' in str(options.get('type', ''))
+    fp16 = config.get('fp16')
+    if config.get('bf16'):
+        if fp16:
+            raise UserError('the config has both fp16 and bf16: keep one')
+        return 'bfloat16', 'dynamic'
+    if not fp16 and not by_hook:
+        return 'float32', 'dynamic'
+    given = options if by_hook else ({} if fp16 is True else fp16)
+    return 'float16', given.get('loss_scale', 512.0)
+
+
+def _optim_wrapper(config: Config) -> dict[str, Any]:
+    if not config.get('optimizer'):
+        raise UserError("the config has no optimizer, e.g. optimizer=dict(type='SGD', lr=0.0025)")
+    optimizer = dict(config.optimizer)
+    options = config.get('optimizer_config') or {}
+    wrapper: dict[str, Any] = {}
+    if optimizer.get('paramwise_cfg') is not None:
+        wrapper['paramwise_cfg'] = optimizer.pop('paramwise_cfg')
+    optimizer.pop('paramwise_cfg', None)
+    constructor = optimizer.pop('constructor', None)
+    if constructor not in (None, 'DefaultOptimizerConstructor'):
+        wrapper['constructor'] = constructor
+    if options.get('grad_clip'):
+        wrapper['clip_grad'] = dict(options['grad_clip'])
+    if options.get('cumulative_iters', 1) > 1:
+        wrapper['accumulative_counts'] = options['cumulative_iters']
+    return {**wrapper, 'optimizer': optimizer}
+
+
+def _schedule(config: Config, key: str) -> dict[str, Any] | None:
+    given = config.get(key)
+    return dict(given) if given else None
+
+
+def _checkpoint(config: Config, by_epoch: bool) -> dict[str, Any]:
+    given = dict(config.get('checkpoint_config') or {})
+    for without_effect in ('meta', 'sync_buffer', 'file_client_args'):
+        given.pop(without_effect, None)
+    given.setdefault('by_epoch', by_epoch)
+    return given
+
+
+def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    backends = []
+    for hook in hooks:
+        kind = hook.get('type')
+        if kind == 'TextLoggerHook':
+            continue
+        if kind not in _LOG_BACKENDS:
+            known = ['TextLoggerHook', *_LOG_BACKENDS]
+            raise UserError(f'log_config: unknown hook {kind!r}, known: {known}')
+        backend: dict[str, Any] = {'type': _LOG_BACKENDS[kind]}
+        if hook.get('init_kwargs'):
+            backend['init_kwargs'] = hook['init_kwargs']
+        if hook.get('log_dir'):
+            backend['save_dir'] = hook['log_dir']
+        backends.append(backend)
+    return backends
+
+
+def _validate_after(workflow: Iterable[Any]) -> int:
+    flow = [(str(mode), int(count)) for mode, count in workflow]
+    if [mode for mode, _ in flow] == ['train']:
+        return 0
+    if [mode for mode, _ in flow] == ['train', 'val'] and flow[1][1] == 1:
+        return flow[0][1]
+    raise UserError(f"workflow must be [('train', 1)] or [('train', n), ('val', 1)], got {flow}")

@@ -1,0 +1,115 @@
+"""Several processes: start, gather, share. CUDA (nccl) and CPU (gloo) alike."""
+
+import datetime
+import functools
+import os
+from typing import Any
+
+import torch
+from mmengine import dist as mmengine_dist
+from torch import distributed as dist
+from torch import nn
+
+from mmrotate.utils import UserError
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+_DAY = datetime.timedelta(days=1)
+
+
+def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
+    """Join the process group that a launcher prepared.
+
+    Args:
+        launcher: ``pytorch`` (torchrun), ``slurm`` or ``mpi``; ``none`` does nothing.
+        backend: ``nccl`` or ``gloo``; default: nccl with CUDA. Without CUDA nccl becomes gloo.
+        kwargs: Arguments of ``torch.distributed.init_process_group``.
+
+    Raises:
+        UserError: The launcher is unknown, or torchrun did not start this process.
+    """
+    if launcher not in LAUNCHERS:
+        raise UserError(f'unknown launcher {launcher!r}, known: {list(LAUNCHERS)}')
+    if launcher == 'none' or dist.is_initialized():
+        return
+    if backend in (None, 'nccl') and not torch.cuda.is_available():
+        backend = 'gloo'
+    backend = backend or 'nccl'
+    if launcher != 'pytorch':
+        mmengine_dist.init_dist(launcher, backend, **kwargs)
+        return
+    if 'RANK' not in os.environ:
+        raise UserError(
+            '--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES'
+        )
+    if backend == 'nccl':
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+    dist.init_process_group(backend, **kwargs)
+
+
+def rank_and_size() -> tuple[int, int]:
+    """Rank of this process and number of processes; (0, 1) without a group."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """``device``; by default this process's GPU, or the CPU where there is none."""
+    if device is None or str(device) in ('', 'auto'):
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    device = torch.device(device)
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise UserError(f'device {device} is asked for, but PyTorch sees no CUDA device here')
+    if device.type == 'cuda' and device.index is None:
+        device = torch.device('cuda', torch.cuda.current_device())
+    return device
+
+
+@functools.lru_cache(maxsize=1)
+def _waiting_group(group: Any) -> Any:
+    # Python objects travel over the CPU, and rank 0 may evaluate longer than nccl waits
+    del group
+    return dist.new_group(backend='gloo', timeout=_DAY)
+
+
+def _side_group() -> Any:
+    return _waiting_group(dist.group.WORLD)
+
+
+def gather_objects(value: Any) -> list[Any] | None:
+    """On rank 0 what every rank gave, by rank; None on the other ranks."""
+    rank, size = rank_and_size()
+    if size == 1:
+        return [value]
+    parts: list[Any] | None = [None] * size if rank == 0 else None
+    dist.gather_object(value, parts, dst=0, group=_side_group())
+    return parts
+
+
+def share_from_first(value: Any) -> Any:
+    """What rank 0 gave, on every rank."""
+    if rank_and_size()[1] == 1:
+        return value
+    content = [value]
+    dist.broadcast_object_list(content, src=0, group=_side_group())
+    return content[0]
+
+
+def interleave(parts: list[list[Any]], count: int) -> list[Any]:
+    """Items 0, 1, 2, ... from the ranks' lists, where rank r of n holds items r, r + n, ...
+
+    Args:
+        parts: Per rank its items, maybe padded at the end.
+        count: Number of items in all; padding beyond it is dropped.
+    """
+    return [parts[i % len(parts)][i // len(parts)] for i in range(count)]
+
+
+def share_batch_norm(model: nn.Module) -> None:
+    """Give every rank the running statistics of rank 0, which are those that get saved."""
+    if rank_and_size()[1] == 1:
+        return
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
+            dist.broadcast(module.running_mean, 0)
+            dist.broadcast(module.running_var, 0)

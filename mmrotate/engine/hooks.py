@@ -1,0 +1,176 @@
+"""Hooks of the training beside those of mmengine."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmrotate.engine.batches import files_of, to_device
+from mmrotate.engine.loops import NonFiniteLossError
+from mmrotate.engine.schedules import Progress, Schedule
+from mmrotate.registry import HOOKS
+
+
+class ScheduleHook(Hook):
+    """Sets learning rate and momentum before every iteration, by closed formulas.
+
+    Args:
+        lr: Schedule of the learning rate; None: as it is.
+        momentum: Schedule of the momentum (``betas[0]`` of Adam); None: as it is.
+    """
+
+    # before RuntimeInfoHook, which notes the learning rate for the log
+    priority = 'HIGHEST'
+
+    def __init__(self, lr: Schedule | None = None, momentum: Schedule | None = None) -> None:
+        self.lr = lr
+        self.momentum = momentum
+
+    def before_train(self, runner: Any) -> None:
+        """Note the values of the config; a resumed optimizer has them already."""
+        for group in runner.optim_wrapper.param_groups:
+            group.setdefault('initial_lr', group['lr'])
+            group.setdefault('initial_momentum', _momentum(group))
+
+    def before_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
+        """Set the values of this iteration."""
+        loop = runner.train_loop
+        progress = Progress(loop.epoch, loop.iter, loop.max_epochs, loop.max_iters)
+        for group in runner.optim_wrapper.param_groups:
+            if self.lr is not None:
+                group['lr'] = self.lr.value(group['initial_lr'], progress)
+            if self.momentum is not None:
+                self._set_momentum(group, progress)
+
+    def _set_momentum(self, group: dict[str, Any], progress: Progress) -> None:
+        assert self.momentum is not None
+        # while the learning rate is warmed up by a factor, the momentum is divided by it
+        regular = self.momentum.regular(group['initial_momentum'], progress)
+        value = regular / self.momentum.warmup_factor(progress)
+        if 'momentum' in group:
+            group['momentum'] = value
+        elif 'betas' in group:
+            group['betas'] = (value, *group['betas'][1:])
+
+
+def _momentum(group: dict[str, Any]) -> float:
+    return group['betas'][0] if 'betas' in group else group.get('momentum', 0.0)
+
+
+class ValidationLossHook(Hook):
+    """Losses on the validation data, the ``('val', 1)`` of a workflow.
+
+    Args:
+        loader: Yields batches with ground truth.
+        interval: Training epochs between two runs.
+    """
+
+    def __init__(self, loader: DataLoader, interval: int) -> None:
+        self.loader = loader
+        self.interval = interval
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """Log the mean of every loss."""
+        if (runner.epoch + 1) % self.interval:
+            return
+        detector = runner.detector
+        detector.eval()
+        sums: dict[str, float] = {}
+        with torch.no_grad():
+            for batch in self.loader:
+                losses = detector(**to_device(batch, runner.device))
+                for name, value in detector._parse_losses(losses)[1].items():
+                    sums[name] = sums.get(name, 0.0) + value
+        detector.train()
+        means = {f'val/{name}': value / len(self.loader) for name, value in sums.items()}
+        shown = ', '.join(f'{name}: {value:.4f}' for name, value in means.items())
+        runner.logger.info('Epoch(val) [%d] %s', runner.epoch + 1, shown)
+        runner.visualizer.add_scalars(means, step=runner.iter)
+
+
+@HOOKS.register_module()
+class NumClassCheckHook(Hook):
+    """Compares ``num_classes`` of the heads with the classes of the training data."""
+
+    def before_train(self, runner: Any) -> None:
+        """Check once, before the first iteration.
+
+        Raises:
+            ValueError: They disagree.
+        """
+        check_num_classes(
+            runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None)
+        )
+
+
+def check_num_classes(model: nn.Module, classes: Any) -> None:
+    """Raise a ValueError if a head of ``model`` counts other classes than ``classes``."""
+    if classes is None:
+        return
+    if isinstance(classes, str):
+        raise ValueError(f'CLASSES of the dataset must be a sequence of names, got {classes!r}')
+    wrong = [
+        f'{name} has num_classes={module.num_classes}'
+        for name, module in model.named_modules()
+        # an RPN tells objects from background, whatever the classes
+        if _counts_classes(name, module) and module.num_classes != len(classes)
+    ]
+    if wrong:
+        raise ValueError(
+            f'the dataset has {len(classes)} classes {tuple(classes)}, but {", ".join(wrong)}: '
+            'set num_classes of the heads in the config, or classes of the dataset'
+        )
+
+
+def _counts_classes(name: str, module: nn.Module) -> bool:
+    is_head = name.split('.')[-1].endswith('head') or '_head.' in name
+    return is_head and isinstance(getattr(module, 'num_classes', None), int) and 'rpn' not in name
+
+
+@HOOKS.register_module()
+class CheckInvalidLossHook(Hook):
+    """Stops at a loss that is not finite (the training loop does so too, unless told not to).
+
+    Args:
+        interval: Iterations between checks.
+    """
+
+    def __init__(self, interval: int = 50) -> None:
+        self.interval = interval
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Check."""
+        if self.every_n_train_iters(runner, self.interval) and not math.isfinite(outputs['loss']):
+            raise NonFiniteLossError(
+                f'the loss is {outputs["loss"]} at iteration {runner.iter + 1}; images of this '
+                f'batch: {files_of(data_batch)}'
+            )
+
+
+@HOOKS.register_module()
+class SetEpochInfoHook(Hook):
+    """Calls ``model.set_epoch(epoch)`` before every epoch, for models that have it."""
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Tell the model."""
+        if hasattr(runner.detector, 'set_epoch'):
+            runner.detector.set_epoch(runner.epoch)
+
+
+def build_custom_hooks(configs: Iterable[dict[str, Any]]) -> list[Hook]:
+    """Hooks of ``custom_hooks``, each with its ``priority`` (a name or 0 to 100)."""
+    hooks = []
+    for config in configs:
+        options = dict(config)
+        priority = options.pop('priority', None)
+        hook = HOOKS.build(options)
+        if priority is not None:
+            hook.priority = priority
+        hooks.append(hook)
+    return hooks

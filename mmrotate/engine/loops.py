@@ -1,0 +1,226 @@
+"""The training loop and the evaluation loop that mmengine's Runner drives."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.runner import BaseLoop
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmrotate.engine.batches import files_of, to_device
+from mmrotate.engine.config import Evaluation
+from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
+from mmrotate.engine.testing import predict_everywhere
+from mmrotate.utils import seed_epoch, seed_iteration
+
+_OVERFLOWS_IN_A_ROW = 20
+
+
+class TrainingError(RuntimeError):
+    """An iteration failed; the message names it and the image files of its batch."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss became infinite or NaN."""
+
+
+class TrainLoop(BaseLoop):
+    """Epochs over the training data, by a number of epochs or of iterations.
+
+    All random numbers are seeded anew for each epoch and each iteration, from the run's seed, so a
+    resumed run draws what the unbroken one drew.
+
+    Args:
+        runner: The runner.
+        dataloader: Yields training batches.
+        counts_epochs: Whether ``length`` counts epochs; then the hooks of epochs run at each.
+        length: Epochs or iterations of the training.
+        evaluation: When to evaluate; None: never.
+        detect_nonfinite: Stop at a loss that is infinite or NaN.
+    """
+
+    def __init__(
+        self,
+        runner: Any,
+        dataloader: DataLoader,
+        counts_epochs: bool,
+        length: int,
+        evaluation: Evaluation | None = None,
+        detect_nonfinite: bool = True,
+    ) -> None:
+        super().__init__(runner, dataloader)
+        if len(dataloader) == 0:
+            raise ValueError('the training data make no batch: no images, or fewer than one batch')
+        self.by_epoch = counts_epochs
+        self.epoch_length = len(dataloader)
+        self.max_iters = length * self.epoch_length if counts_epochs else length
+        self.max_epochs = math.ceil(self.max_iters / self.epoch_length)
+        self.evaluation = evaluation
+        self.detect_nonfinite = detect_nonfinite
+        self.stop_training = False  # set by EarlyStoppingHook
+        self._epoch = 0
+        self._iter = 0
+        self._overflows = 0
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return self._epoch
+
+    @property
+    def iter(self) -> int:
+        """Finished iterations."""
+        return self._iter
+
+    def restore(self, epoch: int, iteration: int, epoch_length: int | None) -> None:
+        """Go on after ``epoch`` epochs and ``iteration`` iterations.
+
+        Where the number of batches per epoch is not that of the broken run, an interrupted epoch
+        starts from its beginning.
+        """
+        if epoch_length in (None, self.epoch_length):
+            self._epoch, self._iter = epoch, iteration
+        elif self.by_epoch:
+            self._epoch, self._iter = epoch, epoch * self.epoch_length
+        else:
+            self._epoch, self._iter = iteration // self.epoch_length, iteration
+
+    def run(self) -> nn.Module:
+        """Train to the end."""
+        self.runner.call_hook('before_train')
+        if not self.by_epoch:
+            self.runner.call_hook('before_train_epoch')
+        while self._iter < self.max_iters and not self.stop_training:
+            self._run_epoch()
+        if not self.by_epoch:
+            self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _run_epoch(self) -> None:
+        if self.by_epoch:
+            self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for index, batch in self._batches():
+            self._run_iteration(index if self.by_epoch else self._iter, batch)
+            if self._iter >= self.max_iters or self.stop_training:
+                break
+        if self.by_epoch:
+            self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+        if self.by_epoch:
+            self._evaluate_if_due(by_epoch=True)
+
+    def _batches(self) -> Iterator[tuple[int, Any]]:
+        """Batches of the epoch that are still to do, with their place in it."""
+        seed, rank = self.runner.seed, rank_and_size()[0]
+        seed_epoch(seed, rank, self._epoch)
+        _set_epoch(self.dataloader, self._epoch)
+        done = self._iter - self._epoch * self.epoch_length
+        iterator = iter(self.dataloader)
+        if done:
+            self.runner.logger.info('reading over the %d batches of this epoch that are done', done)
+        for index in range(self.epoch_length):
+            # before the batch is fetched: without workers its augmentation draws from this too
+            seed_iteration(seed, rank, self._epoch * self.epoch_length + index)
+            batch = next(iterator)
+            if index >= done:
+                yield index, batch
+
+    def _run_iteration(self, index: int, batch: Any) -> None:
+        self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=batch)
+        try:
+            outputs = self._step(batch)
+        except NonFiniteLossError:
+            raise
+        except Exception as error:
+            raise TrainingError(
+                f'iteration {self._iter + 1} (epoch {self._epoch + 1}) failed on '
+                f'{files_of(batch)}: {type(error).__name__}: {error}'
+            ) from error
+        self.runner.call_hook(
+            'after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs
+        )
+        self._iter += 1
+        self._evaluate_if_due(by_epoch=False)
+
+    def _step(self, batch: Any) -> dict[str, float]:
+        """One update of the weights; gives the values to log."""
+        model, wrapper = self.runner.model, self.runner.optim_wrapper
+        batch = to_device(batch, self.runner.device)
+        with wrapper.optim_context(model):
+            losses = model(**batch)
+            loss, log_vars = self.runner.detector._parse_losses(losses)
+        if self.detect_nonfinite:
+            self._check_finite(log_vars, batch)
+        wrapper.update_params(loss)
+        return log_vars
+
+    def _check_finite(self, log_vars: dict[str, float], batch: Any) -> None:
+        if math.isfinite(log_vars['loss']):  # a plain number already: costs nothing
+            self._overflows = 0
+            return
+        self._overflows += 1
+        # under float16 an overflow now and then is normal: the step is skipped, the scale lowered
+        scales = getattr(self.runner.optim_wrapper, 'scales', False)
+        if scales and self._overflows < _OVERFLOWS_IN_A_ROW:
+            return
+        shown = ', '.join(f'{name}={value:.4g}' for name, value in log_vars.items())
+        raise NonFiniteLossError(
+            f'the loss is not finite at iteration {self._iter + 1} (epoch {self._epoch + 1}): '
+            f'{shown}; images of this batch: {files_of(batch)}. The weights were not updated with '
+            'it. Usual causes: a learning rate too high for the batch size, degenerate boxes, fp16'
+        )
+
+    def _evaluate_if_due(self, by_epoch: bool) -> None:
+        rule = self.evaluation
+        if rule is None or rule.by_epoch != by_epoch or self.runner.val_loop is None:
+            return
+        done, last = (self._epoch, self.max_epochs) if by_epoch else (self._iter, self.max_iters)
+        if rule.is_due(done, last):
+            self.runner.val_loop.run()
+            self.runner.model.train()
+
+
+class EvaluationLoop(BaseLoop):
+    """Predicts the evaluation data in all processes and scores them by ``dataset.evaluate``.
+
+    Args:
+        runner: The runner.
+        dataloader: This process's share, see ``build_test_loader``.
+        evaluator: Arguments of ``dataset.evaluate``.
+        dataset: The whole evaluation dataset.
+    """
+
+    def __init__(
+        self, runner: Any, dataloader: DataLoader, evaluator: dict[str, Any], dataset: Any
+    ) -> None:
+        super().__init__(runner, dataloader)
+        self.options = evaluator
+        self.dataset = dataset
+
+    def run(self) -> dict[str, Any]:
+        """Evaluate; the metrics are the same on every rank."""
+        self.runner.call_hook('before_val')
+        self.runner.call_hook('before_val_epoch')
+        detector = self.runner.detector
+        share_batch_norm(detector)
+        results = predict_everywhere(detector, self.dataloader, len(self.dataset))
+        metrics: dict[str, Any] = {}
+        if results is not None:
+            metrics = dict(
+                self.dataset.evaluate(results, logger=self.runner.logger, **self.options)
+            )
+        metrics = share_from_first(metrics)
+        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val')
+        return metrics
+
+
+def _set_epoch(loader: DataLoader, epoch: int) -> None:
+    """Tell the samplers the epoch, which their order follows from."""
+    batch_sampler = loader.batch_sampler
+    for sampler in (loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)):
+        if hasattr(sampler, 'set_epoch'):
+            sampler.set_epoch(epoch)

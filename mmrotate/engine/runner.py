@@ -1,0 +1,215 @@
+"""mmengine's Runner with the package's own checkpoints, devices and log."""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
+from mmengine.runner import LogProcessor, Runner
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+import mmrotate
+from mmrotate.engine.amp import AmpWrapper
+from mmrotate.engine.checkpoint_hook import CheckpointHook
+from mmrotate.engine.distributed import rank_and_size
+from mmrotate.utils import (
+    get_root_logger,
+    load_state,
+    load_weights,
+    save_atomically,
+    set_random_seed,
+)
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+_numbers = itertools.count()
+
+
+class DetectorRunner(Runner):
+    """Trains a detector.
+
+    Args:
+        model: The detector, with its weights initialised.
+        device: Where it is trained.
+        precision: ``float32``, ``float16`` or ``bfloat16``.
+        loss_scale: Scale of the loss under float16.
+        meta: Plain values that every checkpoint carries (``CLASSES``, ...).
+        kwargs: Arguments of mmengine's ``Runner``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        precision: str = 'float32',
+        loss_scale: Any = 'dynamic',
+        meta: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.device = device
+        self.precision = precision
+        self.loss_scale = loss_scale
+        self.meta = dict(meta or {})
+        # mmengine keeps loggers and log values by this name: two runners must not share them
+        name = f'{kwargs.pop("experiment_name", None) or "train"}_{os.getpid()}_{next(_numbers)}'
+        super().__init__(
+            model, experiment_name=name, default_scope=None, param_scheduler=None, **kwargs
+        )
+
+    @property
+    def detector(self) -> nn.Module:
+        """The detector itself, without the wrapper of distributed training."""
+        wrapped = isinstance(self.model, DistributedDataParallel)
+        return self.model.module if wrapped else self.model
+
+    def build_logger(self, log_level: int | str = 'INFO', **kwargs: Any) -> Any:
+        """The package's logger, writing into the work directory as in 0.x."""
+        return get_root_logger(Path(self.work_dir, f'{self.timestamp}.log'), log_level)
+
+    def set_randomness(
+        self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False
+    ) -> None:
+        """Seed this process; the training loop seeds every epoch and iteration anew."""
+        self._seed, self._deterministic = seed, deterministic
+        rank = rank_and_size()[0] if diff_rank_seed else 0
+        set_random_seed(seed + rank, deterministic)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """The model on its device, for several processes under DistributedDataParallel."""
+        layout = torch.channels_last if self.cfg.get('channels_last') else torch.preserve_format
+        model = model.to(self.device, memory_format=layout)
+        if self.cfg.get('channels_last'):
+            model = model.to(memory_format=torch.channels_last)
+        if not self.distributed:
+            return revert_sync_batchnorm(model)
+        if self.cfg.get('sync_bn'):
+            model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        return DistributedDataParallel(
+            model,
+            device_ids=[self.device.index] if self.device.type == 'cuda' else None,
+            broadcast_buffers=False,
+            find_unused_parameters=bool(self.cfg.get('find_unused_parameters', False)),
+        )
+
+    def _init_model_weights(self) -> None:
+        """Nothing: the caller initialised the weights, DistributedDataParallel spread them."""
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """The optimizer, under mixed precision where asked for."""
+        built = super().build_optim_wrapper(optim_wrapper)
+        if self.precision == 'float32' or isinstance(built, AmpWrapper):
+            return built
+        return AmpWrapper(
+            self.device.type,
+            self.precision,
+            self.loss_scale,
+            optimizer=built.optimizer,
+            accumulative_counts=built._accumulative_counts,
+            clip_grad=built.clip_grad_kwargs,
+        )
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Load weights; nothing is unpickled, and what does not fit is listed."""
+        checkpoint = load_state(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_weights(
+            self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger
+        )
+        self._has_loaded = True
+        self.logger.info('loaded the weights of %s', filename)
+        return checkpoint
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint: weights, optimizer, place in the training, best score."""
+        checkpoint = self.load_checkpoint(filename, strict=True)
+        meta = checkpoint['meta']
+        if 'epoch' not in meta or 'iter' not in meta:
+            raise ValueError(
+                f'{filename} does not say how far its training was: give it as load_from, which '
+                'takes the weights alone'
+            )
+        if 'optimizer' in checkpoint:
+            self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        else:
+            self.logger.warning('%s holds no optimizer: its momenta start anew', filename)
+        self.train_loop.restore(meta['epoch'], meta['iter'], meta.get('epoch_length'))
+        for hook in self.hooks:
+            if isinstance(hook, CheckpointHook):
+                messages = meta.get('hook_msgs') or {}
+                hook.best = {k: messages[k] for k in ('best_score', 'best_ckpt') if k in messages}
+        self.logger.info('resumed after epoch %d, iteration %d', self.epoch, self.iter)
+
+    def save_checkpoint_file(
+        self,
+        path: Path,
+        epoch: int,
+        iteration: int,
+        save_optimizer: bool = True,
+        messages: dict[str, Any] | None = None,
+    ) -> None:
+        """Write a checkpoint of plain values and tensors, on rank 0.
+
+        Args:
+            path: The file; at no moment is it half written.
+            epoch: Finished epochs.
+            iteration: Finished iterations.
+            save_optimizer: Save the optimizer too.
+            messages: What the hooks need after resuming.
+        """
+        if rank_and_size()[0] > 0:
+            return
+        meta = {
+            **self.meta,
+            'epoch': epoch,
+            'iter': iteration,
+            'epoch_length': self.train_loop.epoch_length,
+            'seed': self.seed,
+            'hook_msgs': dict(messages or {}),
+            'mmrotate_version': mmrotate.__version__,
+            'torch_version': str(torch.__version__),
+        }
+        checkpoint: dict[str, Any] = {'meta': meta, 'state_dict': self.detector.state_dict()}
+        if save_optimizer:
+            checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_atomically(_to_cpu(checkpoint), path)
+
+
+class DetectorLogProcessor(LogProcessor):
+    """mmengine's log line, with the memory of the process where there is no GPU."""
+
+    def get_log_after_iter(self, runner: Any, batch_idx: int, mode: str) -> tuple[dict, str]:
+        """Values and text of a log line; memory in MB."""
+        tag, text = super().get_log_after_iter(runner, batch_idx, mode)
+        if mode == 'train' and 'memory' not in tag:
+            tag['memory'] = _peak_memory()
+            text = f'{text}  memory: {tag["memory"]}'
+        return tag, text
+
+
+def _peak_memory() -> int:
+    """Most memory that this process held so far, in MB; 0 where the system does not say."""
+    if resource is None:
+        return 0
+    unit = 1 if sys.platform == 'darwin' else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+
+
+def _to_cpu(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: _to_cpu(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_to_cpu(item) for item in value)
+    return value

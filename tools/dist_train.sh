@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# tools/dist_train.sh CONFIG PROCESSES [options of train.py]
+# PROCESSES: per machine, one per GPU. On several machines run it on each with NNODES, NODE_RANK and
+# MASTER_ADDR set (and PORT, the same on all).
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+    echo "usage: $0 CONFIG PROCESSES [options of train.py]" >&2
+    exit 2
+fi
+CONFIG=$1
+PROCESSES=$2
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+
+PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$PROCESSES" \
+    "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "${@:3}"
