@@ -28,7 +28,7 @@ _TRAINING: dict[str, set[str]] = {
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {
     'model', 'train_cfg', 'test_cfg', 'optimizer', 'lr_config', 'momentum_config', 'evaluation',
-    'custom_hooks', 'custom_imports', 'total_epochs', 'total_iters', 'bf16', 'channels_last', 'resume_from',
+    'custom_hooks', 'custom_imports', 'total_epochs', 'total_iters', 'bf16', 'resume_from',
     'load_from', 'auto_resume', 'workflow', 'seed', 'deterministic', 'cudnn_benchmark', 'log_level',
     'find_unused_parameters', 'opencv_num_threads', 'mp_start_method', 'work_dir', 'gpu_ids',
     'device', 'sync_bn', 'detect_nonfinite', 'filename', 'diff_seed',

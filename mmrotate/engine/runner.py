@@ -85,8 +85,6 @@ class DetectorRunner(Runner):
         """The model on its device, for several processes under DistributedDataParallel."""
         layout = torch.channels_last if self.cfg.get('channels_last') else torch.preserve_format
         model = model.to(self.device, memory_format=layout)
-        if self.cfg.get('channels_last'):
-            model = model.to(memory_format=torch.channels_last)
         if not self.distributed:
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):

@@ -21,3 +21,6 @@ class BaseModule(_MMEngineBaseModule):
                 self._is_init = True
             return
         super().init_weights()
+
+    def _dump_init_info(self) -> None:
+        """Nothing: a line for each of hundreds of parameters hides the log that people read."""

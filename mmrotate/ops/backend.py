@@ -6,6 +6,7 @@ The environment variable ``MMROTATE_OPS_BACKEND`` forces ``cpp`` or ``torch``.
 import ctypes
 import importlib.machinery
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -14,18 +15,36 @@ from torch import Tensor
 
 _VARIABLE = 'MMROTATE_OPS_BACKEND'
 _CHOICES = ('cpp', 'torch')
+# goes up together with csrc/interface.cpp
+_INTERFACE = 2
+
+_Argument = Tensor | float | int | bool | ctypes.c_int | None
 
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """The C++ library beside this file; None where it was not built or does not load."""
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f'_mmrotate_ops{suffix}')
-        if path.is_file():
-            try:
-                return ctypes.CDLL(str(path))
-            except OSError:
-                return None
+    """The C++ library beside this file; None where it was not built or does not fit."""
+    paths = [
+        Path(__file__).with_name(f'_mmrotate_ops{suffix}')
+        for suffix in importlib.machinery.EXTENSION_SUFFIXES
+    ]
+    path = next((path for path in paths if path.is_file()), None)
+    return None if path is None else _load(path)
+
+
+def _load(path: Path) -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(str(path))
+        if library.mmrotate_ops_interface() == _INTERFACE:
+            return library
+        reason = 'it was built from other sources'
+    except (OSError, AttributeError) as error:
+        reason = str(error)
+    warnings.warn(
+        f'the C++ operations in {path} are not used: {reason}. Install the package again; until '
+        'then plain PyTorch serves',
+        stacklevel=2,
+    )
     return None
 
 
@@ -59,18 +78,22 @@ def compute_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
-def call(name: str, dtype: torch.dtype, *args: Tensor | float | int | bool | None) -> None:
+def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
     """Call the C++ function ``name`` for ``dtype``; Python's lock is free meanwhile.
 
     Tensors must be contiguous and stay alive for the call; they are passed by address. Floats
     become ``double``, whole numbers ``int64_t``, truth values ``int``.
+
+    Raises:
+        MemoryError: the function ran out of it.
     """
     library = _library()
     if library is None:
         raise RuntimeError('the C++ operations were not built')
     function = getattr(library, f'{name}_{"f64" if dtype == torch.float64 else "f32"}')
-    function.restype = None
-    function(*map(_as_c, args))
+    function.restype = ctypes.c_int
+    if function(*map(_as_c, args)):
+        raise MemoryError(f'{name} ran out of memory')
 
 
 def threads() -> ctypes.c_int:
@@ -78,7 +101,7 @@ def threads() -> ctypes.c_int:
     return ctypes.c_int(torch.get_num_threads())
 
 
-def _as_c(value: object) -> object:
+def _as_c(value: _Argument) -> object:
     if isinstance(value, Tensor):
         return ctypes.c_void_p(value.data_ptr())
     if value is None:

@@ -11,6 +11,11 @@ import torch
 from torch import Tensor
 
 
+def wide(tensor: Tensor) -> Tensor:
+    """As float64: one box may be 1e8 times another. Apple's GPUs have none; there, float32."""
+    return tensor.to(torch.float32 if tensor.device.type == 'mps' else torch.float64)
+
+
 def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Integral over x in [-a, a] of the y of edges p -> q, clamped to [-b, b]; shapes broadcast."""
     x0, x1 = px.clamp(-a, a), qx.clamp(-a, a)
@@ -25,8 +30,8 @@ def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b:
     t1 = torch.maximum(low, high).clamp(0, 1)
     heights = [y.clamp(-b, b) for y in (y0, y0 + rise * t0, y0 + rise * t1, y1)]
     steps = (t0, t1 - t0, 1 - t1)
-    area = sum((heights[i] + heights[i + 1]) * step for i, step in enumerate(steps))
-    return (x1 - x0) * 0.5 * area
+    parts = [(heights[i] + heights[i + 1]) * step for i, step in enumerate(steps)]
+    return (x1 - x0) * 0.5 * (parts[0] + parts[1] + parts[2])
 
 
 def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
@@ -42,15 +47,17 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     vx, vy = -h2 / 2 * turn.sin(), h2 / 2 * turn.cos()
     xs = (dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx)
     ys = (dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy)
-    area = sum(
-        _clamped_edges(xs[i], ys[i], xs[(i + 1) % 4], ys[(i + 1) % 4], a, b) for i in range(4)
-    )
+    area = torch.zeros_like(dx)
+    for i in range(4):
+        j = (i + 1) % 4
+        area = area + _clamped_edges(xs[i], ys[i], xs[j], ys[j], a, b)
     return torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
 
 
 def valid_boxes(boxes: Tensor) -> Tensor:
     """Mask (...) of the boxes (..., 5) that are finite and have an area."""
-    return (boxes[..., 2:4] > 0).all(-1) & boxes.isfinite().all(-1)
+    sides = boxes[..., 2:4]
+    return (sides > 0).all(-1) & boxes.isfinite().all(-1) & sides.prod(-1).isfinite()
 
 
 def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
@@ -58,11 +65,12 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
 
     Boxes without an area, or not finite, overlap nothing.
     """
-    good = valid_boxes(boxes1) & valid_boxes(boxes2)
-    unit = boxes1.new_tensor([0, 0, 1, 1, 0], dtype=torch.float64)
-    first, second = (
-        torch.where(valid_boxes(b)[..., None], b.double(), unit) for b in (boxes1, boxes2)
-    )
+    first, second = wide(boxes1), wide(boxes2)
+    valid1, valid2 = valid_boxes(first), valid_boxes(second)
+    good = valid1 & valid2
+    unit = first.new_tensor([0, 0, 1, 1, 0])
+    first = torch.where(valid1[..., None], first, unit)
+    second = torch.where(valid2[..., None], second, unit)
     shared = intersection_area(first, second)
     base = first[..., 2] * first[..., 3]
     if mode == 'iou':
@@ -72,6 +80,6 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
 
 def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Mask (...) of the pairs whose circumscribed circles meet: no others overlap."""
-    radius1, radius2 = (b[..., 2:4].double().norm(dim=-1) / 2 for b in (boxes1, boxes2))
-    gap = (boxes1[..., :2].double() - boxes2[..., :2].double()).norm(dim=-1)
-    return gap < radius1 + radius2
+    first, second = wide(boxes1), wide(boxes2)
+    reach = (first[..., 2:4].norm(dim=-1) + second[..., 2:4].norm(dim=-1)) / 2
+    return (first[..., :2] - second[..., :2]).norm(dim=-1) < reach

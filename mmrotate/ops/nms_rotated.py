@@ -1,5 +1,6 @@
 """Greedy non-maximum suppression of rotated boxes."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ def nms_rotated(
     Args:
         dets: (n, 5) as x, y, w, h in pixels, theta in radians.
         scores: (n,); of equal scores the first goes first.
-        iou_threshold: In [0, 1].
+        iou_threshold: In [0, 1]; an overlap of exactly this much is allowed.
         labels: (n,) whole numbers; only boxes of one label suppress each other.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
@@ -32,6 +33,8 @@ def nms_rotated(
         ValueError: a shape or type that makes no sense.
     """
     check_boxes('dets', dets)
+    if not iou_threshold >= 0:
+        raise ValueError(f'iou_threshold must be in [0, 1], got {iou_threshold}')
     for name, values in (('scores', scores), ('labels', labels)):
         if values is not None and values.shape != dets.shape[:1]:
             raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
@@ -49,7 +52,18 @@ def batched_nms_rotated(
     iou_threshold: float,
     class_agnostic: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`nms_rotated` in each class, or across all of them where ``class_agnostic``."""
+    """:func:`nms_rotated` in each class, or across all of them where ``class_agnostic``.
+
+    Args:
+        boxes: (n, 5) as x, y, w, h in pixels, theta in radians, clockwise on the screen.
+        scores: (n,); of equal scores the first goes first.
+        labels: (n,) whole numbers. They are compared as such: no box is moved, nothing is rounded.
+        iou_threshold: In [0, 1]; an overlap of exactly this much is allowed.
+        class_agnostic: Ignore the labels.
+
+    Returns:
+        Kept boxes with their scores (k, 6), best first, and their indices (k,) of int64.
+    """
     return nms_rotated(boxes, scores, iou_threshold, None if class_agnostic else labels)
 
 
@@ -76,14 +90,13 @@ def _torch(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bo
     for start in range(0, len(boxes), _TILE):
         tile = torch.arange(start, min(start + _TILE, len(boxes)), device=boxes.device)
         tile = tile[keep[tile]]
-        hits = _hits(boxes, labels, tile, tile, threshold, clockwise).tolist()
-        chosen: list[int] = []
+        hits = _hits(boxes, labels, tile, tile, threshold, clockwise).triu(1).cpu().numpy()
+        alive = np.ones(len(tile), dtype=bool)
         for k, row in enumerate(hits):
-            if not any(row[j] for j in chosen):
-                chosen.append(k)
-        keep[tile] = False
-        tile = tile[chosen]
-        keep[tile] = True
+            if alive[k]:
+                alive &= ~row
+        keep[tile] = torch.from_numpy(alive).to(keep.device)
+        tile = tile[keep[tile]]
         rest = keep.nonzero().squeeze(1)
         rest = rest[rest >= start + _TILE]
         gone = _hits(boxes, labels, rest, tile, threshold, clockwise).any(1)

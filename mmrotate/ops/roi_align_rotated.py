@@ -1,14 +1,28 @@
 """Features of rotated regions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .bilinear import bilinear
+from .geometry import wide
 
 # samples that the plain implementation holds at once
 _CHUNK = 200_000
+
+
+class _Settings(NamedTuple):
+    """In the order in which the C++ functions take them."""
+
+    out_h: int
+    out_w: int
+    scale: float
+    sampling: int
+    aligned: bool
+    clockwise: bool
 
 
 def roi_align_rotated(
@@ -27,7 +41,8 @@ def roi_align_rotated(
 
     Args:
         input: Maps (N, C, H, W).
-        rois: (n, 6) as index into N, x, y, w, h in pixels of the image, theta in radians.
+        rois: (n, 6) as index into N, x, y, w, h in pixels of the image, theta in radians. One
+            that is not finite reads nothing: its features are 0.
         output_size: Cells (h, w) of a region, or one number for both.
         spatial_scale: Pixels of the map per pixel of the image.
         sampling_ratio: Samples of a cell in each direction; 0: as many as the cell has pixels.
@@ -41,7 +56,7 @@ def roi_align_rotated(
     Raises:
         ValueError: a shape, type or index that makes no sense.
     """
-    size = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
+    size = _pair(output_size)
     if input.dim() != 4 or not input.is_floating_point():
         raise ValueError(
             f'input must be floating-point maps (N, C, H, W), got {tuple(input.shape)} of '
@@ -60,6 +75,13 @@ def roi_align_rotated(
         clockwise,
     )
     return out.to(input.dtype)
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f'output_size must be one or two positive numbers, got {size}')
+    return pair[0], pair[1]
 
 
 class RoIAlignRotated(nn.Module):
@@ -89,7 +111,7 @@ class RoIAlignRotated(nn.Module):
         size = out_size if output_size is None else output_size
         if size is None:
             raise ValueError('output_size is needed')
-        self.output_size = (size, size) if isinstance(size, int) else tuple(size)
+        self.output_size = _pair(size)
         self.spatial_scale = float(spatial_scale)
         self.sampling_ratio = int(sampling_ratio if sample_num is None else sample_num)
         self.aligned = aligned
@@ -128,14 +150,16 @@ def _op(
     clockwise: bool,
 ) -> Tensor:
     _check_index(rois, input.size(0))
-    rest = (out_h, out_w, scale, sampling, aligned, clockwise)
+    settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
+    # channels last: a sample then reads whole lines of memory
     maps = input.permute(0, 2, 3, 1).contiguous()
-    if not uses_cpp(input, rois):
-        return _torch(maps, rois, *rest)
     _, height, width, channels = maps.shape
-    out = maps.new_empty(len(rois), out_h * out_w, channels)
-    sizes = (len(rois), height, width, channels)
-    call('roi_align_rotated', maps.dtype, maps, rois.contiguous(), *sizes, *rest, threads(), out)
+    out = maps.new_zeros(len(rois), out_h * out_w, channels)
+    if uses_cpp(input, rois):
+        args = (len(rois), height, width, channels, *settings, threads(), out)
+        call('roi_align_rotated', maps.dtype, maps, rois.contiguous(), *args)
+    else:
+        _torch(maps, rois, settings, out)
     return out.transpose(1, 2).reshape(len(rois), channels, out_h, out_w).contiguous()
 
 
@@ -157,7 +181,9 @@ def _(
 def _backward_op(
     grad: Tensor,
     rois: Tensor,
-    shape: list[int],
+    count: int,
+    height: int,
+    width: int,
     out_h: int,
     out_w: int,
     scale: float,
@@ -166,16 +192,15 @@ def _backward_op(
     clockwise: bool,
 ) -> Tensor:
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
-    count, channels, height, width = shape
-    rest = (out_h, out_w, scale, sampling, aligned, clockwise)
+    channels = grad.size(1)
+    settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
     grad = grad.flatten(2).transpose(1, 2).contiguous()
     out = grad.new_zeros(count, height, width, channels)
     if uses_cpp(grad, rois):
-        sizes = (len(rois), height, width, channels)
-        args = (grad, rois.contiguous(), *sizes, *rest, threads(), out)
-        call('roi_align_rotated_backward', grad.dtype, *args)
+        args = (len(rois), height, width, channels, *settings, threads(), out)
+        call('roi_align_rotated_backward', grad.dtype, grad, rois.contiguous(), *args)
     else:
-        _torch_backward(grad, rois, out, *rest)
+        _torch_backward(grad, rois, settings, out)
     return out.permute(0, 3, 1, 2).contiguous()
 
 
@@ -183,7 +208,9 @@ def _backward_op(
 def _(
     grad: Tensor,
     rois: Tensor,
-    shape: list[int],
+    count: int,
+    height: int,
+    width: int,
     out_h: int,
     out_w: int,
     scale: float,
@@ -191,18 +218,19 @@ def _(
     aligned: bool,
     clockwise: bool,
 ) -> Tensor:
-    return grad.new_empty(shape)
+    return grad.new_empty(count, grad.size(1), height, width)
 
 
 def _setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple, output: Tensor) -> None:
     input, rois, *rest = inputs
     ctx.save_for_backward(rois)
-    ctx.shape, ctx.rest = list(input.shape), rest  # type: ignore[attr-defined]
+    count, _, height, width = input.shape
+    ctx.rest = (count, height, width, *rest)  # type: ignore[attr-defined]
 
 
 def _backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple:
     (rois,) = ctx.saved_tensors  # type: ignore[attr-defined]
-    grad_input = _backward_op(grad, rois, ctx.shape, *ctx.rest)  # type: ignore[attr-defined]
+    grad_input = _backward_op(grad, rois, *ctx.rest)  # type: ignore[attr-defined]
     return (grad_input, *[None] * 7)
 
 
@@ -211,91 +239,72 @@ _op.register_autograd(_backward, setup_context=_setup_context)
 
 def _check_index(rois: Tensor, count: int) -> None:
     if len(rois) and rois.device.type == 'cpu':
-        low, high = rois[:, 0].aminmax()
-        if low < 0 or high >= count:
-            raise ValueError(
-                f'rois point to the maps {int(low)} to {int(high)}, but there are {count}'
-            )
+        low, high = (float(value) for value in rois[:, 0].aminmax())
+        if not (low >= 0 and high < count):  # also for NaN
+            raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {count}')
+
+
+def _torch(maps: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
+    """Add the features of regions to ``out`` (n, cells, C); the maps are (N, H, W, C)."""
+    _, height, width, channels = maps.shape
+    pixels = maps.view(-1, channels)
+    for index, at, weight in _samples(rois, height, width, settings):
+        for k in range(at.size(-1)):
+            out[index] += pixels[at[..., k]] * weight[..., k, None].to(out.dtype)
+
+
+def _torch_backward(grad: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
+    """Add the gradient (n, cells, C) of the features to that of the maps, ``out`` (N, H, W, C)."""
+    _, height, width, channels = out.shape
+    pixels = out.view(-1, channels)
+    for index, at, weight in _samples(rois, height, width, settings):
+        for k in range(at.size(-1)):
+            values = grad[index] * weight[..., k, None].to(out.dtype)
+            pixels.index_add_(0, at[..., k].flatten(), values.flatten(0, 1))
 
 
 def _samples(
-    rois: Tensor,
-    height: int,
-    width: int,
-    grid: tuple[int, int, int, int],
-    scale: float,
-    aligned: bool,
-    clockwise: bool,
-) -> tuple[Tensor, Tensor]:
-    """Pixels (n, cells, samples * 4) of a batch's maps and their weights, which sum to 1 inside.
+    rois: Tensor, height: int, width: int, settings: _Settings
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Indices (k,) of regions, and pixels and weights (k, cells, 4 * samples) of their cells.
 
-    ``grid`` is cells and samples of a cell: (out_h, out_w, rows, cols).
+    Regions with the same number of samples per cell come together, in chunks.
     """
-    out_h, out_w, rows, cols = grid
-    offset = 0.5 if aligned else 0.0
-    x, y, w, h = (rois[:, 1:5] * scale).unbind(1)
+    out_h, out_w, scale, sampling, aligned, _ = settings
+    rois = wide(rois)
+    rois = torch.cat([rois[:, :1], rois[:, 1:5] * scale, rois[:, 5:]], 1)
     if not aligned:
-        w, h = w.clamp(min=1), h.clamp(min=1)
-    theta = rois[:, 5] if clockwise else -rois[:, 5]
-    steps_v = (torch.arange(out_h * rows, device=rois.device) + 0.5) / (out_h * rows) - 0.5
-    steps_u = (torch.arange(out_w * cols, device=rois.device) + 0.5) / (out_w * cols) - 0.5
-    v = (h[:, None] * steps_v.to(h)).view(-1, out_h, 1, rows, 1)
-    u = (w[:, None] * steps_u.to(w)).view(-1, 1, out_w, 1, cols)
-    cos, sin = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin()))
-    px = (x - offset).view(-1, 1, 1, 1, 1) + u * cos - v * sin
-    py = (y - offset).view(-1, 1, 1, 1, 1) + u * sin + v * cos
-    px, py = (p.reshape(len(rois), out_h * out_w, -1) for p in (px, py))
-    inside = (py >= -1) & (py <= height) & (px >= -1) & (px <= width)
-    px, py = px.clamp(0, width - 1), py.clamp(0, height - 1)
-    x0, y0 = px.floor(), py.floor()
-    fx, fy = px - x0, py - y0
-    x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    base = rois[:, 0].long().view(-1, 1, 1) * height * width
-    at = [base + (b * width + a).long() for b in (y0, y1) for a in (x0, x1)]
-    weight = [b * a * inside for b in (1 - fy, fy) for a in (1 - fx, fx)]
-    return torch.cat(at, -1), torch.cat(weight, -1) / (rows * cols)
-
-
-def _groups(
-    rois: Tensor, height: int, width: int, out_h: int, out_w: int, scale: float, sampling: int,
-    aligned: bool, clockwise: bool,
-) -> list[tuple[Tensor, Tensor, Tensor]]:  # fmt: skip
-    """Indices (k,), pixels and weights of regions with one grid of samples, in chunks."""
-    cells = rois[:, [4, 3]] * scale
-    if not aligned:
-        cells = cells.clamp(min=1)
-    counts = (cells / cells.new_tensor([out_h, out_w])).ceil().long()
-    counts = counts.clamp(min=0) if sampling <= 0 else torch.full_like(counts, sampling)
-    found = []
-    for rows, cols in counts.unique(dim=0).tolist():
+        rois[:, 3:5] = rois[:, 3:5].clamp(min=1)
+    counts = (rois[:, [4, 3]] / rois.new_tensor([out_h, out_w])).ceil().clamp(0, 1e9)
+    if sampling > 0:
+        counts = torch.full_like(counts, sampling)
+    counts[~rois.isfinite().all(1)] = 0
+    for rows, cols in counts.long().unique(dim=0).tolist():
         if rows * cols == 0:
-            continue  # no sample: stays zero
+            continue
         index = (counts == counts.new_tensor([rows, cols])).all(1).nonzero().squeeze(1)
         for part in index.split(max(_CHUNK // (out_h * out_w * rows * cols), 1)):
-            grid = (out_h, out_w, rows, cols)
-            samples = _samples(rois[part], height, width, grid, scale, aligned, clockwise)
-            found.append((part, *samples))
-    return found
+            x, y = _points(rois[part], rows, cols, settings)
+            at, weight = bilinear(x, y, height, width)
+            at = at + rois[part, 0].long().view(-1, 1, 1, 1) * height * width
+            yield part, at.flatten(2), weight.flatten(2) / (rows * cols)
 
 
-def _torch(maps: Tensor, rois: Tensor, out_h: int, out_w: int, *rest: float) -> Tensor:
-    """Features (n, C, h, w) of maps (N, H, W, C)."""
-    _, height, width, channels = maps.shape
-    out = maps.new_zeros(len(rois), out_h * out_w, channels)
-    pixels = maps.view(-1, channels)
-    for index, at, weight in _groups(rois, height, width, out_h, out_w, *rest):
-        for k in range(at.size(-1)):
-            out[index] += pixels[at[..., k]] * weight[..., k, None]
-    return out.transpose(1, 2).reshape(len(rois), channels, out_h, out_w).contiguous()
+def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Tensor, Tensor]:
+    """Coordinates (k, cells, samples) of the samples of regions (k, 6), in pixels of the map."""
+    out_h, out_w, _, _, aligned, clockwise = settings
+    x, y, w, h, theta = rois[:, 1:].T
+    offset = 0.5 if aligned else 0.0
+    theta = theta if clockwise else -theta
 
+    def steps(cells: int, samples: int) -> Tensor:
+        count = cells * samples
+        at = torch.arange(count, device=rois.device, dtype=rois.dtype)
+        return (at + 0.5) / count - 0.5
 
-def _torch_backward(
-    grad: Tensor, rois: Tensor, out: Tensor, out_h: int, out_w: int, *rest: float
-) -> None:
-    """Add the gradient (n, cells, C) of the features to that of the maps (N, H, W, C)."""
-    _, height, width, channels = out.shape
-    pixels = out.view(-1, channels)
-    for index, at, weight in _groups(rois, height, width, out_h, out_w, *rest):
-        for k in range(at.size(-1)):
-            values = grad[index] * weight[..., k, None]
-            pixels.index_add_(0, at[..., k].flatten(), values.flatten(0, 1))
+    v = (h[:, None] * steps(out_h, rows)).view(-1, out_h, 1, rows, 1)
+    u = (w[:, None] * steps(out_w, cols)).view(-1, 1, out_w, 1, cols)
+    cos, sin, x, y = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin(), x, y))
+    px = x - offset + u * cos - v * sin
+    py = y - offset + u * sin + v * cos
+    return px.reshape(len(rois), out_h * out_w, -1), py.reshape(len(rois), out_h * out_w, -1)

@@ -12,9 +12,9 @@ from tests.helpers import reference
 
 NAMES = sorted(path.stem for path in (reference.GOLDEN / 'models').glob('*.json'))
 
-# On these weights the proposals' sigmoids are saturated: several share one float32 score at the place
-# where the list is cut, and which of them the reference kept follows from an unstable sort. Another
-# choice among equals changes a few background samples of the 400, and the loss by parts in 10,000.
+# On these weights the proposals' sigmoids are saturated: several share one float32 score at the
+# place where the list is cut, and which of them the reference kept follows from an unstable sort.
+# Another choice changes a few background samples of the 400, and the loss by parts in 10,000.
 TIED = {('oriented_rcnn_r50_fpn_1x_dota_le90', 'loss_cls'): 1e-3}
 
 

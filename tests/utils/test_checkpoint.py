@@ -149,7 +149,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
 def test_saving_leaves_the_old_file_if_it_fails(tmp_path):
     path = tmp_path / 'a.pth'
     save_atomically({'state_dict': {'x': torch.ones(1)}}, path)
-    with pytest.raises(Exception, match='pickle|local'):
+    with pytest.raises(Exception, match=r'pickle|local'):
         save_atomically({'state_dict': lambda: None}, path)
     assert load_state(path)['state_dict']['x'] == 1
     assert list(tmp_path.iterdir()) == [path]

@@ -1,5 +1,6 @@
 """Rotated boxes: forms, overlaps, coders, assigners, samplers."""
 
+from . import angle
 from .angle import norm_angle
 from .assigners import AssignResult, MaxIoUAssigner
 from .builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
@@ -40,6 +41,7 @@ __all__ = [
     'RRandomSampler',
     'RandomSampler',
     'SamplingResult',
+    'angle',
     'bbox_flip',
     'bbox_mapping_back',
     'bbox_overlaps',

@@ -47,7 +47,7 @@ def multiclass_nms_rotated(
     classes = scores.size(1)
     index = (scores > score_thr).flatten().nonzero().squeeze(1)
     rows, labels = index // max(classes, 1), index % max(classes, 1)
-    boxes = multi_bboxes.reshape(len(multi_bboxes), -1, 5)
+    boxes = multi_bboxes.unflatten(1, (-1, 5))
     boxes = boxes[rows, labels if boxes.size(1) > 1 else 0]
     kept_scores = scores.flatten()[index]
     if score_factors is not None:

@@ -136,7 +136,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         pos = (labels < self.num_classes).nonzero().squeeze(1)
         if self.reg_decoded_bbox:
             bbox_pred = self.bbox_coder.decode(rois[:, 1:], bbox_pred)
-        pred = bbox_pred.view(len(bbox_pred), -1, 5)
+        pred = bbox_pred.unflatten(1, (-1, 5))
         pred = pred[pos, 0 if self.reg_class_agnostic else labels[pos]]
         losses['loss_bbox'] = self.loss_bbox(
             pred, bbox_targets[pos], bbox_weights[pos], avg_factor=len(bbox_targets)
@@ -159,7 +159,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         )
         if rescale:
             factor = boxes.new_tensor(img_meta['scale_factor'])
-            boxes = boxes.view(len(boxes), -1, 5)
+            boxes = boxes.unflatten(1, (-1, 5))
             boxes = torch.cat([boxes[..., :4] / factor, boxes[..., 4:]], -1).flatten(1)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
 

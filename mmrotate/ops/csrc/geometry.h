@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 namespace mmrotate {
 
@@ -79,5 +80,51 @@ inline double overlap(const Box& p, const Box& q, bool iof) {
   const double base = iof ? p.area : p.area + q.area - shared;
   return std::min(std::max(shared / base, 0.0), 1.0);
 }
+
+// Many boxes to be tested against one. Centres and radii of the circumscribed circles stand apart
+// from the rest, so that the test which turns most pairs away is one loop that compilers vectorise.
+class Boxes {
+ public:
+  template <typename T>
+  Boxes(const T* values, int64_t count, bool clockwise) {
+    all_.reserve(count);
+    x_.reserve(count);
+    y_.reserve(count);
+    r_.reserve(count);
+    for (int64_t i = 0; i < count; ++i) {
+      const Box box = Box::read(values + 5 * i, clockwise);
+      all_.push_back(box);
+      x_.push_back(box.x);
+      y_.push_back(box.y);
+      r_.push_back(box.area > 0 ? box.radius() : -1e300);  // no area: touches nothing
+    }
+  }
+
+  int64_t size() const { return int64_t(all_.size()); }
+  const Box& operator[](int64_t i) const { return all_[i]; }
+
+  // Calls visit(j) for each j in [begin, size) whose circle meets the circle of `box`.
+  template <typename Visit>
+  void near(const Box& box, int64_t begin, const Visit& visit) const {
+    constexpr int64_t kBlock = 256;
+    double gap[kBlock];
+    const double radius = box.radius();
+    for (int64_t start = begin; start < size(); start += kBlock) {
+      const int64_t count = std::min(kBlock, size() - start);
+      for (int64_t k = 0; k < count; ++k) {
+        const double dx = x_[start + k] - box.x, dy = y_[start + k] - box.y;
+        const double reach = std::max(r_[start + k] + radius, 0.0);
+        gap[k] = dx * dx + dy * dy - reach * reach;
+      }
+      for (int64_t k = 0; k < count; ++k) {
+        if (gap[k] < 0) visit(start + k);
+      }
+    }
+  }
+
+ private:
+  std::vector<Box> all_;
+  std::vector<double> x_, y_, r_;
+};
 
 }  // namespace mmrotate

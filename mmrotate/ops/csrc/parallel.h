@@ -1,8 +1,10 @@
-// A loop over several threads, without a library.
+// What every entry point needs: export, a loop over several threads, errors as return codes.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,20 +16,48 @@
 
 namespace mmrotate {
 
-// Calls body(begin, end) on parts of [0, count), each at least `grain` long, in up to `threads` threads.
+// Calls body(begin, end) on parts of [0, count), each at least `grain` long, in up to `threads`
+// threads. The first exception of a part is thrown again here.
 template <typename Body>
 void parallel_for(int64_t count, int64_t grain, int threads, const Body& body) {
-  const int64_t parts = std::min<int64_t>(threads, count / (grain > 0 ? grain : 1));
+  const int64_t parts = std::min<int64_t>(threads, count / std::max<int64_t>(grain, 1));
   if (parts <= 1) {
     if (count > 0) body(int64_t(0), count);
     return;
   }
+  std::vector<std::exception_ptr> errors(parts);
+  const auto run = [&](int64_t i) {
+    try {
+      body(count * i / parts, count * (i + 1) / parts);
+    } catch (...) {
+      errors[i] = std::current_exception();
+    }
+  };
   std::vector<std::thread> pool;
+  pool.reserve(parts);
   for (int64_t i = 1; i < parts; ++i) {
-    pool.emplace_back([&, i] { body(count * i / parts, count * (i + 1) / parts); });
+    try {
+      pool.emplace_back(run, i);
+    } catch (const std::system_error&) {
+      run(i);  // no further thread to be had
+    }
   }
-  body(int64_t(0), count / parts);
+  run(0);
   for (auto& thread : pool) thread.join();
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+// Runs `body`; 0 if it returned, 1 if it threw: no exception may cross the C interface.
+template <typename Body>
+int guarded(const Body& body) {
+  try {
+    body();
+    return 0;
+  } catch (...) {
+    return 1;
+  }
 }
 
 }  // namespace mmrotate

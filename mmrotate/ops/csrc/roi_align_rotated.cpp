@@ -1,6 +1,4 @@
 // Averages of bilinear samples in the cells of rotated regions; maps are (N, H, W, C).
-#include <vector>
-
 #include "geometry.h"
 #include "parallel.h"
 
@@ -22,7 +20,8 @@ struct Sample {
 
 Sample bilinear(double y, double x, int64_t height, int64_t width) {
   Sample sample{};
-  if (y < -1 || y > height || x < -1 || x > width) return sample;  // all weights 0
+  // written so that NaN is outside as well: all weights 0
+  if (!(y >= -1 && y <= height && x >= -1 && x <= width)) return sample;
   y = std::max(y, 0.0);
   x = std::max(x, 0.0);
   int64_t y0 = int64_t(y), x0 = int64_t(x), y1 = y0 + 1, x1 = x0 + 1;
@@ -36,60 +35,70 @@ Sample bilinear(double y, double x, int64_t height, int64_t width) {
   return sample;
 }
 
-// Samples of all cells of a region, a cell's together; `per_cell` is set to their number.
-template <typename T>
-std::vector<Sample> samples_of(const T* roi, const Shape& s, int64_t& per_cell) {
-  const double offset = s.aligned ? 0.5 : 0.0;
-  const double cx = roi[1] * s.scale - offset, cy = roi[2] * s.scale - offset;
-  double w = roi[3] * s.scale, h = roi[4] * s.scale;
-  if (!s.aligned) {
-    w = std::max(w, 1.0);
-    h = std::max(h, 1.0);
+// A region on the map, and the samples of its cells.
+class Region {
+ public:
+  const int64_t image;
+
+  template <typename T>
+  Region(const T* roi, const Shape& shape) : image(int64_t(roi[0])), s(shape) {
+    const double offset = s.aligned ? 0.5 : 0.0, least = s.aligned ? -1e300 : 1.0;
+    x = roi[1] * s.scale - offset;
+    y = roi[2] * s.scale - offset;
+    w = std::max(roi[3] * s.scale, least);
+    h = std::max(roi[4] * s.scale, least);
+    const double theta = s.clockwise ? double(roi[5]) : -double(roi[5]);
+    cos = std::cos(theta);
+    sin = std::sin(theta);
+    if (!std::isfinite(x + y + w + h + theta)) return;  // no sample
+    rows = s.sampling > 0 ? s.sampling : count(h / s.out_h);
+    cols = s.sampling > 0 ? s.sampling : count(w / s.out_w);
   }
-  const double theta = s.clockwise ? double(roi[5]) : -double(roi[5]);
-  const double cos = std::cos(theta), sin = std::sin(theta);
-  const double cell_h = h / s.out_h, cell_w = w / s.out_w;
-  const int64_t rows = s.sampling > 0 ? s.sampling : int64_t(std::ceil(cell_h));
-  const int64_t cols = s.sampling > 0 ? s.sampling : int64_t(std::ceil(cell_w));
-  per_cell = std::max<int64_t>(rows, 0) * std::max<int64_t>(cols, 0);
-  std::vector<Sample> out;
-  out.reserve(s.out_h * s.out_w * per_cell);
-  for (int64_t ph = 0; ph < s.out_h; ++ph) {
-    for (int64_t pw = 0; pw < s.out_w; ++pw) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const double v = -h / 2 + (ph + (i + 0.5) / rows) * cell_h;
-        for (int64_t j = 0; j < cols; ++j) {
-          const double u = -w / 2 + (pw + (j + 0.5) / cols) * cell_w;
-          out.push_back(
-              bilinear(cy + u * sin + v * cos, cx + u * cos - v * sin, s.height, s.width));
+
+  // Calls visit(pixel, weight) for all pixels of the cell; the weights of samples inside sum to 1.
+  template <typename T, typename Visit>
+  void cell(int64_t index, const Visit& visit) const {
+    const int64_t ph = index / s.out_w, pw = index % s.out_w;
+    const double norm = 1.0 / (double(rows) * double(cols));
+    for (int64_t i = 0; i < rows; ++i) {
+      const double v = h * ((ph * rows + i + 0.5) / double(s.out_h * rows) - 0.5);
+      for (int64_t j = 0; j < cols; ++j) {
+        const double u = w * ((pw * cols + j + 0.5) / double(s.out_w * cols) - 0.5);
+        const Sample sample =
+            bilinear(y + u * sin + v * cos, x + u * cos - v * sin, s.height, s.width);
+        for (int corner = 0; corner < 4; ++corner) {
+          const T weight = T(sample.weight[corner] * norm);
+          if (weight != 0) visit(sample.at[corner], weight);
         }
       }
     }
   }
-  return out;
-}
+
+ private:
+  // Samples of a cell in one direction: as many as it has pixels.
+  static int64_t count(double pixels) {
+    return int64_t(std::ceil(std::min(std::max(pixels, 0.0), 1e9)));
+  }
+
+  const Shape& s;
+  double x, y, w, h, cos, sin;
+  int64_t rows = 0, cols = 0;
+};
 
 template <typename T>
 void forward(const T* input, const T* rois, int64_t n, const Shape& s, int threads, T* out) {
   const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
   parallel_for(n, 1, threads, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      int64_t per_cell;
-      const std::vector<Sample> samples = samples_of(rois + 6 * r, s, per_cell);
-      const T* image = input + int64_t(rois[6 * r]) * map;
-      const double norm = 1.0 / std::max<int64_t>(per_cell, 1);
+      const Region region(rois + 6 * r, s);
+      const T* image = input + region.image * map;
       for (int64_t cell = 0; cell < cells; ++cell) {
         T* target = out + (r * cells + cell) * s.channels;
         std::fill(target, target + s.channels, T(0));
-        for (int64_t k = 0; k < per_cell; ++k) {
-          const Sample& sample = samples[cell * per_cell + k];
-          for (int corner = 0; corner < 4; ++corner) {
-            const T weight = T(sample.weight[corner] * norm);
-            if (weight == 0) continue;
-            const T* source = image + sample.at[corner] * s.channels;
-            for (int64_t c = 0; c < s.channels; ++c) target[c] += weight * source[c];
-          }
-        }
+        region.cell<T>(cell, [&](int64_t pixel, T weight) {
+          const T* source = image + pixel * s.channels;
+          for (int64_t c = 0; c < s.channels; ++c) target[c] += weight * source[c];
+        });
       }
     }
   });
@@ -101,21 +110,14 @@ void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threa
   const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
   parallel_for(s.channels, 16, threads, [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < n; ++r) {
-      int64_t per_cell;
-      const std::vector<Sample> samples = samples_of(rois + 6 * r, s, per_cell);
-      T* image = grad_input + int64_t(rois[6 * r]) * map;
-      const double norm = 1.0 / std::max<int64_t>(per_cell, 1);
+      const Region region(rois + 6 * r, s);
+      T* image = grad_input + region.image * map;
       for (int64_t cell = 0; cell < cells; ++cell) {
         const T* source = grad + (r * cells + cell) * s.channels;
-        for (int64_t k = 0; k < per_cell; ++k) {
-          const Sample& sample = samples[cell * per_cell + k];
-          for (int corner = 0; corner < 4; ++corner) {
-            const T weight = T(sample.weight[corner] * norm);
-            if (weight == 0) continue;
-            T* target = image + sample.at[corner] * s.channels;
-            for (int64_t c = begin; c < end; ++c) target[c] += weight * source[c];
-          }
-        }
+        region.cell<T>(cell, [&](int64_t pixel, T weight) {
+          T* target = image + pixel * s.channels;
+          for (int64_t c = begin; c < end; ++c) target[c] += weight * source[c];
+        });
       }
     }
   });
@@ -124,21 +126,17 @@ void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threa
 }  // namespace
 }  // namespace mmrotate
 
-#define SHAPE \
-  mmrotate::Shape { height, width, channels, out_h, out_w, scale, sampling, aligned != 0, clockwise != 0 }
-#define DEFINE(T, suffix)                                                                          \
-  MMROTATE_API void roi_align_rotated_##suffix(                                                    \
-      const T* input, const T* rois, int64_t n, int64_t height, int64_t width, int64_t channels,   \
-      int64_t out_h, int64_t out_w, double scale, int64_t sampling, int aligned, int clockwise,    \
-      int threads, T* out) {                                                                       \
-    mmrotate::forward(input, rois, n, SHAPE, threads, out);                                        \
-  }                                                                                                \
-  MMROTATE_API void roi_align_rotated_backward_##suffix(                                           \
-      const T* grad, const T* rois, int64_t n, int64_t height, int64_t width, int64_t channels,    \
-      int64_t out_h, int64_t out_w, double scale, int64_t sampling, int aligned, int clockwise,    \
-      int threads, T* grad_input) {                                                                \
-    mmrotate::backward(grad, rois, n, SHAPE, threads, grad_input);                                 \
+#define DEFINE_ONE(name, body, T)                                                                 \
+  MMROTATE_API int name(const T* from, const T* rois, int64_t n, int64_t height, int64_t width,   \
+                        int64_t channels, int64_t out_h, int64_t out_w, double scale,             \
+                        int64_t sampling, int aligned, int clockwise, int threads, T* to) {       \
+    const mmrotate::Shape shape{height, width,    channels,     out_h,         out_w,             \
+                                scale,  sampling, aligned != 0, clockwise != 0};                  \
+    return mmrotate::guarded([&] { mmrotate::body(from, rois, n, shape, threads, to); });         \
   }
+#define DEFINE(T, suffix)                                    \
+  DEFINE_ONE(roi_align_rotated_##suffix, forward, T)         \
+  DEFINE_ONE(roi_align_rotated_backward_##suffix, backward, T)
 
 DEFINE(float, f32)
 DEFINE(double, f64)

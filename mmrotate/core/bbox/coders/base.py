@@ -35,7 +35,7 @@ class DeltaCoder:
 
     def _denormalize(self, deltas: Tensor) -> Tensor:
         """Deltas (n, k * size) -> (n, k, size)."""
-        deltas = deltas.reshape(len(deltas), -1, self.encode_size)
+        deltas = deltas.unflatten(1, (-1, self.encode_size))
         return deltas * deltas.new_tensor(self.stds) + deltas.new_tensor(self.means)
 
 

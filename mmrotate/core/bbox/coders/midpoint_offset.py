@@ -89,7 +89,7 @@ class MidpointOffsetCoder(DeltaCoder):
         ).unflatten(-1, (4, 2))
         polys = _rectify(touching, torch.stack([x, y], -1)[..., None, :])
         boxes = poly2obb(polys.reshape(-1, 8), self.version)
-        return boxes.view(len(bboxes), -1)
+        return boxes.view(len(bboxes), 5 * dx.size(1))
 
 
 def _rectify(corners: Tensor, centre: Tensor) -> Tensor:

@@ -1,0 +1,112 @@
+"""Assignment by the largest overlap, against a plain loop."""
+
+import pytest
+import torch
+
+from mmrotate.core import build_assigner, rbbox_overlaps
+from mmrotate.core.bbox.assigners import max_iou_assigner
+from tests.helpers.golden import array, random_boxes, tensor
+
+ROTATED = dict(type='RBboxOverlaps2D')
+
+
+def _build(**kwargs):
+    return build_assigner(
+        dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=ROTATED)
+        | kwargs
+    )
+
+
+def _loop(overlaps, low, pos, neg):
+    """(m, n) overlaps -> gt_inds, one prior and one object at a time."""
+    gt_inds = []
+    for column in overlaps.T:
+        best = column.max()
+        value = -1
+        if best < neg:
+            value = 0
+        if best >= pos:
+            value = int(column.argmax()) + 1
+        gt_inds.append(value)
+    for i, row in enumerate(overlaps):
+        if row.max() >= low and row.max() > 0:
+            for j in (row == row.max()).nonzero().flatten().tolist():
+                gt_inds[j] = i + 1
+    return torch.tensor(gt_inds)
+
+
+def test_reference():
+    result = _build(min_pos_iou=0).assign(
+        tensor('assign_max_iou/priors'), tensor('assign_max_iou/gt')
+    )
+    assert result.gt_inds.tolist() == array('assign_max_iou/gt_inds').tolist()
+    expected = tensor('assign_max_iou/max_overlaps')
+    torch.testing.assert_close(result.max_overlaps, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('low', [0.0, 0.3])
+@pytest.mark.parametrize('chunk', [16_000_000, 70])
+def test_plain_loop_and_chunks(low, chunk, monkeypatch):
+    monkeypatch.setattr(max_iou_assigner, '_CHUNK', chunk)
+    priors, gts = random_boxes(200, 0, 120), random_boxes(15, 1, 120)
+    result = _build(min_pos_iou=low).assign(priors, gts, gt_labels=torch.arange(15))
+    expected = _loop(rbbox_overlaps(gts, priors), low, 0.5, 0.4)
+    assert result.gt_inds.tolist() == expected.tolist()
+    positive = expected > 0
+    assert positive.any()
+    assert result.labels[positive].tolist() == (expected[positive] - 1).tolist()
+    assert (result.labels[~positive] == -1).all()
+
+
+def test_an_object_that_no_prior_touches_gets_none():
+    """The reference gives it every prior without overlap, since 0 reaches ``min_pos_iou=0``."""
+    priors = random_boxes(20)
+    far = torch.tensor([[9000.0, 9000, 20, 10, 0.1]])
+    result = _build(min_pos_iou=0).assign(priors, far)
+    assert (result.gt_inds == 0).all()
+
+
+def test_only_the_first_best_prior():
+    gt = torch.tensor([[50.0, 50, 20, 20, 0]])
+    priors = torch.tensor([[60.0, 50, 20, 20, 0], [40, 50, 20, 20, 0], [50, 60, 20, 20, 0]])
+    every = _build(pos_iou_thr=0.9, neg_iou_thr=0.8, min_pos_iou=0.3).assign(priors, gt)
+    first = _build(
+        pos_iou_thr=0.9, neg_iou_thr=0.8, min_pos_iou=0.3, gt_max_assign_all=False
+    ).assign(priors, gt)
+    assert (every.gt_inds == 1).sum() >= (first.gt_inds == 1).sum() == 1
+
+
+def test_no_low_quality_matches():
+    gt = torch.tensor([[50.0, 50, 20, 20, 0]])
+    prior = torch.tensor([[58.0, 50, 20, 20, 0]])
+    assert _build().assign(prior, gt).gt_inds.tolist() == [1]
+    assert _build(match_low_quality=False).assign(prior, gt).gt_inds.tolist() == [-1]
+
+
+def test_a_range_of_negatives():
+    gt = torch.tensor([[50.0, 50, 20, 20, 0]])
+    priors = torch.tensor([[500.0, 50, 20, 20, 0], [65, 50, 20, 20, 0]])
+    result = _build(neg_iou_thr=(0.1, 0.4), match_low_quality=False).assign(priors, gt)
+    assert result.gt_inds.tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize('of_prior', [True, False])
+def test_ignored_boxes(of_prior):
+    gt = torch.tensor([[50.0, 50, 20, 20, 0]])
+    priors = torch.tensor([[200.0, 200, 10, 10, 0], [300, 50, 20, 20, 0]])
+    ignore = torch.tensor([[200.0, 200, 40, 40, 0]])
+    assigner = _build(ignore_iof_thr=0.5, ignore_wrt_candidates=of_prior)
+    # the prior lies wholly in the ignored box, the box only by 1/16 in the prior
+    expected = [-1, 0] if of_prior else [0, 0]
+    assert assigner.assign(priors, gt, ignore).gt_inds.tolist() == expected
+    without = _build(ignore_iof_thr=-1)
+    assert without.assign(priors, gt, ignore).gt_inds.tolist() == [0, 0]
+
+
+def test_nothing_to_assign():
+    none = torch.zeros(0, 5)
+    labels = torch.zeros(0, dtype=torch.long)
+    result = _build().assign(random_boxes(3), none, gt_labels=labels)
+    assert result.gt_inds.tolist() == [0, 0, 0]
+    assert result.labels.tolist() == [-1, -1, -1]
+    assert _build().assign(none, random_boxes(3)).gt_inds.shape == (0,)

@@ -1,0 +1,57 @@
+"""IoU calculators."""
+
+import pytest
+import torch
+from torchvision.ops import box_iou
+
+from mmrotate.core import build_iou_calculator, obb2xyxy, rbbox_overlaps
+from mmrotate.core.bbox import bbox_overlaps
+from tests.helpers.golden import polygon_overlap, random_boxes
+
+
+@pytest.mark.parametrize('mode', ['iou', 'iof'])
+def test_rotated_boxes_against_polygons(mode):
+    a, b = random_boxes(12, 0, 60), random_boxes(9, 1, 60)
+    got = build_iou_calculator(dict(type='RBboxOverlaps2D'))(a, b, mode)
+    expected = [[polygon_overlap(p, q, mode) for q in b.numpy()] for p in a.numpy()]
+    torch.testing.assert_close(got, torch.tensor(expected).float(), atol=1e-5, rtol=0)
+    pairs = rbbox_overlaps(a[:9], b, mode, is_aligned=True)
+    torch.testing.assert_close(pairs, got[:9].diagonal())
+
+
+def test_a_score_in_the_sixth_column_is_passed_over():
+    a = random_boxes(4)
+    scored = torch.cat([a, torch.rand(4, 1)], 1)
+    torch.testing.assert_close(rbbox_overlaps(scored, a), rbbox_overlaps(a, a))
+
+
+def test_tiny_boxes_overlap_at_most_wholly():
+    a = torch.tensor([[5.0, 5, 1e-7, 1e-7, 0.3], [5, 5, 10, 10, 0]])
+    got = rbbox_overlaps(a, a)
+    assert got.isfinite().all()
+    assert (got <= 1).all()
+    torch.testing.assert_close(got.diagonal(), torch.ones(2))
+
+
+def test_horizontal_boxes_are_torchvisions():
+    a, b = (obb2xyxy(random_boxes(9, seed, 60)) for seed in (0, 1))
+    calculator = build_iou_calculator(dict(type='BboxOverlaps2D'))
+    torch.testing.assert_close(calculator(a, b), box_iou(a, b))
+    torch.testing.assert_close(calculator(a, b, is_aligned=True), box_iou(a, b).diagonal())
+
+
+def test_intersection_over_the_first_box():
+    a, b = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([[5.0, 0, 25, 10], [20, 20, 30, 30]])
+    torch.testing.assert_close(bbox_overlaps(a, b, 'iof'), torch.tensor([[0.5, 0.0]]))
+    torch.testing.assert_close(bbox_overlaps(b, a, 'iof'), torch.tensor([[0.25], [0.0]]))
+
+
+def test_empty_and_wrong():
+    none = torch.zeros(0, 5)
+    assert rbbox_overlaps(none, random_boxes(3)).shape == (0, 3)
+    assert bbox_overlaps(torch.zeros(2, 4), torch.zeros(0, 4)).shape == (2, 0)
+    assert (bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4)) == 0).all()
+    with pytest.raises(ValueError, match='giou'):
+        rbbox_overlaps(none, none, 'giou')
+    with pytest.raises(ValueError, match='got 0 and 3'):
+        rbbox_overlaps(none, random_boxes(3), is_aligned=True)

@@ -1,0 +1,86 @@
+"""Samplers of priors."""
+
+import pytest
+import torch
+
+from mmrotate.core import build_sampler
+from mmrotate.core.bbox import AssignResult
+from tests.helpers.golden import random_boxes
+
+
+def _assigned(positive=20, negative=100, ignored=5):
+    gt_inds = torch.cat(
+        [torch.arange(positive) % 3 + 1, torch.zeros(negative), torch.full((ignored,), -1.0)]
+    ).long()
+    labels = torch.where(gt_inds > 0, gt_inds + 6, -1)
+    return AssignResult(3, gt_inds, torch.rand(len(gt_inds)), labels), random_boxes(len(gt_inds))
+
+
+def _sample(kind='RandomSampler', counts=(20, 100, 5), **kwargs):
+    assigned, priors = _assigned(*counts)
+    gts, labels = random_boxes(3, 9), torch.tensor([7, 8, 9])
+    return build_sampler(dict(type=kind, **kwargs)).sample(assigned, priors, gts, labels), gts
+
+
+@pytest.mark.parametrize('kind', ['RandomSampler', 'RRandomSampler'])
+def test_counts_and_share(kind):
+    result, _ = _sample(kind, num=40, pos_fraction=0.25, add_gt_as_proposals=False)
+    assert (len(result.pos_inds), len(result.neg_inds)) == (10, 30)
+    assert result.pos_inds.unique().numel() == 10
+    assert result.pos_inds.max() < 20 <= result.neg_inds.min()
+    assert result.neg_inds.max() < 120
+    assert result.bboxes.shape == (40, 5)
+
+
+def test_few_positives_are_filled_up_with_negatives():
+    result, _ = _sample(num=40, pos_fraction=0.5, add_gt_as_proposals=False, counts=(2, 100, 0))
+    assert (len(result.pos_inds), len(result.neg_inds)) == (2, 38)
+
+
+def test_negatives_per_positive():
+    result, _ = _sample(
+        num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(2, 100, 0)
+    )
+    assert (len(result.pos_inds), len(result.neg_inds)) == (2, 6)
+
+
+def test_objects_as_priors():
+    result, gts = _sample(num=1000, pos_fraction=0.5)
+    assert len(result.pos_inds) == 23
+    assert result.pos_is_gt.sum() == 3
+    torch.testing.assert_close(result.pos_bboxes[:3], gts)
+    torch.testing.assert_close(result.pos_gt_bboxes[:3], gts)
+    assert result.pos_assigned_gt_inds[:3].tolist() == [0, 1, 2]
+    assert (result.pos_gt_labels == result.pos_assigned_gt_inds + 7).all()
+    torch.testing.assert_close(result.pos_gt_bboxes, gts[result.pos_assigned_gt_inds])
+
+
+def test_objects_as_priors_need_labels():
+    assigned, priors = _assigned()
+    sampler = build_sampler(dict(type='RandomSampler', num=4, pos_fraction=0.5))
+    with pytest.raises(ValueError, match='gt_labels'):
+        sampler.sample(assigned, priors, random_boxes(3))
+
+
+def test_the_same_seed_draws_the_same():
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        result, _ = _sample(num=40, pos_fraction=0.25)
+        draws.append(torch.cat([result.pos_inds, result.neg_inds]).tolist())
+    assert draws[0] == draws[1]
+    assert draws[0] != torch.cat([_sample(num=40, pos_fraction=0.25)[0].pos_inds]).tolist()
+
+
+def test_all_without_sampling():
+    result, _ = _sample('PseudoSampler')
+    assert (len(result.pos_inds), len(result.neg_inds)) == (20, 100)
+
+
+def test_no_objects():
+    assigned = AssignResult(0, torch.zeros(9).long(), torch.zeros(9), torch.full((9,), -1))
+    sampler = build_sampler(dict(type='RandomSampler', num=4, pos_fraction=0.5))
+    none, labels = torch.zeros(0, 5), torch.zeros(0, dtype=torch.long)
+    result = sampler.sample(assigned, random_boxes(9), none, labels)
+    assert (len(result.pos_inds), len(result.neg_inds)) == (0, 4)
+    assert result.pos_gt_bboxes.shape == (0, 5)

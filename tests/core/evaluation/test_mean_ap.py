@@ -1,0 +1,158 @@
+"""Mean average precision."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from mmrotate.core.evaluation import (
+    average_precision,
+    eval_rbbox_map,
+    eval_rbbox_map_thresholds,
+    print_map_summary,
+)
+from tests.helpers.golden import array, random_boxes
+
+
+def _reference():
+    dets, annotations = [], []
+    for i in range(6):
+        gt, labels, ignore = (array(f'eval_{i}/{key}') for key in ('gt', 'labels', 'ignore'))
+        annotations.append(
+            dict(
+                bboxes=gt[~ignore],
+                labels=labels[~ignore],
+                bboxes_ignore=gt[ignore],
+                labels_ignore=labels[ignore],
+            )
+        )
+        scored = np.c_[array(f'eval_{i}/dets'), array(f'eval_{i}/scores')]
+        dets.append([scored[array(f'eval_{i}/det_labels') == c] for c in range(3)])
+    return dets, annotations
+
+
+@pytest.mark.parametrize('voc07', [0, 1])
+@pytest.mark.parametrize('thr', [0.5, 0.75])
+def test_reference(voc07, thr):
+    mean, classes = eval_rbbox_map(
+        *_reference(), iou_thr=thr, use_07_metric=bool(voc07), logger='silent'
+    )
+    name = f'eval_map_07{voc07}_{thr}'
+    assert mean == pytest.approx(float(array(f'{name}/mAP')), abs=1e-6)
+    for key in ('ap', 'num_gts', 'num_dets'):
+        expected = array(f'{name}/{key}')
+        np.testing.assert_allclose([c[key] for c in classes], expected, atol=1e-6)
+
+
+def _truth(images=3, classes=3, count=6):
+    annotations = []
+    for i in range(images):
+        boxes = random_boxes(count, i, 2000).numpy()
+        annotations.append(dict(bboxes=boxes, labels=np.arange(count) % classes))
+    return annotations
+
+
+def _as_results(annotations, classes=3):
+    return [
+        [
+            np.c_[a['bboxes'], np.ones(len(a['bboxes']))][a['labels'] == c].astype(np.float32)
+            for c in range(classes)
+        ]
+        for a in annotations
+    ]
+
+
+@pytest.mark.parametrize('voc07', [True, False])
+@pytest.mark.parametrize('classes', [1, 2, 15])
+def test_ground_truth_scores_one_and_nothing_zero(voc07, classes):
+    annotations = _truth(classes=classes, count=30)
+    results = _as_results(annotations, classes)
+    options = dict(use_07_metric=voc07, logger='silent')
+    assert eval_rbbox_map(results, annotations, **options)[0] == pytest.approx(1.0)
+    nothing = [[np.zeros((0, 6), np.float32)] * classes for _ in annotations]
+    assert eval_rbbox_map(nothing, annotations, **options)[0] == 0.0
+
+
+def test_a_second_detection_of_an_object_is_wrong():
+    annotations = _truth(1, 1, 1)
+    box = np.append(annotations[0]['bboxes'][0], 0.9)
+    twice = [[np.stack([box, box])]]
+    _, (result,) = eval_rbbox_map(twice, annotations, use_07_metric=False, logger='silent')
+    np.testing.assert_allclose(result['precision'], [1, 0.5])
+    assert result['ap'] == pytest.approx(1.0)
+
+
+def test_ignored_objects_count_neither_way():
+    annotations = _truth(1, 1, 2)
+    boxes = annotations[0]['bboxes']
+    ignoring = [
+        dict(
+            bboxes=boxes[:1],
+            labels=np.zeros(1, int),
+            bboxes_ignore=boxes[1:],
+            labels_ignore=np.zeros(1, int),
+        )
+    ]
+    results = [[np.c_[boxes, [0.5, 0.9]]]]
+    _, (result,) = eval_rbbox_map(results, ignoring, use_07_metric=False, logger='silent')
+    assert result['num_gts'] == 1
+    assert result['ap'] == pytest.approx(1.0)
+    hidden = [dict(bboxes=boxes[:1], labels=np.zeros(1, int))]
+    _, (result,) = eval_rbbox_map(results, hidden, use_07_metric=False, logger='silent')
+    assert result['ap'] == pytest.approx(0.5)
+
+
+def test_no_objects_at_all():
+    nothing = [dict(bboxes=np.zeros((0, 5)), labels=np.zeros(0, int))]
+    mean, _ = eval_rbbox_map([[np.zeros((0, 6))] * 2], nothing, logger='silent')
+    assert mean == 0.0
+
+
+def test_ranges_of_size():
+    small, large = [0, 0, 10, 10, 0.1], [300, 300, 100, 100, 0.1]
+    annotations = [dict(bboxes=np.array([small, large]), labels=np.zeros(2, int))]
+    results = [[np.array([[*small, 0.9]])]]
+    means, classes = eval_rbbox_map(
+        results, annotations, scale_ranges=[(0, 50), (50, 500)], logger='silent'
+    )
+    assert means == [pytest.approx(1.0), 0.0]
+    assert [r['num_gts'] for r in classes[0]] == [1, 1]
+
+
+def test_several_thresholds_at_once():
+    dets, annotations = _reference()
+    for thr, (mean, classes) in zip(
+        (0.5, 0.75), eval_rbbox_map_thresholds(dets, annotations, (0.5, 0.75)), strict=True
+    ):
+        expected, _ = eval_rbbox_map(dets, annotations, iou_thr=thr, logger='silent')
+        assert mean == expected
+        assert len(classes) == 3
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match='1 images have detections, but 2'):
+        eval_rbbox_map([[np.zeros((0, 6))]], _truth(2), logger='silent')
+
+
+def test_average_precision():
+    recall, precision = np.array([0.5, 1.0]), np.array([1.0, 0.5])
+    assert average_precision(recall, precision) == pytest.approx(0.75)
+    expected = (6 * 1.0 + 5 * 0.5) / 11
+    assert average_precision(recall, precision, '11points') == pytest.approx(expected)
+    stacked = average_precision(np.stack([recall] * 2), np.stack([precision] * 2))
+    np.testing.assert_allclose(stacked, [0.75, 0.75])
+    with pytest.raises(ValueError, match='10points'):
+        average_precision(recall, precision, '10points')
+
+
+def test_the_table(capsys, caplog):
+    results = [dict(num_gts=4, num_dets=7, recall=np.array([0.25]), ap=0.125)]
+    print_map_summary(0.125, results, ['ship'])
+    row = next(line for line in capsys.readouterr().out.splitlines() if 'ship' in line)
+    assert row.split() == ['|', 'ship', '|', '4', '|', '7', '|', '0.250', '|', '0.125', '|']
+    print_map_summary(0.125, results, logger='silent')
+    assert capsys.readouterr().out == ''
+    with caplog.at_level(logging.INFO):
+        print_map_summary(0.125, results, None, (0, 32), logging.getLogger('table'))
+    assert '0.125' in caplog.text
+    assert 'sides 0 to 32 px' in caplog.text

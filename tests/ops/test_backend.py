@@ -1,0 +1,130 @@
+import ctypes
+import ctypes.util
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mmrotate.ops import backend, backends, box_iou_rotated, nms_rotated, roi_align_rotated
+from tests.ops.oracles import random_boxes
+
+BUILT = pytest.mark.skipif(backend._library() is None, reason='the C++ operations were not built')
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """No choice is forced from outside."""
+    monkeypatch.delenv('MMROTATE_OPS_BACKEND', raising=False)
+    return monkeypatch
+
+
+def test_plain_torch_serves_where_nothing_was_built(free):
+    free.setattr(backend, '_library', lambda: None)
+    assert backends() == {'cpu': 'torch', 'cuda': 'torch'}
+    boxes = torch.tensor([[0, 0, 4, 2, 0.0]])
+    assert box_iou_rotated(boxes, boxes).tolist() == [[1.0]]
+
+
+@BUILT
+def test_cpp_is_used_where_it_was_built(free):
+    assert backends() == {'cpu': 'cpp', 'cuda': 'torch'}
+    assert backend.uses_cpp(torch.zeros(1))
+    assert not backend.uses_cpp(torch.zeros(1), torch.zeros(1, device='meta'))
+
+
+def test_a_backend_can_be_forced(free):
+    free.setenv('MMROTATE_OPS_BACKEND', 'torch')
+    assert backends()['cpu'] == 'torch'
+    free.setenv('MMROTATE_OPS_BACKEND', 'cuda')
+    with pytest.raises(ValueError, match="'cpp', 'torch'.* got 'cuda'"):
+        backends()
+
+
+def test_cpp_cannot_be_forced_where_it_was_not_built(free):
+    free.setattr(backend, '_library', lambda: None)
+    free.setenv('MMROTATE_OPS_BACKEND', 'cpp')
+    with pytest.raises(RuntimeError, match='install a C'):
+        backends()
+    with pytest.raises(RuntimeError, match='not built'):
+        backend.call('box_iou_rotated', torch.float32)
+
+
+def test_a_file_that_is_no_library_is_reported(tmp_path):
+    path = tmp_path / '_mmrotate_ops.so'
+    path.write_bytes(b'no library')
+    with pytest.warns(UserWarning, match=r'_mmrotate_ops\.so are not used'):
+        assert backend._load(path) is None
+
+
+@BUILT
+def test_a_library_of_other_sources_is_not_called(monkeypatch):
+    path = backend._library()._name
+    assert backend._load(path) is not None
+    monkeypatch.setattr(backend, '_INTERFACE', backend._INTERFACE + 1)
+    with pytest.warns(UserWarning, match='built from other sources'):
+        assert backend._load(path) is None
+
+
+def test_a_failing_call_raises(monkeypatch):
+    monkeypatch.setattr(backend, '_library', lambda: SimpleNamespace(some_op_f32=lambda *args: 1))
+    # a plain function takes an attribute as a ctypes function does
+    with pytest.raises(MemoryError, match='some_op ran out of memory'):
+        backend.call('some_op', torch.float32, 1, 2.0, True, None, torch.zeros(1))
+
+
+def test_arguments_become_c_types():
+    assert isinstance(backend._as_c(True), ctypes.c_int)
+    assert isinstance(backend._as_c(3), ctypes.c_int64)
+    assert isinstance(backend._as_c(0.5), ctypes.c_double)
+    assert backend._as_c(None).value is None
+    tensor = torch.zeros(3)
+    assert backend._as_c(tensor).value == tensor.data_ptr()
+
+
+def test_computing_types():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        assert backend.compute_dtype(torch.zeros(1, dtype=dtype)) == torch.float32
+    assert backend.compute_dtype(torch.zeros(1, dtype=torch.float64)) == torch.float64
+
+
+@pytest.mark.parametrize(
+    ('boxes', 'message'),
+    [
+        (torch.zeros(3, 4), r'dets must have shape \(n, 5\), got \(3, 4\)'),
+        (torch.zeros(5), r'got \(5,\)'),
+        (torch.zeros(3, 5, dtype=torch.int64), r'floating point, got torch\.int64'),
+    ],
+)
+def test_boxes_are_checked(boxes, message):
+    with pytest.raises(ValueError, match=message):
+        backend.check_boxes('dets', boxes)
+
+
+@BUILT
+def test_results_do_not_depend_on_the_number_of_threads(free):
+    boxes, scores = random_boxes(3000, 400), torch.rand(3000)
+    maps = torch.rand(1, 64, 40, 40)
+    rois = torch.cat([torch.zeros(40, 1), boxes[:40]], 1)
+
+    def results():
+        leaf = maps.clone().requires_grad_()
+        features = roi_align_rotated(leaf, rois, 5, 0.1, 2)
+        features.pow(2).sum().backward()
+        return (
+            box_iou_rotated(boxes, boxes[:300]),
+            box_iou_rotated(boxes, boxes.flip(0), aligned=True),
+            nms_rotated(boxes, scores, 0.2)[1],
+            features,
+            leaf.grad,
+        )
+
+    count = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = results()
+        torch.set_num_threads(3)
+        three = results()
+    finally:
+        torch.set_num_threads(count)
+    for a, b in zip(one, three, strict=True):
+        assert torch.equal(a, b)

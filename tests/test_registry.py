@@ -1,0 +1,53 @@
+"""Building by name, and what is said when a name is unknown."""
+
+import pytest
+
+from mmrotate.registry import MODELS, PIPELINES, TASK_UTILS, Registry
+
+
+@pytest.fixture
+def parts() -> Registry:
+    registry = Registry('part', scope='test')
+
+    @registry.register_module()
+    class RoundPart:
+        def __init__(self, size=1):
+            self.size = size
+
+    return registry
+
+
+def test_builds_by_name_and_by_class(parts):
+    assert parts.build(dict(type='RoundPart', size=3)).size == 3
+    assert parts.build(dict(type=parts.get('RoundPart'))).size == 1
+    assert parts.build(dict(type='RoundPart'), default_args=dict(size=5)).size == 5
+
+
+def test_an_unknown_name_lists_near_matches(parts):
+    with pytest.raises(KeyError, match='did you mean RoundPart') as error:
+        parts.build(dict(type='roundparts'))
+    assert 'custom_imports' in str(error.value)
+
+
+def test_a_name_like_none_lists_all(parts):
+    with pytest.raises(KeyError, match=r"known: \['RoundPart'\]"):
+        parts.build(dict(type='Xyz'))
+
+
+def test_what_is_no_config(parts):
+    with pytest.raises(TypeError, match='got 3'):
+        parts.build(3)
+    with pytest.raises(KeyError, match=r"got the keys \['size'\]"):
+        parts.build(dict(size=3))
+
+
+@pytest.mark.parametrize(
+    ('registry', 'name'),
+    [
+        (MODELS, 'RotatedRetinaNet'),
+        (TASK_UTILS, 'MidpointOffsetCoder'),
+        (PIPELINES, 'RResize'),
+    ],
+)
+def test_parts_are_known_without_an_import_of_their_module(registry, name):
+    assert registry.get(name) is not None
