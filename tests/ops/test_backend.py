@@ -36,7 +36,7 @@ def test_a_backend_can_be_forced(free):
     free.setenv('MMROTATE_OPS_BACKEND', 'torch')
     assert backends()['cpu'] == 'torch'
     free.setenv('MMROTATE_OPS_BACKEND', 'cuda')
-    with pytest.raises(ValueError, match="'cpp', 'torch'.* got 'cuda'"):
+    with pytest.raises(ValueError, match=r"'cpp', 'torch'.* got 'cuda'"):
         backends()
 
 

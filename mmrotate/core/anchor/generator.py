@@ -36,12 +36,11 @@ class AnchorGenerator:
         centers: Sequence[tuple[float, float]] | None = None,
         center_offset: float = 0.0,
     ) -> None:
-        octaves = octave_base_scale is not None and scales_per_octave is not None
-        if octaves == (scales is not None):
-            raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
-        if octaves:
+        if octave_base_scale is not None and scales_per_octave is not None and scales is None:
             steps = torch.arange(scales_per_octave, dtype=torch.float64) / scales_per_octave
             scales = (octave_base_scale * 2**steps).tolist()
+        elif scales is None or octave_base_scale is not None or scales_per_octave is not None:
+            raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
         self.strides = [(s, s) if isinstance(s, (int, float)) else tuple(s) for s in strides]
         self.base_sizes = list(base_sizes or [min(stride) for stride in self.strides])
         if len(self.base_sizes) != len(self.strides):

@@ -35,11 +35,13 @@ def rbbox_overlaps(
         (n, m), or (n,) for aligned boxes, in [0, 1].
     """
     _checked(bboxes1, bboxes2, mode, is_aligned)
-    boxes = []
-    for given in (bboxes1, bboxes2):
-        given = given.detach()[:, :5].float()
-        boxes.append(torch.cat([given[:, :2], given[:, 2:4].clamp(min=_MIN_SIDE), given[:, 4:]], 1))
-    return box_iou_rotated(*boxes, mode=mode, aligned=is_aligned)
+    return box_iou_rotated(_sized(bboxes1), _sized(bboxes2), mode=mode, aligned=is_aligned)
+
+
+def _sized(boxes: Tensor) -> Tensor:
+    """Boxes (n, 5) in float32, with the smallest sides that count."""
+    boxes = boxes.detach()[:, :5].float()
+    return torch.cat([boxes[:, :2], boxes[:, 2:4].clamp(min=_MIN_SIDE), boxes[:, 4:]], 1)
 
 
 def bbox_overlaps(

@@ -98,8 +98,8 @@ def _edge_rectangles(polys: ArrayLike, version: str) -> ArrayLike:
     edge2 = ((x2 - x3) ** 2 + (y2 - y3) ** 2) ** 0.5
     theta = atan2(y2 - y1, x2 - x1)
     if not angle_version(version).long_edge:
-        centre = ((x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4)
-        return _stack([*centre, *regularize(edge1, edge2, theta, version)])
+        w, h, theta = regularize(edge1, edge2, theta, version)
+        return _stack([(x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4, w, h, theta])
     first = edge1 > edge2
     theta = norm_angle(where(first, theta, atan2(y4 - y1, x4 - x1)), version)
     long, short = where(first, edge1, edge2), where(first, edge2, edge1)
@@ -120,7 +120,7 @@ def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
     for row, poly in zip(boxes, polys.astype(np.float32), strict=True):
         centre, sides, degrees = cv2.minAreaRect(poly.reshape(4, 2))
         row[:] = *centre, *sides, np.deg2rad(degrees)
-    w, h, theta = regularize(*boxes[:, 2:].T, version)
+    w, h, theta = regularize(boxes[:, 2], boxes[:, 3], boxes[:, 4], version)
     return np.concatenate([boxes[:, :2], _stack([w, h, theta])], 1)
 
 
@@ -139,7 +139,7 @@ def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np
     polys = np.asarray(polys, np.float64).reshape(-1, 8)
     along_edge = version == 'le135'
     boxes = (_edge_rectangles if along_edge else _enclosing_rectangles)(polys, version)
-    return boxes, (boxes[:, 2:4] >= MIN_SIDE).all(1)
+    return boxes, np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
 
 
 def poly2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[float, ...] | None:

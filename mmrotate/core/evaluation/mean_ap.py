@@ -62,13 +62,16 @@ def average_precision(
     return ap[0] if single else ap
 
 
+def _as_tensor(boxes: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(boxes, np.float32))
+
+
 def _match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
     order = np.argsort(-dets[:, -1], kind='stable')
     boxes = dets[order, :5]
     best, owner = np.zeros(len(boxes), np.float32), np.zeros(len(boxes), int)
     if len(boxes) and len(gts):
-        tensors = (torch.from_numpy(np.ascontiguousarray(b, np.float32)) for b in (boxes, gts))
-        ious = box_iou_rotated(*tensors).numpy()
+        ious = box_iou_rotated(_as_tensor(boxes), _as_tensor(gts)).numpy()
         best, owner = ious.max(1), ious.argmax(1)
     areas, gt_areas = (b[:, 2] * b[:, 3] for b in (boxes, gts))
     return _ImageMatches(dets[order, -1], areas, best, owner, gt_areas, ignored)
@@ -184,10 +187,11 @@ def eval_rbbox_map(
     """
     images = match_classes(det_results, annotations)
     mode = '11points' if use_07_metric else 'area'
-    limits = [None] if scale_ranges is None else [(a**2, b**2) for a, b in scale_ranges]
+    spans: Sequence[Range | None] = [None] if scale_ranges is None else scale_ranges
+    limits = [None if span is None else (span[0] ** 2, span[1] ** 2) for span in spans]
     per_range = [[_score_class(cls, iou_thr, r, mode) for cls in images] for r in limits]
     means = [mean_over_classes(results) for results in per_range]
-    for results, mean, span in zip(per_range, means, scale_ranges or [None], strict=True):
+    for results, mean, span in zip(per_range, means, spans, strict=True):
         print_map_summary(mean, results, dataset, span, logger)
     if scale_ranges is None:
         return means[0], per_range[0]

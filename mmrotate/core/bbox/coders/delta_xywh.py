@@ -63,8 +63,8 @@ class DeltaXYWHBBoxCoder(DeltaCoder):
         dx, dy, dw, dh = self._denormalize(pred_bboxes.float()).unbind(-1)
         w, h = decode_sides((pw, ph), (dw, dh), wh_ratio_clip)
         x, y = px + pw * dx, py + ph * dy
-        xs, ys = (x - w / 2, x + w / 2), (y - h / 2, y + h / 2)
+        boxes = torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1)
         if self.clip_border and max_shape is not None:
-            xs = tuple(v.clamp(0, max_shape[1]) for v in xs)
-            ys = tuple(v.clamp(0, max_shape[0]) for v in ys)
-        return torch.stack([xs[0], ys[0], xs[1], ys[1]], -1).flatten(1)
+            height, width = max_shape[:2]
+            boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height] * 2))
+        return boxes.flatten(1)

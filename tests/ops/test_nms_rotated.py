@@ -1,0 +1,203 @@
+import importlib
+import math
+
+import pytest
+import torch
+import torchvision
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated
+from tests.ops.oracles import exact_nms, golden, property_test, random_boxes
+
+# the package has a function of this name
+op = importlib.import_module('mmrotate.ops.nms_rotated')
+
+
+def test_reference(backend):
+    data = golden('nms_rotated')
+    dets, keep = nms_rotated(data['boxes'], data['scores'], data['iou_thr'].item())
+    assert torch.equal(keep, data['keep'])
+    assert torch.equal(dets, data['dets'])
+
+
+def test_labels_count_where_the_reference_ignores_them(backend):
+    # its CPU kernel takes labels and suppresses across them all the same
+    data = golden('nms_rotated_labels')
+    args = (data['boxes'], data['scores'], data['iou_thr'].item())
+    dets, keep = nms_rotated(*args)
+    assert torch.equal(keep, data['keep'])
+    assert torch.equal(dets, data['dets'])
+    _, keep = nms_rotated(*args, labels=data['labels'])
+    assert keep.tolist() == exact_nms(*args, labels=data['labels'])
+    assert set(keep.tolist()) > set(data['keep'].tolist())
+
+
+@property_test
+@given(
+    count=st.integers(1, 25),
+    size=st.sampled_from([20.0, 100.0, 400.0]),
+    threshold=st.sampled_from([0.0, 0.1, 0.5, 0.9]),
+    classes=st.integers(0, 3),
+    offset=st.sampled_from([0.0, 1e6]),
+    seed=st.integers(0, 1000),
+)
+def test_it_is_the_plain_loop(backend, count, size, threshold, classes, offset, seed):
+    torch.manual_seed(seed)
+    boxes, scores = random_boxes(count, size, dtype=torch.float64), torch.rand(count)
+    boxes[:, :2] += offset
+    labels = torch.randint(0, classes, (count,)) if classes else None
+    dets, keep = nms_rotated(boxes, scores, threshold, labels)
+    assert keep.tolist() == exact_nms(boxes, scores, threshold, labels)
+    assert torch.equal(dets, torch.cat([boxes, scores[:, None].double()], 1)[keep])
+
+
+@pytest.mark.parametrize('threshold', [0.1, 0.5])
+def test_many_boxes_keep_what_they_should(backend, threshold):
+    boxes, scores, labels = random_boxes(1500, 400), torch.rand(1500), torch.arange(1500) % 3
+    for values in (None, labels):
+        _, keep = nms_rotated(boxes, scores, threshold, values)
+        assert (scores[keep].diff() <= 0).all()
+        hits = box_iou_rotated(boxes, boxes) > threshold
+        if values is not None:
+            hits &= values[:, None] == values
+        # the kept do not suppress each other, and all else falls to a better one that is kept
+        assert not (hits[keep][:, keep] & ~torch.eye(len(keep), dtype=torch.bool)).any()
+        gone = torch.ones(1500, dtype=torch.bool).index_fill(0, keep, False)
+        better = scores[:, None] < scores[keep]
+        assert (hits[:, keep] & better).any(1)[gone].all()
+        assert 300 < len(keep) < 1400
+
+
+def test_upright_boxes_are_those_of_torchvision(backend):
+    boxes, scores = random_boxes(600, 300), torch.rand(600)
+    boxes[:, 4] = 0
+    corners = torch.cat([boxes[:, :2] - boxes[:, 2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2], 1)
+    _, keep = nms_rotated(boxes, scores, 0.3)
+    assert torch.equal(keep, torchvision.ops.nms(corners, scores, 0.3))
+
+
+def test_backends_agree(monkeypatch):
+    boxes, scores, labels = random_boxes(1300, 300), torch.rand(1300), torch.arange(1300) % 4
+    monkeypatch.delenv('MMROTATE_OPS_BACKEND', raising=False)
+    got = nms_rotated(boxes, scores, 0.3, labels)[1]
+    monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
+    assert torch.equal(got, nms_rotated(boxes, scores, 0.3, labels)[1])
+    for tile in (1, 7):
+        monkeypatch.setattr(op, '_TILE', tile)
+        assert torch.equal(got[:50], nms_rotated(boxes, scores, 0.3, labels)[1][:50])
+
+
+def test_order_does_not_matter(backend):
+    boxes, scores = random_boxes(200, 150), torch.rand(200)
+    order = torch.randperm(200)
+    _, keep = nms_rotated(boxes, scores, 0.2)
+    _, shuffled = nms_rotated(boxes[order], scores[order], 0.2)
+    assert torch.equal(order[shuffled], keep)
+
+
+def test_of_equal_scores_the_first_goes_first(backend):
+    boxes = torch.tensor([[0, 0, 9, 9, 0], [50, 0, 9, 9, 0], [0, 1, 9, 9, 0.0]])
+    _, keep = nms_rotated(boxes, torch.ones(3), 0.5)
+    assert keep.tolist() == [0, 1]
+
+
+def test_an_overlap_of_the_threshold_is_allowed(backend):
+    # half of each other: a third of the union
+    boxes = torch.tensor([[0, 0, 4, 2, 0], [2, 0, 4, 2, 0.0]], dtype=torch.float64)
+    scores = torch.tensor([0.9, 0.8])
+    assert len(nms_rotated(boxes, scores, 1 / 3)[1]) == 2
+    assert len(nms_rotated(boxes, scores, 1 / 3 - 1e-9)[1]) == 1
+    assert len(nms_rotated(boxes[[0, 0]], scores, 1.0)[1]) == 2
+
+
+def test_large_labels_and_places_lose_nothing(backend):
+    boxes = torch.tensor([[1e6, 1e6, 8, 4, 0.5], [1e6 + 1, 1e6, 8, 4, 0.5], [1e6, 1e6, 8, 4, 0.5]])
+    labels = torch.tensor([2**40, 2**40, 2**40 + 1])
+    _, keep = batched_nms_rotated(boxes, torch.tensor([0.7, 0.8, 0.9]), labels, 0.5)
+    assert keep.tolist() == [2, 1]
+
+
+def test_class_agnostic(backend):
+    boxes = torch.tensor([[0, 0, 8, 4, 0.5]]).repeat(3, 1)
+    scores, labels = torch.tensor([0.7, 0.8, 0.9]), torch.tensor([0, 1, 1])
+    assert batched_nms_rotated(boxes, scores, labels, 0.5)[1].tolist() == [2, 0]
+    assert batched_nms_rotated(boxes, scores, labels, 0.5, class_agnostic=True)[1].tolist() == [2]
+
+
+def test_the_sense_of_rotation(backend):
+    # a bar, and a box at its right lower end if it is turned clockwise on the screen
+    boxes = torch.tensor([[0, 0, 20, 1, math.pi / 4], [6, 6, 3, 3, 0]])
+    scores = torch.tensor([0.9, 0.8])
+    assert len(nms_rotated(boxes, scores, 0.05)[1]) == 1
+    assert len(nms_rotated(boxes, scores, 0.05, clockwise=False)[1]) == 2
+
+
+def test_empty(backend):
+    labels = torch.zeros(0, dtype=torch.int64)
+    for values in (None, labels):
+        dets, keep = nms_rotated(torch.zeros(0, 5), torch.zeros(0), 0.5, values)
+        assert dets.shape == (0, 6)
+        assert keep.shape == (0,)
+        assert keep.dtype == torch.int64
+
+
+def test_boxes_without_area_or_not_finite_are_kept(backend):
+    boxes = torch.tensor(
+        [[5, 5, 0, 0, 0], [5, 5, math.nan, 3, 0], [5, 5, 4, 4, 0], [5, 5, 4, 4, 0]]
+    )
+    _, keep = nms_rotated(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), 0.1)
+    assert keep.tolist() == [0, 1, 2]
+
+
+def test_strides_do_not_matter(backend):
+    boxes, scores, labels = random_boxes(100, 80), torch.rand(100), torch.randint(0, 3, (100,))
+    table = torch.zeros(100, 9)
+    table[:, 2:7], table[:, 8] = boxes, scores
+    wide_labels = labels[:, None].repeat(1, 2)
+    got = nms_rotated(table[:, 2:7], table[:, 8], 0.2, wide_labels[:, 0])
+    for a, b in zip(got, nms_rotated(boxes, scores, 0.2, labels), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_computes_in_float32(backend, dtype):
+    boxes, scores = random_boxes(60, 100).to(dtype), torch.rand(60).to(dtype)
+    dets, keep = nms_rotated(boxes, scores, 0.2)
+    assert dets.dtype == dtype
+    assert torch.equal(keep, nms_rotated(boxes.float(), scores.float(), 0.2)[1])
+
+
+def test_the_gradient_passes_through_what_is_kept(backend):
+    boxes = torch.tensor([[0, 0, 8, 4, 0.5], [0, 0, 8, 4, 0.5]]).requires_grad_()
+    nms_rotated(boxes, torch.tensor([0.1, 0.9]), 0.5)[0].sum().backward()
+    assert boxes.grad.tolist() == [[0.0] * 5, [1.0] * 5]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(dets=torch.zeros(2, 6)), r'dets must have shape \(n, 5\), got \(2, 6\)'),
+        (dict(scores=torch.zeros(3)), r'scores must have shape \(2,\), got \(3,\)'),
+        (dict(labels=torch.zeros(2, 1)), r'labels must have shape \(2,\), got \(2, 1\)'),
+        (dict(iou_threshold=-0.1), 'got -0.1'),
+        (dict(iou_threshold=math.nan), 'got nan'),
+    ],
+)
+def test_bad_input(change, message):
+    args = dict(dets=torch.zeros(2, 5), scores=torch.zeros(2), iou_threshold=0.5)
+    with pytest.raises(ValueError, match=message):
+        nms_rotated(**{**args, **change})
+
+
+@pytest.mark.parametrize('labels', [None, torch.tensor([0, 1, 0, 1])])
+def test_registration(backend, labels):
+    torch.library.opcheck(op._op, (random_boxes(4), labels, 0.3, True))
+
+
+def test_compiles_as_one_graph(backend):
+    boxes, scores, labels = random_boxes(50, 60), torch.rand(50), torch.arange(50) % 2
+    compiled = torch.compile(nms_rotated, fullgraph=True, backend='aot_eager')
+    expected = nms_rotated(boxes, scores, 0.2, labels)
+    for a, b in zip(compiled(boxes, scores, 0.2, labels), expected, strict=True):
+        assert torch.equal(a, b)
