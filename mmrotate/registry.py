@@ -6,6 +6,14 @@ from typing import Any
 import mmengine
 from mmengine.registry import Registry as _MMEngineRegistry
 
+from mmrotate.utils.errors import UserError
+
+
+class ConfigError(UserError, KeyError):
+    """A config that names no part, or one that is not known."""
+
+    __str__ = Exception.__str__  # that of KeyError puts quotes around the message
+
 
 class Registry(_MMEngineRegistry):
     """A registry whose error for an unknown type lists the names that come near."""
@@ -15,7 +23,7 @@ class Registry(_MMEngineRegistry):
 
         Raises:
             TypeError: ``cfg`` is no dict.
-            KeyError: ``type`` is missing, or no class is registered under it.
+            ConfigError: ``type`` is missing, or no class is registered under it.
         """
         if not isinstance(cfg, dict):
             raise TypeError(
@@ -23,11 +31,11 @@ class Registry(_MMEngineRegistry):
             )
         name = cfg.get('type')
         if name is None:
-            raise KeyError(
+            raise ConfigError(
                 f'{self.name}: the config needs the key "type", got the keys {list(cfg)}'
             )
         if isinstance(name, str) and self.get(name) is None:
-            raise KeyError(self._unknown(name))
+            raise ConfigError(self._unknown(name))
         return super().build(cfg, *args, **kwargs)
 
     def _unknown(self, name: str) -> str:

@@ -10,9 +10,7 @@ _base_ = [
 
 proposals = dict(nms_pre=1000, max_per_img=1000)
 model = dict(
-    backbone=dict(
-        depth=18, base_channels=32, norm_eval=False, frozen_stages=-1, init_cfg=None
-    ),
+    backbone=dict(depth=18, base_channels=32, norm_eval=False, frozen_stages=-1, init_cfg=None),
     neck=dict(in_channels=[32, 64, 128, 256], out_channels=64),
     rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
     roi_head=dict(

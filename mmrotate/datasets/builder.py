@@ -10,11 +10,19 @@ import torch
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from mmrotate.registry import DATASETS
+from mmrotate.registry import DATASETS, ROTATED_DATASETS, ROTATED_PIPELINES
 
 from .checked_build import build_checked, check_arguments
 from .collate import collate
 from .wrappers import ConcatDataset
+
+__all__ = [
+    'ROTATED_DATASETS',
+    'ROTATED_PIPELINES',
+    'build_dataloader',
+    'build_dataset',
+    'worker_init_fn',
+]
 
 _RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
 

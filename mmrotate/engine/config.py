@@ -239,11 +239,12 @@ def _precision(config: Config) -> tuple[str, Any]:
     options = config.get('optimizer_config') or {}
     by_hook = 'Fp16' in str(options.get('type', ''))
     fp16 = config.get('fp16')
-    if config.get('bf16'):
-        if fp16:
+    wants_fp16 = by_hook or fp16 not in (None, False)  # an empty dict asks for it too
+    if config.get('bf16') not in (None, False):
+        if wants_fp16:
             raise UserError('the config has both fp16 and bf16: keep one')
         return 'bfloat16', 'dynamic'
-    if not fp16 and not by_hook:
+    if not wants_fp16:
         return 'float32', 'dynamic'
     given = options if by_hook else ({} if fp16 is True else fp16)
     return 'float16', given.get('loss_scale', 512.0)

@@ -5,7 +5,33 @@ from typing import Any
 from mmengine.config import ConfigDict
 from torch import nn
 
-from mmrotate.registry import MODELS
+from mmrotate.registry import (
+    MODELS,
+    ROTATED_BACKBONES,
+    ROTATED_DETECTORS,
+    ROTATED_HEADS,
+    ROTATED_LOSSES,
+    ROTATED_NECKS,
+    ROTATED_ROI_EXTRACTORS,
+    ROTATED_SHARED_HEADS,
+)
+
+__all__ = [
+    'ROTATED_BACKBONES',
+    'ROTATED_DETECTORS',
+    'ROTATED_HEADS',
+    'ROTATED_LOSSES',
+    'ROTATED_NECKS',
+    'ROTATED_ROI_EXTRACTORS',
+    'ROTATED_SHARED_HEADS',
+    'build_backbone',
+    'build_detector',
+    'build_head',
+    'build_loss',
+    'build_neck',
+    'build_roi_extractor',
+    'build_shared_head',
+]
 
 
 def _build(cfg: dict, **default_args: Any) -> nn.Module:

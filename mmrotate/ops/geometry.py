@@ -42,16 +42,23 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     cos, sin = theta.cos(), theta.sin()
     ox, oy = x2 - x, y2 - y
     dx, dy = ox * cos + oy * sin, oy * cos - ox * sin
+    a2, b2 = w2 / 2, h2 / 2
     turn = theta2 - theta
-    ux, uy = w2 / 2 * turn.cos(), w2 / 2 * turn.sin()
-    vx, vy = -h2 / 2 * turn.sin(), h2 / 2 * turn.cos()
+    c, s = turn.cos(), turn.sin()
+    ux, uy, vx, vy = a2 * c, a2 * s, -b2 * s, b2 * c
     xs = (dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx)
     ys = (dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy)
     area = torch.zeros_like(dx)
     for i in range(4):
         j = (i + 1) % 4
         area = area + _clamped_edges(xs[i], ys[i], xs[j], ys[j], a, b)
-    return torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
+    area = torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
+    # apart along a side of one of them: exactly 0, not the rounding of the sum
+    ac, as_ = c.abs(), s.abs()
+    apart = (dx.abs() >= a + a2 * ac + b2 * as_) | (dy.abs() >= b + a2 * as_ + b2 * ac)
+    apart |= (dx * c + dy * s).abs() >= a2 + a * ac + b * as_
+    apart |= (dy * c - dx * s).abs() >= b2 + a * as_ + b * ac
+    return torch.where(apart, torch.zeros_like(area), area)
 
 
 def valid_boxes(boxes: Tensor) -> Tensor:
@@ -82,4 +89,5 @@ def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Mask (...) of the pairs whose circumscribed circles meet: no others overlap."""
     first, second = wide(boxes1), wide(boxes2)
     reach = (first[..., 2:4].norm(dim=-1) + second[..., 2:4].norm(dim=-1)) / 2
-    return (first[..., :2] - second[..., :2]).norm(dim=-1) < reach
+    dx, dy = first[..., 0] - second[..., 0], first[..., 1] - second[..., 1]
+    return dx * dx + dy * dy < reach * reach

@@ -41,28 +41,46 @@ def test_boxes_of_each_class(scored):
 
 def test_options(scored):
     boxes, scores = scored
+    everything, classes = multiclass_nms_rotated(boxes, scores, 0.3, NMS)
+    assert len(everything) > 5
     dets, labels = multiclass_nms_rotated(boxes, scores, 0.3, 0.1, max_num=5)
-    assert (len(dets), len(labels)) == (5, 5)
-    factors = torch.linspace(0, 1, 40)
-    weighted, _ = multiclass_nms_rotated(boxes, scores, 0.3, NMS, score_factors=factors)
-    assert weighted[0, 5] < 1
-    agnostic, _ = multiclass_nms_rotated(
+    torch.testing.assert_close(dets, everything[:5])
+    assert labels.tolist() == classes[:5].tolist()
+    agnostic, labels = multiclass_nms_rotated(
         boxes, scores, 0.3, dict(iou_threshold=0.1, class_agnostic=True)
     )
-    best, which = scores[:, :3].max(1)
-    assert len(agnostic) < len(multiclass_nms_rotated(boxes, scores, 0.3, NMS)[0])
-    assert agnostic[0, 5] == best.max()
-    assert which.max() < 3
+    rows, columns = (scores[:, :3] > 0.3).nonzero(as_tuple=True)
+    expected, keep = nms_rotated(boxes[rows], scores[rows, columns], 0.1)
+    torch.testing.assert_close(agnostic, expected)
+    assert labels.tolist() == columns[keep].tolist()
     with pytest.raises(ValueError, match='iou_thr'):
         multiclass_nms_rotated(boxes, scores, 0.3, dict(type='nms'))
 
 
-def test_nothing_left(scored):
+def test_factors_act_after_the_threshold(scored):
     boxes, scores = scored
+    scores = scores.round(decimals=1)  # 0.3 itself is not above the threshold
+    factors = torch.linspace(0.1, 1, 40)
+    dets, labels, index = multiclass_nms_rotated(
+        boxes, scores, 0.3, 1.0, score_factors=factors, return_inds=True
+    )
+    rows = index // 3
+    assert len(dets) == (scores[:, :3] > 0.3).sum()
+    torch.testing.assert_close(dets[:, 5], scores[rows, labels] * factors[rows])
+    assert dets[:, 5].min() < 0.3
+
+
+@pytest.mark.parametrize('width', [5, 15])
+def test_nothing_left(scored, width):
+    boxes, scores = scored
+    boxes = boxes.repeat(1, width // 5)
     for b, s, thr in ((boxes, scores, 2.0), (boxes[:0], scores[:0], 0.1)):
-        dets, labels = multiclass_nms_rotated(b, s, thr, NMS)
+        dets, labels, index = multiclass_nms_rotated(b, s, thr, NMS, 10, None, True)
         assert dets.shape == (0, 6)
-        assert labels.shape == (0,)
+        assert labels.shape == index.shape == (0,)
+        assert labels.dtype == index.dtype == torch.long
+    none = aug_multiclass_nms_rotated(torch.zeros(0, 6), torch.zeros(0), 0.1, NMS, 10, 3)
+    assert [part.shape for part in none] == [(0, 6), (0,)]
 
 
 def test_merged_views(scored):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmrotate.cli.test import main as run_test
 from mmrotate.engine.distributed import (
     gather_objects,
     init_dist,
@@ -16,10 +17,9 @@ from mmrotate.engine.distributed import (
     share_from_first,
 )
 from mmrotate.utils import UserError
-from tests.helpers.tiny import assert_same_weights, weights, write_config
+from tests.helpers.tiny import assert_same_weights, free_port, write_config
 
 ROOT = Path(__file__).parents[2]
-TRAIN = 'optimizer_config = dict(grad_clip=None)\n'
 
 
 def test_without_a_group_there_is_one_process():
@@ -52,7 +52,9 @@ def test_pick_device(monkeypatch):
 
 
 def dist(script, *arguments):
-    environment = {**os.environ, 'PYTHON': sys.executable, 'PORT': '0', 'OMP_NUM_THREADS': '1'}
+    environment = {
+        **os.environ, 'PYTHON': sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1',
+    }  # fmt: skip
     command = ['bash', str(ROOT / 'tools' / script), *map(str, arguments)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
@@ -61,39 +63,39 @@ def dist(script, *arguments):
     return done.stdout
 
 
-def scores(work_dir):
-    return [json.loads(path.read_text())['metric'] for path in sorted(work_dir.glob('eval_*.json'))]
-
-
-@pytest.mark.slow
-def test_two_processes_train_together_and_score_as_one(tmp_path):
-    config = write_config(tmp_path, TRAIN)
-    out = dist('dist_train.sh', config, 2, '--work-dir', tmp_path / 'two')
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Work directory of a training in two processes."""
+    folder = tmp_path_factory.mktemp('two')
+    config = write_config(folder)
+    out = dist('dist_train.sh', config, 2, '--work-dir', folder / 'work')
     assert 'Distributed training: True' in out
-    checkpoint = tmp_path / 'two' / 'latest.pth'
-    assert weights(checkpoint)['conv.weight'].abs().sum() > 0
-    log = next((tmp_path / 'two').glob('*.log')).read_text()
-    assert log.count('saving checkpoint') == 3  # once per epoch, not once per process
-    trained = float(log.rsplit('mAP: ', 1)[1].split()[0])
+    return folder
 
-    dist('dist_test.sh', config, checkpoint, 2, '--eval', 'mAP', '--work-dir', tmp_path / 'a',
-         '--out', tmp_path / 'two.json')  # fmt: skip
-    from_one = [sys.executable, '-m', 'mmrotate.cli.test', str(config), str(checkpoint)]
-    options = ['--eval', 'mAP', '--work-dir', str(tmp_path / 'b'), '--out', tmp_path / 'one.json']
-    subprocess.run(
-        [*from_one, *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-    )  # fmt: skip
-    assert (tmp_path / 'two.json').read_text() == (tmp_path / 'one.json').read_text()
-    assert scores(tmp_path / 'a') == scores(tmp_path / 'b')
-    assert scores(tmp_path / 'a')[0]['mAP'] == pytest.approx(trained, abs=1e-4)
+
+def score(folder):
+    return json.loads(next(folder.glob('eval_*.json')).read_text())['metric']['mAP']
 
 
 @pytest.mark.slow
-def test_two_processes_resume_exactly(tmp_path):
-    config = write_config(tmp_path, TRAIN)
-    dist('dist_train.sh', config, 2, '--work-dir', tmp_path / 'a', '--no-validate')
-    first = tmp_path / 'a' / 'epoch_1.pth'
-    dist('dist_train.sh', config, 2, '--work-dir', tmp_path / 'b', '--no-validate',
+def test_two_processes_score_as_one(trained):
+    log = next((trained / 'work').glob('*.log')).read_text()
+    assert log.count('saving checkpoint') == 3  # once per epoch, not once per process
+    on_the_way = float(log.rsplit('mAP: ', 1)[1].split()[0])
+    config, checkpoint = trained / 'tiny.py', trained / 'work' / 'latest.pth'
+    argv = [str(config), str(checkpoint), '--eval', 'mAP', '--work-dir', str(trained / 'one')]
+    assert run_test([*argv, '--out', str(trained / 'one.json')]) == 0
+    dist('dist_test.sh', config, checkpoint, 2, '--eval', 'mAP', '--work-dir', trained / 'two',
+         '--out', trained / 'two.json')  # fmt: skip
+    assert (trained / 'two.json').read_text() == (trained / 'one.json').read_text()
+    assert score(trained / 'two') == score(trained / 'one')
+    assert score(trained / 'one') == pytest.approx(on_the_way, abs=1e-4)
+    assert on_the_way > 0
+
+
+@pytest.mark.slow
+def test_two_processes_resume_exactly(trained):
+    first = trained / 'work' / 'epoch_1.pth'
+    dist('dist_train.sh', trained / 'tiny.py', 2, '--work-dir', trained / 'again', '--no-validate',
          '--resume-from', first)  # fmt: skip
-    assert_same_weights(tmp_path / 'a' / 'latest.pth', tmp_path / 'b' / 'latest.pth')
+    assert_same_weights(trained / 'work' / 'latest.pth', trained / 'again' / 'latest.pth')

@@ -1,6 +1,7 @@
 """Independent truths for the operations, and boxes to try them on."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import shapely
@@ -32,25 +33,64 @@ def random_boxes(count, size=200.0, low=5.0, high=60.0, dtype=torch.float32):
     return boxes.to(dtype)
 
 
-def polygon(box, origin):
-    """Shape of a box (5,) with its angle clockwise on the screen, moved by -origin."""
+def corners(box, origin):
+    """Corners (4, 2) of a box (5,) with its angle clockwise on the screen, moved by -origin."""
     x, y, w, h, theta = (float(v) for v in box)
     u = np.array([math.cos(theta), math.sin(theta)]) * w / 2
     v = np.array([-math.sin(theta), math.cos(theta)]) * h / 2
     centre = np.array([x, y]) - origin
-    return shapely.Polygon([centre - u - v, centre + u - v, centre + u + v, centre - u + v])
+    return np.array([centre - u - v, centre + u - v, centre + u + v, centre - u + v])
 
 
-def exact_overlap(box1, box2, mode='iou'):
-    """Overlap of two boxes in float64 by shapely, in the frame of the first box's centre."""
+def shapely_overlap(box1, box2, mode='iou'):
+    """Overlap of two boxes; shapely finds none where edges all but coincide."""
     origin = np.array([float(box1[0]), float(box1[1])])
-    p, q = polygon(box1, origin), polygon(box2, origin)
+    p, q = (shapely.Polygon(corners(box, origin)) for box in (box1, box2))
     shared = p.intersection(q).area
     return shared / (p.area if mode == 'iof' else p.area + q.area - shared)
 
 
+def _area(points):
+    pairs = zip(points, points[1:] + points[:1], strict=True)
+    return sum((p[0] * q[1] - p[1] * q[0] for p, q in pairs), Fraction(0)) / 2
+
+
+def _clip(points, a, b):
+    """What of a convex polygon lies to the left of the line from a to b."""
+    sides = [(b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]) for p in points]
+    kept = []
+    for i, (p, side) in enumerate(zip(points, sides, strict=True)):
+        before, side_before = points[i - 1], sides[i - 1]
+        if side * side_before < 0:
+            t = side_before / (side_before - side)
+            kept.append(tuple(before[k] + t * (p[k] - before[k]) for k in (0, 1)))
+        if side >= 0:
+            kept.append(p)
+    return kept
+
+
+def exact_areas(box1, box2):
+    """Areas of two boxes and of what they share, in rational numbers: nothing is rounded."""
+    origin = np.array([float(box1[0]), float(box1[1])])
+    p, q = (
+        [(Fraction(x), Fraction(y)) for x, y in corners(box, origin).tolist()]
+        for box in (box1, box2)
+    )
+    shared = p
+    for i in range(4):
+        shared = _clip(shared, q[i - 1], q[i])
+    return _area(p), _area(q), _area(shared)
+
+
+def exact_overlap(box1, box2, mode='iou'):
+    """Overlap of two boxes in any position."""
+    area1, area2, shared = exact_areas(box1, box2)
+    return float(shared / (area1 if mode == 'iof' else area1 + area2 - shared))
+
+
 def exact_overlaps(boxes1, boxes2, mode='iou'):
-    rows = [[exact_overlap(a, b, mode) for b in boxes2] for a in boxes1]
+    """Overlaps (n, m) of float64, of boxes in a general position."""
+    rows = [[shapely_overlap(a, b, mode) for b in boxes2] for a in boxes1]
     return torch.tensor(rows, dtype=torch.float64).reshape(len(boxes1), len(boxes2))
 
 
@@ -59,7 +99,7 @@ def exact_nms(boxes, scores, threshold, labels=None):
     keep = []
     for i in sorted(range(len(boxes)), key=lambda i: -float(scores[i])):
         rivals = [j for j in keep if labels is None or labels[i] == labels[j]]
-        if all(exact_overlap(boxes[j], boxes[i]) <= threshold for j in rivals):
+        if all(shapely_overlap(boxes[j], boxes[i]) <= threshold for j in rivals):
             keep.append(i)
     return keep
 
@@ -78,6 +118,9 @@ def _pair(draw, scale, ratio, family):
         return first, [0.0, 0.0, w, h, theta + draw(st.sampled_from(RANGE_ENDS))]
     if family == 'touching':  # along the side w
         return first, [w * math.cos(theta), w * math.sin(theta), w, h, theta]
+    if family == 'corner':  # both move: along the side w and along the side h
+        cos, sin = math.cos(theta), math.sin(theta)
+        return first, [w * cos - h * sin, w * sin + h * cos, w, h, theta]
     if family == 'contained':
         return first, [0.0, 0.0, w / 3, h / 3, theta + draw(unit)]
     if family == 'crossing':
@@ -86,7 +129,10 @@ def _pair(draw, scale, ratio, family):
 
 
 RANGE_ENDS = [0.0, math.pi / 2, -math.pi / 2, math.pi / 4, -math.pi / 4, 3 * math.pi / 4, math.pi]
-FAMILIES = ['identical', 'nearly identical', 'turned', 'touching', 'contained', 'crossing', 'any']
+FAMILIES = [
+    *('identical', 'nearly identical', 'turned', 'touching', 'corner'),
+    *('contained', 'crossing', 'any'),
+]
 
 
 @st.composite

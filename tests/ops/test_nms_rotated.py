@@ -66,7 +66,7 @@ def test_many_boxes_keep_what_they_should(backend, threshold):
         gone = torch.ones(1500, dtype=torch.bool).index_fill(0, keep, False)
         better = scores[:, None] < scores[keep]
         assert (hits[:, keep] & better).any(1)[gone].all()
-        assert 300 < len(keep) < 1400
+        assert 200 < len(keep) < 1450
 
 
 def test_upright_boxes_are_those_of_torchvision(backend):
@@ -142,6 +142,24 @@ def test_empty(backend):
         assert keep.dtype == torch.int64
 
 
+@pytest.mark.parametrize('threshold', [0.0, 0.5, 1.0])
+def test_one_box_and_equal_boxes(backend, threshold):
+    box, scores = torch.tensor([[5, 6, 30, 7, 0.4]]), torch.rand(20)
+    dets, keep = nms_rotated(box, scores[:1], threshold)
+    assert keep.tolist() == [0]
+    assert torch.equal(dets, torch.cat([box, scores[:1, None]], 1))
+    order = scores.sort(descending=True, stable=True).indices.tolist()
+    _, keep = nms_rotated(box.repeat(20, 1), scores, threshold)
+    # no overlap is more than 1
+    assert keep.tolist() == (order if threshold == 1 else order[:1])
+
+
+def test_at_threshold_0_touching_boxes_stay(backend):
+    boxes = torch.tensor([[0, 0, 4, 2, 0], [4, 0, 4, 2, 0], [4, 2, 4, 2, 0], [3, 0, 4, 2, 0.0]])
+    _, keep = nms_rotated(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), 0.0)
+    assert keep.tolist() == [0, 1, 2]
+
+
 def test_boxes_without_area_or_not_finite_are_kept(backend):
     boxes = torch.tensor(
         [[5, 5, 0, 0, 0], [5, 5, math.nan, 3, 0], [5, 5, 4, 4, 0], [5, 5, 4, 4, 0]]
@@ -199,5 +217,8 @@ def test_compiles_as_one_graph(backend):
     boxes, scores, labels = random_boxes(50, 60), torch.rand(50), torch.arange(50) % 2
     compiled = torch.compile(nms_rotated, fullgraph=True, backend='aot_eager')
     expected = nms_rotated(boxes, scores, 0.2, labels)
-    for a, b in zip(compiled(boxes, scores, 0.2, labels), expected, strict=True):
+    # PyTorch 2.4 asks for it; later ones do so by themselves
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        got = compiled(boxes, scores, 0.2, labels)
+    for a, b in zip(got, expected, strict=True):
         assert torch.equal(a, b)

@@ -230,7 +230,7 @@ def test_bad_input(args, message):
 
 @pytest.mark.parametrize(('index', 'shown'), [(1, '1'), (-1, '-1'), (math.nan, 'nan')])
 def test_a_region_of_no_map(backend, index, shown):
-    rois = torch.tensor([[index, 2, 2, 2, 2, 0]])
+    rois = torch.tensor([[index, 2, 2, 2, 2, 0.0]])
     with pytest.raises(ValueError, match=f'{shown} to {shown}, but there are 1'):
         roi_align_rotated(NO_MAPS, rois, 2)
 

@@ -1,10 +1,16 @@
 """Anchors on the positions of a feature pyramid."""
 
-from .builder import build_prior_generator
+from .builder import (
+    ROTATED_ANCHOR_GENERATORS,
+    ROTATED_PRIOR_GENERATORS,
+    build_prior_generator,
+)
 from .generator import AnchorGenerator, RotatedAnchorGenerator
 from .utils import anchor_inside_flags, rotated_anchor_inside_flags
 
 __all__ = [
+    'ROTATED_ANCHOR_GENERATORS',
+    'ROTATED_PRIOR_GENERATORS',
     'AnchorGenerator',
     'RotatedAnchorGenerator',
     'anchor_inside_flags',

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mmrotate.registry import TASK_UTILS
+from mmrotate.registry import ROTATED_ANCHOR_GENERATORS, ROTATED_PRIOR_GENERATORS, TASK_UTILS
+
+__all__ = ['ROTATED_ANCHOR_GENERATORS', 'ROTATED_PRIOR_GENERATORS', 'build_prior_generator']
 
 
 def build_prior_generator(cfg: dict) -> Any:

@@ -3,7 +3,16 @@
 from . import angle
 from .angle import norm_angle
 from .assigners import AssignResult, MaxIoUAssigner
-from .builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .builder import (
+    ROTATED_BBOX_ASSIGNERS,
+    ROTATED_BBOX_CODERS,
+    ROTATED_BBOX_SAMPLERS,
+    ROTATED_IOU_CALCULATORS,
+    build_assigner,
+    build_bbox_coder,
+    build_iou_calculator,
+    build_sampler,
+)
 from .coders import (
     DeltaXYWHAHBBoxCoder,
     DeltaXYWHAOBBoxCoder,
@@ -29,6 +38,10 @@ from .transforms import (
 )
 
 __all__ = [
+    'ROTATED_BBOX_ASSIGNERS',
+    'ROTATED_BBOX_CODERS',
+    'ROTATED_BBOX_SAMPLERS',
+    'ROTATED_IOU_CALCULATORS',
     'AssignResult',
     'BboxOverlaps2D',
     'DeltaXYWHAHBBoxCoder',

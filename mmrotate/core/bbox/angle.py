@@ -14,7 +14,7 @@ le135     [-pi/4, 3 pi/4)     w >= h, the long edge
 """
 
 import math
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,18 +31,21 @@ class AngleVersion(NamedTuple):
         span: Length of the range: pi for long-edge versions, pi/2 for ``oc``.
         long_edge: Whether ``w`` is the longer side.
         upright: Angle of a horizontal box that is higher than wide.
+        edge_labels: Whether a labelled quadrilateral stands for the box along its longer edge,
+            instead of the smallest enclosing one: so the published models were trained.
     """
 
     start: float
     span: float
     long_edge: bool
     upright: float
+    edge_labels: bool
 
 
 VERSIONS = {
-    'oc': AngleVersion(0.0, math.pi / 2, False, math.pi / 2),
-    'le90': AngleVersion(-math.pi / 2, math.pi, True, -math.pi / 2),
-    'le135': AngleVersion(-math.pi / 4, math.pi, True, math.pi / 2),
+    'oc': AngleVersion(0.0, math.pi / 2, False, math.pi / 2, False),
+    'le90': AngleVersion(-math.pi / 2, math.pi, True, -math.pi / 2, False),
+    'le135': AngleVersion(-math.pi / 4, math.pi, True, math.pi / 2, True),
 }
 
 
@@ -55,6 +58,11 @@ def angle_version(name: str) -> AngleVersion:
     if name not in VERSIONS:
         raise ValueError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
     return VERSIONS[name]
+
+
+def namespace(array: Tensor | np.ndarray) -> Any:
+    """``torch`` or ``numpy``, whichever the array is of: they share the names used here."""
+    return torch if isinstance(array, Tensor) else np
 
 
 def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
@@ -80,14 +88,14 @@ def regularize(
         theta: Angles of any size in radians.
         angle_range: The version.
     """
-    where = torch.where if isinstance(theta, Tensor) else np.where
+    xp = namespace(theta)
     version = angle_version(angle_range)
     if version.long_edge:
         turn = w < h
-        theta = norm_angle(where(turn, theta + math.pi / 2, theta), angle_range)
+        theta = norm_angle(xp.where(turn, theta + math.pi / 2, theta), angle_range)
     else:
         quarter = math.pi / 2
-        steps = (quarter - theta) // quarter  # turns that lead into (0, pi/2]
+        steps = xp.floor((quarter - theta) / quarter)  # turns that lead into (0, pi/2]
         theta = theta + steps * quarter
         turn = steps % 2 == 1
-    return where(turn, h, w), where(turn, w, h), theta
+    return xp.where(turn, h, w), xp.where(turn, w, h), theta

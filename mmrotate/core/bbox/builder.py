@@ -2,7 +2,24 @@
 
 from typing import Any
 
-from mmrotate.registry import TASK_UTILS
+from mmrotate.registry import (
+    ROTATED_BBOX_ASSIGNERS,
+    ROTATED_BBOX_CODERS,
+    ROTATED_BBOX_SAMPLERS,
+    ROTATED_IOU_CALCULATORS,
+    TASK_UTILS,
+)
+
+__all__ = [
+    'ROTATED_BBOX_ASSIGNERS',
+    'ROTATED_BBOX_CODERS',
+    'ROTATED_BBOX_SAMPLERS',
+    'ROTATED_IOU_CALCULATORS',
+    'build_assigner',
+    'build_bbox_coder',
+    'build_iou_calculator',
+    'build_sampler',
+]
 
 
 def _build(cfg: dict, **default_args: Any) -> Any:

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .angle import ArrayLike, angle_version, norm_angle, regularize
+from .angle import ArrayLike, angle_version, namespace, norm_angle, regularize
 
 # polygons with a shorter side in pixels are no object (their box would have no direction)
 MIN_SIDE = 2.0
+# squared lengths below it count as it: the square root of 0 has no gradient
+_TINY = 1e-12
 
 
 def _stack(parts: Sequence[ArrayLike]) -> ArrayLike:
-    if isinstance(parts[0], Tensor):
-        return torch.stack(tuple(parts), -1)
-    return np.stack(parts, -1)
+    return namespace(parts[0]).stack(tuple(parts), -1)
 
 
 def _columns(boxes: ArrayLike) -> list[ArrayLike]:
@@ -29,9 +29,8 @@ def _columns(boxes: ArrayLike) -> list[ArrayLike]:
 
 
 def _trigonometry(theta: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
-    if isinstance(theta, Tensor):
-        return torch.cos(theta), torch.sin(theta)
-    return np.cos(theta), np.sin(theta)
+    xp = namespace(theta)
+    return xp.cos(theta), xp.sin(theta)
 
 
 def _corners(boxes: ArrayLike) -> ArrayLike:
@@ -52,13 +51,13 @@ def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     return cos * w + sin * h, sin * w + cos * h
 
 
-def obb2poly(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Corners (n, 8) of boxes (n, 5)."""
     angle_version(version)
     return _corners(rbboxes)
 
 
-def obb2xyxy(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+def obb2xyxy(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Circumscribed horizontal boxes (n, 4) of boxes (n, 5)."""
     angle_version(version)
     w, h = _bounds(rbboxes)
@@ -66,20 +65,21 @@ def obb2xyxy(rbboxes: Tensor, version: str = 'oc') -> Tensor:
     return _stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
 
 
-def _upright(x: Tensor, y: Tensor, w: Tensor, h: Tensor, version: str) -> Tensor:
+def _upright(x: ArrayLike, y: ArrayLike, w: ArrayLike, h: ArrayLike, version: str) -> ArrayLike:
     """Horizontal boxes of width ``w`` and height ``h`` as (n, 5) in a version's form."""
-    rule = angle_version(version)
-    turn = w < h if rule.long_edge else torch.ones_like(w, dtype=torch.bool)
-    theta = torch.where(turn, torch.full_like(w, rule.upright), torch.zeros_like(w))
-    return _stack([x, y, torch.where(turn, h, w), torch.where(turn, w, h), theta])
+    rule, xp = angle_version(version), namespace(w)
+    zero = xp.zeros_like(w)
+    turn = w < h if rule.long_edge else zero == 0
+    theta = xp.where(turn, zero + rule.upright, zero)
+    return _stack([x, y, xp.where(turn, h, w), xp.where(turn, w, h), theta])
 
 
-def obb2hbb(rbboxes: Tensor, version: str = 'oc') -> Tensor:
+def obb2hbb(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Circumscribed horizontal boxes (n, 5), as rotated boxes, of boxes (n, 5)."""
     return _upright(rbboxes[..., 0], rbboxes[..., 1], *_bounds(rbboxes), version)
 
 
-def hbb2obb(hbboxes: Tensor, version: str = 'oc') -> Tensor:
+def hbb2obb(hbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Horizontal boxes (n, 4) as left, top, right, bottom -> (n, 5)."""
     left, top, right, bottom = _columns(hbboxes)
     return _upright((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, version)
@@ -91,22 +91,21 @@ def _edge_rectangles(polys: ArrayLike, version: str) -> ArrayLike:
     Long-edge versions go along the longer edge, ``oc`` along the first one.
     """
     x1, y1, x2, y2, x3, y3, x4, y4 = _columns(polys)
-    where, atan2 = (
-        (torch.where, torch.atan2) if isinstance(polys, Tensor) else (np.where, np.arctan2)
-    )
-    edge1 = ((x1 - x2) ** 2 + (y1 - y2) ** 2) ** 0.5
-    edge2 = ((x2 - x3) ** 2 + (y2 - y3) ** 2) ** 0.5
-    theta = atan2(y2 - y1, x2 - x1)
+    xp = namespace(polys)
+    edge1 = xp.sqrt(((x1 - x2) ** 2 + (y1 - y2) ** 2).clip(_TINY))
+    edge2 = xp.sqrt(((x2 - x3) ** 2 + (y2 - y3) ** 2).clip(_TINY))
     if not angle_version(version).long_edge:
+        theta = xp.arctan2(y2 - y1, x2 - x1)
         w, h, theta = regularize(edge1, edge2, theta, version)
         return _stack([(x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4, w, h, theta])
     first = edge1 > edge2
-    theta = norm_angle(where(first, theta, atan2(y4 - y1, x4 - x1)), version)
-    long, short = where(first, edge1, edge2), where(first, edge2, edge1)
+    across, down = xp.where(first, x2 - x1, x4 - x1), xp.where(first, y2 - y1, y4 - y1)
+    theta = norm_angle(xp.arctan2(down, across), version)
+    long, short = xp.where(first, edge1, edge2), xp.where(first, edge2, edge1)
     return _stack([(x1 + x3) / 2, (y1 + y3) / 2, long, short, theta])
 
 
-def poly2obb(polys: Tensor, version: str = 'oc') -> Tensor:
+def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Boxes (n, 5) of quadrilaterals (n, 8), from the lengths and directions of their edges.
 
     Exact for rectangles; for other shapes as the published models were trained.
@@ -115,7 +114,11 @@ def poly2obb(polys: Tensor, version: str = 'oc') -> Tensor:
 
 
 def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
-    """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8)."""
+    """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8).
+
+    OpenCV's: often two rectangles are the smallest, and the published models were trained on its
+    choice. Its range of angles, which changed between versions, does not matter.
+    """
     boxes = np.zeros((len(polys), 5))
     for row, poly in zip(boxes, polys.astype(np.float32), strict=True):
         centre, sides, degrees = cv2.minAreaRect(poly.reshape(4, 2))
@@ -129,15 +132,15 @@ def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np
 
     Args:
         polys: (n, 8).
-        version: Angle version. ``oc`` and ``le90`` take the smallest enclosing rectangle, ``le135``
-            the longer of the first two edges, as the published models were trained.
+        version: Angle version; it also says how other shapes than rectangles are read, see
+            :class:`~mmrotate.core.bbox.angle.AngleVersion`.
 
     Returns:
         Boxes (n, 5) of float64, and a mask (n,) of those whose sides are all at least
         ``MIN_SIDE`` pixels long; the others are no objects.
     """
     polys = np.asarray(polys, np.float64).reshape(-1, 8)
-    along_edge = version == 'le135'
+    along_edge = angle_version(version).edge_labels
     boxes = (_edge_rectangles if along_edge else _enclosing_rectangles)(polys, version)
     return boxes, np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
 
@@ -172,7 +175,9 @@ def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     return turned[np.arange(len(corners)), distance.argmin(1)].reshape(-1, 8)
 
 
-def bbox_flip(bboxes: Tensor, img_shape: Sequence[int], direction: str = 'horizontal') -> Tensor:
+def bbox_flip(
+    bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal'
+) -> ArrayLike:
     """Mirror boxes (n, 5) in an image of shape (height, width, ...).
 
     Args:
@@ -207,8 +212,8 @@ def bbox_mapping_back(
 
 
 def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.ndarray]:
-    """Boxes with scores (n, 6) and labels (n,) as a list over classes of arrays (k, 6)."""
-    dets = bboxes.detach().cpu().numpy().reshape(-1, 6)
+    """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
+    dets = bboxes.detach().float().cpu().numpy().reshape(-1, 6)
     classes = labels.detach().cpu().numpy()
     return [dets[classes == i] for i in range(num_classes)]
 

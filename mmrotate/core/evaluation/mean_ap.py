@@ -122,15 +122,22 @@ def _score_class(
     )
 
 
+def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One class's dicts of several ranges as one dict of arrays, a row for each range."""
+    rows = ('num_gts', 'recall', 'precision', 'ap')
+    stacked = {key: np.stack([result[key] for result in results]) for key in rows}
+    return dict(stacked, num_dets=results[0]['num_dets'])
+
+
 def _of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Objects (m, 5) of a class in an image, and a mask (m,) of those to ignore."""
-    boxes = [np.asarray(annotation['bboxes']).reshape(-1, 5)[annotation['labels'] == index]]
-    labels_ignore = annotation.get('labels_ignore')
-    if labels_ignore is not None and len(labels_ignore):
-        chosen = np.asarray(annotation['bboxes_ignore']).reshape(-1, 5)[labels_ignore == index]
-        boxes.append(chosen)
-    ignored = np.repeat([False, True][: len(boxes)], [len(b) for b in boxes])
-    return np.concatenate(boxes), ignored.astype(bool)
+    boxes = [np.asarray(annotation['bboxes'])]
+    labels = [np.asarray(annotation['labels'])]
+    if annotation.get('labels_ignore') is not None:
+        boxes.append(np.asarray(annotation['bboxes_ignore']))
+        labels.append(np.asarray(annotation['labels_ignore']))
+    chosen = [b.reshape(-1, 5)[each == index] for b, each in zip(boxes, labels, strict=True)]
+    return np.concatenate(chosen), np.arange(sum(map(len, chosen))) >= len(chosen[0])
 
 
 def match_classes(
@@ -182,8 +189,8 @@ def eval_rbbox_map(
 
     Returns:
         The mean over classes that have objects, and per class a dict of ``num_gts``, ``num_dets``,
-        ``recall``, ``precision``, ``ap``. With scale ranges the mean is a list, and each class has
-        a list.
+        ``recall``, ``precision``, ``ap``. With scale ranges the mean is a list, and the values of
+        a class but ``num_dets`` are arrays with a row for each range.
     """
     images = match_classes(det_results, annotations)
     mode = '11points' if use_07_metric else 'area'
@@ -195,7 +202,7 @@ def eval_rbbox_map(
         print_map_summary(mean, results, dataset, span, logger)
     if scale_ranges is None:
         return means[0], per_range[0]
-    return means, [list(cls) for cls in zip(*per_range, strict=True)]
+    return means, [_over_ranges(cls) for cls in zip(*per_range, strict=True)]
 
 
 def eval_rbbox_map_thresholds(

@@ -34,6 +34,8 @@ def print_map_summary(
             f'| {recall:>6.3f} | {result["ap"]:>5.3f} |'
         )
     lines += [rule, f'| {"mAP":<{width}} |       |        |        | {mean_ap:>5.3f} |', rule]
+    if not any(result['num_gts'] for result in results):
+        lines.append('no objects were annotated: this mAP says nothing')
     title = '' if scale_range is None else f'sides {scale_range[0]} to {scale_range[1]} px'
     text = '\n'.join([title, *lines])
     if isinstance(logger, logging.Logger):

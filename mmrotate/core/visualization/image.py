@@ -44,22 +44,19 @@ def imshow_det_rbboxes(
         img: array (H, W, 3) or (H, W), uint8, BGR, or the path of an image. It is not changed.
         bboxes: (n, 5) or, with scores, (n, 6): x, y, w, h (pixels), theta (radians, clockwise).
         labels: (n,) class of each box.
-        segms: only None (a 0.x name; there are no masks).
+        segms: only None, a 0.x name: there are no masks.
         class_names: name of each class; without it a label reads 'class 3'.
         score_thr: boxes with a lower score are left out (only with scores).
-        bbox_color: colours, see :func:`mmrotate.core.visualization.get_palette`; None: distinct
-            ones.
+        bbox_color: colours, see :func:`get_palette`; None: distinct ones.
         text_color: ground of the labels, as ``bbox_color``; None: the colour of the box.
         mask_color: only None, as ``segms``.
-        thickness: line width in pixels; None: by the size of the image. Small boxes get thinner
-            lines.
+        thickness: line width in pixels, thinner for small boxes; None: by the size of the image.
         font_size: height of the letters in pixels; None: by the size of the image.
         win_name: title of the window.
         show: open a window.
         wait_time: seconds until the window closes; 0: when the user closes it.
         out_file: write the picture there; folders are made.
-        show_label: the labels hold the class. In crowds a label that would cover a better box's
-            label or the centre of an object is left out.
+        show_label: the labels hold the class; where they would hide an object they are left out.
         show_score: the labels hold the score.
         show_direction: draw the mark.
 
@@ -69,33 +66,49 @@ def imshow_det_rbboxes(
     Raises:
         ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
     """
-    if segms is not None or mask_color is not None:
-        raise ValueError('segms and mask_color are not supported: rotated boxes only')
-    if out_file is not None and isinstance(img, (str, Path)):
-        refuse_overwrite(out_file, img)
-    canvas = _read(img)
-    bboxes, labels = _check_boxes(bboxes, labels)
-    if bboxes.shape[1] == 6:
-        order = np.argsort(bboxes[:, 5], kind='stable')
-        order = order[bboxes[order, 5] >= score_thr]  # the best are drawn last, on top
-        bboxes, labels = bboxes[order], labels[order]
-    num_classes = max(len(class_names or ()), int(labels.max()) + 1 if len(labels) else 0)
-    edge = float(np.sqrt(canvas.shape[0] * canvas.shape[1]))
-    width = thickness or max(1, round(edge / 450))
-    colors = [_bgr(color) for color in get_palette(bbox_color, num_classes)]
-    for box, label in zip(bboxes, labels, strict=True):
-        draw_rbox(canvas, box[:5], colors[label], width, show_direction)
-    texts = _texts(bboxes, labels, class_names, show_label, show_score)
-    if texts:
-        grounds = colors if text_color is None else get_palette(text_color, num_classes)
-        grounds = grounds if text_color is None else [_bgr(color) for color in grounds]
-        size = font_size or _font_size(edge, bboxes)
-        _draw_texts(canvas, bboxes, [grounds[label] for label in labels], texts, size)
+    canvas = _canvas(img, out_file, segms, mask_color)
+    boxes, classes = _shown(*_check_boxes(bboxes, labels), score_thr)
+    texts = _texts(boxes, classes, class_names, show_label, show_score)
+    colors = _colors(bbox_color, classes, class_names)
+    grounds = colors if text_color is None else _colors(text_color, classes, class_names)
+    _draw_boxes(canvas, boxes, colors, thickness, show_direction)
+    _draw_texts(canvas, boxes, grounds, texts, font_size)
     if out_file is not None:
         write_image(out_file, canvas)
     if show:
         _show(canvas, win_name, wait_time)
     return canvas
+
+
+def _canvas(
+    img: np.ndarray | str | Path, out_file: str | Path | None, segms: None, mask_color: None
+) -> np.ndarray:
+    """The image to draw on, once the options are known to be good."""
+    if segms is not None or mask_color is not None:
+        raise ValueError('segms and mask_color are not supported: rotated boxes only')
+    if out_file is not None and isinstance(img, (str, Path)):
+        refuse_overwrite(out_file, img)
+    return _read(img)
+
+
+def _shown(
+    boxes: np.ndarray, labels: np.ndarray, score_thr: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes from a score on; the best last, which draws them on top."""
+    if boxes.shape[1] != 6:
+        return boxes, labels
+    order = np.argsort(boxes[:, 5], kind='stable')
+    order = order[boxes[order, 5] >= score_thr]
+    return boxes[order], labels[order]
+
+
+def _colors(
+    palette: str | Sequence | None, labels: np.ndarray, names: Sequence[str] | None
+) -> list[tuple[int, int, int]]:
+    """Colour (B, G, R) of each box, by its class."""
+    count = max(len(names or ()), int(labels.max()) + 1 if len(labels) else 0)
+    colors = [_bgr(color) for color in get_palette(palette, count)]
+    return [colors[label] for label in labels]
 
 
 def rbox_corners(boxes: np.ndarray) -> np.ndarray:
@@ -200,15 +213,40 @@ def _texts(
     return texts if any(texts) else []
 
 
-def _font_size(edge: float, bboxes: np.ndarray) -> int:
-    """Height of the letters for an image of about ``edge`` pixels: smaller for small objects."""
+def _edge(canvas: np.ndarray) -> float:
+    """Side in pixels of a square as large as the picture."""
+    return float(np.sqrt(canvas.shape[0] * canvas.shape[1]))
+
+
+def _font_size(canvas: np.ndarray, bboxes: np.ndarray) -> int:
+    """Height of the letters: by the size of the picture, smaller for small objects."""
+    edge = _edge(canvas)
     by_objects = 0.35 * float(np.median(np.abs(bboxes[:, 2:4]).max(axis=1)))
     return round(min(max(by_objects, 10), max(edge / 65, 10), 30))
 
 
-def _draw_texts(
-    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], texts: list[str], size: int
+def _draw_boxes(
+    canvas: np.ndarray,
+    bboxes: np.ndarray,
+    colors: list[Color],
+    thickness: int | None,
+    show_direction: bool,
 ) -> None:
+    thickness = thickness or max(1, round(_edge(canvas) / 450))
+    for box, color in zip(bboxes, colors, strict=True):
+        draw_rbox(canvas, box[:5], color, thickness, show_direction)
+
+
+def _draw_texts(
+    canvas: np.ndarray,
+    bboxes: np.ndarray,
+    colors: list[Color],
+    texts: list[str],
+    font_size: int | None,
+) -> None:
+    if not texts:
+        return
+    size = font_size or _font_size(canvas, bboxes)
     corners = rbox_corners(bboxes[:, :5])
     placer = LabelPlacer((canvas.shape[1], canvas.shape[0]), bboxes[:, :5])
     for i in reversed(range(len(texts))):

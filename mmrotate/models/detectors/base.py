@@ -11,9 +11,9 @@ from mmengine.config import ConfigDict
 from torch import Tensor, distributed
 
 from mmrotate.core import (
+    aug_multiclass_nms_rotated,
     bbox_mapping_back,
     imshow_det_rbboxes,
-    multiclass_nms_rotated,
     rbbox2result,
 )
 from mmrotate.models.base_module import BaseModule
@@ -130,7 +130,7 @@ class RotatedBaseDetector(BaseModule):
     def _merge(self, results: list[Result], metas: list[dict], rescale: bool) -> Result:
         cfg = self.test_cfg.get('rcnn', self.test_cfg)
         classes = len(results[0])
-        boxes, scores = [], []
+        boxes, labels = [], []
         for result, meta in zip(results, metas, strict=True):
             dets = torch.from_numpy(np.concatenate(result))
             back = bbox_mapping_back(
@@ -140,18 +140,15 @@ class RotatedBaseDetector(BaseModule):
                 meta['flip'],
                 meta.get('flip_direction', 'horizontal'),
             )
-            label = torch.from_numpy(np.repeat(range(classes), [len(r) for r in result]))
-            score = torch.zeros(len(dets), classes + 1)
-            score[torch.arange(len(dets)), label.long()] = dets[:, 5]
-            boxes.append(back)
-            scores.append(score)
+            boxes.append(torch.cat([back, dets[:, 5:]], 1))
+            labels += [i for i, found in enumerate(result) for _ in found]
         merged = torch.cat(boxes)
         if not rescale:
             merged[:, :4] *= merged.new_tensor(metas[0]['scale_factor'])
-        dets, labels = multiclass_nms_rotated(
-            merged, torch.cat(scores), cfg.score_thr, cfg.nms, cfg.max_per_img
+        detections = aug_multiclass_nms_rotated(
+            merged, torch.tensor(labels), cfg.score_thr, cfg.nms, cfg.max_per_img, classes
         )
-        return rbbox2result(dets, labels, classes)
+        return rbbox2result(*detections, classes)
 
     def _parse_losses(
         self, losses: dict[str, Tensor | list[Tensor]]

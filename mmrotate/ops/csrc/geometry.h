@@ -8,7 +8,7 @@
 
 namespace mmrotate {
 
-// A box ready to be compared: centre, half sides, direction of the side w (clockwise on the screen).
+// A box ready to be compared: centre, half sides, direction of the side w, clockwise on the screen.
 struct Box {
   double x, y, a, b, cos, sin, area;
 
@@ -30,8 +30,8 @@ inline double clamp(double v, double limit) { return std::min(std::max(v, -limit
 // Integral over x of an edge's y clamped to [-b, b], where x is within [-a, a].
 //
 // Summed over the edges of a convex polygon it is the area of the polygon inside the rectangle:
-// at every x the polygon's extent in y, clamped, is what lies between top and bottom. No vertex list,
-// no sorting, and every term is at most the rectangle's own area, so nothing large cancels.
+// at every x the polygon's extent in y, clamped, is what lies between top and bottom. No list of
+// vertices, no sorting, and every term is at most the rectangle's own area: nothing large cancels.
 inline double clamped_edge(double px, double py, double qx, double qy, double a, double b) {
   const double x0 = clamp(px, a), x1 = clamp(qx, a);
   const double dx = x1 - x0;
@@ -61,8 +61,13 @@ inline double intersection(const Box& p, const Box& q) {
   const double dx = ox * p.cos + oy * p.sin, dy = oy * p.cos - ox * p.sin;
   const double c = q.cos * p.cos + q.sin * p.sin, s = q.sin * p.cos - q.cos * p.sin;
   const double ux = q.a * c, uy = q.a * s, vx = -q.b * s, vy = q.b * c;
-  const double ex = std::fabs(ux) + std::fabs(vx), ey = std::fabs(uy) + std::fabs(vy);
-  if (std::fabs(dx) >= p.a + ex || std::fabs(dy) >= p.b + ey) return 0;
+  // apart along a side of p or of q: exactly 0, not the rounding of the sum below
+  const double ac = std::fabs(c), as = std::fabs(s);
+  if (std::fabs(dx) >= p.a + q.a * ac + q.b * as || std::fabs(dy) >= p.b + q.a * as + q.b * ac ||
+      std::fabs(dx * c + dy * s) >= q.a + p.a * ac + p.b * as ||
+      std::fabs(dy * c - dx * s) >= q.b + p.a * as + p.b * ac) {
+    return 0;
+  }
   const double x[4] = {dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx};
   const double y[4] = {dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy};
   double area = 0;

@@ -59,6 +59,23 @@ def test_positions_beyond_the_image_are_not_valid():
     assert flags[1].view(2, 2).tolist() == [[True, False], [True, False]]
 
 
+def test_no_positions():
+    generator = _rotated(scales=[4], ratios=[1.0], strides=[8])
+    assert generator.grid_priors([(0, 3)])[0].shape == (0, 5)
+    assert generator.valid_flags([(0, 3)], (8, 8))[0].shape == (0,)
+
+
+def test_strides_may_differ_in_x_and_y():
+    generator = _rotated(scales=[1], ratios=[1.0], strides=[(8, 4)])
+    assert generator.grid_priors([(2, 2)])[0][:, :4].tolist() == [
+        [0, 0, 4, 4],
+        [8, 0, 4, 4],
+        [0, 4, 4, 4],
+        [8, 4, 4, 4],
+    ]
+    assert generator.valid_flags([(2, 2)], (4, 9))[0].tolist() == [True, True, False, False]
+
+
 def test_types_and_errors():
     generator = _rotated(scales=[4], ratios=[1.0], strides=[8])
     assert generator.grid_priors([(2, 2)], dtype=torch.float64)[0].dtype == torch.float64

@@ -14,6 +14,7 @@ def test_corners():
     assert anchor_inside_flags(CORNERS, VALID, (30, 40), 4).tolist() == [True, True, False, True]
     assert anchor_inside_flags(CORNERS, VALID, (30, 40), -1).all()
     assert not anchor_inside_flags(CORNERS, ~VALID, (30, 40), 99).any()
+    assert anchor_inside_flags(CORNERS[:0], VALID[:0], (30, 40)).shape == (0,)
 
 
 def test_centres():
@@ -22,3 +23,5 @@ def test_centres():
     flags = rotated_anchor_inside_flags(CENTRES, VALID, (30, 40), 4)
     assert flags.tolist() == [True, True, True, True]
     assert rotated_anchor_inside_flags(CENTRES, VALID, (30, 40), -1).all()
+    assert not rotated_anchor_inside_flags(CENTRES, ~VALID, (30, 40), 99).any()
+    assert rotated_anchor_inside_flags(CENTRES[:0], VALID[:0], (30, 40)).shape == (0,)

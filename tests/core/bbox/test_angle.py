@@ -53,3 +53,21 @@ def test_axis_aligned_boxes_under_oc_have_a_right_angle():
 def test_an_unknown_version_lists_the_known():
     with pytest.raises(ValueError, match=r"\['oc', 'le90', 'le135'\], got 'le180'"):
         norm_angle(0.0, 'le180')
+
+
+@pytest.mark.parametrize('version', NAMES)
+def test_ends_of_the_range_in_single_precision(version):
+    rule = VERSIONS[version]
+    theta = rule.start + torch.tensor([0.0, 1.0]) * rule.span
+    w, h, angle = regularize(torch.full((2,), 30.0), torch.full((2,), 10.0), theta, version)
+    assert (angle >= rule.start - 1e-6).all() and (angle <= rule.start + rule.span + 1e-6).all()
+    for end, *got in torch.stack([theta, w, h, angle], 1).tolist():
+        before, after = np.array([0, 0, 30, 10, end]), np.array([0, 0, *got])
+        assert polygon_overlap(before, after) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize('version', NAMES)
+def test_no_angles(version):
+    none = torch.zeros(0)
+    assert norm_angle(none, version).shape == (0,)
+    assert [part.shape for part in regularize(none, none, none, version)] == [(0,)] * 3

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torchvision.models.detection._utils import BoxCoder
 
 from mmrotate.core import build_bbox_coder, obb2xyxy
@@ -73,17 +75,28 @@ def _regular(boxes, version):
 
 
 @pytest.mark.parametrize('version', VERSIONS)
-@pytest.mark.parametrize('edge_swap', [False, True])
-@pytest.mark.parametrize('proj_xy', [False, True])
-def test_decoding_inverts_encoding(version, edge_swap, proj_xy):
-    coder = build_bbox_coder(
-        dict(type='DeltaXYWHAOBBoxCoder', angle_range=version, edge_swap=edge_swap)
-        | dict(proj_xy=proj_xy)
-    )
-    prior, gt = (_regular(random_boxes(50, seed), version) for seed in (1, 2))
+@pytest.mark.parametrize('kind', ['DeltaXYWHAOBBoxCoder', 'DeltaXYWHAHBBoxCoder'])
+@given(
+    seed=st.integers(0, 10_000),
+    edge_swap=st.booleans(),
+    proj_xy=st.booleans(),
+    norm_factor=st.sampled_from([None, 2, 0.5]),
+)
+def test_decoding_inverts_encoding(version, kind, seed, edge_swap, proj_xy, norm_factor):
+    cfg = dict(type=kind, angle_range=version, target_means=(0.1,) * 5, target_stds=STDS)
+    cfg |= dict(edge_swap=edge_swap, norm_factor=norm_factor)
+    if kind == 'DeltaXYWHAOBBoxCoder':
+        cfg['proj_xy'] = proj_xy
+    coder = build_bbox_coder(cfg)
+    prior, gt = (_regular(random_boxes(1, seed + i), version) for i in (0, 1))
+    if kind == 'DeltaXYWHAHBBoxCoder':
+        prior = obb2xyxy(prior, version)
     back = coder.decode(prior, coder.encode(prior, gt))
     for a, b in zip(gt.numpy(), back.numpy(), strict=True):
         assert polygon_overlap(a, b) == pytest.approx(1, abs=1e-4)
+    if version != 'oc':
+        start = -math.pi / 2 if version == 'le90' else -math.pi / 4
+        assert ((back[:, 4] >= start - 1e-5) & (back[:, 4] <= start + math.pi + 1e-5)).all()
 
 
 @pytest.mark.parametrize('version', VERSIONS)
@@ -147,3 +160,41 @@ def test_centre_clamp():
     prior = torch.tensor([[50.0, 50, 20, 10, 0.0]])
     got = coder.decode(prior, torch.tensor([[9.0, -9, 0, 0, math.pi / 8]]))
     np.testing.assert_allclose(got[0, :4], [55, 45, 20, 10], atol=1e-4)
+
+
+def test_centre_clamp_of_upright_boxes():
+    coder = build_bbox_coder(dict(type='DeltaXYWHBBoxCoder', add_ctr_clamp=True, ctr_clamp=5))
+    got = coder.decode(torch.tensor([[40.0, 45, 60, 55]]), torch.tensor([[9.0, -9, 0, 0]]))
+    torch.testing.assert_close(got, torch.tensor([[45.0, 40, 65, 50]]))
+
+
+@pytest.mark.parametrize('clip', [True, False])
+def test_border_of_horizontal_priors(clip):
+    coder = build_bbox_coder(dict(type='DeltaXYWHAHBBoxCoder', clip_border=clip))
+    prior = torch.tensor([[40.0, 45, 60, 55]])
+    got = coder.decode(prior, torch.tensor([[9.0, -9, 0, 0, 0.1]]), max_shape=(60, 90))
+    assert got[0, :2].tolist() == ([89, 0] if clip else [230, -40])
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_gradient_of_boxes_that_collapse(version):
+    """The reference's square roots give NaN, and its oc form no gradient at all."""
+    coder = build_bbox_coder(dict(type='MidpointOffsetCoder', angle_range=version))
+    # two corners fall together; a prior without size; an ordinary box
+    prior = torch.tensor([[10.0, 10, 30, 20], [5, 5, 5, 5], [10, 10, 30, 20]])
+    deltas = torch.zeros(3, 6)
+    deltas[0, 4:] = torch.tensor([0.5, -0.5])
+    deltas[2] = torch.tensor([0.1, 0.2, 0.1, -0.1, 0.2, 0.3])
+    deltas.requires_grad_()
+    boxes = coder.decode(prior, deltas)
+    boxes.square().sum().backward()
+    assert boxes.isfinite().all() and deltas.grad.isfinite().all()
+    assert (deltas.grad[2] != 0).all()
+
+
+def test_geometry_stays_in_float32_under_autocast():
+    coder = build_bbox_coder(dict(type='MidpointOffsetCoder', angle_range='le90'))
+    prior, deltas = obb2xyxy(random_boxes(9, 1)), 0.1 * torch.ones(9, 6)
+    expected = coder.decode(prior, deltas)
+    with torch.autocast('cpu', torch.bfloat16):
+        torch.testing.assert_close(coder.decode(prior, deltas), expected)

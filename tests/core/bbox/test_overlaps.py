@@ -1,5 +1,7 @@
 """IoU calculators."""
 
+import math
+
 import pytest
 import torch
 from torchvision.ops import box_iou
@@ -44,6 +46,12 @@ def test_intersection_over_the_first_box():
     a, b = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([[5.0, 0, 25, 10], [20, 20, 30, 30]])
     torch.testing.assert_close(bbox_overlaps(a, b, 'iof'), torch.tensor([[0.5, 0.0]]))
     torch.testing.assert_close(bbox_overlaps(b, a, 'iof'), torch.tensor([[0.25], [0.0]]))
+    pairs = bbox_overlaps(b, a.expand(2, 4), 'iof', is_aligned=True)
+    torch.testing.assert_close(pairs, torch.tensor([0.25, 0.0]))
+    # the same boxes as rotated ones, the second turned by 90 degrees
+    a, b = torch.tensor([[5.0, 5, 10, 10, 0]]), torch.tensor([[15.0, 5, 10, 20, math.pi / 2]])
+    torch.testing.assert_close(rbbox_overlaps(a, b, 'iof'), torch.tensor([[0.5]]))
+    torch.testing.assert_close(rbbox_overlaps(b, a, 'iof'), torch.tensor([[0.25]]))
 
 
 def test_empty_and_wrong():
@@ -51,6 +59,9 @@ def test_empty_and_wrong():
     assert rbbox_overlaps(none, random_boxes(3)).shape == (0, 3)
     assert bbox_overlaps(torch.zeros(2, 4), torch.zeros(0, 4)).shape == (2, 0)
     assert (bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4)) == 0).all()
+    assert bbox_overlaps(torch.zeros(0, 4), torch.zeros(0, 4), is_aligned=True).shape == (0,)
+    with pytest.raises(ValueError, match='giou'):
+        bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4), 'giou')
     with pytest.raises(ValueError, match='giou'):
         rbbox_overlaps(none, none, 'giou')
     with pytest.raises(ValueError, match='got 0 and 3'):

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmrotate.core import build_sampler
 from mmrotate.core.bbox import AssignResult
@@ -42,6 +44,10 @@ def test_negatives_per_positive():
         num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(2, 100, 0)
     )
     assert (len(result.pos_inds), len(result.neg_inds)) == (2, 6)
+    result, _ = _sample(
+        num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(0, 100, 0)
+    )
+    assert (len(result.pos_inds), len(result.neg_inds)) == (0, 3)
 
 
 def test_objects_as_priors():
@@ -64,17 +70,32 @@ def test_objects_as_priors_need_labels():
 
 def test_the_same_seed_draws_the_same():
     draws = []
-    for _ in range(2):
-        torch.manual_seed(3)
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
         result, _ = _sample(num=40, pos_fraction=0.25)
         draws.append(torch.cat([result.pos_inds, result.neg_inds]).tolist())
     assert draws[0] == draws[1]
-    assert draws[0] != torch.cat([_sample(num=40, pos_fraction=0.25)[0].pos_inds]).tolist()
+    assert draws[0] != draws[2]
 
 
 def test_all_without_sampling():
     result, _ = _sample('PseudoSampler')
-    assert (len(result.pos_inds), len(result.neg_inds)) == (20, 100)
+    assert result.pos_inds.tolist() == list(range(20))
+    assert result.neg_inds.tolist() == list(range(20, 120))
+    assert not result.pos_is_gt.any()
+    priors = random_boxes(125)
+    torch.testing.assert_close(result.pos_bboxes, priors[:20])
+    torch.testing.assert_close(result.neg_bboxes, priors[20:120])
+    torch.testing.assert_close(result.bboxes, priors[:120])
+
+
+@pytest.mark.parametrize('kind', ['RandomSampler', 'PseudoSampler'])
+def test_classes_are_not_needed_without_objects_as_priors(kind):
+    assigned, priors = _assigned()
+    assigned.labels = None
+    options = dict(num=40, pos_fraction=0.5, add_gt_as_proposals=False)
+    sampler = build_sampler(dict(type=kind, **options))
+    assert sampler.sample(assigned, priors, random_boxes(3)).pos_gt_labels is None
 
 
 def test_no_objects():
@@ -84,3 +105,22 @@ def test_no_objects():
     result = sampler.sample(assigned, random_boxes(9), none, labels)
     assert (len(result.pos_inds), len(result.neg_inds)) == (0, 4)
     assert result.pos_gt_bboxes.shape == (0, 5)
+
+
+@given(
+    counts=st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5)),
+    num=st.integers(1, 50),
+    share=st.floats(0, 1),
+    bound=st.sampled_from([-1, 0, 1, 3]),
+)
+def test_never_too_many_and_never_twice(counts, num, share, bound):
+    settings = dict(num=num, pos_fraction=share, neg_pos_ub=bound, add_gt_as_proposals=False)
+    result, _ = _sample(counts=counts, **settings)
+    positive, negative = len(result.pos_inds), len(result.neg_inds)
+    assert positive == min(counts[0], int(num * share))
+    wanted = num - positive
+    if bound >= 0:
+        wanted = min(wanted, bound * max(positive, 1))
+    assert negative == min(counts[1], wanted)
+    chosen = torch.cat([result.pos_inds, result.neg_inds])
+    assert chosen.unique().numel() == len(chosen)

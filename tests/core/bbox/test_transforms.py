@@ -1,5 +1,7 @@
 """Conversions of boxes."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from mmrotate.core import bbox
 from tests.helpers.golden import VERSIONS, array, polygon_overlap, random_boxes, tensor
 
+SIDES = st.floats(3, 300)
 pytestmark = pytest.mark.parametrize('version', VERSIONS)
 
 
@@ -36,13 +39,52 @@ def test_reference_of_quadrilaterals(version):
     np.testing.assert_allclose(got, array(f'transforms_quad_{version}/poly2obb_np'), atol=5e-5)
 
 
-@given(seed=st.integers(0, 10_000))
-def test_round_trip_over_corners(version, seed):
-    box = random_boxes(1, seed).numpy().astype(np.float64)
-    w, h, theta = bbox.angle.regularize(*box[:, 2:].T, version)
-    box = np.stack([box[:, 0], box[:, 1], w, h, theta], 1)
-    back = bbox.poly2obb(bbox.obb2poly(torch.from_numpy(box), version), version).numpy()
-    assert polygon_overlap(box[0], back[0]) == pytest.approx(1, abs=1e-6)
+def test_reference_of_rectangles_one_by_one(version):
+    polys = array(f'transforms_{version}/obb2poly')
+    got = [bbox.poly2obb_np(poly, version) for poly in polys]
+    np.testing.assert_allclose(got, array(f'transforms_{version}/poly2obb_np'), atol=5e-5)
+    again = [bbox.poly2obb_np(poly[None], version) for poly in polys]
+    np.testing.assert_array_equal(again, got)
+    boxes, good = bbox.polys2obb_np(polys, version)
+    np.testing.assert_array_equal(boxes, got)
+    assert good.all()
+
+
+SHARES = st.one_of(st.floats(0, 1), st.sampled_from([0, 0.25, 0.5, 0.75, 1]))
+
+
+@given(x=st.floats(0, 1e3), y=st.floats(0, 1e3), w=SIDES, h=SIDES, share=SHARES)
+def test_round_trip_over_corners(version, x, y, w, h, share):
+    rule = bbox.angle.VERSIONS[version]
+    if rule.long_edge:
+        w, h = max(w, h), min(w, h)
+    box = np.array([x, y, w, h, rule.start + share * rule.span])
+    poly = bbox.obb2poly(torch.from_numpy(box[None]), version)
+    back = bbox.poly2obb(poly, version).numpy()[0]
+    assert polygon_overlap(box, back) == pytest.approx(1, abs=1e-6)
+    assert rule.start - 1e-6 <= back[4] <= rule.start + rule.span + 1e-6
+    if 0.01 < share < 0.99 and w - h > 0.01:  # the form is unique
+        np.testing.assert_allclose(back, box, atol=1e-6)
+    one = bbox.poly2obb_np(poly.numpy(), version)
+    assert polygon_overlap(box, np.array(one)) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(('w', 'h'), [(30.0, 10.0), (10.0, 30.0)])
+def test_boxes_along_the_axes(version, w, h):
+    """Under ``oc`` their angle is a right one, and ``w`` is the height."""
+    expected = {
+        'oc': (h, w, math.pi / 2),
+        'le90': (30, 10, 0 if w > h else -math.pi / 2),
+        'le135': (30, 10, 0 if w > h else math.pi / 2),
+    }[version]
+    hbb = torch.tensor([[0.0, 0, w, h]])
+    poly = torch.tensor([[0.0, 0, w, 0, w, h, 0, h]])
+    for got in (
+        bbox.hbb2obb(hbb, version)[0],
+        bbox.poly2obb(poly, version)[0],
+        bbox.poly2obb_np(poly.numpy(), version),
+    ):
+        np.testing.assert_allclose(got, [w / 2, h / 2, *expected], atol=1e-5)
 
 
 def test_corners_are_opencvs(version):
@@ -72,6 +114,11 @@ def test_no_boxes(version):
     assert bbox.obb2poly_np(none.numpy(), version).shape == (0, 8)
     assert bbox.polys2obb_np(np.zeros((0, 8)), version)[0].shape == (0, 5)
     assert bbox.rbbox2roi([none, none]).shape == (0, 6)
+    assert bbox.hbb2obb(none[:, :4], version).shape == (0, 5)
+    assert bbox.bbox_flip(none, (10, 10)).shape == (0, 5)
+    assert bbox.bbox_mapping_back(none, (10, 10), np.ones(4), True).shape == (0, 5)
+    result = bbox.rbbox2result(torch.zeros(0, 6), torch.zeros(0, dtype=torch.long), 2)
+    assert [r.shape for r in result] == [(0, 6)] * 2
 
 
 def test_degenerate_polygons_are_none(version):
@@ -86,10 +133,27 @@ def test_scores_go_along(version):
     polys = bbox.obb2poly_np(boxes, version)
     assert polys.shape == (4, 9)
     assert (polys[:, 8] == 0.5).all()
-    # the first corner is the one nearest to the top left of the circumscribed box
-    corners = polys[:, :8].reshape(-1, 4, 2)
-    nearest = np.linalg.norm(corners - corners.min(1, keepdims=True), axis=-1).argmin(1)
-    assert (nearest == 0).mean() >= 0.5
+    plain = bbox.obb2poly_np(boxes[:, :5], version)
+    np.testing.assert_array_equal(plain, polys[:, :8])
+
+
+def test_the_first_corner_is_the_top_left_one(version):
+    for poly in bbox.obb2poly_np(random_boxes(30).numpy(), version).reshape(-1, 4, 2):
+        (left, top), (right, bottom) = poly.min(0), poly.max(0)
+        around = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        # no other first corner brings the four nearer to those of the circumscribed box
+        gaps = [np.linalg.norm(np.roll(poly, -k, 0) - around, axis=1).sum() for k in range(4)]
+        assert gaps[0] <= min(gaps) + 1e-4
+
+
+@pytest.mark.parametrize(
+    'name', ['obb2poly', 'obb2hbb', 'obb2xyxy', 'hbb2obb', 'poly2obb', 'obb2poly_np', 'poly2obb_np']
+)
+def test_an_unknown_version_lists_the_known(version, name):
+    width = {'hbb2obb': 4, 'poly2obb': 8, 'poly2obb_np': 8}.get(name, 5)
+    boxes = torch.ones(1, width)
+    with pytest.raises(ValueError, match=rf"'{version}'.*, got '{version}x'"):
+        getattr(bbox, name)(boxes.numpy() if name.endswith('np') else boxes, f'{version}x')
 
 
 @pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
@@ -109,11 +173,14 @@ def test_flips(version, direction):
         bbox.bbox_flip(boxes, (100, 150), 'sideways')
 
 
-def test_mapping_back_inverts_resizing_and_flipping(version):
+@given(scale=st.floats(0.3, 3), flip=st.sampled_from([None, 'horizontal', 'vertical', 'diagonal']))
+def test_mapping_back_inverts_resizing_and_flipping(version, scale, flip):
     boxes = random_boxes(20)
-    factor = np.array([2.0, 2.0, 2.0, 2.0], np.float32)
-    seen = bbox.bbox_flip(torch.cat([boxes[:, :4] * 2, boxes[:, 4:]], 1), (300, 400), 'diagonal')
-    back = bbox.bbox_mapping_back(seen, (300, 400), factor, True, 'diagonal')
+    seen = torch.cat([boxes[:, :4] * scale, boxes[:, 4:]], 1)
+    if flip:
+        seen = bbox.bbox_flip(seen, (300, 400, 3), flip)
+    factor = np.full(4, scale, np.float32)
+    back = bbox.bbox_mapping_back(seen, (300, 400, 3), factor, bool(flip), flip or 'horizontal')
     torch.testing.assert_close(back, boxes, atol=1e-3, rtol=1e-5)
 
 
@@ -126,3 +193,42 @@ def test_results_per_class(version):
     rois = bbox.rbbox2roi([dets[:1], dets[1:]])
     assert rois[:, 0].tolist() == [0, 1, 1]
     torch.testing.assert_close(rois[:, 1:], dets[:, :5])
+
+
+@pytest.mark.parametrize('name', ['obb2poly', 'obb2hbb', 'obb2xyxy', 'hbb2obb', 'poly2obb'])
+def test_arrays_and_tensors_give_the_same(version, name):
+    boxes = random_boxes(30).double()
+    source = dict(hbb2obb=bbox.obb2xyxy, poly2obb=bbox.obb2poly).get(name, lambda b, _: b)
+    given = source(boxes, version)
+    convert = getattr(bbox, name)
+    from_array = convert(given.numpy(), version)
+    assert isinstance(from_array, np.ndarray)
+    np.testing.assert_allclose(from_array, convert(given, version), atol=1e-9)
+
+
+@pytest.mark.parametrize('turns', range(-2, 3))
+def test_the_range_of_opencvs_angles_does_not_matter(version, turns, monkeypatch):
+    polys = tensor(f'transforms_quad_{version}/poly').numpy()
+    expected, _ = bbox.polys2obb_np(polys, version)
+    real = cv2.minAreaRect
+
+    def turned(points):
+        centre, sides, degrees = real(points)
+        return centre, sides if turns % 2 == 0 else sides[::-1], degrees + 90 * turns
+
+    monkeypatch.setattr(cv2, 'minAreaRect', turned)
+    np.testing.assert_allclose(bbox.polys2obb_np(polys, version)[0], expected, atol=1e-6)
+
+
+def test_results_of_half_precision_are_float32(version):
+    dets = torch.cat([random_boxes(3), torch.ones(3, 1)], 1).bfloat16()
+    (result,) = bbox.rbbox2result(dets, torch.zeros(3), 1)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, dets.float())
+
+
+def test_gradient_of_corners(version):
+    boxes = torch.cat([random_boxes(5), torch.tensor([[9.0, 9, 0, 0, 0]])]).requires_grad_()
+    bbox.poly2obb(bbox.obb2poly(boxes, version), version).sum().backward()
+    assert boxes.grad.isfinite().all()
+    assert boxes.grad[:5, :2].ne(0).all()

@@ -1,7 +1,5 @@
 """Mean average precision."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from mmrotate.core.evaluation import (
     average_precision,
     eval_rbbox_map,
     eval_rbbox_map_thresholds,
-    print_map_summary,
 )
 from tests.helpers.golden import array, random_boxes
 
@@ -68,7 +65,9 @@ def test_ground_truth_scores_one_and_nothing_zero(voc07, classes):
     annotations = _truth(classes=classes, count=30)
     results = _as_results(annotations, classes)
     options = dict(use_07_metric=voc07, logger='silent')
-    assert eval_rbbox_map(results, annotations, **options)[0] == pytest.approx(1.0)
+    mean, per_class = eval_rbbox_map(results, annotations, **options)
+    assert mean == 1.0
+    assert [c['ap'] for c in per_class] == [1.0] * classes
     nothing = [[np.zeros((0, 6), np.float32)] * classes for _ in annotations]
     assert eval_rbbox_map(nothing, annotations, **options)[0] == 0.0
 
@@ -80,6 +79,12 @@ def test_a_second_detection_of_an_object_is_wrong():
     _, (result,) = eval_rbbox_map(twice, annotations, use_07_metric=False, logger='silent')
     np.testing.assert_allclose(result['precision'], [1, 0.5])
     assert result['ap'] == pytest.approx(1.0)
+    others = _truth(1, 1, 2)  # the duplicate comes before the second object: 2 of 3 are right
+    first, second = others[0]['bboxes']
+    late = [[np.array([[*first, 0.9], [*first, 0.8], [*second, 0.7]])]]
+    for voc07, expected in ((False, 0.5 + 0.5 * 2 / 3), (True, (6 + 5 * 2 / 3) / 11)):
+        mean, _ = eval_rbbox_map(late, others, use_07_metric=voc07, logger='silent')
+        assert mean == pytest.approx(expected)
 
 
 def test_ignored_objects_count_neither_way():
@@ -106,6 +111,16 @@ def test_no_objects_at_all():
     nothing = [dict(bboxes=np.zeros((0, 5)), labels=np.zeros(0, int))]
     mean, _ = eval_rbbox_map([[np.zeros((0, 6))] * 2], nothing, logger='silent')
     assert mean == 0.0
+    found = [[np.array([[5.0, 5, 4, 4, 0, 0.5]]), np.zeros((0, 6))]]
+    mean, classes = eval_rbbox_map(found, nothing, logger='silent')
+    assert mean == 0.0
+    assert [(c['num_gts'], c['num_dets'], c['ap']) for c in classes] == [(0, 1, 0), (0, 0, 0)]
+
+
+def test_classes_without_objects_do_not_count_in_the_mean():
+    annotations = _truth(1, 1, 2)
+    results = _as_results(annotations, 3)
+    assert eval_rbbox_map(results, annotations, logger='silent')[0] == 1.0
 
 
 def test_ranges_of_size():
@@ -116,17 +131,34 @@ def test_ranges_of_size():
         results, annotations, scale_ranges=[(0, 50), (50, 500)], logger='silent'
     )
     assert means == [pytest.approx(1.0), 0.0]
-    assert [r['num_gts'] for r in classes[0]] == [1, 1]
+    (result,) = classes
+    assert result['num_dets'] == 1
+    np.testing.assert_array_equal(result['num_gts'], [1, 1])
+    np.testing.assert_allclose(result['ap'], [1, 0])
+    assert result['recall'].shape == result['precision'].shape == (2, 1)
+    # a wrong detection counts in the range of its own size
+    wrong = [[np.array([[*small, 0.8], [900, 900, 10, 10, 0, 0.9], [*large, 0.7]])]]
+    means, _ = eval_rbbox_map(
+        wrong,
+        annotations,
+        scale_ranges=[(0, 50), (50, 500)],
+        use_07_metric=False,
+        logger='silent',
+    )
+    assert means == [pytest.approx(0.5), pytest.approx(1)]
 
 
-def test_several_thresholds_at_once():
-    dets, annotations = _reference()
-    for thr, (mean, classes) in zip(
-        (0.5, 0.75), eval_rbbox_map_thresholds(dets, annotations, (0.5, 0.75)), strict=True
-    ):
-        expected, _ = eval_rbbox_map(dets, annotations, iou_thr=thr, logger='silent')
+@pytest.mark.parametrize('voc07', [True, False])
+def test_several_thresholds_at_once(voc07):
+    thrs = (0.5, 0.3, 0.75)
+    several = eval_rbbox_map_thresholds(*_reference(), thrs, voc07)
+    for thr, (mean, classes) in zip(thrs, several, strict=True):
+        options = dict(iou_thr=thr, use_07_metric=voc07, logger='silent')
+        expected, expected_classes = eval_rbbox_map(*_reference(), **options)
         assert mean == expected
-        assert len(classes) == 3
+        for got, want in zip(classes, expected_classes, strict=True):
+            np.testing.assert_equal(got, want)
+    assert several[0][0] > several[2][0]
 
 
 def test_lengths_must_agree():
@@ -145,14 +177,11 @@ def test_average_precision():
         average_precision(recall, precision, '10points')
 
 
-def test_the_table(capsys, caplog):
-    results = [dict(num_gts=4, num_dets=7, recall=np.array([0.25]), ap=0.125)]
-    print_map_summary(0.125, results, ['ship'])
-    row = next(line for line in capsys.readouterr().out.splitlines() if 'ship' in line)
-    assert row.split() == ['|', 'ship', '|', '4', '|', '7', '|', '0.250', '|', '0.125', '|']
-    print_map_summary(0.125, results, logger='silent')
-    assert capsys.readouterr().out == ''
-    with caplog.at_level(logging.INFO):
-        print_map_summary(0.125, results, None, (0, 32), logging.getLogger('table'))
-    assert '0.125' in caplog.text
-    assert 'sides 0 to 32 px' in caplog.text
+def test_labels_may_be_lists():
+    """A list compared to a number is no mask: its objects would silently be none."""
+    annotations = _truth(2, 2, 4)
+    lists = [{key: value.tolist() for key, value in a.items()} for a in annotations]
+    lists[0] |= dict(bboxes_ignore=[[9e3, 0, 9, 9, 0]], labels_ignore=[0])
+    mean, (first, _) = eval_rbbox_map(_as_results(annotations, 2), lists, logger='silent')
+    assert mean == pytest.approx(1.0)
+    assert first['num_gts'] == 4

@@ -78,7 +78,7 @@ def test_flipping_twice_changes_nothing(version, direction):
 
 @pytest.mark.parametrize('version', RANGES)
 @settings(max_examples=25, deadline=None)
-@given(data=st.data(), edge=st.integers(200, 700))
+@given(data=st.data(), edge=st.integers(320, 700))
 def test_resize_moves_pixels_and_boxes_together(version, data, edge):
     results = RResize((edge, edge))(results_of([data.draw(boxes(version))], H, W))
     h, w = results['img'].shape[:2]

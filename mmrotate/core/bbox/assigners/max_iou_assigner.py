@@ -103,29 +103,45 @@ class MaxIoUAssigner:
         Objects are counted from 1; 0 for a prior that is no object's best.
         """
         size = max(_CHUNK // len(gt_bboxes), 1)
-        chunks = list(zip(bboxes.split(size), ignored.split(size), strict=True))
-
-        def overlaps(chunk: Tensor, ignored: Tensor) -> Tensor:
-            return self.iou_calculator(gt_bboxes, chunk).masked_fill_(ignored, -1.0)
-
-        # kept where one chunk is all, else computed again below: time for memory
-        first = overlaps(*chunks[0])
-        maps = [first.max(0)] + [overlaps(*chunk).max(0) for chunk in chunks[1:]]
+        maps, pairs = [], []
+        for start in range(0, len(bboxes), size):
+            part = slice(start, start + size)
+            overlaps = self.iou_calculator(gt_bboxes, bboxes[part])
+            overlaps = overlaps.masked_fill_(ignored[part], -1.0)
+            maps.append(overlaps.max(0))
+            if self.match_low_quality:
+                pairs.append(self._best_pairs(overlaps, start))
         best, owner = (torch.cat(field) for field in zip(*maps, strict=True))
-        if not self.match_low_quality:
-            return best, owner + 1, torch.zeros_like(owner)
-        rest = (overlaps(*chunk) for chunk in chunks[1:])
-        best_of_gt = torch.stack([first.amax(1), *(o.amax(1) for o in rest)]).amax(0)
-        rest = (overlaps(*chunk) for chunk in chunks[1:])
-        forced = [self._best_priors(o, best_of_gt) for o in (first, *rest)]
-        return best, owner + 1, torch.cat(forced)
+        forced = torch.zeros_like(owner)
+        if pairs:
+            gts, priors, values = (torch.cat(field) for field in zip(*pairs, strict=True))
+            gts, priors = self._best_of_chunks(gts, priors, values, len(gt_bboxes))
+            # the last of several objects wins
+            forced.scatter_reduce_(0, priors, gts + 1, 'amax')
+        return best, owner + 1, forced
 
-    def _best_priors(self, overlaps: Tensor, best_of_gt: Tensor) -> Tensor:
-        """Object (from 1) whose best prior each of a chunk is, the last of several; else 0."""
+    def _best_pairs(self, overlaps: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Objects and their best priors in a chunk that begins at ``start``, and the overlaps.
+
+        Overwrites ``overlaps``: a mask is large too, and its room does not come back on the CPU.
+        """
+        top = overlaps.amax(1)
         # an object that no prior touches has none, however low min_pos_iou is
-        wanted = (best_of_gt >= self.min_pos_iou) & (best_of_gt > 0)
-        is_best = (overlaps == best_of_gt[:, None]) & wanted[:, None]
+        wanted = (top >= self.min_pos_iou) & (top > 0)
+        best = overlaps.eq_(top[:, None]).mul_(wanted[:, None])
+        gts, priors = best.nonzero(as_tuple=True)
+        return gts, priors + start, top[gts]
+
+    def _best_of_chunks(
+        self, gts: Tensor, priors: Tensor, values: Tensor, num_gts: int
+    ) -> tuple[Tensor, Tensor]:
+        """The pairs whose overlap is the object's best of all chunks; the first, or every one."""
+        best_of_gt = values.new_zeros(num_gts).scatter_reduce_(0, gts, values, 'amax')
+        best = values == best_of_gt[gts]
+        gts, priors = gts[best], priors[best]
         if not self.gt_max_assign_all:
-            is_best &= is_best.cumsum(1) == 1
-        number = torch.arange(1, len(overlaps) + 1, device=overlaps.device)
-        return (is_best * number[:, None]).amax(0)
+            first = priors.new_zeros(num_gts)
+            first.scatter_reduce_(0, gts, priors, 'amin', include_self=False)
+            chosen = priors == first[gts]
+            gts, priors = gts[chosen], priors[chosen]
+        return gts, priors

@@ -64,6 +64,20 @@ def centre_and_size_deltas(
     ]
 
 
+def decode_offsets(
+    sides: Sequence[Tensor], deltas: Sequence[Tensor], limit: float | None
+) -> list[Tensor]:
+    """Offsets of centres in pixels, from deltas in units of the prior's sides.
+
+    Args:
+        sides: Of the priors.
+        deltas: dx, dy.
+        limit: Largest offset in pixels; None for any.
+    """
+    offsets = [side * delta for side, delta in zip(sides, deltas, strict=True)]
+    return offsets if limit is None else [d.clamp(-limit, limit) for d in offsets]
+
+
 def decode_sides(
     prior: Sequence[Tensor], deltas: Sequence[Tensor], wh_ratio_clip: float
 ) -> tuple[Tensor, Tensor]:

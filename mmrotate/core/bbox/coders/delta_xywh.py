@@ -11,6 +11,7 @@ from .base import (
     WH_RATIO_CLIP,
     DeltaCoder,
     centre_and_size_deltas,
+    decode_offsets,
     decode_sides,
     same_count,
     xyxy_to_cxcywh,
@@ -25,6 +26,8 @@ class DeltaXYWHBBoxCoder(DeltaCoder):
         target_means: Mean of each delta.
         target_stds: Standard deviation of each delta.
         clip_border: Clip decoded boxes to the image.
+        add_ctr_clamp: Limit the centre offset to ``ctr_clamp``.
+        ctr_clamp: In pixels.
     """
 
     def __init__(
@@ -32,9 +35,12 @@ class DeltaXYWHBBoxCoder(DeltaCoder):
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
         target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         clip_border: bool = True,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: int = 32,
     ) -> None:
         super().__init__(target_means, target_stds)
         self.clip_border = clip_border
+        self.ctr_clamp = ctr_clamp if add_ctr_clamp else None
 
     def encode(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
         """Deltas (n, 4) that take the priors (n, 4) to the boxes (n, 4), as corners."""
@@ -62,7 +68,8 @@ class DeltaXYWHBBoxCoder(DeltaCoder):
         px, py, pw, ph = (p[:, None] for p in xyxy_to_cxcywh(bboxes.float()))
         dx, dy, dw, dh = self._denormalize(pred_bboxes.float()).unbind(-1)
         w, h = decode_sides((pw, ph), (dw, dh), wh_ratio_clip)
-        x, y = px + pw * dx, py + ph * dy
+        dx, dy = decode_offsets((pw, ph), (dx, dy), self.ctr_clamp)
+        x, y = px + dx, py + dy
         boxes = torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1)
         if self.clip_border and max_shape is not None:
             height, width = max_shape[:2]

@@ -13,6 +13,7 @@ from .base import (
     WH_RATIO_CLIP,
     DeltaCoder,
     centre_and_size_deltas,
+    decode_offsets,
     decode_sides,
     same_count,
     xyxy_to_cxcywh,
@@ -94,9 +95,7 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
         px, py, pw, ph, angle = (p.float()[:, None] for p in self._priors(bboxes))
         dx, dy, dw, dh, turn = self._denormalize(pred_bboxes.float()).unbind(-1)
         theta = angle + turn * self.angle_unit
-        dx, dy = dx * pw, dy * ph
-        if self.ctr_clamp is not None:
-            dx, dy = (d.clamp(-self.ctr_clamp, self.ctr_clamp) for d in (dx, dy))
+        dx, dy = decode_offsets((pw, ph), (dx, dy), self.ctr_clamp)
         w, h = decode_sides((pw, ph), (dw, dh), wh_ratio_clip)
         if self.proj_xy:
             cos, sin = angle.cos(), angle.sin()
@@ -122,7 +121,51 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
 
 @TASK_UTILS.register_module()
 class DeltaXYWHAHBBoxCoder(DeltaXYWHAOBBoxCoder):
-    """The same deltas from a horizontal prior (n, 4): left, top, right, bottom."""
+    """The same deltas from a horizontal prior (n, 4): left, top, right, bottom.
+
+    Args:
+        target_means: Mean of each delta.
+        target_stds: Standard deviation of each delta.
+        angle_range: Angle version of the boxes.
+        norm_factor: The angle's delta is in units of ``norm_factor * pi``; None for radians.
+        edge_swap: Choose the form of the box whose angle is nearer to 0.
+        clip_border: Keep decoded centres inside the image.
+        add_ctr_clamp: Limit the centre offset to ``ctr_clamp``.
+        ctr_clamp: In pixels.
+    """
+
+    def __init__(
+        self,
+        target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0, 0.0),
+        target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0, 1.0),
+        angle_range: str = 'oc',
+        norm_factor: float | None = None,
+        edge_swap: bool = False,
+        clip_border: bool = True,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: int = 32,
+    ) -> None:
+        super().__init__(
+            target_means,
+            target_stds,
+            angle_range,
+            norm_factor,
+            edge_swap,
+            add_ctr_clamp=add_ctr_clamp,
+            ctr_clamp=ctr_clamp,
+        )
+        self.clip_border = clip_border
+
+    def decode(
+        self,
+        bboxes: Tensor,
+        pred_bboxes: Tensor,
+        max_shape: Sequence[int] | None = None,
+        wh_ratio_clip: float = WH_RATIO_CLIP,
+    ) -> Tensor:
+        """Boxes (n, k * 5) of horizontal priors (n, 4) and deltas (n, k * 5), as above."""
+        max_shape = max_shape if self.clip_border else None
+        return super().decode(bboxes, pred_bboxes, max_shape, wh_ratio_clip)
 
     def _priors(self, bboxes: Tensor) -> tuple[Tensor, ...]:
         x, y, w, h = xyxy_to_cxcywh(bboxes)

@@ -20,6 +20,8 @@ from .base import (
 
 # corners within this many pixels of a side of the circumscribed box lie on it
 _TOUCH = 0.1
+# squares of shorter half diagonals count as it
+_TINY = 1e-12
 
 
 @TASK_UTILS.register_module()
@@ -95,7 +97,6 @@ class MidpointOffsetCoder(DeltaCoder):
 def _rectify(corners: Tensor, centre: Tensor) -> Tensor:
     """Stretch a parallelogram's shorter diagonal to the longer one's length: a rectangle."""
     offset = corners - centre
-    length = offset.square().sum(-1, keepdim=True).sqrt()
-    # a box of no size has no diagonals to compare
-    factor = length.amax(-2, keepdim=True) / length.clamp(min=torch.finfo(length.dtype).tiny)
-    return offset * factor + centre
+    # a diagonal of no length has no direction to stretch, and the square root of 0 no gradient
+    length = offset.square().sum(-1, keepdim=True).clamp(min=_TINY).sqrt()
+    return offset * (length.amax(-2, keepdim=True) / length) + centre

@@ -1,0 +1,107 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmrotate.apis import inference_detector, init_detector, without_pretrained
+from mmrotate.engine import load_config
+from mmrotate.utils import CheckpointError, UserError
+from tests.helpers.tiny import CLASSES, write_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path)
+
+
+@pytest.fixture
+def image(tmp_path, config):
+    return str(tmp_path / 'data' / 'images' / 'img0.png')
+
+
+def save(model, path, **meta):
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+    return str(path)
+
+
+def test_a_detector_from_a_path_or_a_config(config):
+    model = init_detector(str(config), device='cpu')
+    assert not model.training
+    assert model.CLASSES == CLASSES  # of the config's test data
+    assert model.cfg.model.type == 'TinyDetector'
+    cfg = load_config(config)
+    other = init_detector(cfg, device='cpu', cfg_options={'model.width': 6})
+    assert other.conv.out_channels == 6
+    assert 'width' not in cfg.model  # the given config is not changed
+
+
+def test_weights_and_classes_of_a_checkpoint(config, tmp_path):
+    torch.manual_seed(0)
+    model = init_detector(config, device='cpu')
+    path = save(model, tmp_path / 'a.pth', CLASSES=['x', 'y'], PALETTE=[[1, 2, 3], [4, 5, 6]])
+    loaded = init_detector(config, path, device='cpu')
+    assert torch.equal(loaded.conv.weight, model.conv.weight)
+    assert loaded.CLASSES == ['x', 'y']
+    assert loaded.PALETTE == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_checkpoint_of_another_model(config, tmp_path):
+    path = save(torch.nn.Linear(1, 1), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match="another model's"):
+        init_detector(config, path)
+
+
+def test_wrong_arguments(config, tmp_path):
+    with pytest.raises(TypeError, match='a path or a Config'):
+        init_detector({'model': {}})
+    with pytest.raises(UserError, match='does not exist'):
+        init_detector(tmp_path / 'nothing.py')
+    with pytest.raises(FileNotFoundError):
+        init_detector(config, tmp_path / 'nothing.pth')
+
+
+def test_one_image_gives_one_result_and_several_a_list(config, image):
+    model = init_detector(config, device='cpu')
+    array = cv2.imread(image)
+    single = inference_detector(model, image)
+    assert [boxes.shape for boxes in single] == [(1, 6), (0, 6)]
+    assert isinstance(single[0], np.ndarray)
+    of_array = inference_detector(model, array)
+    np.testing.assert_array_equal(of_array[0], single[0])
+    many = inference_detector(model, [image, array, image], batch_size=2)
+    assert len(many) == 3
+    for one in many:
+        np.testing.assert_allclose(one[0], single[0], rtol=1e-4, atol=1e-3)
+    assert len(inference_detector(model, (image,))) == 1
+    assert inference_detector(model, []) == []
+
+
+def test_batches_have_the_size_asked_for(config, image):
+    model = init_detector(config, device='cpu')
+    sizes = []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: sizes.append(len(kwargs['img'][0])), with_kwargs=True
+    )
+    inference_detector(model, [image] * 5, batch_size=2)
+    assert sizes == [2, 2, 1]
+    with pytest.raises(ValueError, match='batch_size'):
+        inference_detector(model, [image], batch_size=0)
+
+
+def test_a_missing_image_is_named(config, tmp_path):
+    model = init_detector(config, device='cpu')
+    with pytest.raises(UserError, match='nothing'):
+        inference_detector(model, tmp_path / 'nothing.png')
+
+
+def test_without_pretrained():
+    pretrained = dict(type='Pretrained', checkpoint='torchvision://resnet50')
+    model = dict(
+        pretrained='a', backbone=dict(type='R', init_cfg=pretrained), neck=dict(init_cfg=None),
+        heads=[dict(init_cfg=dict(type='Normal')), dict(init_cfg=[pretrained])],
+    )  # fmt: skip
+    assert without_pretrained(model) == dict(
+        pretrained=None, backbone=dict(type='R', init_cfg=None), neck=dict(init_cfg=None),
+        heads=[dict(init_cfg=dict(type='Normal')), dict(init_cfg=None)],
+    )  # fmt: skip
+    assert model['pretrained'] == 'a'

@@ -1,0 +1,78 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mmrotate.engine import CheckpointHook
+from mmrotate.engine.checkpoint_hook import _point_at
+
+
+class Runner(SimpleNamespace):
+    """As much of a runner as the hook needs; checkpoints are empty files."""
+
+    def __init__(self, work_dir, epoch=0):
+        loop = SimpleNamespace(by_epoch=True, epoch=epoch, iter=0, max_epochs=9, max_iters=90)
+        logger = SimpleNamespace(info=lambda *args: None)
+        super().__init__(work_dir=str(work_dir), train_loop=loop, logger=logger)
+
+    def save_checkpoint_file(self, path, *args):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('')
+
+
+def names(folder):
+    return sorted(path.name for path in Path(folder).glob('*.pth'))
+
+
+def run(hook, runner, scores, name='mAP'):
+    for epoch, score in enumerate(scores, start=1):
+        runner.train_loop.epoch = epoch
+        hook.after_val_epoch(runner, {name: score})
+
+
+def test_the_best_replaces_the_best_before(tmp_path):
+    hook = CheckpointHook(save_best='mAP')
+    run(hook, Runner(tmp_path), [0.1, 0.3, float('nan'), 0.2])
+    assert names(tmp_path) == ['best_mAP_epoch_2.pth']
+    assert hook.best['best_score'] == 0.3
+
+
+@pytest.mark.parametrize(
+    ('name', 'rule', 'best'),
+    [('mAP', None, 2), ('loss', None, 1), ('AP50', 'less', 1), ('speed', 'greater', 2)],
+)
+def test_rules(tmp_path, name, rule, best):
+    run(CheckpointHook(save_best='auto', rule=rule), Runner(tmp_path), [0.1, 0.3], name)
+    assert names(tmp_path) == [f'best_{name}_epoch_{best}.pth']
+
+
+def test_errors_of_save_best(tmp_path):
+    with pytest.raises(KeyError, match='AP50'):
+        run(CheckpointHook(save_best='AP50'), Runner(tmp_path), [0.1])
+    with pytest.raises(ValueError, match=r'evaluation\.rule'):
+        run(CheckpointHook(save_best='speed'), Runner(tmp_path), [0.1, 0.2], 'speed')
+
+
+def test_out_dir_has_a_folder_for_each_work_dir(tmp_path):
+    hook = CheckpointHook(interval=1, out_dir=str(tmp_path / 'out'))
+    hook.after_train_epoch(Runner(tmp_path / 'work'))
+    assert names(tmp_path / 'out' / 'work') == ['epoch_1.pth', 'latest.pth']
+
+
+def test_a_run_that_starts_anew_keeps_later_files_of_an_older_run(tmp_path):
+    (tmp_path / 'epoch_9.pth').touch()
+    hook = CheckpointHook(interval=1, max_keep_ckpts=1)
+    for epoch in range(3):
+        hook.after_train_epoch(Runner(tmp_path, epoch))
+    assert names(tmp_path) == ['epoch_3.pth', 'epoch_9.pth', 'latest.pth']
+
+
+def test_where_links_are_not_to_be_had_latest_is_a_copy(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError('no links here')
+
+    (tmp_path / 'epoch_1.pth').write_text('one')
+    monkeypatch.setattr(Path, 'symlink_to', refuse)
+    _point_at(tmp_path / 'latest.pth', tmp_path / 'epoch_1.pth')
+    assert not (tmp_path / 'latest.pth').is_symlink()
+    assert (tmp_path / 'latest.pth').read_text() == 'one'

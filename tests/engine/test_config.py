@@ -1,0 +1,221 @@
+import logging
+
+import pytest
+from mmengine.config import Config
+
+from mmrotate.engine import (
+    dataset_config,
+    load_config,
+    loader_options,
+    read_plan,
+    warn_of_unknown_keys,
+)
+from mmrotate.engine.config import Evaluation
+from mmrotate.utils import UserError
+
+ZOO = dict(
+    optimizer=dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=0.0001),
+    optimizer_config=dict(grad_clip=dict(max_norm=35, norm_type=2)),
+    lr_config=dict(policy='step', step=[8, 11]),
+    runner=dict(type='EpochBasedRunner', max_epochs=12),
+    checkpoint_config=dict(interval=1),
+    log_config=dict(interval=50, hooks=[dict(type='TextLoggerHook')]),
+    evaluation=dict(interval=1, metric='mAP'),
+    workflow=[('train', 1)],
+)
+
+
+def config(**changes):
+    return Config({**ZOO, **changes})
+
+
+def test_the_training_part_of_the_zoo():
+    plan = read_plan(config())
+    assert (plan.by_epoch, plan.length) == (True, 12)
+    assert plan.optim_wrapper == {
+        'optimizer': dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=0.0001),
+        'clip_grad': dict(max_norm=35, norm_type=2),
+    }
+    assert plan.precision == 'float32'
+    assert plan.lr == dict(policy='step', step=[8, 11])
+    assert plan.checkpoint == dict(interval=1, by_epoch=True)
+    assert plan.log_interval == 50
+    assert plan.log_backends == []
+    assert plan.evaluation.options == dict(metric='mAP')
+    assert plan.validate_after == 0
+
+
+def test_iterations_and_the_older_key_for_epochs():
+    plan = read_plan(config(runner=dict(type='IterBasedRunner', max_iters=100)))
+    assert (plan.by_epoch, plan.length) == (False, 100)
+    assert not plan.evaluation.by_epoch
+    assert not plan.checkpoint['by_epoch']
+    plan = read_plan(config(runner=None, total_epochs=24))
+    assert (plan.by_epoch, plan.length) == (True, 24)
+
+
+def test_a_config_is_not_changed():
+    cfg = config(optimizer=dict(type='SGD', lr=1, paramwise_cfg=dict(bias_lr_mult=2.0)))
+    before = cfg.pretty_text
+    read_plan(cfg)
+    assert cfg.pretty_text == before
+
+
+def test_parts_of_the_optimizer():
+    cfg = config(
+        optimizer=dict(type='SGD', lr=1, paramwise_cfg=dict(bias_lr_mult=2.0), constructor='Mine'),
+        optimizer_config=dict(type='GradientCumulativeOptimizerHook', cumulative_iters=4),
+    )
+    assert read_plan(cfg).optim_wrapper == {
+        'optimizer': dict(type='SGD', lr=1),
+        'paramwise_cfg': dict(bias_lr_mult=2.0),
+        'constructor': 'Mine',
+        'accumulative_counts': 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ('changes', 'expected'),
+    [
+        (dict(fp16=dict(loss_scale='dynamic')), ('float16', 'dynamic')),
+        (dict(fp16=dict(loss_scale=512.0)), ('float16', 512.0)),
+        (dict(fp16=dict()), ('float16', 512.0)),
+        (dict(fp16=None, bf16=False), ('float32', 'dynamic')),
+        (dict(fp16=True), ('float16', 512.0)),
+        (
+            dict(optimizer_config=dict(type='Fp16OptimizerHook', loss_scale=64.0)),
+            ('float16', 64.0),
+        ),
+        (dict(bf16=True), ('bfloat16', 'dynamic')),
+    ],
+)
+def test_precision(changes, expected):
+    plan = read_plan(config(**changes))
+    assert (plan.precision, plan.loss_scale) == expected
+
+
+def test_log_backends_and_workflow():
+    hooks = [
+        dict(type='TextLoggerHook'),
+        dict(type='TensorboardLoggerHook'),
+        dict(type='WandbLoggerHook', init_kwargs=dict(project='x')),
+    ]
+    plan = read_plan(config(log_config=dict(hooks=hooks), workflow=[('train', 2), ('val', 1)]))
+    assert plan.log_backends == [
+        dict(type='TensorboardVisBackend'),
+        dict(type='WandbVisBackend', init_kwargs=dict(project='x')),
+    ]
+    assert plan.log_interval == 10
+    assert plan.validate_after == 2
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(optimizer=None), 'no optimizer'),
+        (dict(runner=dict(type='EpochBasedRunner')), 'max_epochs=N'),
+        (dict(runner=dict(type='OtherRunner', max_epochs=1)), 'OtherRunner'),
+        (dict(workflow=[('val', 1)]), 'workflow'),
+        (dict(log_config=dict(hooks=[dict(type='X')])), "unknown hook 'X'"),
+        (dict(fp16=dict(loss_scale=1.0), bf16=True), 'keep one'),
+        (dict(evaluation=dict(interval=0)), 'evaluation.interval'),
+    ],
+)
+def test_what_makes_no_sense_is_named(changes, message):
+    with pytest.raises(UserError, match=message):
+        read_plan(config(**changes))
+
+
+def test_when_to_evaluate():
+    rule = Evaluation(3, None, True, None, None, {})
+    assert [e for e in range(1, 9) if rule.is_due(e, 8)] == [3, 6, 8]
+    rule = Evaluation(2, 3, True, None, None, {})
+    assert [e for e in range(1, 9) if rule.is_due(e, 8)] == [3, 5, 7, 8]
+
+
+def test_loader_options():
+    data = dict(
+        samples_per_gpu=2, workers_per_gpu=3, train={}, val=dict(samples_per_gpu=4),
+        test_dataloader=dict(samples_per_gpu=5, shuffle=False),
+    )  # fmt: skip
+    cfg = Config(dict(data=data))
+    assert loader_options(cfg, 'train') == dict(samples_per_gpu=2, workers_per_gpu=3)
+    assert loader_options(cfg, 'val') == dict(samples_per_gpu=4, workers_per_gpu=3)
+    expected = dict(samples_per_gpu=5, workers_per_gpu=3, shuffle=False)
+    assert loader_options(cfg, 'test') == expected
+
+
+def test_dataset_config():
+    cfg = Config(dict(data=dict(val=dict(type='A', samples_per_gpu=4), test=[dict(type='B')])))
+    assert dataset_config(cfg, 'val', test_mode=True) == dict(type='A', test_mode=True)
+    assert dataset_config(cfg, 'test', test_mode=True) == [dict(type='B', test_mode=True)]
+    with pytest.raises(UserError, match=r'no data\.train'):
+        dataset_config(cfg, 'train')
+
+
+# ---- files
+
+
+BASE = """
+size = 32
+channels = [8, size]
+model = dict(type='A', backbone=dict(type='B', depth=50), channels=channels)
+leftover = 1
+"""
+LEAF = """
+import os
+_base_ = ['base.py']
+lr_cofnig = dict(policy='step')
+checkpoint_config = dict(interval=1, intervall=2)
+model = dict(backbone=dict(_delete_=True, type='C'), neck=dict(size={{_base_.size}}))
+"""
+
+
+@pytest.fixture
+def leaf(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE)
+    path = tmp_path / 'leaf.py'
+    path.write_text(LEAF)
+    return path
+
+
+def test_bases_deletions_references_and_options(leaf):
+    cfg = load_config(leaf, {'model.backbone.depth': 18})
+    assert cfg.model.backbone == dict(type='C', depth=18)
+    assert cfg.model.neck == dict(size=32)
+    assert cfg.model.type == 'A'
+
+
+def test_keys_that_are_not_understood_are_named_in_one_warning(leaf, caplog):
+    unknown = warn_of_unknown_keys(load_config(leaf), logging.getLogger('mmrotate'))
+    # size and channels are used by other keys of the files
+    assert sorted(unknown) == ['checkpoint_config.intervall', 'leftover', 'lr_cofnig']
+    assert len(caplog.records) == 1
+    assert 'lr_cofnig' in caplog.text
+
+
+def test_a_config_of_known_keys_warns_of_nothing(caplog):
+    assert warn_of_unknown_keys(config(), logging.getLogger('mmrotate')) == []
+    assert not caplog.records
+
+
+def test_custom_imports(tmp_path, monkeypatch):
+    (tmp_path / 'my_part_of_a_test.py').write_text("raise ZeroDivisionError('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / 'a.py'
+    path.write_text("custom_imports = dict(imports=['my_part_of_a_test'])")
+    with pytest.raises(ZeroDivisionError, match='it was imported'):
+        load_config(path)
+
+
+def test_missing_and_broken_files(leaf, tmp_path):
+    with pytest.raises(UserError, match='did you mean .*leaf.py'):
+        load_config(tmp_path / 'leav.py')
+    with pytest.raises(UserError, match='nor does its folder'):
+        load_config(tmp_path / 'nothing' / 'leaf.py')
+    (tmp_path / 'base.py').unlink()
+    with pytest.raises(UserError, match='cannot be read'):
+        load_config(leaf)
+    leaf.write_text('model = dict(')
+    with pytest.raises(UserError, match='cannot be read'):
+        load_config(leaf)
