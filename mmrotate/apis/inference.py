@@ -16,7 +16,7 @@ from mmrotate.engine import dataset_config, load_config, pick_device
 from mmrotate.engine.batches import to_device
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
-from mmrotate.utils import load_checkpoint
+from mmrotate.utils import UserError, load_checkpoint
 
 Image = str | Path | np.ndarray
 Result = list[np.ndarray]
@@ -27,7 +27,7 @@ def init_detector(
     checkpoint: str | Path | None = None,
     device: str | torch.device | None = None,
     cfg_options: Mapping[str, Any] | None = None,
-) -> nn.Module:
+) -> Any:
     """Build a detector and load its weights.
 
     Args:
@@ -49,8 +49,8 @@ def init_detector(
         cfg = load_config(config, cfg_options)
     else:
         raise TypeError(f'config must be a path or a Config, got {type(config).__name__}')
-    model = build_test_model(cfg)
-    meta = {}
+    model: Any = build_test_model(cfg)
+    meta: dict[str, Any] = {}
     if checkpoint is not None:
         meta = load_checkpoint(model, checkpoint)['meta']
     model.CLASSES = meta.get('CLASSES') or _config_classes(cfg)
@@ -78,7 +78,7 @@ def without_pretrained(model: Any) -> Any:
 
 
 def inference_detector(
-    model: nn.Module, imgs: Image | Sequence[Image], batch_size: int = 8
+    model: Any, imgs: Image | Sequence[Image], batch_size: int = 8
 ) -> Result | list[Result]:
     """Detect objects.
 
@@ -92,7 +92,7 @@ def inference_detector(
         theta in radians (clockwise on the screen), score. For a list or tuple, a list of these.
     """
     single = not isinstance(imgs, list | tuple)
-    images: Sequence[Any] = [imgs] if single else imgs
+    images: Any = [imgs] if single else imgs
     prepare = _Preparation(model.cfg)
     device = next(model.parameters()).device
     results: list[Result] = []
@@ -132,8 +132,12 @@ class _Preparation:
             BadImageError: The file cannot be read.
         """
         if isinstance(image, np.ndarray):
-            return self.of_array({'img': image})
-        return self.of_file({'img_info': {'filename': str(image)}, 'img_prefix': None})
+            sample = self.of_array({'img': image})
+        else:
+            sample = self.of_file({'img_info': {'filename': str(image)}, 'img_prefix': None})
+        if sample is None:
+            raise UserError(f'the test pipeline of the config dropped {image!r}')
+        return sample
 
 
 def _innermost(data: Any) -> Any:

@@ -84,7 +84,7 @@ def draw_results(
 
 
 def draw_result(
-    model: nn.Module,
+    model: Any,
     image: str | Path | np.ndarray,
     result: Any,
     out_file: str | Path | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mmengine.config import DictAction
 
-from mmrotate.engine.distributed import LAUNCHERS
+from mmrotate.engine.distributed import LAUNCHERS, leave_dist
 from mmrotate.utils import UserError
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
@@ -35,9 +35,11 @@ def run_command(
     args = parser.parse_args(argv)
     if args.debug or os.environ.get(DEBUG_VARIABLE) == '1':
         run(args)
+        leave_dist()
         return 0
     try:
         run(args)
+        leave_dist()
     except (UserError, FileNotFoundError) as error:
         # a FileNotFoundError's own text starts with its number
         text = str(error.args[0]) if len(error.args) == 1 else str(error)

@@ -104,7 +104,9 @@ def _pipeline(data: Any) -> Any:
 def _model(cfg: Config) -> Any:
     # a resumed detector gets all weights from its checkpoint: nothing else is read or downloaded
     config = without_pretrained(cfg.model) if cfg.get('resume_from') else cfg.model
-    model = build_detector(config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg'))
+    model: Any = build_detector(
+        config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg')
+    )
     model.init_weights()
     return model
 

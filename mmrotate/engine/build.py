@@ -138,7 +138,9 @@ def _hooks(
     distributed: bool,
     evaluation: Evaluation | None,
 ) -> list[Hook]:
-    best = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
+    best: dict[str, Any] = {}
+    if evaluation is not None:
+        best = dict(save_best=evaluation.save_best, rule=evaluation.rule)
     try:
         hooks = [_schedules(plan), CheckpointHook(**plan.checkpoint, **best)]
     except (TypeError, ValueError) as error:

@@ -46,6 +46,12 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
     dist.init_process_group(backend, **kwargs)
 
 
+def leave_dist() -> None:
+    """Leave the process group, if there is one: connections are closed in good order."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def rank_and_size() -> tuple[int, int]:
     """Rank of this process and number of processes; (0, 1) without a group."""
     if dist.is_available() and dist.is_initialized():

@@ -13,6 +13,7 @@ from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.loops import NonFiniteLossError
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.registry import HOOKS
+from mmrotate.utils import UserError
 
 
 class ScheduleHook(Hook):
@@ -92,6 +93,10 @@ class ValidationLossHook(Hook):
         runner.visualizer.add_scalars(means, step=runner.iter)
 
 
+class NumClassesError(UserError, ValueError):
+    """Heads and dataset disagree about the classes."""
+
+
 @HOOKS.register_module()
 class NumClassCheckHook(Hook):
     """Compares ``num_classes`` of the heads with the classes of the training data."""
@@ -100,7 +105,7 @@ class NumClassCheckHook(Hook):
         """Check once, before the first iteration.
 
         Raises:
-            ValueError: They disagree.
+            NumClassesError: They disagree.
         """
         check_num_classes(
             runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None)
@@ -108,11 +113,11 @@ class NumClassCheckHook(Hook):
 
 
 def check_num_classes(model: nn.Module, classes: Any) -> None:
-    """Raise a ValueError if a head of ``model`` counts other classes than ``classes``."""
+    """Raise a NumClassesError if a head of ``model`` counts other classes than ``classes``."""
     if classes is None:
         return
     if isinstance(classes, str):
-        raise ValueError(f'CLASSES of the dataset must be a sequence of names, got {classes!r}')
+        raise NumClassesError(f'CLASSES of the dataset must be a list of names, got {classes!r}')
     wrong = [
         f'{name} has num_classes={module.num_classes}'
         for name, module in model.named_modules()
@@ -120,7 +125,7 @@ def check_num_classes(model: nn.Module, classes: Any) -> None:
         if _counts_classes(name, module) and module.num_classes != len(classes)
     ]
     if wrong:
-        raise ValueError(
+        raise NumClassesError(
             f'the dataset has {len(classes)} classes {tuple(classes)}, but {", ".join(wrong)}: '
             'set num_classes of the heads in the config, or classes of the dataset'
         )

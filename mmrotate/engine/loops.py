@@ -12,7 +12,7 @@ from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
 from mmrotate.engine.testing import predict_everywhere
-from mmrotate.utils import seed_epoch, seed_iteration
+from mmrotate.utils import UserError, seed_epoch, seed_iteration
 
 _OVERFLOWS_IN_A_ROW = 20
 
@@ -21,7 +21,7 @@ class TrainingError(RuntimeError):
     """An iteration failed; the message names it and the image files of its batch."""
 
 
-class NonFiniteLossError(TrainingError):
+class NonFiniteLossError(UserError, TrainingError):
     """The loss became infinite or NaN."""
 
 
@@ -220,7 +220,8 @@ class EvaluationLoop(BaseLoop):
 
 def _set_epoch(loader: DataLoader, epoch: int) -> None:
     """Tell the samplers the epoch, which their order follows from."""
-    batch_sampler = loader.batch_sampler
-    for sampler in (loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)):
+    batch_sampler: Any = loader.batch_sampler
+    samplers: list[Any] = [loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)]
+    for sampler in samplers:
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)

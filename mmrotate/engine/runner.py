@@ -84,7 +84,7 @@ class DetectorRunner(Runner):
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """The model on its device, for several processes under DistributedDataParallel."""
         layout = torch.channels_last if self.cfg.get('channels_last') else torch.preserve_format
-        model = model.to(self.device, memory_format=layout)
+        model = model.to(self.device).to(memory_format=layout)
         if not self.distributed:
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):

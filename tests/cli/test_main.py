@@ -1,3 +1,7 @@
+import runpy
+import sys
+from pathlib import Path
+
 import pytest
 
 import mmrotate
@@ -35,10 +39,6 @@ def test_what_is_no_command_is_an_error(argv, capsys):
 
 
 def test_tools_and_demo_run_the_same_functions(capsys, monkeypatch):
-    import runpy
-    import sys
-    from pathlib import Path
-
     root = Path(__file__).parents[2]
     for path in ('tools/train.py', 'tools/test.py', 'demo/image_demo.py'):
         monkeypatch.setattr(sys, 'argv', [path, '--help'])

@@ -209,7 +209,7 @@ def test_custom_imports(tmp_path, monkeypatch):
 
 
 def test_missing_and_broken_files(leaf, tmp_path):
-    with pytest.raises(UserError, match='did you mean .*leaf.py'):
+    with pytest.raises(UserError, match=r'did you mean .*leaf\.py'):
         load_config(tmp_path / 'leav.py')
     with pytest.raises(UserError, match='nor does its folder'):
         load_config(tmp_path / 'nothing' / 'leaf.py')

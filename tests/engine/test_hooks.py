@@ -31,7 +31,7 @@ def test_num_classes_of_cascades():
 
 
 def test_classes_as_a_single_string_are_an_error():
-    with pytest.raises(ValueError, match='sequence of names'):
+    with pytest.raises(ValueError, match='list of names'):
         check_num_classes(detector(bbox_head=3), 'car')
     check_num_classes(detector(bbox_head=3), None)
 

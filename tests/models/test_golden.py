@@ -12,10 +12,13 @@ from tests.helpers import reference
 
 NAMES = sorted(path.stem for path in (reference.GOLDEN / 'models').glob('*.json'))
 
-# On these weights the proposals' sigmoids are saturated: several share one float32 score at the
-# place where the list is cut, and which of them the reference kept follows from an unstable sort.
-# Another choice changes a few background samples of the 400, and the loss by parts in 10,000.
-TIED = {('oriented_rcnn_r50_fpn_1x_dota_le90', 'loss_cls'): 1e-3}
+# On these weights the proposals' sigmoids are saturated: hundreds lie within a few float32 steps of
+# 1 where the list is cut and suppressed, so rounding (the number of threads, for one) decides on a
+# few background samples of the 400. That moves the loss by parts in 10,000, and its gradient more.
+SATURATED = {
+    ('oriented_rcnn_r50_fpn_1x_dota_le90', 'loss_cls'): 1e-3,
+    ('oriented_rcnn_r50_fpn_1x_dota_le90', 'roi_head.bbox_head'): 1e-2,
+}
 
 
 def _zoo_entry(table: dict, name: str) -> object:
@@ -74,7 +77,7 @@ def test_losses_and_gradients(case: tuple) -> None:
     for name, expected in golden['losses'].items():
         value = losses[name]
         got = [v.item() for v in value] if isinstance(value, list) else value.item()
-        rtol = TIED.get((golden['config'], name), 1e-4)
+        rtol = SATURATED.get((golden['config'], name), 1e-4)
         np.testing.assert_allclose(got, expected, rtol=rtol, atol=1e-7, err_msg=name)
     model._parse_losses(losses)[0].backward()
     squares: dict[str, float] = {}
@@ -83,7 +86,8 @@ def test_losses_and_gradients(case: tuple) -> None:
             group = '.'.join(key.split('.')[:2])
             squares[group] = squares.get(group, 0) + float(parameter.grad.double().square().sum())
     for group, expected in golden['grad_norm'].items():
-        assert squares.get(group, 0) ** 0.5 == pytest.approx(expected, rel=1e-3), group
+        rel = SATURATED.get((golden['config'], group), 1e-3)
+        assert squares.get(group, 0) ** 0.5 == pytest.approx(expected, rel=rel), group
 
 
 def test_detections(case: tuple) -> None:
@@ -94,6 +98,8 @@ def test_detections(case: tuple) -> None:
     got = np.concatenate([np.c_[boxes, np.full(len(boxes), c)] for c, boxes in enumerate(result)])
     expected = np.array(golden['dets'])
     gap = np.abs(expected[:, None] - got[None])  # (expected, got, 7)
-    cost = np.maximum.reduce([gap[..., :5].max(-1) / 1e-2, gap[..., 5] / 1e-4, gap[..., 6] * 1e9])
+    # a hundredth of a pixel, or float32's rounding of boxes that are larger than the image
+    pixels = np.maximum(1e-2, 5e-5 * expected[:, 2:4].max(1))[:, None]
+    cost = np.maximum.reduce([gap[..., :5].max(-1) / pixels, gap[..., 5] / 1e-4, gap[..., 6] * 1e9])
     rows, cols = linear_sum_assignment(np.minimum(cost, 1e6))
     assert cost[rows, cols].max() <= 1
