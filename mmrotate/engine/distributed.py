@@ -116,6 +116,7 @@ def share_batch_norm(model: nn.Module) -> None:
     if rank_and_size()[1] == 1:
         return
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
-            dist.broadcast(module.running_mean, 0)
-            dist.broadcast(module.running_var, 0)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for statistic in (module.running_mean, module.running_var):
+                if statistic is not None:
+                    dist.broadcast(statistic, 0)
