@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.utils import import_modules_from_strings
 
 from mmrotate.engine.config_keys import unknown_keys
-from mmrotate.utils import UserError
+from mmrotate.utils import UserError, compat_cfg
 from mmrotate.utils.suggest import near_files
 
 _EPOCH_RUNNER, _ITER_RUNNER = 'EpochBasedRunner', 'IterBasedRunner'
@@ -189,7 +189,7 @@ def loader_options(config: Config, split: str) -> dict[str, Any]:
     take one image at a time unless ``data.SPLIT.samples_per_gpu`` or ``data.SPLIT_dataloader``
     says otherwise.
     """
-    data = config.data
+    data = compat_cfg(config).data
     options: dict[str, Any] = {'workers_per_gpu': data.get('workers_per_gpu', 2)}
     options['samples_per_gpu'] = data.get('samples_per_gpu', 1) if split == 'train' else 1
     if data.get('persistent_workers') is not None:
@@ -219,12 +219,7 @@ def dataset_config(config: Config, split: str, **overrides: Any) -> Any:
 
 
 def _runner(config: Config) -> tuple[bool, int]:
-    runner = config.get('runner')
-    if runner is None and config.get('total_epochs'):
-        runner = dict(type=_EPOCH_RUNNER, max_epochs=config.total_epochs)
-    if runner is None and config.get('total_iters'):
-        runner = dict(type=_ITER_RUNNER, max_iters=config.total_iters)
-    runner = runner or {}
+    runner = compat_cfg(config).get('runner') or {}
     kind = runner.get('type', _EPOCH_RUNNER)
     names = {_EPOCH_RUNNER: 'max_epochs', _ITER_RUNNER: 'max_iters'}
     if kind not in names or not isinstance(runner.get(names[kind]), int):

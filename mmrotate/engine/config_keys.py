@@ -18,8 +18,8 @@ _TRAINING: dict[str, set[str]] = {
     },
     'log_config': {'interval', 'hooks'},
     'data': {
-        'samples_per_gpu', 'workers_per_gpu', 'persistent_workers', 'train', 'val', 'test',
-        'train_dataloader', 'val_dataloader', 'test_dataloader',
+        'samples_per_gpu', 'imgs_per_gpu', 'workers_per_gpu', 'persistent_workers', 'train',
+        'val', 'test', 'train_dataloader', 'val_dataloader', 'test_dataloader',
     },
     'fp16': {'loss_scale'},
     'auto_scale_lr': {'enable', 'base_batch_size'},

@@ -8,6 +8,7 @@ from mmrotate.utils.checkpoint import (
     save_atomically,
 )
 from mmrotate.utils.collect_env import collect_env
+from mmrotate.utils.compat import compat_cfg, setup_multi_processes
 from mmrotate.utils.errors import UserError
 from mmrotate.utils.files import find_latest_checkpoint
 from mmrotate.utils.logger import get_root_logger
@@ -17,6 +18,7 @@ __all__ = [
     'CheckpointError',
     'UserError',
     'collect_env',
+    'compat_cfg',
     'find_latest_checkpoint',
     'get_root_logger',
     'init_random_seed',
@@ -27,4 +29,5 @@ __all__ = [
     'seed_epoch',
     'seed_iteration',
     'set_random_seed',
+    'setup_multi_processes',
 ]

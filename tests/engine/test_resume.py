@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.helpers.tiny import Broken, assert_same_weights, train, weights, write_config
 
@@ -90,7 +91,12 @@ def _kill_at_a_random_moment(config, work_dir):
     process = subprocess.Popen(
         [*command, str(work_dir), '--no-validate'],
         cwd=root,
-        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+        # sums round by the number of threads: the same as in this process
+        env={
+            **os.environ,
+            'PYTHONPATH': str(root),
+            'OMP_NUM_THREADS': str(torch.get_num_threads()),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # the data loader's workers are killed with it
