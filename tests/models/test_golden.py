@@ -12,10 +12,10 @@ from tests.helpers import reference
 
 NAMES = sorted(path.stem for path in (reference.GOLDEN / 'models').glob('*.json'))
 
-# On these weights a third of the proposals lie along the axes, at the end of the range of `le90`,
-# where the last bit of the angle decides between -pi/2 and +pi/2: the same box, but its features are
-# turned by half a turn. One background sample of the 400 that falls on the other side moves the
-# loss by parts in 10,000, and its gradient more.
+# On these weights a third of the proposals lie along the axes, at the end of the range of le90,
+# where the last bit of the angle decides between -pi/2 and +pi/2: the same box, but its features
+# are turned by half a turn. One background sample of the 400 that falls on the other side moves
+# the loss by parts in 10,000, and its gradient more.
 HALF_TURNS = {
     ('oriented_rcnn_r50_fpn_1x_dota_le90', 'loss_cls'): 5e-4,
     ('oriented_rcnn_r50_fpn_1x_dota_le90', 'roi_head.bbox_head'): 5e-3,
