@@ -16,19 +16,3 @@ def backend(request, monkeypatch):
         pytest.skip('the C++ operations were not built')
     monkeypatch.setenv('MMROTATE_OPS_BACKEND', request.param)
     return request.param
-
-
-@pytest.fixture
-def backends_agree(monkeypatch):
-    """Runs a function on every backend and compares its tensors with the plain one's."""
-
-    def check(function, atol):
-        names = ['torch', *(['cpp'] if module._library() is not None else [])]
-        results = []
-        for name in names:
-            monkeypatch.setenv('MMROTATE_OPS_BACKEND', name)
-            results.append(function())
-        for result in results[1:]:
-            torch.testing.assert_close(result, results[0], atol=atol, rtol=1e-5)
-
-    return check

@@ -45,16 +45,3 @@ class CrossEntropyLoss(WeightedLoss):
         return F.binary_cross_entropy_with_logits(
             pred, target.to(pred.dtype), pos_weight=weight, reduction='none'
         )
-
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Loss of logits (n, C); ``weight`` is (n,)."""
-        if self.use_sigmoid and weight is not None and weight.dim() == 1:
-            weight = weight[:, None]
-        return super().forward(pred, target, weight, avg_factor, reduction_override)

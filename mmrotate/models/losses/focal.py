@@ -41,16 +41,3 @@ class FocalLoss(WeightedLoss):
         if target.dim() == 1:
             target = F.one_hot(target, pred.size(1) + 1)[:, :-1]
         return sigmoid_focal_loss(pred, target.to(pred.dtype), self.alpha, self.gamma, 'none')
-
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-    ) -> Tensor:
-        """Loss of logits (n, C); ``weight`` is (n,) or (n, C)."""
-        if weight is not None and weight.dim() == 1:
-            weight = weight[:, None]
-        return super().forward(pred, target, weight, avg_factor, reduction_override)

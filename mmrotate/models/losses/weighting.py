@@ -16,12 +16,12 @@ def reduce_loss(
 
     Args:
         loss: Element-wise loss of any shape.
-        weight: Weights that broadcast to it; None for one.
+        weight: Weights of the same shape, or of its first dimensions; None for one.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         avg_factor: Divisor of the sum under ``'mean'``; None is the number of elements.
     """
     if weight is not None:
-        loss = loss * weight
+        loss = loss * weight.view(*weight.shape, *[1] * (loss.dim() - weight.dim()))
     if reduction == 'none':
         return loss
     if avg_factor is not None:

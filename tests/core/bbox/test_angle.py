@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrotate.core.bbox.angle import VERSIONS, norm_angle, regularize
+from tests.helpers.exact import exact_overlap
 from tests.helpers.golden import VERSIONS as NAMES
-from tests.helpers.golden import array, polygon_overlap, tensor
+from tests.helpers.golden import array, tensor
 
 ANGLES = st.floats(-20, 20)
 SIDES = st.floats(0.5, 500)
@@ -39,7 +40,7 @@ def test_regularize_keeps_the_rectangle(version, w, h, theta):
     rule = VERSIONS[version]
     assert rule.start - 1e-9 <= got[2] <= rule.start + rule.span + 1e-9
     assert not rule.long_edge or got[0] >= got[1]
-    overlap = polygon_overlap(np.array([0, 0, w, h, theta]), np.array([0, 0, *got]))
+    overlap = exact_overlap(np.array([0, 0, w, h, theta]), np.array([0, 0, *got]))
     assert overlap == pytest.approx(1, abs=1e-6)
 
 
@@ -63,7 +64,7 @@ def test_ends_of_the_range_in_single_precision(version):
     assert (angle >= rule.start - 1e-6).all() and (angle <= rule.start + rule.span + 1e-6).all()
     for end, *got in torch.stack([theta, w, h, angle], 1).tolist():
         before, after = np.array([0, 0, 30, 10, end]), np.array([0, 0, *got])
-        assert polygon_overlap(before, after) == pytest.approx(1, abs=1e-5)
+        assert exact_overlap(before, after) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize('version', NAMES)
