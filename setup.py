@@ -8,7 +8,8 @@ from setuptools.command.build_ext import build_ext
 
 SOURCES = Path('mmrotate', 'ops', 'csrc')
 FLAGS = ['/O2', '/std:c++17', '/fp:precise'] if sys.platform == 'win32' else [
-    '-O3', '-std=c++17', '-fvisibility=hidden', '-ffp-contract=off', '-pthread',
+    '-O3', '-std=c++17', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno',
+    '-fno-trapping-math', '-pthread',
 ]  # fmt: skip
 
 

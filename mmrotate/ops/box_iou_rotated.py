@@ -8,6 +8,8 @@ from .geometry import overlaps, touching
 
 # pairs that the plain implementation holds at once: about 100 MB
 _CHUNK = 250_000
+# in the order of csrc/geometry.h
+_MODES = ('iou', 'iof')
 
 
 def box_iou_rotated(
@@ -35,8 +37,8 @@ def box_iou_rotated(
     """
     check_boxes('bboxes1', bboxes1)
     check_boxes('bboxes2', bboxes2)
-    if mode not in ('iou', 'iof'):
-        raise ValueError(f"mode must be 'iou' or 'iof', got {mode!r}")
+    if mode not in _MODES:
+        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
     if aligned and len(bboxes1) != len(bboxes2):
         raise ValueError(
             f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
@@ -61,7 +63,7 @@ def _(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: boo
 def _cpp(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
     n, m = len(bboxes1), len(bboxes2)
     out = bboxes1.new_empty((n,) if aligned else (n, m))
-    flags = (mode == 'iof', aligned, clockwise, threads())
+    flags = (_MODES.index(mode), aligned, clockwise, threads())
     call('box_iou_rotated', out.dtype, bboxes1, n, bboxes2, m, *flags, out)
     return out
 

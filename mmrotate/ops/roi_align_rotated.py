@@ -151,16 +151,15 @@ def _op(
 ) -> Tensor:
     _check_index(rois, input.size(0))
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    # channels last: a sample then reads whole lines of memory
-    maps = input.permute(0, 2, 3, 1).contiguous()
-    _, height, width, channels = maps.shape
-    out = maps.new_zeros(len(rois), out_h * out_w, channels)
+    _, channels, height, width = input.shape
     if uses_cpp(input, rois):
+        out = input.new_empty(len(rois), channels, out_h, out_w)
         args = (len(rois), height, width, channels, *settings, threads(), out)
-        call('roi_align_rotated', maps.dtype, maps, rois.contiguous(), *args)
-    else:
-        _torch(maps, rois, settings, out)
-    return out.transpose(1, 2).reshape(len(rois), channels, out_h, out_w).contiguous()
+        call('roi_align_rotated', input.dtype, _channels_last(input), rois.contiguous(), *args)
+        return out
+    cells = input.new_zeros(len(rois), out_h * out_w, channels)
+    _torch(input.permute(0, 2, 3, 1).contiguous(), rois, settings, cells)
+    return cells.transpose(1, 2).reshape(len(rois), channels, out_h, out_w).contiguous()
 
 
 @_op.register_fake
@@ -194,13 +193,12 @@ def _backward_op(
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
     channels = grad.size(1)
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    grad = grad.flatten(2).transpose(1, 2).contiguous()
     out = grad.new_zeros(count, height, width, channels)
     if uses_cpp(grad, rois):
         args = (len(rois), height, width, channels, *settings, threads(), out)
-        call('roi_align_rotated_backward', grad.dtype, grad, rois.contiguous(), *args)
-    else:
-        _torch_backward(grad, rois, settings, out)
+        call('roi_align_rotated_backward', grad.dtype, grad.contiguous(), rois.contiguous(), *args)
+        return _transposed(out.flatten(1, 2)).view(count, channels, height, width)
+    _torch_backward(grad.flatten(2).transpose(1, 2), rois, settings, out)
     return out.permute(0, 3, 1, 2).contiguous()
 
 
@@ -235,6 +233,22 @@ def _backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple:
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
+
+
+def _channels_last(maps: Tensor) -> Tensor:
+    """Maps (N, C, H, W) as contiguous (N, H, W, C): a sample then reads whole lines of memory."""
+    last = maps.permute(0, 2, 3, 1)
+    if last.is_contiguous():
+        return last
+    return _transposed(maps.contiguous().flatten(2)).view(last.shape)
+
+
+def _transposed(matrices: Tensor) -> Tensor:
+    """Contiguous matrices (n, rows, cols) -> (n, cols, rows), several times as fast as PyTorch's."""
+    count, rows, cols = matrices.shape
+    out = matrices.new_empty(count, cols, rows)
+    call('transpose', out.dtype, matrices, count, rows, cols, threads(), out)
+    return out
 
 
 def _check_index(rois: Tensor, count: int) -> None:

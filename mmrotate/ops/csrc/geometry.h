@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace mmrotate {
@@ -25,111 +26,104 @@ struct Box {
   double radius() const { return std::sqrt(a * a + b * b); }
 };
 
-inline double clamp(double v, double limit) { return std::min(std::max(v, -limit), limit); }
+enum Mode : int64_t { kIou = 0, kIof = 1 };
 
-// Integral over x of an edge's y clamped to [-b, b], where x is within [-a, a].
-//
-// Summed over the edges of a convex polygon it is the area of the polygon inside the rectangle:
-// at every x the polygon's extent in y, clamped, is what lies between top and bottom. No list of
-// vertices, no sorting, and every term is at most the rectangle's own area: nothing large cancels.
-inline double clamped_edge(double px, double py, double qx, double qy, double a, double b) {
-  const double x0 = clamp(px, a), x1 = clamp(qx, a);
-  const double dx = x1 - x0;
-  if (dx == 0) return 0;
-  const double slope = (qy - py) / (qx - px);
-  const double y0 = px == x0 ? py : py + (x0 - px) * slope;
-  const double y1 = qx == x1 ? qy : qy + (x1 - qx) * slope;
-  const double dy = y1 - y0;
-  // where the edge leaves the band [-b, b], as shares of the way from y0 to y1
-  double t0 = 0, t1 = 1;
-  if (dy != 0) {
-    t0 = (-b - y0) / dy;
-    t1 = (b - y0) / dy;
-    if (t0 > t1) std::swap(t0, t1);
-    t0 = std::min(std::max(t0, 0.0), 1.0);
-    t1 = std::min(std::max(t1, 0.0), 1.0);
+// Pairs of boxes side by side, so that one loop of wide instructions computes all their overlaps.
+struct Pairs {
+  static constexpr int64_t kSize = 64;
+  enum Field { X, Y, C, S, A, B, A2, B2, kFields };
+  double field[kFields][kSize];
+  double overlap[kSize];
+  int64_t key[kSize];
+  int64_t count = 0;
+
+  // The second box in the frame of the first.
+  void add(const Box& p, const Box& q, int64_t k) {
+    const double ox = q.x - p.x, oy = q.y - p.y;
+    field[X][count] = ox * p.cos + oy * p.sin;
+    field[Y][count] = oy * p.cos - ox * p.sin;
+    field[C][count] = q.cos * p.cos + q.sin * p.sin;
+    field[S][count] = q.sin * p.cos - q.cos * p.sin;
+    field[A][count] = p.a;
+    field[B][count] = p.b;
+    field[A2][count] = q.a;
+    field[B2][count] = q.b;
+    key[count++] = k;
   }
-  const double c0 = clamp(y0, b), m0 = clamp(y0 + dy * t0, b);
-  const double m1 = clamp(y0 + dy * t1, b), c1 = clamp(y1, b);
-  return dx * 0.5 * ((c0 + m0) * t0 + (m0 + m1) * (t1 - t0) + (m1 + c1) * (1 - t1));
-}
 
-// Area that two boxes share.
-inline double intersection(const Box& p, const Box& q) {
-  // q's centre and half axes in the frame of p
-  const double ox = q.x - p.x, oy = q.y - p.y;
-  const double dx = ox * p.cos + oy * p.sin, dy = oy * p.cos - ox * p.sin;
-  const double c = q.cos * p.cos + q.sin * p.sin, s = q.sin * p.cos - q.cos * p.sin;
-  const double ux = q.a * c, uy = q.a * s, vx = -q.b * s, vy = q.b * c;
-  // apart along a side of p or of q: exactly 0, not the rounding of the sum below
-  const double ac = std::fabs(c), as = std::fabs(s);
-  if (std::fabs(dx) >= p.a + q.a * ac + q.b * as || std::fabs(dy) >= p.b + q.a * as + q.b * ac ||
-      std::fabs(dx * c + dy * s) >= q.a + p.a * ac + p.b * as ||
-      std::fabs(dy * c - dx * s) >= q.b + p.a * as + p.b * ac) {
-    return 0;
+  // Calls use(key, overlap) for each pair; none is left.
+  template <typename Use>
+  void flush(Mode mode, const Use& use) {
+    compute(mode);
+    for (int64_t i = 0; i < count; ++i) use(key[i], overlap[i]);
+    count = 0;
   }
-  const double x[4] = {dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx};
-  const double y[4] = {dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy};
-  double area = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int j = (i + 1) & 3;
-    area += clamped_edge(x[i], y[i], x[j], y[j], p.a, p.b);
+
+  template <typename Use>
+  void add(const Box& p, const Box& q, int64_t k, Mode mode, const Use& use) {
+    if (p.area <= 0 || q.area <= 0) {
+      use(k, 0.0);
+      return;
+    }
+    add(p, q, k);
+    if (count == kSize) flush(mode, use);
   }
-  return std::min(std::fabs(area), std::min(p.area, q.area));
-}
 
-// Overlap in [0, 1]: of the union, or (iof) of the first box.
-inline double overlap(const Box& p, const Box& q, bool iof) {
-  if (p.area <= 0 || q.area <= 0) return 0;
-  const double shared = intersection(p, q);
-  const double base = iof ? p.area : p.area + q.area - shared;
-  return std::min(std::max(shared / base, 0.0), 1.0);
-}
+ private:
+  void compute(Mode mode);
+};
 
-// Many boxes to be tested against one. Centres and radii of the circumscribed circles stand apart
-// from the rest, so that the test which turns most pairs away is one loop that compilers vectorise.
+// Many boxes to be tested against one, in order of x: those whose circumscribed circles meet that
+// of the one stand within a range. Centres and radii are apart from the rest, so that the test
+// which turns most pairs away is one loop of wide instructions.
 class Boxes {
  public:
   template <typename T>
-  Boxes(const T* values, int64_t count, bool clockwise) {
-    all_.reserve(count);
-    x_.reserve(count);
-    y_.reserve(count);
-    r_.reserve(count);
-    for (int64_t i = 0; i < count; ++i) {
-      const Box box = Box::read(values + 5 * i, clockwise);
-      all_.push_back(box);
-      x_.push_back(box.x);
-      y_.push_back(box.y);
-      r_.push_back(box.area > 0 ? box.radius() : -1e300);  // no area: touches nothing
+  Boxes(const T* values, int64_t count, bool clockwise)
+      : all_(count), order_(count), x_(count), y_(count), r_(count) {
+    for (int64_t i = 0; i < count; ++i) all_[i] = Box::read(values + 5 * i, clockwise);
+    std::iota(order_.begin(), order_.end(), int64_t(0));
+    std::sort(order_.begin(), order_.end(),
+              [&](int64_t i, int64_t j) { return all_[i].x < all_[j].x; });
+    for (int64_t k = 0; k < count; ++k) {
+      const Box& box = all_[order_[k]];
+      x_[k] = box.x;
+      y_[k] = box.y;
+      r_[k] = box.area > 0 ? box.radius() : -1e300;  // no area: touches nothing
+      largest_ = std::max(largest_, r_[k]);
     }
   }
 
   int64_t size() const { return int64_t(all_.size()); }
   const Box& operator[](int64_t i) const { return all_[i]; }
 
-  // Calls visit(j) for each j in [begin, size) whose circle meets the circle of `box`.
+  // Calls visit(j) for each j whose circle meets the circle of `box`.
   template <typename Visit>
-  void near(const Box& box, int64_t begin, const Visit& visit) const {
-    constexpr int64_t kBlock = 256;
-    double gap[kBlock];
-    const double radius = box.radius();
-    for (int64_t start = begin; start < size(); start += kBlock) {
-      const int64_t count = std::min(kBlock, size() - start);
+  void near(const Box& box, const Visit& visit) const {
+    const double radius = box.radius(), reach = radius + largest_;
+    const auto first = std::lower_bound(x_.begin(), x_.end(), box.x - reach);
+    const auto last = std::upper_bound(first, x_.end(), box.x + reach);
+    const int64_t end = last - x_.begin();
+    for (int64_t start = first - x_.begin(); start < end; start += kBlock) {
+      const int64_t count = std::min(kBlock, end - start);
+      uint8_t meets[kBlock];
+      circles_meet(&x_[start], &y_[start], &r_[start], count, box.x, box.y, radius, meets);
       for (int64_t k = 0; k < count; ++k) {
-        const double dx = x_[start + k] - box.x, dy = y_[start + k] - box.y;
-        const double reach = std::max(r_[start + k] + radius, 0.0);
-        gap[k] = dx * dx + dy * dy - reach * reach;
-      }
-      for (int64_t k = 0; k < count; ++k) {
-        if (gap[k] < 0) visit(start + k);
+        if (meets[k]) visit(order_[start + k]);
       }
     }
   }
 
  private:
+  static constexpr int64_t kBlock = 256;
+
+  static void circles_meet(const double* xs, const double* ys, const double* rs, int64_t count,
+                           double x, double y, double r, uint8_t* meets);
+
   std::vector<Box> all_;
+  std::vector<int64_t> order_;
   std::vector<double> x_, y_, r_;
+  double largest_ = 0;
 };
 
 }  // namespace mmrotate

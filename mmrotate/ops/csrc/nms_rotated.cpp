@@ -10,17 +10,22 @@ template <typename T>
 void suppress(const T* values, const int64_t* labels, int64_t n, double threshold, bool clockwise,
               uint8_t* keep) {
   const Boxes boxes(values, n, clockwise);
-  for (int64_t i = 0; i < n; ++i) keep[i] = 1;
+  std::fill(keep, keep + n, uint8_t(1));
+  Pairs pairs;
+  const auto decide = [&](int64_t j, double overlap) {
+    if (overlap > threshold) keep[j] = 0;
+  };
   for (int64_t i = 0; i < n; ++i) {
     if (!keep[i]) continue;
     const Box& best = boxes[i];
-    boxes.near(best, i + 1, [&](int64_t j) {
-      if (!keep[j] || (labels && labels[i] != labels[j])) return;
+    boxes.near(best, [&](int64_t j) {
+      if (j <= i || !keep[j] || (labels && labels[i] != labels[j])) return;
       // the overlap is at most the ratio of the areas
       const double low = std::min(best.area, boxes[j].area);
       const double high = std::max(best.area, boxes[j].area);
-      if (low > threshold * high && overlap(best, boxes[j], false) > threshold) keep[j] = 0;
+      if (low > threshold * high) pairs.add(best, boxes[j], j, kIou, decide);
     });
+    pairs.flush(kIou, decide);
   }
 }
 

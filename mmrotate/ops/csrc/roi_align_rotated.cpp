@@ -1,6 +1,8 @@
-// Averages of bilinear samples in the cells of rotated regions; maps are (N, H, W, C).
+// Averages of bilinear samples in the cells of rotated regions. Maps are (N, H, W, C): a sample then
+// reads whole lines of memory. Features are (n, C, cells).
 #include "geometry.h"
 #include "parallel.h"
+#include "vector.h"
 
 namespace mmrotate {
 namespace {
@@ -35,6 +37,15 @@ Sample bilinear(double y, double x, int64_t height, int64_t width) {
   return sample;
 }
 
+// Pixels and weights of a cell, at most kSize at once: a cell of a huge region has more.
+template <typename T>
+struct Taps {
+  static constexpr int64_t kSize = 64;
+  int64_t at[kSize];
+  T weight[kSize];
+  int64_t count = 0;
+};
+
 // A region on the map, and the samples of its cells.
 class Region {
  public:
@@ -55,11 +66,12 @@ class Region {
     cols = s.sampling > 0 ? s.sampling : count(w / s.out_w);
   }
 
-  // Calls visit(pixel, weight) for all pixels of the cell; the weights of samples inside sum to 1.
+  // Calls visit(taps) for the pixels of the cell, in parts; the weights of samples inside sum to 1.
   template <typename T, typename Visit>
   void cell(int64_t index, const Visit& visit) const {
     const int64_t ph = index / s.out_w, pw = index % s.out_w;
     const double norm = 1.0 / (double(rows) * double(cols));
+    Taps<T> taps;
     for (int64_t i = 0; i < rows; ++i) {
       const double v = h * ((ph * rows + i + 0.5) / double(s.out_h * rows) - 0.5);
       for (int64_t j = 0; j < cols; ++j) {
@@ -68,10 +80,17 @@ class Region {
             bilinear(y + u * sin + v * cos, x + u * cos - v * sin, s.height, s.width);
         for (int corner = 0; corner < 4; ++corner) {
           const T weight = T(sample.weight[corner] * norm);
-          if (weight != 0) visit(sample.at[corner], weight);
+          if (weight == 0) continue;
+          taps.at[taps.count] = sample.at[corner];
+          taps.weight[taps.count++] = weight;
+        }
+        if (taps.count > Taps<T>::kSize - 4) {
+          visit(taps);
+          taps.count = 0;
         }
       }
     }
+    visit(taps);
   }
 
  private:
@@ -85,21 +104,92 @@ class Region {
   int64_t rows = 0, cols = 0;
 };
 
+// target[c] += sum of weight * source[pixel][c]: a block of channels stays in registers meanwhile.
+template <typename T>
+inline void gather(const T* source, const Taps<T>& taps, int64_t channels, T* target) {
+  constexpr int64_t kBlock = 64;
+  int64_t start = 0;
+  for (; start + kBlock <= channels; start += kBlock) {
+    T sum[kBlock];
+    for (int64_t c = 0; c < kBlock; ++c) sum[c] = target[start + c];
+    for (int64_t k = 0; k < taps.count; ++k) {
+      const T* pixel = source + taps.at[k] * channels + start;
+      const T weight = taps.weight[k];
+      for (int64_t c = 0; c < kBlock; ++c) sum[c] += weight * pixel[c];
+    }
+    for (int64_t c = 0; c < kBlock; ++c) target[start + c] = sum[c];
+  }
+  for (int64_t k = 0; k < taps.count; ++k) {
+    const T* pixel = source + taps.at[k] * channels;
+    for (int64_t c = start; c < channels; ++c) target[c] += taps.weight[k] * pixel[c];
+  }
+}
+
+// target[pixel][c] += weight * source[c] for `count` channels of `channels`.
+template <typename T>
+inline void scatter(const T* __restrict source, const Taps<T>& taps, int64_t channels,
+                    int64_t count, T* __restrict target) {
+  for (int64_t k = 0; k < taps.count; ++k) {
+    T* pixel = target + taps.at[k] * channels;
+    const T weight = taps.weight[k];
+    for (int64_t c = 0; c < count; ++c) pixel[c] += weight * source[c];
+  }
+}
+
+#define MMROTATE_WIDE(T)                                                                         \
+  MMROTATE_CLONES void wide_gather(const T* source, const Taps<T>& taps, int64_t channels,       \
+                                   T* target) {                                                  \
+    gather(source, taps, channels, target);                                                      \
+  }                                                                                              \
+  MMROTATE_CLONES void wide_scatter(const T* source, const Taps<T>& taps, int64_t channels,      \
+                                    int64_t count, T* target) {                                  \
+    scatter(source, taps, channels, count, target);                                              \
+  }
+MMROTATE_WIDE(float)
+MMROTATE_WIDE(double)
+
+// to[col][row] = from[row][col] for columns in [begin, end), in blocks that fit the cache.
+template <typename T>
+void transpose(const T* from, int64_t rows, int64_t cols, int64_t begin, int64_t end, T* to) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t r = 0; r < rows; r += kBlock) {
+    const int64_t last = std::min(r + kBlock, rows);
+    for (int64_t c = begin; c < end; c += kBlock) {
+      const int64_t stop = std::min(c + kBlock, end);
+      for (int64_t j = c; j < stop; ++j) {
+        for (int64_t i = r; i < last; ++i) to[j * rows + i] = from[i * cols + j];
+      }
+    }
+  }
+}
+
+template <typename T>
+void transpose_all(const T* from, int64_t count, int64_t rows, int64_t cols, int threads, T* to) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T* source = from + i * rows * cols;
+    T* target = to + i * rows * cols;
+    parallel_for(cols, 64, threads, [&](int64_t begin, int64_t end) {
+      transpose(source, rows, cols, begin, end, target);
+    });
+  }
+}
+
 template <typename T>
 void forward(const T* input, const T* rois, int64_t n, const Shape& s, int threads, T* out) {
   const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
   parallel_for(n, 1, threads, [&](int64_t begin, int64_t end) {
+    std::vector<T> features(cells * s.channels);
     for (int64_t r = begin; r < end; ++r) {
       const Region region(rois + 6 * r, s);
       const T* image = input + region.image * map;
+      std::fill(features.begin(), features.end(), T(0));
       for (int64_t cell = 0; cell < cells; ++cell) {
-        T* target = out + (r * cells + cell) * s.channels;
-        std::fill(target, target + s.channels, T(0));
-        region.cell<T>(cell, [&](int64_t pixel, T weight) {
-          const T* source = image + pixel * s.channels;
-          for (int64_t c = 0; c < s.channels; ++c) target[c] += weight * source[c];
+        T* target = &features[cell * s.channels];
+        region.cell<T>(cell, [&](const Taps<T>& taps) {
+          wide_gather(image, taps, s.channels, target);
         });
       }
+      transpose(features.data(), cells, s.channels, 0, s.channels, out + r * cells * s.channels);
     }
   });
 }
@@ -109,14 +199,16 @@ template <typename T>
 void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threads, T* grad_input) {
   const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
   parallel_for(s.channels, 16, threads, [&](int64_t begin, int64_t end) {
+    const int64_t count = end - begin;
+    std::vector<T> features(cells * count);
     for (int64_t r = 0; r < n; ++r) {
       const Region region(rois + 6 * r, s);
-      T* image = grad_input + region.image * map;
+      T* image = grad_input + region.image * map + begin;
+      const T* source = grad + (r * s.channels + begin) * cells;
+      transpose(source, count, cells, 0, cells, features.data());
       for (int64_t cell = 0; cell < cells; ++cell) {
-        const T* source = grad + (r * cells + cell) * s.channels;
-        region.cell<T>(cell, [&](int64_t pixel, T weight) {
-          T* target = image + pixel * s.channels;
-          for (int64_t c = begin; c < end; ++c) target[c] += weight * source[c];
+        region.cell<T>(cell, [&](const Taps<T>& taps) {
+          wide_scatter(&features[cell * count], taps, s.channels, count, image);
         });
       }
     }
@@ -134,7 +226,12 @@ void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threa
                                 scale,  sampling, aligned != 0, clockwise != 0};                  \
     return mmrotate::guarded([&] { mmrotate::body(from, rois, n, shape, threads, to); });         \
   }
-#define DEFINE(T, suffix)                                    \
+#define DEFINE(T, suffix)                                                                         \
+  MMROTATE_API int transpose_##suffix(const T* from, int64_t count, int64_t rows, int64_t cols,   \
+                                      int threads, T* to) {                                       \
+    return mmrotate::guarded(                                                                     \
+        [&] { mmrotate::transpose_all(from, count, rows, cols, threads, to); });                  \
+  }                                                                                               \
   DEFINE_ONE(roi_align_rotated_##suffix, forward, T)         \
   DEFINE_ONE(roi_align_rotated_backward_##suffix, backward, T)
 
