@@ -6,7 +6,7 @@ screen.
 
 from .backend import backends
 from .box_iou_rotated import box_iou_rotated
-from .nms_rotated import batched_nms_rotated, nms_rotated
+from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
 from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     'box_iou_rotated',
     'nms_rotated',
     'roi_align_rotated',
+    'soft_nms_rotated',
 ]

@@ -22,29 +22,42 @@ def box_iou_rotated(
     """Overlaps of rotated boxes, without gradient.
 
     Args:
-        bboxes1: (n, 5) as x, y, w, h in pixels, theta in radians.
-        bboxes2: (m, 5); m = n where ``aligned``.
+        bboxes1: (n, 5) as x, y, w, h in pixels, theta in radians, or a batch (..., n, 5).
+        bboxes2: (m, 5), or (..., m, 5) of the same batch; m = n where ``aligned``.
         mode: ``'iou'``: intersection over union, or ``'iof'``: over the area of ``bboxes1``.
         aligned: Compare pairs only.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
     Returns:
-        (n, m), or (n,) for aligned boxes, in [0, 1]; 0 for boxes without an area or not finite.
-        float64 for float64 boxes, else float32.
+        (..., n, m), or (..., n) for aligned boxes, in [0, 1]; 0 for boxes without an area or not
+        finite. float64 for float64 boxes, else float32.
 
     Raises:
         ValueError: a shape, type or mode that makes no sense.
     """
-    check_boxes('bboxes1', bboxes1)
-    check_boxes('bboxes2', bboxes2)
     if mode not in _MODES:
         raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
+    if bboxes1.dim() > 2 and bboxes1.shape[:-2] == bboxes2.shape[:-2]:
+        return _batched(bboxes1, bboxes2, mode, aligned, clockwise)
+    check_boxes('bboxes1', bboxes1)
+    check_boxes('bboxes2', bboxes2)
     if aligned and len(bboxes1) != len(bboxes2):
         raise ValueError(
             f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
         )
     dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
     return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned, clockwise)
+
+
+def _batched(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    batch, n, m = bboxes1.shape[:-2], bboxes1.size(-2), bboxes2.size(-2)
+    first, second = bboxes1.flatten(0, -3), bboxes2.flatten(0, -3)
+    if aligned and n == m:  # no need to go image by image
+        first, second = first.flatten(0, 1), second.flatten(0, 1)
+        return box_iou_rotated(first, second, mode, True, clockwise).view(*batch, n)
+    pairs = zip(first, second, strict=True)
+    out = [box_iou_rotated(a, b, mode, aligned, clockwise) for a, b in pairs]
+    return torch.stack(out).view(*batch, n, m) if out else first.new_zeros(*batch, n, m)
 
 
 @torch.library.custom_op('mmrotate::box_iou_rotated', mutates_args=())

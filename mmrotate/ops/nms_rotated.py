@@ -8,6 +8,7 @@ from .backend import call, check_boxes, compute_dtype, uses_cpp
 from .box_iou_rotated import box_iou_rotated
 
 _TILE = 512
+_METHODS = ('linear', 'gaussian', 'naive')
 
 
 def nms_rotated(
@@ -32,12 +33,7 @@ def nms_rotated(
     Raises:
         ValueError: a shape or type that makes no sense.
     """
-    check_boxes('dets', dets)
-    if not iou_threshold >= 0:
-        raise ValueError(f'iou_threshold must be in [0, 1], got {iou_threshold}')
-    for name, values in (('scores', scores), ('labels', labels)):
-        if values is not None and values.shape != dets.shape[:1]:
-            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
+    _check(dets, scores, labels, iou_threshold)
     order = scores.sort(descending=True, stable=True).indices
     sorted_labels = None if labels is None else labels[order].long()
     boxes = dets.detach()[order].to(compute_dtype(dets))
@@ -65,6 +61,78 @@ def batched_nms_rotated(
         Kept boxes with their scores (k, 6), best first, and their indices (k,) of int64.
     """
     return nms_rotated(boxes, scores, iou_threshold, None if class_agnostic else labels)
+
+
+def soft_nms_rotated(
+    dets: Tensor,
+    scores: Tensor,
+    iou_threshold: float = 0.3,
+    sigma: float = 0.5,
+    min_score: float = 1e-3,
+    method: str = 'linear',
+    labels: Tensor | None = None,
+    clockwise: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Lower the scores of boxes that overlap better ones, in place of dropping them.
+
+    Bodla et al., Soft-NMS, ICCV 2017. The best box is taken, the scores of the others fall with
+    their overlap, and so on.
+
+    Args:
+        dets: (n, 5) as x, y, w, h in pixels, theta in radians.
+        scores: (n,)
+        iou_threshold: Overlap above which ``'linear'`` and ``'naive'`` act.
+        sigma: Width of ``'gaussian'``: the smaller, the stricter.
+        min_score: Boxes whose score falls under this go.
+        method: Factor of a score: ``'linear'``: 1 - IoU; ``'gaussian'``: exp(-IoU^2 / sigma);
+            ``'naive'``: 0, which is :func:`nms_rotated`.
+        labels: (n,) whole numbers; only boxes of one label act on each other.
+        clockwise: Whether theta runs clockwise on the screen (y down).
+
+    Returns:
+        Boxes with their lowered scores (k, 6), best first, and their indices (k,) of int64.
+
+    Raises:
+        ValueError: a shape, type or method that makes no sense.
+    """
+    _check(dets, scores, labels, iou_threshold)
+    if method not in _METHODS:
+        raise ValueError(f'method must be one of {_METHODS}, got {method!r}')
+    if not sigma > 0:
+        raise ValueError(f'sigma must be positive, got {sigma}')
+    boxes, left = dets.detach().to(compute_dtype(dets)), scores.detach().to(compute_dtype(dets))
+    left = torch.where(left >= min_score, left, 0)  # 0: gone
+    out = torch.zeros_like(left)
+    keep = []
+    # a few dozen boxes stay, as a rule: a row of overlaps for each, never the whole matrix
+    while len(left) and (best := int(left.argmax())) >= 0 and left[best] > 0:
+        keep.append(best)
+        out[best] = left[best]
+        left[best] = 0
+        rest = left.nonzero().squeeze(1)
+        if labels is not None:
+            rest = rest[labels[rest] == labels[best]]
+        overlap = box_iou_rotated(boxes[rest], boxes[best, None], clockwise=clockwise).squeeze(1)
+        fallen = left[rest] * _factor(overlap, iou_threshold, sigma, method)
+        left[rest] = torch.where(fallen >= min_score, fallen, 0)
+    index = torch.tensor(keep, dtype=torch.long, device=dets.device)
+    return torch.cat([dets[index], out[index, None].to(dets.dtype)], 1), index
+
+
+def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Tensor:
+    """What remains of the score of a box that overlaps a better one this much."""
+    if method == 'gaussian':
+        return (-overlap.square() / sigma).exp()
+    return torch.where(overlap > threshold, 1 - overlap if method == 'linear' else 0, 1)
+
+
+def _check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float) -> None:
+    check_boxes('dets', dets)
+    if not threshold >= 0:
+        raise ValueError(f'iou_threshold must be in [0, 1], got {threshold}')
+    for name, values in (('scores', scores), ('labels', labels)):
+        if values is not None and values.shape != dets.shape[:1]:
+            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
 
 
 @torch.library.custom_op('mmrotate::nms_rotated_sorted', mutates_args=())

@@ -163,6 +163,22 @@ def test_empty(backend, n, m):
     assert box_iou_rotated(boxes[:0], boxes[:0], aligned=True).shape == (0,)
 
 
+def test_batches(backend):
+    first, second = random_boxes(24).view(2, 3, 4, 5), random_boxes(30).view(2, 3, 5, 5)
+    got = box_iou_rotated(first, second, 'iof')
+    assert got.shape == (2, 3, 4, 5)
+    assert torch.equal(got[1, 2], box_iou_rotated(first[1, 2], second[1, 2], 'iof'))
+    got = box_iou_rotated(first, second[:, :, :4], aligned=True)
+    assert got.shape == (2, 3, 4)
+    assert torch.equal(got[0, 1], box_iou_rotated(first[0, 1], second[0, 1, :4], aligned=True))
+    assert box_iou_rotated(first[:0, 0], second[:0, 0]).shape == (0, 4, 5)
+    assert box_iou_rotated(first[:, 0, :0], second[:, 0]).shape == (2, 0, 5)
+    with pytest.raises(ValueError, match='got 4 and 5'):
+        box_iou_rotated(first, second, aligned=True)
+    with pytest.raises(ValueError, match=r'got \(2, 3, 4, 5\)'):
+        box_iou_rotated(first, second[0])
+
+
 def test_strides_do_not_matter(backend):
     boxes = random_boxes(40)
     table = torch.zeros(40, 9)

@@ -7,8 +7,8 @@ import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated
-from tests.ops.oracles import exact_nms, golden, property_test, random_boxes
+from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated, soft_nms_rotated
+from tests.ops.oracles import exact_nms, exact_overlap, golden, property_test, random_boxes
 
 # the package has a function of this name
 op = importlib.import_module('mmrotate.ops.nms_rotated')
@@ -222,3 +222,60 @@ def test_compiles_as_one_graph(backend):
         got = compiled(boxes, scores, 0.2, labels)
     for a, b in zip(got, expected, strict=True):
         assert torch.equal(a, b)
+
+
+def _plain_soft_nms(boxes, scores, factor, min_score, labels):
+    left = {i: float(score) for i, score in enumerate(scores) if score >= min_score}
+    taken = []
+    while left:
+        best = max(left, key=lambda i: (left[i], -i))
+        taken.append((best, left.pop(best)))
+        for i in left:
+            if labels[i] == labels[best]:
+                left[i] *= factor(exact_overlap(boxes[i], boxes[best]))
+        left = {i: score for i, score in left.items() if score >= min_score}
+    return taken
+
+
+@pytest.mark.parametrize('classes', [1, 3])
+@pytest.mark.parametrize(
+    ('method', 'factor'),
+    [
+        ('linear', lambda iou: 1 - iou if iou > 0.3 else 1),
+        ('gaussian', lambda iou: math.exp(-(iou**2) / 0.5)),
+        ('naive', lambda iou: 0 if iou > 0.3 else 1),
+    ],
+)
+def test_soft_nms_is_the_plain_loop(backend, method, factor, classes):
+    boxes, scores = random_boxes(40, 60, dtype=torch.float64), torch.rand(40, dtype=torch.float64)
+    labels = torch.arange(40) % classes
+    expected = _plain_soft_nms(boxes, scores, factor, 0.05, labels.tolist())
+    given_labels = None if classes == 1 else labels
+    dets, keep = soft_nms_rotated(boxes, scores, min_score=0.05, method=method, labels=given_labels)
+    assert keep.tolist() == [index for index, _ in expected]
+    assert dets[:, 5].tolist() == pytest.approx([score for _, score in expected])
+    assert torch.equal(dets[:, :5], boxes[keep])
+    if method == 'naive':
+        _, hard = nms_rotated(boxes, scores, 0.3, given_labels)
+        assert torch.equal(keep, hard[scores[hard] >= 0.05])
+
+
+def test_soft_nms_of_nothing(backend):
+    for scores in (torch.zeros(0), torch.zeros(4), torch.full((4,), math.nan)):
+        dets, keep = soft_nms_rotated(random_boxes(len(scores)), scores)
+        assert dets.shape == (0, 6)
+        assert keep.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(method='cubic'), "method must be one of .*, got 'cubic'"),
+        (dict(sigma=0.0), 'sigma must be positive, got 0.0'),
+        (dict(scores=torch.zeros(3)), r'scores must have shape \(2,\), got \(3,\)'),
+        (dict(iou_threshold=-1.0), r'in \[0, 1\], got -1.0'),
+    ],
+)
+def test_soft_nms_says_what_is_wrong(change, message):
+    with pytest.raises(ValueError, match=message):
+        soft_nms_rotated(**{'dets': torch.zeros(2, 5), 'scores': torch.zeros(2), **change})
