@@ -151,11 +151,11 @@ def _op(
 ) -> Tensor:
     _check_index(rois, input.size(0))
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    _, channels, height, width = input.shape
+    channels = input.size(1)
     if uses_cpp(input, rois):
         out = input.new_empty(len(rois), channels, out_h, out_w)
-        args = (len(rois), height, width, channels, *settings, threads(), out)
-        call('roi_align_rotated', input.dtype, _channels_last(input), rois.contiguous(), *args)
+        args = (len(rois), *input.shape, *settings, threads(), out)
+        call('roi_align_rotated', input.dtype, input.contiguous(), rois.contiguous(), *args)
         return out
     cells = input.new_zeros(len(rois), out_h * out_w, channels)
     _torch(input.permute(0, 2, 3, 1).contiguous(), rois, settings, cells)
@@ -193,11 +193,12 @@ def _backward_op(
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
     channels = grad.size(1)
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    out = grad.new_zeros(count, height, width, channels)
     if uses_cpp(grad, rois):
-        args = (len(rois), height, width, channels, *settings, threads(), out)
+        out = grad.new_empty(count, channels, height, width)
+        args = (len(rois), *out.shape, *settings, threads(), out)
         call('roi_align_rotated_backward', grad.dtype, grad.contiguous(), rois.contiguous(), *args)
-        return _transposed(out.flatten(1, 2)).view(count, channels, height, width)
+        return out
+    out = grad.new_zeros(count, height, width, channels)
     _torch_backward(grad.flatten(2).transpose(1, 2), rois, settings, out)
     return out.permute(0, 3, 1, 2).contiguous()
 
@@ -233,22 +234,6 @@ def _backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple:
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
-
-
-def _channels_last(maps: Tensor) -> Tensor:
-    """Maps (N, C, H, W) as contiguous (N, H, W, C): a sample then reads whole lines of memory."""
-    last = maps.permute(0, 2, 3, 1)
-    if last.is_contiguous():
-        return last
-    return _transposed(maps.contiguous().flatten(2)).view(last.shape)
-
-
-def _transposed(matrices: Tensor) -> Tensor:
-    """Contiguous matrices (n, rows, cols) -> (n, cols, rows), faster than PyTorch does it."""
-    count, rows, cols = matrices.shape
-    out = matrices.new_empty(count, cols, rows)
-    call('transpose', out.dtype, matrices, count, rows, cols, threads(), out)
-    return out
 
 
 def _check_index(rois: Tensor, count: int) -> None:

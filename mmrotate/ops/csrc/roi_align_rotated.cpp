@@ -1,5 +1,5 @@
-// Averages of bilinear samples in the cells of rotated regions. Maps are (N, H, W, C): a sample then
-// reads whole lines of memory. Features are (n, C, cells).
+// Averages of bilinear samples in the cells of rotated regions. Maps are (N, C, H, W), features
+// (n, C, cells).
 #include "geometry.h"
 #include "parallel.h"
 #include "vector.h"
@@ -8,7 +8,7 @@ namespace mmrotate {
 namespace {
 
 struct Shape {
-  int64_t height, width, channels, out_h, out_w;
+  int64_t images, channels, height, width, out_h, out_w;
   double scale;
   int64_t sampling;
   bool aligned, clockwise;
@@ -104,58 +104,54 @@ class Region {
   int64_t rows = 0, cols = 0;
 };
 
-// target[c] += sum of weight * source[pixel][c]: a block of channels stays in registers meanwhile.
+// target[c] = sum of weight * source[pixel][c] for all channels of a block, at most kBlock.
+constexpr int64_t kBlock = 64;
+
 template <typename T>
 inline void gather(const T* source, const Taps<T>& taps, int64_t channels, T* target) {
-  constexpr int64_t kBlock = 64;
-  int64_t start = 0;
-  for (; start + kBlock <= channels; start += kBlock) {
-    T sum[kBlock];
-    for (int64_t c = 0; c < kBlock; ++c) sum[c] = target[start + c];
+  T sum[kBlock] = {};  // in registers where the block is full
+  if (channels == kBlock) {
     for (int64_t k = 0; k < taps.count; ++k) {
-      const T* pixel = source + taps.at[k] * channels + start;
-      const T weight = taps.weight[k];
-      for (int64_t c = 0; c < kBlock; ++c) sum[c] += weight * pixel[c];
+      const T* pixel = source + taps.at[k] * kBlock;
+      for (int64_t c = 0; c < kBlock; ++c) sum[c] += taps.weight[k] * pixel[c];
     }
-    for (int64_t c = 0; c < kBlock; ++c) target[start + c] = sum[c];
+  } else {
+    for (int64_t k = 0; k < taps.count; ++k) {
+      const T* pixel = source + taps.at[k] * channels;
+      for (int64_t c = 0; c < channels; ++c) sum[c] += taps.weight[k] * pixel[c];
+    }
   }
-  for (int64_t k = 0; k < taps.count; ++k) {
-    const T* pixel = source + taps.at[k] * channels;
-    for (int64_t c = start; c < channels; ++c) target[c] += taps.weight[k] * pixel[c];
-  }
+  for (int64_t c = 0; c < channels; ++c) target[c] += sum[c];
 }
 
-// target[pixel][c] += weight * source[c] for `count` channels of `channels`.
+// target[pixel][c] += weight * source[c].
 template <typename T>
 inline void scatter(const T* __restrict source, const Taps<T>& taps, int64_t channels,
-                    int64_t count, T* __restrict target) {
+                    T* __restrict target) {
   for (int64_t k = 0; k < taps.count; ++k) {
     T* pixel = target + taps.at[k] * channels;
-    const T weight = taps.weight[k];
-    for (int64_t c = 0; c < count; ++c) pixel[c] += weight * source[c];
+    for (int64_t c = 0; c < channels; ++c) pixel[c] += taps.weight[k] * source[c];
   }
 }
 
-#define MMROTATE_WIDE(T)                                                                         \
-  MMROTATE_CLONES void wide_gather(const T* source, const Taps<T>& taps, int64_t channels,       \
-                                   T* target) {                                                  \
-    gather(source, taps, channels, target);                                                      \
-  }                                                                                              \
-  MMROTATE_CLONES void wide_scatter(const T* source, const Taps<T>& taps, int64_t channels,      \
-                                    int64_t count, T* target) {                                  \
-    scatter(source, taps, channels, count, target);                                              \
+#define MMROTATE_WIDE(T)                                                                          \
+  MMROTATE_CLONES void wide_gather(const T* source, const Taps<T>& taps, int64_t n, T* target) {  \
+    gather(source, taps, n, target);                                                              \
+  }                                                                                               \
+  MMROTATE_CLONES void wide_scatter(const T* source, const Taps<T>& taps, int64_t n, T* target) { \
+    scatter(source, taps, n, target);                                                             \
   }
 MMROTATE_WIDE(float)
 MMROTATE_WIDE(double)
 
-// to[col][row] = from[row][col] for columns in [begin, end), in blocks that fit the cache.
+// to[j][i] = from[i][j], in tiles that fit the cache.
 template <typename T>
-void transpose(const T* from, int64_t rows, int64_t cols, int64_t begin, int64_t end, T* to) {
-  constexpr int64_t kBlock = 16;
-  for (int64_t r = 0; r < rows; r += kBlock) {
-    const int64_t last = std::min(r + kBlock, rows);
-    for (int64_t c = begin; c < end; c += kBlock) {
-      const int64_t stop = std::min(c + kBlock, end);
+void transpose(const T* from, int64_t rows, int64_t cols, T* to) {
+  constexpr int64_t kTile = 16;
+  for (int64_t r = 0; r < rows; r += kTile) {
+    const int64_t last = std::min(r + kTile, rows);
+    for (int64_t c = 0; c < cols; c += kTile) {
+      const int64_t stop = std::min(c + kTile, cols);
       for (int64_t j = c; j < stop; ++j) {
         for (int64_t i = r; i < last; ++i) to[j * rows + i] = from[i * cols + j];
       }
@@ -163,55 +159,58 @@ void transpose(const T* from, int64_t rows, int64_t cols, int64_t begin, int64_t
   }
 }
 
-template <typename T>
-void transpose_all(const T* from, int64_t count, int64_t rows, int64_t cols, int threads, T* to) {
-  for (int64_t i = 0; i < count; ++i) {
-    const T* source = from + i * rows * cols;
-    T* target = to + i * rows * cols;
-    parallel_for(cols, 64, threads, [&](int64_t begin, int64_t end) {
-      transpose(source, rows, cols, begin, end, target);
-    });
-  }
-}
-
-template <typename T>
-void forward(const T* input, const T* rois, int64_t n, const Shape& s, int threads, T* out) {
-  const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
-  parallel_for(n, 1, threads, [&](int64_t begin, int64_t end) {
-    std::vector<T> features(cells * s.channels);
-    for (int64_t r = begin; r < end; ++r) {
-      const Region region(rois + 6 * r, s);
-      const T* image = input + region.image * map;
-      std::fill(features.begin(), features.end(), T(0));
-      for (int64_t cell = 0; cell < cells; ++cell) {
-        T* target = &features[cell * s.channels];
-        region.cell<T>(cell, [&](const Taps<T>& taps) {
-          wide_gather(image, taps, s.channels, target);
-        });
-      }
-      transpose(features.data(), cells, s.channels, 0, s.channels, out + r * cells * s.channels);
+// Calls body(image, first channel, channels) for blocks of channels, in several threads. A block of
+// a map is turned to (pixels, channels), where a sample reads whole lines of memory, and is small
+// enough to stay in the cache; no two blocks write to one place.
+template <typename Body>
+void for_blocks(const Shape& s, int threads, const Body& body) {
+  const int64_t share = (s.channels + threads - 1) / threads;
+  const int64_t block = std::min(std::max<int64_t>(share, 16), kBlock);
+  const int64_t blocks = (s.channels + block - 1) / block;
+  parallel_for(s.images * blocks, 1, threads, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % blocks * block;
+      body(i / blocks, first, std::min(block, s.channels - first));
     }
   });
 }
 
-// Each thread owns a range of channels, so no two write to one place.
 template <typename T>
-void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threads, T* grad_input) {
-  const int64_t cells = s.out_h * s.out_w, map = s.height * s.width * s.channels;
-  parallel_for(s.channels, 16, threads, [&](int64_t begin, int64_t end) {
-    const int64_t count = end - begin;
-    std::vector<T> features(cells * count);
+void forward(const T* input, const T* rois, int64_t n, const Shape& s, int threads, T* out) {
+  const int64_t cells = s.out_h * s.out_w, pixels = s.height * s.width;
+  for_blocks(s, threads, [&](int64_t image, int64_t first, int64_t channels) {
+    std::vector<T> map(pixels * channels), features(cells * channels);
+    transpose(input + (image * s.channels + first) * pixels, channels, pixels, map.data());
     for (int64_t r = 0; r < n; ++r) {
       const Region region(rois + 6 * r, s);
-      T* image = grad_input + region.image * map + begin;
-      const T* source = grad + (r * s.channels + begin) * cells;
-      transpose(source, count, cells, 0, cells, features.data());
+      if (region.image != image) continue;
+      std::fill(features.begin(), features.end(), T(0));
       for (int64_t cell = 0; cell < cells; ++cell) {
         region.cell<T>(cell, [&](const Taps<T>& taps) {
-          wide_scatter(&features[cell * count], taps, s.channels, count, image);
+          wide_gather(map.data(), taps, channels, &features[cell * channels]);
+        });
+      }
+      transpose(features.data(), cells, channels, out + (r * s.channels + first) * cells);
+    }
+  });
+}
+
+template <typename T>
+void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threads, T* grad_input) {
+  const int64_t cells = s.out_h * s.out_w, pixels = s.height * s.width;
+  for_blocks(s, threads, [&](int64_t image, int64_t first, int64_t channels) {
+    std::vector<T> map(pixels * channels), features(cells * channels);
+    for (int64_t r = 0; r < n; ++r) {
+      const Region region(rois + 6 * r, s);
+      if (region.image != image) continue;
+      transpose(grad + (r * s.channels + first) * cells, channels, cells, features.data());
+      for (int64_t cell = 0; cell < cells; ++cell) {
+        region.cell<T>(cell, [&](const Taps<T>& taps) {
+          wide_scatter(&features[cell * channels], taps, channels, map.data());
         });
       }
     }
+    transpose(map.data(), pixels, channels, grad_input + (image * s.channels + first) * pixels);
   });
 }
 
@@ -219,19 +218,15 @@ void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threa
 }  // namespace mmrotate
 
 #define DEFINE_ONE(name, body, T)                                                                 \
-  MMROTATE_API int name(const T* from, const T* rois, int64_t n, int64_t height, int64_t width,   \
-                        int64_t channels, int64_t out_h, int64_t out_w, double scale,             \
-                        int64_t sampling, int aligned, int clockwise, int threads, T* to) {       \
-    const mmrotate::Shape shape{height, width,    channels,     out_h,         out_w,             \
-                                scale,  sampling, aligned != 0, clockwise != 0};                  \
+  MMROTATE_API int name(const T* from, const T* rois, int64_t n, int64_t images,                  \
+                        int64_t channels, int64_t height, int64_t width, int64_t out_h,           \
+                        int64_t out_w, double scale, int64_t sampling, int aligned,               \
+                        int clockwise, int threads, T* to) {                                      \
+    const mmrotate::Shape shape{images, channels, height,   width,        out_h,                  \
+                                out_w,  scale,    sampling, aligned != 0, clockwise != 0};        \
     return mmrotate::guarded([&] { mmrotate::body(from, rois, n, shape, threads, to); });         \
   }
-#define DEFINE(T, suffix)                                                                         \
-  MMROTATE_API int transpose_##suffix(const T* from, int64_t count, int64_t rows, int64_t cols,   \
-                                      int threads, T* to) {                                       \
-    return mmrotate::guarded(                                                                     \
-        [&] { mmrotate::transpose_all(from, count, rows, cols, threads, to); });                  \
-  }                                                                                               \
+#define DEFINE(T, suffix)                                    \
   DEFINE_ONE(roi_align_rotated_##suffix, forward, T)         \
   DEFINE_ONE(roi_align_rotated_backward_##suffix, backward, T)
 
