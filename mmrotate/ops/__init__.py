@@ -4,17 +4,40 @@ A box is ``(x, y, w, h, theta)``: centre and sides in pixels, theta in radians, 
 screen.
 """
 
+from .active_rotated_filter import ORConv2d, RotationInvariantPooling, active_rotated_filter
 from .backend import backends
 from .box_iou_rotated import box_iou_rotated
+from .deform_conv2d import (
+    DeformConv2d,
+    ModulatedDeformConv2d,
+    ModulatedDeformConv2dPack,
+    deform_conv2d,
+    modulated_deform_conv2d,
+)
 from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
+from .riroi_align_rotated import RiRoIAlignRotated, riroi_align_rotated
 from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
+from .rotated_feature_align import rotated_feature_align
+from .sigmoid_focal_loss import sigmoid_focal_loss
 
 __all__ = [
+    'DeformConv2d',
+    'ModulatedDeformConv2d',
+    'ModulatedDeformConv2dPack',
+    'ORConv2d',
+    'RiRoIAlignRotated',
     'RoIAlignRotated',
+    'RotationInvariantPooling',
+    'active_rotated_filter',
     'backends',
     'batched_nms_rotated',
     'box_iou_rotated',
+    'deform_conv2d',
+    'modulated_deform_conv2d',
     'nms_rotated',
+    'riroi_align_rotated',
     'roi_align_rotated',
+    'rotated_feature_align',
+    'sigmoid_focal_loss',
     'soft_nms_rotated',
 ]

@@ -1,9 +1,8 @@
 """Focal loss."""
 
 from torch import Tensor
-from torch.nn import functional as F
-from torchvision.ops import sigmoid_focal_loss
 
+from mmrotate.ops import sigmoid_focal_loss
 from mmrotate.registry import MODELS
 
 from .weighting import WeightedLoss
@@ -38,6 +37,4 @@ class FocalLoss(WeightedLoss):
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """Logits (n, C) and labels (n,), C for background, or targets (n, C) -> (n, C)."""
-        if target.dim() == 1:
-            target = F.one_hot(target, pred.size(1) + 1)[:, :-1]
-        return sigmoid_focal_loss(pred, target.to(pred.dtype), self.alpha, self.gamma, 'none')
+        return sigmoid_focal_loss(pred, target, self.gamma, self.alpha, reduction='none')

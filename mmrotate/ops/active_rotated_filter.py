@@ -1,0 +1,134 @@
+"""Filters that turn: one set of weights, its response under every rotation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# the cells of a 3 x 3 kernel around its centre, clockwise from the upper left
+_RING = (0, 1, 2, 5, 8, 7, 6, 3)
+
+
+def active_rotated_filter(input: Tensor, indices: Tensor) -> Tensor:
+    """All rotations of oriented filters (Zhou et al., Oriented Response Networks, CVPR 2017).
+
+    Args:
+        input: Weights (O, I, orientations, h, w).
+        indices: (orientations, h, w, rotations) of whole numbers: where in a filter, counted from
+            1, each of its entries goes under each rotation. Every rotation is a permutation.
+
+    Returns:
+        Weights (O * rotations, I * orientations, h, w), differentiable to ``input``.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if input.dim() != 5 or indices.dim() != 4 or input.shape[2:] != indices.shape[:3]:
+        raise ValueError(
+            'input must be (O, I, orientations, h, w) and indices (orientations, h, w, rotations), '
+            f'got {tuple(input.shape)} and {tuple(indices.shape)}'
+        )
+    _, in_channels, orientations, height, width = input.shape
+    source = indices.flatten(0, 2).argsort(0)  # (entries, rotations), the inverse permutations
+    turned = input.flatten(2)[..., source.T]  # (O, I, rotations, entries)
+    return turned.transpose(1, 2).reshape(-1, in_channels * orientations, height, width)
+
+
+class ORConv2d(nn.Conv2d):
+    """Convolution with filters under every rotation; in the style of S2A-Net (Han et al., 2020).
+
+    Args:
+        in_channels: Channels of the input, per orientation.
+        out_channels: Channels of the output, per rotation.
+        kernel_size: 1 or 3.
+        arf_config: (orientations of the input, rotations of the filters) of a full turn, both of
+            1, 2, 4 or 8; one number for both.
+        stride: Stride of the convolution.
+        padding: Zeros added at every border.
+        dilation: Spacing of the kernel.
+        groups: Only 1 is defined.
+        bias: Add one number per output map.
+    """
+
+    indices: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        arf_config: int | tuple[int, int] = 8,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        pair = (arf_config, arf_config) if isinstance(arf_config, int) else tuple(arf_config)
+        if len(pair) != 2 or not set(pair) <= {1, 2, 4, 8}:
+            raise ValueError(f'arf_config must be one or two of 1, 2, 4 and 8, got {arf_config}')
+        if kernel_size not in (1, 3) or groups != 1:
+            raise ValueError(
+                f'kernel_size must be 1 or 3 and groups 1, got {kernel_size} and {groups}'
+            )
+        self.nOrientation, self.nRotation = pair
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, bias=bias
+        )
+        self.register_buffer('indices', self.get_indices())
+        shape = (out_channels, in_channels, self.nOrientation, kernel_size, kernel_size)
+        self.weight = nn.Parameter(self.weight.new_empty(shape))
+        if bias:
+            self.bias = nn.Parameter(self.weight.new_empty(out_channels * self.nRotation))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """He's normal initialisation, biases of 0."""
+        nn.init.normal_(self.weight, 0, math.sqrt(2 / self.weight[0].numel()))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def get_indices(self) -> Tensor:
+        """(orientations, k, k, rotations) of int32 for :func:`active_rotated_filter`."""
+        side = self.kernel_size[0]
+        cells = torch.arange(side * side)
+        table = torch.empty(self.nOrientation, side * side, self.nRotation, dtype=torch.int32)
+        for rotation in range(self.nRotation):
+            moved = cells.clone()
+            if side == 3:
+                ring = torch.tensor(_RING)
+                moved[ring] = ring.roll(-rotation * 8 // self.nRotation)
+            for orientation in range(self.nOrientation):
+                layer = orientation + rotation * self.nOrientation // self.nRotation
+                start = layer % self.nOrientation * side * side
+                table[orientation, :, rotation] = start + moved + 1
+        return table.view(self.nOrientation, side, side, self.nRotation)
+
+    def rotate_arf(self) -> Tensor:
+        """The filters under every rotation."""
+        return active_rotated_filter(self.weight, self.indices)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_channels * orientations, H, W) -> (N, out_channels * rotations, H', W')."""
+        return F.conv2d(
+            input, self.rotate_arf(), self.bias, self.stride, self.padding, self.dilation
+        )
+
+
+class RotationInvariantPooling(nn.Module):
+    """The strongest orientation of each channel (Han et al., S2A-Net, TGRS 2021).
+
+    Args:
+        nInputPlane: Channels of the input, all orientations.
+        nOrientation: Orientations of a channel, which lie together.
+    """
+
+    def __init__(self, nInputPlane: int, nOrientation: int = 8) -> None:
+        super().__init__()
+        self.nInputPlane = nInputPlane
+        self.nOrientation = nOrientation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C / nOrientation, H, W)."""
+        return x.unflatten(1, (-1, self.nOrientation)).amax(2)

@@ -1,0 +1,75 @@
+"""Features taken from where each position's box lies."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .backend import compute_dtype
+
+# corners in units of half the sides; the centre comes first
+_POINTS = {1: ((0, 0),), 5: ((0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1))}
+
+
+def rotated_feature_align(
+    features: Tensor, best_rbboxes: Tensor, spatial_scale: float = 1 / 8, points: int = 1
+) -> Tensor:
+    """Add to each position the features at the points of its box (Yang et al., R3Det, AAAI 2021).
+
+    Differentiable to ``features``. The centre (x, y) is read at row x and column y of the map: the
+    published models were trained so, and hold their features transposed to it.
+
+    Args:
+        features: Maps (N, C, H, W).
+        best_rbboxes: (N, H, W, 5) or its rows (N * H * W, 5): the box of each position as x, y, w,
+            h in pixels of the image and theta in radians. One that is not finite adds nothing.
+        spatial_scale: Pixels of the map per pixel of the image.
+        points: 1 for the centre, 5 for the centre and the corners.
+
+    Returns:
+        (N, C, H, W), the features plus one bilinear sample per point. A point up to one pixel
+        outside of the map takes the value of the border, one further out 0.
+
+    Raises:
+        ValueError: a shape, type or number of points that makes no sense.
+    """
+    if features.dim() != 4 or not features.is_floating_point():
+        raise ValueError(
+            f'features must be floating-point maps (N, C, H, W), got {tuple(features.shape)} of '
+            f'{features.dtype}'
+        )
+    count, _, height, width = features.shape
+    if best_rbboxes.shape[-1] != 5 or best_rbboxes.numel() != count * height * width * 5:
+        raise ValueError(
+            f'best_rbboxes must have shape {(count, height, width, 5)}, got '
+            f'{tuple(best_rbboxes.shape)}'
+        )
+    if points not in _POINTS:
+        raise ValueError(f'points must be one of {tuple(_POINTS)}, got {points}')
+    dtype = compute_dtype(features)
+    maps = features.to(dtype)
+    boxes = best_rbboxes.detach().to(dtype).reshape(count, height, width, 5)
+    out = maps
+    if maps.numel():
+        for x, y in _locations(boxes, spatial_scale, points):
+            out = out + _read(maps, x, y)
+    return out.to(features.dtype)
+
+
+def _locations(boxes: Tensor, scale: float, points: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Columns and rows (N, H, W) of each point."""
+    y, x, w, h = (boxes[..., :4] * scale).unbind(-1)
+    cos, sin = boxes[..., 4].cos() / 2, boxes[..., 4].sin() / 2
+    for u, v in _POINTS[points]:
+        yield x + u * w * cos - v * h * sin, y + u * w * sin + v * h * cos
+
+
+def _read(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Bilinear samples (N, C, H, W) of maps at columns and rows (N, H, W)."""
+    height, width = maps.shape[-2:]
+    inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
+    sides = maps.new_tensor([max(width - 1, 1), max(height - 1, 1)])
+    grid = torch.where(inside[..., None], torch.stack([x, y], -1), 0) * (2 / sides) - 1
+    found = F.grid_sample(maps, grid, padding_mode='border', align_corners=True)
+    return found * inside[:, None]
