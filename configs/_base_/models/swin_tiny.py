@@ -1,7 +1,6 @@
-_base_ = './oriented_rcnn_r50_fpn.py'
-
+# a body in place of ResNet-50: model = _base_.swin_tiny
 pretrained = 'https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth'
-model = dict(
+swin_tiny = dict(
     backbone=dict(
         _delete_=True,
         type='SwinTransformer',

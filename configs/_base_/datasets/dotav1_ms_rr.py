@@ -1,0 +1,16 @@
+# DOTA 1.0 split at three scales, with random rotation; angle version oc
+_base_ = './dotav1_ms.py'
+
+train_pipeline = [
+    *_base_.train_pipeline[:4],
+    dict(
+        type='PolyRandomRotate',
+        rotate_ratio=0.5,
+        angles_range=180,
+        auto_bound=False,
+        rect_classes=[9, 11],  # storage tanks and roundabouts are round: their boxes stay upright
+        version=_base_.angle_version,
+    ),
+    *_base_.train_pipeline[4:],
+]
+data = dict(train=dict(pipeline=train_pipeline))

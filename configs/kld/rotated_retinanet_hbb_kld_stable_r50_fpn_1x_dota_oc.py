@@ -1,0 +1,3 @@
+_base_ = './rotated_retinanet_hbb_kld_r50_fpn_1x_dota_oc.py'
+
+model = dict(bbox_head=dict(loss_bbox=dict(type='GDLoss', sqrt=False, loss_weight=5.5)))

@@ -1,0 +1,3 @@
+_base_ = './rotated_fcos_r50_fpn_1x_dota_le90.py'
+
+model = dict(bbox_head=dict(loss_bbox=dict(type='GDLoss_v1', loss_type='kld', fun='log1p', tau=1)))

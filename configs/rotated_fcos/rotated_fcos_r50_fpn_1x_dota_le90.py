@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/rotated_fcos_r50_fpn.py',
+    '../_base_/datasets/dotav1_le90.py',
+    '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/rotated_reppoints_r50_fpn.py',
+    '../_base_/datasets/dotav1.py',
+    '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py',
+]
+
+optimizer = dict(lr=0.008)
