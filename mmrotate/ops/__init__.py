@@ -7,6 +7,7 @@ screen.
 from .active_rotated_filter import ORConv2d, RotationInvariantPooling, active_rotated_filter
 from .backend import backends
 from .box_iou_rotated import box_iou_rotated
+from .chamfer_distance import chamfer_distance
 from .deform_conv2d import (
     DeformConv2d,
     ModulatedDeformConv2d,
@@ -14,6 +15,7 @@ from .deform_conv2d import (
     deform_conv2d,
     modulated_deform_conv2d,
 )
+from .diff_iou_rotated import diff_iou_rotated_2d
 from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
 from .riroi_align_rotated import RiRoIAlignRotated, riroi_align_rotated
 from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
@@ -32,7 +34,9 @@ __all__ = [
     'backends',
     'batched_nms_rotated',
     'box_iou_rotated',
+    'chamfer_distance',
     'deform_conv2d',
+    'diff_iou_rotated_2d',
     'modulated_deform_conv2d',
     'nms_rotated',
     'riroi_align_rotated',
