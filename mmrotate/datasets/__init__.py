@@ -9,6 +9,7 @@ from .builder import build_dataloader, build_dataset
 from .collate import collate
 from .dota import DOTADataset, HITUAVDataset, SARDataset
 from .dota_labels import LabelError
+from .hrsc import HRSCDataset
 from .pipelines import BadImageError
 from .wrappers import ConcatDataset, RepeatDataset
 
@@ -19,6 +20,7 @@ __all__ = [
     'ConcatDataset',
     'DOTADataset',
     'HITUAVDataset',
+    'HRSCDataset',
     'LabelError',
     'RepeatDataset',
     'RotatedDataset',

@@ -36,6 +36,7 @@ class RotatedDataset(Dataset):
 
     CLASSES: tuple[str, ...] = ()
     PALETTE: Any = None
+    IOU_THR: float | Sequence[float] = 0.5
 
     def __init__(
         self,
@@ -165,7 +166,7 @@ class RotatedDataset(Dataset):
         results: Sequence[Sequence[np.ndarray]],
         metric: str | Sequence[str] = 'mAP',
         logger: logging.Logger | str | None = None,
-        iou_thr: float | Sequence[float] = 0.5,
+        iou_thr: float | Sequence[float] | None = None,
         scale_ranges: Sequence[tuple[float, float]] | None = None,
         nproc: int = 4,
         **kwargs: Any,
@@ -177,7 +178,7 @@ class RotatedDataset(Dataset):
                 x, y, w, h, theta, score.
             metric: 'mAP', 'AP50', 'AP75', 'AP50:95', or a list of them.
             logger: where the table per class goes; None: standard output.
-            iou_thr: threshold or thresholds of 'mAP'.
+            iou_thr: threshold or thresholds of 'mAP'; None: the class attribute ``IOU_THR``.
             scale_ranges: (smallest, largest) edge in pixels, to score objects by size.
             nproc: processes or threads of the matching.
             kwargs: further arguments of ``evaluate_map``.
@@ -194,7 +195,7 @@ class RotatedDataset(Dataset):
             self.CLASSES,
             metric=metric,
             logger=logger,
-            iou_thr=iou_thr,
+            iou_thr=self.IOU_THR if iou_thr is None else iou_thr,
             scale_ranges=scale_ranges,
             nproc=nproc,
             **kwargs,

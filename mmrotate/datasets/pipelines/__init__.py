@@ -5,6 +5,7 @@ from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize
 from .geometric import Pad, RRandomFlip, RResize
 from .image import BadImageError
 from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
+from .rotate import PolyRandomRotate
 from .test_time_aug import MultiScaleFlipAug
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     'MultiScaleFlipAug',
     'Normalize',
     'Pad',
+    'PolyRandomRotate',
     'RRandomFlip',
     'RResize',
 ]
