@@ -5,13 +5,14 @@ from .builder import (
     ROTATED_PRIOR_GENERATORS,
     build_prior_generator,
 )
-from .generator import AnchorGenerator, RotatedAnchorGenerator
+from .generator import AnchorGenerator, PseudoAnchorGenerator, RotatedAnchorGenerator
 from .utils import anchor_inside_flags, rotated_anchor_inside_flags
 
 __all__ = [
     'ROTATED_ANCHOR_GENERATORS',
     'ROTATED_PRIOR_GENERATORS',
     'AnchorGenerator',
+    'PseudoAnchorGenerator',
     'RotatedAnchorGenerator',
     'anchor_inside_flags',
     'build_prior_generator',

@@ -142,3 +142,18 @@ class RotatedAnchorGenerator(AnchorGenerator):
         corners = super()._level_priors(level, size, device)
         centre, sides = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
         return torch.cat([centre, sides, torch.zeros_like(sides[:, :1])], 1)
+
+
+@TASK_UTILS.register_module()
+class PseudoAnchorGenerator(AnchorGenerator):
+    """One prior at each position, which is the box of the stage before; it makes none itself.
+
+    Args:
+        strides: Pixels between positions of each level.
+    """
+
+    def __init__(self, strides: Sequence[int]) -> None:
+        super().__init__(strides, ratios=[1.0], scales=[1.0])
+
+    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+        raise ValueError('a head with a PseudoAnchorGenerator needs rois, the boxes of a stage')

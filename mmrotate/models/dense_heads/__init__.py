@@ -2,13 +2,16 @@
 
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
+from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 
 __all__ = [
     'BaseDenseHead',
+    'ODMRefineHead',
     'OrientedRPNHead',
     'RotatedAnchorHead',
     'RotatedRPNHead',
     'RotatedRetinaHead',
+    'RotatedRetinaRefineHead',
 ]

@@ -47,6 +47,9 @@ class AnchorTargets(NamedTuple):
 class RotatedAnchorHead(BaseDenseHead):
     """Classifies anchors and regresses rotated boxes from them.
 
+    Its priors are the anchors of ``anchor_generator``, or, in a head that refines, the boxes of
+    the stage before: ``rois``, per level (N, n, 5), wherever that argument is.
+
     Args:
         num_classes: Classes without background.
         in_channels: Channels of the pyramid.
@@ -126,18 +129,16 @@ class RotatedAnchorHead(BaseDenseHead):
         return list(scores), list(deltas)
 
     # ------------------------------------------------------------------ anchors and targets
-    def get_anchors(
-        self, featmap_sizes: list[tuple[int, int]], img_metas: list[dict], device: torch.device
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Anchors per level (n, d), and per image a mask (all anchors,) of those on the image."""
-        anchors = self.anchor_generator.grid_priors(featmap_sizes, device=device)
-        valid = [
-            torch.cat(
-                self.anchor_generator.valid_flags(featmap_sizes, meta['pad_shape'], device=device)
-            )
-            for meta in img_metas
-        ]
-        return anchors, valid
+    def _priors(self, maps: list[Tensor], rois: list[Tensor] | None) -> list[Tensor]:
+        """Priors per level, (n, d) for all images or (N, n, d) for each."""
+        sizes = [tuple(m.shape[-2:]) for m in maps]
+        return rois or self.anchor_generator.grid_priors(sizes, device=maps[0].device)
+
+    def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> list[Tensor]:
+        """Per image a mask (all priors,) of those whose position is on the image."""
+        sizes, device = [tuple(m.shape[-2:]) for m in maps], maps[0].device
+        flags = self.anchor_generator.valid_flags
+        return [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
 
     def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
         """Ground truth in the form that anchors are compared with."""
@@ -242,12 +243,13 @@ class RotatedAnchorHead(BaseDenseHead):
         gt_labels: list[Tensor] | None,
         img_metas: list[dict],
         gt_bboxes_ignore: list[Tensor] | None = None,
+        rois: list[Tensor] | None = None,
     ) -> dict[str, list[Tensor]]:
         """Classification and regression losses, a list over levels each."""
-        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
-        anchors, valid = self.get_anchors(sizes, img_metas, cls_scores[0].device)
-        counts = [len(a) for a in anchors]
-        flat = torch.cat(anchors).expand(len(img_metas), -1, -1)
+        anchors = self._priors(cls_scores, rois)
+        valid = self._valid(cls_scores, img_metas)
+        counts = [a.size(-2) for a in anchors]
+        flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
         targets = self.get_targets(flat, valid, gt_bboxes, img_metas, gt_bboxes_ignore, gt_labels)
         avg_factor = targets.num_pos + (targets.num_neg if self.sampling else 0)
         levels = zip(
@@ -285,15 +287,18 @@ class RotatedAnchorHead(BaseDenseHead):
 
     # ------------------------------------------------------------------------------ testing
     def _candidates(
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], img_metas: list[dict], pre: int
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        pre: int,
+        rois: list[Tensor] | None = None,
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Per level, the at most ``pre`` best anchors of each image.
 
         Returns:
             Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d), a list over levels each.
         """
-        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
-        anchors, _ = self.get_anchors(sizes, img_metas, cls_scores[0].device)
+        anchors = self._priors(cls_scores, rois)
         logits = flatten_levels(cls_scores, self.cls_out_channels)
         deltas = flatten_levels(bbox_preds, self.bbox_dim)
         kept: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
@@ -315,10 +320,11 @@ class RotatedAnchorHead(BaseDenseHead):
         img_metas: list[dict],
         cfg: dict | None = None,
         rescale: bool = False,
+        rois: list[Tensor] | None = None,
     ) -> list[Detections]:
         """Boxes (n, 6) and labels (n,) of each image after NMS."""
         cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
-        kept = self._candidates(cls_scores, bbox_preds, img_metas, cfg.get('nms_pre', -1))
+        kept = self._candidates(cls_scores, bbox_preds, cfg.get('nms_pre', -1), rois)
         scores, deltas, anchors = (torch.cat(field, 1) for field in kept)
         if self.use_sigmoid_cls:  # the last column is the background's
             scores = torch.cat([scores, scores.new_zeros(*scores.shape[:2], 1)], -1)
@@ -331,6 +337,30 @@ class RotatedAnchorHead(BaseDenseHead):
                 multiclass_nms_rotated(boxes, scores[i], cfg.score_thr, cfg.nms, cfg.max_per_img)
             )
         return results
+
+    @torch.no_grad()
+    def filter_bboxes(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        rois: list[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """The box of each position's best prior, (N, H * W, 5) per level: the next stage's rois."""
+        logits = flatten_levels(cls_scores, self.cls_out_channels)
+        deltas = flatten_levels(bbox_preds, self.bbox_dim)
+        boxes = []
+        for logit, *level in zip(logits, deltas, self._priors(cls_scores, rois), strict=True):
+            best = logit[..., : self.num_classes].amax(-1).unflatten(1, (-1, self.num_anchors))
+            index = best.argmax(-1)[..., None, None].expand(-1, -1, -1, self.bbox_dim)
+            delta, prior = (
+                t.expand(len(logit), -1, -1)
+                .unflatten(1, (-1, self.num_anchors))
+                .gather(2, index)
+                .flatten(0, 2)
+                for t in level
+            )
+            boxes.append(self.bbox_coder.decode(prior, delta).unflatten(0, (len(logit), -1)))
+        return boxes
 
 
 def _best(scores: Tensor, count: int) -> Tensor:

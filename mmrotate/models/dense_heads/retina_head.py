@@ -32,37 +32,38 @@ class RotatedRetinaHead(RotatedAnchorHead):
     ) -> None:
         self.stacked_convs = stacked_convs
         self.norm_cfg = norm_cfg
-        kwargs.setdefault(
-            'init_cfg',
-            dict(
-                type='Normal',
-                layer='Conv2d',
-                std=0.01,
-                # a prior of 1% for each class keeps the first losses of many anchors small
-                override=dict(type='Normal', name='retina_cls', std=0.01, bias_prob=0.01),
-            ),
-        )
+        normal = dict(type='Normal', layer='Conv2d', std=0.01)
+        # a prior of 1% for each class keeps the first losses of many anchors small
+        rare = dict(type='Normal', name=self.cls_layer, std=0.01, bias_prob=0.01)
+        kwargs.setdefault('init_cfg', dict(normal, override=rare))
         super().__init__(num_classes, in_channels, **kwargs)
 
-    def _tower(self) -> nn.ModuleList:
-        channels = [self.in_channels] + [self.feat_channels] * self.stacked_convs
+    # the convolution that predicts classes
+    cls_layer = 'retina_cls'
+
+    def _tower(self, in_channels: int) -> nn.ModuleList:
+        channels = [in_channels] + [self.feat_channels] * self.stacked_convs
         return nn.ModuleList(
             ConvModule(channels[i], channels[i + 1], 3, padding=1, norm_cfg=self.norm_cfg)
             for i in range(self.stacked_convs)
         )
 
     def _init_layers(self) -> None:
-        self.cls_convs, self.reg_convs = self._tower(), self._tower()
+        self.cls_convs, self.reg_convs = (self._tower(self.in_channels) for _ in range(2))
         channels = self.feat_channels if self.stacked_convs else self.in_channels
         classes = self.num_anchors * self.cls_out_channels
         self.retina_cls = nn.Conv2d(channels, classes, 3, padding=1)
         self.retina_reg = nn.Conv2d(channels, self.num_anchors * self.bbox_dim, 3, padding=1)
 
-    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * 5, H, W)."""
-        cls_feat = reg_feat = x
+    def _towers(self, cls_feat: Tensor, reg_feat: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps for the classes and for the boxes, before the predictions."""
         for conv in self.cls_convs:
             cls_feat = conv(cls_feat)
         for conv in self.reg_convs:
             reg_feat = conv(reg_feat)
+        return cls_feat, reg_feat
+
+    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * 5, H, W)."""
+        cls_feat, reg_feat = self._towers(x, x)
         return self.retina_cls(cls_feat), self.retina_reg(reg_feat)

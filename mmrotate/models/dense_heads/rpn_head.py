@@ -78,9 +78,7 @@ class RotatedRPNHead(RotatedAnchorHead):
     ) -> list[Tensor]:
         """Proposals of each image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
         cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
-        scores, deltas, anchors = self._candidates(
-            cls_scores, bbox_preds, img_metas, cfg.get('nms_pre', -1)
-        )
+        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, cfg.get('nms_pre', -1))
         # proposals of different levels do not suppress each other
         level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
         flat_scores = torch.cat(scores, 1)[..., 0]

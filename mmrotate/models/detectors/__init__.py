@@ -1,13 +1,21 @@
 """Detectors: image batch in, losses or boxes out."""
 
+from .alignment import AlignConv, AlignConvModule, FeatureRefineModule
 from .base import RotatedBaseDetector
+from .refine import R3Det, RefineSingleStageDetector, S2ANet
 from .single_stage import RotatedRetinaNet, RotatedSingleStageDetector
 from .two_stage import OrientedRCNN, RotatedTwoStageDetector
 
 __all__ = [
+    'AlignConv',
+    'AlignConvModule',
+    'FeatureRefineModule',
     'OrientedRCNN',
+    'R3Det',
+    'RefineSingleStageDetector',
     'RotatedBaseDetector',
     'RotatedRetinaNet',
     'RotatedSingleStageDetector',
     'RotatedTwoStageDetector',
+    'S2ANet',
 ]

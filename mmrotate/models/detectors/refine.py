@@ -1,0 +1,144 @@
+"""Detectors in several one-stage steps, each on features aligned with the boxes before."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmengine.config import ConfigDict
+from torch import Tensor, nn
+
+from mmrotate.core import rbbox2result
+from mmrotate.models.builder import build_head
+from mmrotate.registry import MODELS
+
+from .alignment import AlignConvModule, FeatureRefineModule
+from .base import Result, RotatedBaseDetector
+
+
+class RefineSingleStageDetector(RotatedBaseDetector):
+    """The first head's priors are anchors, a later one's the best boxes of the head before.
+
+    Subclasses give ``_stages``.
+    """
+
+    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
+        """Prefix of the losses, their weight, alignment (None in the first stage) and head."""
+        raise NotImplementedError
+
+    def _build_head(self, head: dict, train_cfg: dict | None) -> nn.Module:
+        return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=self.test_cfg))
+
+    def _run(self, img: Tensor) -> Iterator[tuple[str, float, nn.Module, tuple, Any]]:
+        """Per stage its prefix, weight and head, the head's outputs, and its rois."""
+        x = self.extract_feat(img)
+        outs, rois, previous = (), None, None
+        for prefix, weight, align, head in self._stages():
+            feats = x
+            if align is not None:
+                rois = previous.filter_bboxes(*outs, rois=rois)
+                feats = align(x, rois)
+            outs, previous = head(feats), head
+            yield prefix, weight, head, outs, rois
+
+    def forward_train(
+        self,
+        img: Tensor,
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor | list[Tensor]]:
+        """Losses of all stages; see the base."""
+        losses = {}
+        truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
+        for prefix, weight, head, outs, rois in self._run(img):
+            for name, values in head.loss(*outs, *truth, rois=rois).items():
+                losses[f'{prefix}.{name}'] = [value * weight for value in values]
+        return losses
+
+    def simple_test(
+        self, img: Tensor, img_metas: list[dict], rescale: bool = False
+    ) -> list[Result]:
+        """Results of a batch, those of the last stage; see the base."""
+        *_, (_, _, head, outs, rois) = self._run(img)
+        detections = head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois)
+        return [rbbox2result(*image, head.num_classes) for image in detections]
+
+
+@MODELS.register_module()
+class R3Det(RefineSingleStageDetector):
+    """R3Det (Yang et al., AAAI 2021).
+
+    Args:
+        num_refine_stages: Stages after the first.
+        backbone: Config of the backbone.
+        bbox_head: Config of the first head; it gets ``train_cfg.s0``.
+        frm_cfgs: Arguments of each stage's :class:`FeatureRefineModule`.
+        refine_heads: Config of each stage's head; it gets its item of ``train_cfg.sr``.
+        **kwargs: See :class:`RotatedBaseDetector`; ``train_cfg.stage_loss_weights`` are the
+            factors of the later stages' losses.
+    """
+
+    def __init__(
+        self,
+        num_refine_stages: int,
+        backbone: dict,
+        bbox_head: dict,
+        frm_cfgs: Sequence[dict],
+        refine_heads: Sequence[dict],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(backbone, **kwargs)
+        train = self.train_cfg or ConfigDict()
+        settings = train.get('sr', [None] * num_refine_stages)
+        self.stage_loss_weights = train.get('stage_loss_weights', [1.0] * num_refine_stages)
+        parts = dict(
+            frm_cfgs=frm_cfgs,
+            refine_heads=refine_heads,
+            sr=settings,
+            stage_loss_weights=self.stage_loss_weights,
+        )
+        for name, part in parts.items():
+            if len(part) != num_refine_stages:
+                raise ValueError(
+                    f'{name} must have one item for each of num_refine_stages='
+                    f'{num_refine_stages}, got {len(part)}'
+                )
+        self.bbox_head = self._build_head(bbox_head, train.get('s0'))
+        self.feat_refine_module = nn.ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
+        self.refine_head = nn.ModuleList(map(self._build_head, refine_heads, settings))
+
+    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
+        later = zip(self.stage_loss_weights, self.feat_refine_module, self.refine_head, strict=True)
+        return [
+            ('s0', 1.0, None, self.bbox_head),
+            *((f'sr{i}', *stage) for i, stage in enumerate(later)),
+        ]
+
+
+@MODELS.register_module()
+class S2ANet(RefineSingleStageDetector):
+    """S2A-Net (Han et al., TGRS 2021): feature alignment, then orientation-aware detection.
+
+    Args:
+        backbone: Config of the backbone.
+        fam_head: Config of the first head, with one anchor per position; it gets
+            ``train_cfg.fam_cfg``.
+        align_cfgs: ``dict(type='AlignConv', channels, featmap_strides, kernel_size)``.
+        odm_head: Config of the second head; it gets ``train_cfg.odm_cfg``.
+        **kwargs: See :class:`RotatedBaseDetector`.
+    """
+
+    def __init__(
+        self, backbone: dict, fam_head: dict, align_cfgs: dict, odm_head: dict, **kwargs: Any
+    ) -> None:
+        super().__init__(backbone, **kwargs)
+        train = self.train_cfg or ConfigDict()
+        align = dict(align_cfgs)
+        if align.pop('type', None) != 'AlignConv':
+            raise ValueError(f"align_cfgs must have type='AlignConv', got {align_cfgs}")
+        self.fam_head = self._build_head(fam_head, train.get('fam_cfg'))
+        self.align_conv = AlignConvModule(**align)
+        self.odm_head = self._build_head(odm_head, train.get('odm_cfg'))
+
+    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
+        return [('fam', 1.0, None, self.fam_head), ('odm', 1.0, self.align_conv, self.odm_head)]
