@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from mmrotate.ops import RiRoIAlignRotated, riroi_align_rotated
+from tests.helpers.roi_loop import plain_loop
 from tests.ops.oracles import random_boxes
-from tests.ops.test_roi_align_rotated import plain_loop, random_rois
+from tests.ops.test_roi_align_rotated import random_rois
 
 
 def plain_mix(pooled, theta, orientations):
