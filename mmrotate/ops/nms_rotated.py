@@ -8,6 +8,8 @@ from .backend import call, check_boxes, compute_dtype, uses_cpp
 from .box_iou_rotated import box_iou_rotated
 
 _TILE = 512
+# boxes that a tile is held against at once
+_ROWS = 32_768
 _METHODS = ('linear', 'gaussian', 'naive')
 
 
@@ -167,8 +169,9 @@ def _torch(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bo
         tile = tile[keep[tile]]
         rest = keep.nonzero().squeeze(1)
         rest = rest[rest >= start + _TILE]
-        gone = _hits(boxes, labels, rest, tile, threshold, clockwise).any(1)
-        keep[rest[gone]] = False
+        for rows in rest.split(_ROWS):
+            gone = _hits(boxes, labels, rows, tile, threshold, clockwise).any(1)
+            keep[rows[gone]] = False
     return keep
 
 
