@@ -69,8 +69,8 @@ def _op(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: b
 
 @_op.register_fake
 def _(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
-    shape = (len(bboxes1),) if aligned else (len(bboxes1), len(bboxes2))
-    return bboxes1.new_empty(shape)
+    n, m = bboxes1.size(0), bboxes2.size(0)  # len() would ask for a number, also of an unknown
+    return bboxes1.new_empty((n,) if aligned else (n, m))
 
 
 def _cpp(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:

@@ -46,7 +46,7 @@ def _op(box1: Tensor, box2: Tensor) -> Tensor:
 
 @_op.register_fake
 def _(box1: Tensor, box2: Tensor) -> Tensor:
-    return box1.new_empty(len(box1))
+    return box1.new_empty(box1.size(0))
 
 
 @torch.library.custom_op('mmrotate::diff_iou_rotated_2d_backward', mutates_args=())

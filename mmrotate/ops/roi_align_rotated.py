@@ -173,7 +173,7 @@ def _(
     aligned: bool,
     clockwise: bool,
 ) -> Tensor:
-    return input.new_empty(len(rois), input.size(1), out_h, out_w)
+    return input.new_empty(rois.size(0), input.size(1), out_h, out_w)
 
 
 @torch.library.custom_op('mmrotate::roi_align_rotated_backward', mutates_args=())
