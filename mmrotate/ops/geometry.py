@@ -64,7 +64,8 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 def valid_boxes(boxes: Tensor) -> Tensor:
     """Mask (...) of the boxes (..., 5) that are finite and have an area."""
     sides = boxes[..., 2:4]
-    return (sides > 0).all(-1) & boxes.isfinite().all(-1) & sides.prod(-1).isfinite()
+    area = sides.prod(-1)  # may be 0 for positive sides: 1e-200 times itself
+    return (sides > 0).all(-1) & (area > 0) & area.isfinite() & boxes.isfinite().all(-1)
 
 
 def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:

@@ -21,6 +21,7 @@ __all__ = [
     'property_test',
     'random_boxes',
     'shapely_overlap',
+    'wild_boxes',
 ]
 
 # the backend fixture holds one value during all examples
@@ -110,3 +111,14 @@ def hard_pairs(draw, offsets=(0.0, 1e6)):
     )
     pair[:, :2] += draw(st.sampled_from(offsets))
     return pair[0], pair[1]
+
+
+@st.composite
+def wild_boxes(draw, width):
+    """Boxes (3, 5) of any numbers there are: not finite, the largest, the least."""
+    numbers = st.one_of(
+        st.floats(width=width), st.floats(-100, 100, width=width), st.sampled_from([0.0, 1.0])
+    )
+    dtype = torch.float64 if width == 64 else torch.float32
+    values = draw(st.lists(numbers, min_size=15, max_size=15))
+    return torch.tensor(values, dtype=dtype).view(3, 5)

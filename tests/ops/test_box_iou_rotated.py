@@ -6,6 +6,7 @@ import pytest
 import torch
 import torchvision
 from hypothesis import given
+from hypothesis import strategies as st
 
 from mmrotate.ops import box_iou_rotated
 from tests.ops.oracles import (
@@ -15,6 +16,7 @@ from tests.ops.oracles import (
     hard_pairs,
     property_test,
     random_boxes,
+    wild_boxes,
 )
 
 # the package has a function of this name
@@ -82,6 +84,21 @@ def test_overlaps_are_symmetric(backend, pair):
     first, second = (box[None] for box in pair)
     there, back = box_iou_rotated(first, second).item(), box_iou_rotated(second, first).item()
     assert there == pytest.approx(back, rel=1e-7, abs=1e-9)
+
+
+@property_test
+@given(st.one_of(wild_boxes(32), wild_boxes(64)))
+def test_any_numbers_give_a_share(backend, boxes):
+    usable = boxes.isfinite().all(1) & (boxes[:, 2:4] > 0).all(1)
+    for mode in ('iou', 'iof'):
+        got = box_iou_rotated(boxes, boxes, mode)
+        assert ((got >= 0) & (got <= 1)).all()
+        assert got[~usable].abs().sum() + got[:, ~usable].abs().sum() == 0
+        assert torch.equal(got.diagonal(), box_iou_rotated(boxes, boxes, mode, aligned=True))
+    # with themselves they share all, if squares of their sides can be written
+    squares = boxes[:, 2:4].double().square()
+    written = usable & ((squares > 1e-290) & (squares < 1e290)).all(1)
+    assert (got.diagonal()[written] > 0.999).all()
 
 
 def test_order_does_not_matter(backend):

@@ -4,11 +4,19 @@ import math
 import pytest
 import torch
 import torchvision
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated, soft_nms_rotated
-from tests.ops.oracles import exact_nms, exact_overlap, golden, property_test, random_boxes
+from tests.ops.oracles import (
+    exact_nms,
+    exact_overlap,
+    golden,
+    hard_pairs,
+    property_test,
+    random_boxes,
+    wild_boxes,
+)
 
 # the package has a function of this name
 op = importlib.import_module('mmrotate.ops.nms_rotated')
@@ -50,6 +58,39 @@ def test_it_is_the_plain_loop(backend, count, size, threshold, classes, offset, 
     dets, keep = nms_rotated(boxes, scores, threshold, labels)
     assert keep.tolist() == exact_nms(boxes, scores, threshold, labels)
     assert torch.equal(dets, torch.cat([boxes, scores[:, None].double()], 1)[keep])
+
+
+@property_test
+@given(
+    pairs=st.lists(hard_pairs(offsets=(0.0,)), min_size=1, max_size=5),
+    threshold=st.sampled_from([0.1, 0.3, 0.5, 0.7]),
+    seed=st.integers(0, 1000),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_hard_boxes_in_any_order(backend, pairs, threshold, seed, dtype):
+    boxes = torch.stack([box for pair in pairs for box in pair]).to(dtype)
+    torch.manual_seed(seed)
+    order = torch.randperm(len(boxes))
+    overlap = [[exact_overlap(a, b) for b in boxes] for a in boxes]
+    assume(all(abs(iou - threshold) > 1e-6 for row in overlap for iou in row))
+    expected = []
+    for index in order.tolist():
+        if all(overlap[index][kept] <= threshold for kept in expected):
+            expected.append(index)
+    scores = 1 - order.argsort() / len(boxes)
+    assert nms_rotated(boxes, scores, threshold)[1].tolist() == expected
+    _, keep = nms_rotated(boxes[order], scores[order], threshold)
+    assert order[keep].tolist() == expected
+
+
+@property_test
+@given(st.one_of(wild_boxes(32), wild_boxes(64)))
+def test_any_numbers_leave_the_best(backend, boxes):
+    _, keep = nms_rotated(boxes, torch.tensor([0.5, 0.9, math.nan]), 0.5)
+    usable = boxes.isfinite().all(1) & (boxes[:, 2:4] > 0).all(1)
+    # what is no box neither falls nor makes fall
+    assert set(keep.tolist()) >= set((~usable).nonzero().flatten().tolist())
+    assert len(keep) == len(keep.unique()) > 0
 
 
 @pytest.mark.parametrize('threshold', [0.1, 0.5])
