@@ -1,5 +1,6 @@
 """What the documents name exists, and what they must name is there."""
 
+import inspect
 import math
 import re
 import runpy
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmrotate import ops
 from mmrotate.datasets import build_dataset
 from mmrotate.engine import config_keys
 
@@ -95,6 +97,25 @@ def test_angle_example(capsys):
     theta = [math.radians(20), math.radians(110)]
     expected = [50, 40, 26, 60, theta[0], 50, 40, 60, 26, theta[1]]
     assert [float(number) for number in numbers] == pytest.approx(expected, abs=1e-3)
+
+
+def test_every_operation_is_in_the_table():
+    page = (ROOT / 'docs/ops.md').read_text(encoding='utf-8')
+    for name in set(ops.__all__) - {'backends'}:
+        operation = getattr(ops, name)
+        if inspect.isclass(operation):
+            assert f'`{name}`' in page
+            continue
+        arguments = inspect.signature(operation).parameters.values()
+        shown = (a.name if a.default is a.empty else f'{a.name}={a.default!r}' for a in arguments)
+        assert f'| `{name}({", ".join(shown)})` |' in page
+
+
+def test_example_of_operations():
+    names = {}
+    exec(compile(code_of('docs/ops.md', 'operations example'), 'docs/ops.md', 'exec'), names)
+    assert names['overlaps'].shape == (3, 3)
+    assert names['keep'].tolist() == [0, 2]
 
 
 def test_demo_labels_fit_the_dataset():
