@@ -8,6 +8,8 @@ from .active_rotated_filter import ORConv2d, RotationInvariantPooling, active_ro
 from .backend import backends
 from .box_iou_rotated import box_iou_rotated
 from .chamfer_distance import chamfer_distance
+from .convex_giou import convex_giou
+from .convex_hull import convex_hull
 from .deform_conv2d import (
     DeformConv2d,
     ModulatedDeformConv2d,
@@ -16,7 +18,11 @@ from .deform_conv2d import (
     modulated_deform_conv2d,
 )
 from .diff_iou_rotated import diff_iou_rotated_2d
+from .min_area_polygons import min_area_polygons
+from .nms_quadri import nms_quadri
 from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
+from .points_in_polygons import points_in_polygons
+from .polygon_iou import box_iou_quadri, convex_iou
 from .riroi_align_rotated import RiRoIAlignRotated, riroi_align_rotated
 from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
 from .rotated_feature_align import rotated_feature_align
@@ -33,12 +39,19 @@ __all__ = [
     'active_rotated_filter',
     'backends',
     'batched_nms_rotated',
+    'box_iou_quadri',
     'box_iou_rotated',
     'chamfer_distance',
+    'convex_giou',
+    'convex_hull',
+    'convex_iou',
     'deform_conv2d',
     'diff_iou_rotated_2d',
+    'min_area_polygons',
     'modulated_deform_conv2d',
+    'nms_quadri',
     'nms_rotated',
+    'points_in_polygons',
     'riroi_align_rotated',
     'roi_align_rotated',
     'rotated_feature_align',

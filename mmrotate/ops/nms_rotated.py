@@ -1,15 +1,14 @@
 """Greedy non-maximum suppression of rotated boxes."""
 
-import numpy as np
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, uses_cpp
+from .backend import call, compute_dtype, uses_cpp
 from .box_iou_rotated import box_iou_rotated
+from .greedy import by_score, check, in_tiles, with_scores
 
-_TILE = 512
-# boxes that a tile is held against at once
-_ROWS = 32_768
 _METHODS = ('linear', 'gaussian', 'naive')
 
 
@@ -35,12 +34,10 @@ def nms_rotated(
     Raises:
         ValueError: a shape or type that makes no sense.
     """
-    _check(dets, scores, labels, iou_threshold)
-    order = scores.sort(descending=True, stable=True).indices
-    sorted_labels = None if labels is None else labels[order].long()
-    boxes = dets.detach()[order].to(compute_dtype(dets))
+    check(dets, 5, scores, labels, iou_threshold)
+    order, boxes, sorted_labels = by_score(dets, scores, labels)
     keep = order[_op(boxes, sorted_labels, float(iou_threshold), clockwise)]
-    return torch.cat([dets[keep], scores[keep, None].to(dets.dtype)], 1), keep
+    return with_scores(dets, scores, keep), keep
 
 
 def batched_nms_rotated(
@@ -97,7 +94,7 @@ def soft_nms_rotated(
     Raises:
         ValueError: a shape, type or method that makes no sense.
     """
-    _check(dets, scores, labels, iou_threshold)
+    check(dets, 5, scores, labels, iou_threshold)
     if method not in _METHODS:
         raise ValueError(f'method must be one of {_METHODS}, got {method!r}')
     if not sigma > 0:
@@ -118,7 +115,7 @@ def soft_nms_rotated(
         fallen = left[rest] * _factor(overlap, iou_threshold, sigma, method)
         left[rest] = torch.where(fallen >= min_score, fallen, 0)
     index = torch.tensor(keep, dtype=torch.long, device=dets.device)
-    return torch.cat([dets[index], out[index, None].to(dets.dtype)], 1), index
+    return with_scores(dets, out, index), index
 
 
 def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Tensor:
@@ -128,20 +125,12 @@ def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Ten
     return torch.where(overlap > threshold, 1 - overlap if method == 'linear' else 0, 1)
 
 
-def _check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float) -> None:
-    check_boxes('dets', dets)
-    if not threshold >= 0:
-        raise ValueError(f'iou_threshold must be in [0, 1], got {threshold}')
-    for name, values in (('scores', scores), ('labels', labels)):
-        if values is not None and values.shape != dets.shape[:1]:
-            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
-
-
 @torch.library.custom_op('mmrotate::nms_rotated_sorted', mutates_args=())
 def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 5) in falling order of score."""
     if not uses_cpp(boxes):
-        return _torch(boxes, labels, threshold, clockwise).nonzero().squeeze(1)
+        iou = partial(box_iou_rotated, clockwise=clockwise)
+        return in_tiles(boxes, labels, threshold, iou).nonzero().squeeze(1)
     boxes = boxes.contiguous()
     labels = None if labels is None else labels.contiguous()
     keep = boxes.new_empty(len(boxes), dtype=torch.bool)
@@ -152,39 +141,3 @@ def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool)
 @_op.register_fake
 def _(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
     return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
-
-
-def _torch(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
-    """Mask (n,) of the boxes to keep, tile by tile: a tile is decided, then clears what follows."""
-    keep = boxes.new_ones(len(boxes), dtype=torch.bool)
-    for start in range(0, len(boxes), _TILE):
-        tile = torch.arange(start, min(start + _TILE, len(boxes)), device=boxes.device)
-        tile = tile[keep[tile]]
-        hits = _hits(boxes, labels, tile, tile, threshold, clockwise).triu(1).cpu().numpy()
-        alive = np.ones(len(tile), dtype=bool)
-        for k, row in enumerate(hits):
-            if alive[k]:
-                alive &= ~row
-        keep[tile] = torch.from_numpy(alive).to(keep.device)
-        tile = tile[keep[tile]]
-        rest = keep.nonzero().squeeze(1)
-        rest = rest[rest >= start + _TILE]
-        for rows in rest.split(_ROWS):
-            gone = _hits(boxes, labels, rows, tile, threshold, clockwise).any(1)
-            keep[rows[gone]] = False
-    return keep
-
-
-def _hits(
-    boxes: Tensor,
-    labels: Tensor | None,
-    rows: Tensor,
-    cols: Tensor,
-    threshold: float,
-    clockwise: bool,
-) -> Tensor:
-    """Mask (rows, cols) of the pairs that suppress each other."""
-    hits = box_iou_rotated(boxes[rows], boxes[cols], clockwise=clockwise) > threshold
-    if labels is not None:
-        hits &= labels[rows][:, None] == labels[cols][None]
-    return hits

@@ -51,3 +51,32 @@ def exact_overlap(box1, box2, mode='iou'):
     """Overlap of two boxes in any position."""
     area1, area2, shared = exact_areas(box1, box2)
     return float(shared / (area1 if mode == 'iof' else area1 + area2 - shared))
+
+
+def exact_hull(points):
+    """Corners of the convex hull of rows x, y, rational, in the sense of positive area."""
+    points = sorted({(Fraction(float(x)), Fraction(float(y))) for x, y in points})
+    if len(points) < 3:
+        return points
+
+    def chain(points):
+        kept = []
+        for p in points:
+            while len(kept) > 1 and _area([kept[-2], kept[-1], p]) <= 0:
+                kept.pop()
+            kept.append(p)
+        return kept[:-1]
+
+    return chain(points) + chain(points[::-1])
+
+
+def exact_hull_areas(points1, points2):
+    """Areas of the hulls of two sets of points, of what they share, and of the hull of both."""
+    p, q = exact_hull(points1), exact_hull(points2)
+    shared = p
+    for i in range(len(q)):
+        shared = _clip(shared, q[i - 1], q[i])
+    both = exact_hull([*points1, *points2])
+    return tuple(
+        _area(corners) if len(corners) > 2 else Fraction(0) for corners in (p, q, shared, both)
+    )

@@ -1,0 +1,70 @@
+"""Smallest rectangles around point sets."""
+
+import torch
+from torch import Tensor
+
+from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .polygon import cross, hulls_of, points_of, sides_of
+
+# rectangles within this share of the least area count as equal, and the first serves: around a
+# triangle all three are
+_TIE = 1e-9
+
+
+def min_area_polygons(pointsets: Tensor) -> Tensor:
+    """The rectangle of least area around each point set, without gradient.
+
+    One of its sides lies on a side of the convex hull (Freeman and Shapira, 1975); of several such
+    rectangles the first serves, from the leftmost point on.
+
+    Args:
+        pointsets: (n, 18): nine points as x, y in pixels.
+
+    Returns:
+        (n, 8): the corners x1, y1, ..., x4, y4. Turned by its angle, in [0, pi/2) clockwise on the
+        screen, the first is the upper right one, and the others follow counter-clockwise. NaN where
+        a point is not finite. float64 for float64 points, else float32.
+
+    Raises:
+        ValueError: a shape or type that makes no sense.
+    """
+    check_boxes('pointsets', pointsets, 18)
+    return _op(pointsets.detach().to(compute_dtype(pointsets)))
+
+
+@torch.library.custom_op('mmrotate::min_area_polygons', mutates_args=())
+def _op(points: Tensor) -> Tensor:
+    if not uses_cpp(points):
+        return _torch(points)
+    out = points.new_empty(len(points), 8)
+    call('min_area_polygons', out.dtype, points.contiguous(), len(points), threads(), out)
+    return out
+
+
+@_op.register_fake
+def _(points: Tensor) -> Tensor:
+    return points.new_empty(points.size(0), 8)
+
+
+def _torch(points: Tensor) -> Tensor:
+    hulls = hulls_of(points_of(points))
+    origin = hulls.corners[:, :1]
+    corners, ways = hulls.corners - origin, sides_of(hulls.corners)
+    length = ways.norm(dim=-1, keepdim=True)
+    along = torch.where(length > 0, ways / length, ways.new_tensor([1.0, 0.0]))
+    # turned by quarters until it runs to the right and down, or level
+    for _ in range(3):
+        turned = torch.stack([-along[..., 1], along[..., 0]], -1)
+        done = (along[..., 0] > 0) & (along[..., 1] >= 0)
+        along = torch.where(done[..., None], along, turned)
+    x = (along[:, :, None] * corners[:, None]).sum(-1)  # (n, sides, corners)
+    y = cross(along[:, :, None], corners[:, None])
+    size = (x.amax(2) - x.amin(2)) * (y.amax(2) - y.amin(2))
+    size = torch.where((length[..., 0] > 0) | (hulls.number < 2)[:, None], size, torch.inf)
+    best = (size <= size.amin(1, True) * (1 + _TIE)).int().argmax(1)
+    rows = torch.arange(len(best), device=best.device)
+    x, y, along = x[rows, best], y[rows, best], along[rows, best, None]
+    xs = torch.stack([x.amax(1), x.amin(1), x.amin(1), x.amax(1)], 1)[..., None]
+    ys = torch.stack([y.amin(1), y.amin(1), y.amax(1), y.amax(1)], 1)[..., None]
+    out = origin + xs * along + ys * torch.stack([-along[..., 1], along[..., 0]], -1)
+    return torch.where((hulls.number > 0)[:, None], out.flatten(1), torch.nan).to(points.dtype)

@@ -1,0 +1,102 @@
+"""Overlaps of convex polygons: quadrilaterals with each other, point sets with quadrilaterals."""
+
+import torch
+from torch import Tensor
+
+from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .polygon import Hulls, hulls_of, meeting, points_of, shared_area
+
+# pairs that the plain implementation holds at once: about 100 MB
+_CHUNK = 20_000
+# in the order of csrc/polygon.h
+_MODES = ('iou', 'iof')
+
+
+def box_iou_quadri(
+    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned: bool = False
+) -> Tensor:
+    """Overlaps of convex quadrilaterals, without gradient.
+
+    Args:
+        bboxes1: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is
+            their convex hull.
+        bboxes2: (m, 8); m = n where ``aligned``.
+        mode: ``'iou'``: intersection over union, or ``'iof'``: over the area of ``bboxes1``.
+        aligned: Compare pairs only.
+
+    Returns:
+        (n, m), or (n,) for aligned boxes, in [0, 1]; 0 for boxes without an area or not finite.
+        float64 for float64 boxes, else float32.
+
+    Raises:
+        ValueError: a shape, type or mode that makes no sense.
+    """
+    check_boxes('bboxes1', bboxes1, 8)
+    check_boxes('bboxes2', bboxes2, 8)
+    if mode not in _MODES:
+        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
+    if aligned and len(bboxes1) != len(bboxes2):
+        raise ValueError(
+            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
+        )
+    dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
+    return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned)
+
+
+def convex_iou(pointsets: Tensor, polygons: Tensor) -> Tensor:
+    """Overlaps of the convex hulls of point sets with convex quadrilaterals, without gradient.
+
+    Args:
+        pointsets: (n, 18): nine points as x, y in pixels.
+        polygons: (m, 8): four corners in any order; what counts is their convex hull.
+
+    Returns:
+        (n, m) in [0, 1]; 0 where a hull has no area or is not finite. float64 for float64 points,
+        else float32.
+
+    Raises:
+        ValueError: a shape or type that makes no sense.
+    """
+    check_boxes('pointsets', pointsets, 18)
+    check_boxes('polygons', polygons, 8)
+    dtype = torch.promote_types(compute_dtype(pointsets), compute_dtype(polygons))
+    return _op(pointsets.detach().to(dtype), polygons.detach().to(dtype), 'iou', False)
+
+
+@torch.library.custom_op('mmrotate::polygon_iou', mutates_args=())
+def _op(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:
+    """Overlaps of the hulls of points (n, 2k), k <= 9, with those of quads (m, 8)."""
+    if not uses_cpp(points, quads):
+        return _torch(points, quads, mode, aligned)
+    points, quads = points.contiguous(), quads.contiguous()
+    n, m = len(points), len(quads)
+    out = points.new_empty((n,) if aligned else (n, m))
+    flags = (_MODES.index(mode), aligned, threads())
+    call('polygon_iou', out.dtype, points, n, points.size(1) // 2, quads, m, *flags, out)
+    return out
+
+
+@_op.register_fake
+def _(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:
+    return points.new_empty((points.size(0),) if aligned else (points.size(0), quads.size(0)))
+
+
+def _torch(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:
+    first, second = hulls_of(points_of(points)), hulls_of(points_of(quads))
+    if aligned:
+        return _overlaps(first, second, mode).to(points.dtype)
+    out = points.new_zeros(len(points), len(quads))
+    rows = max(_CHUNK // max(len(quads), 1), 1)
+    for start in range(0, len(points), rows):
+        part = first.corners[start : start + rows, None]
+        # most pairs do not touch
+        i, j = meeting(part, second.corners).nonzero(as_tuple=True)
+        pairs = Hulls(*(v[start + i] for v in first)), Hulls(*(v[j] for v in second))
+        out[start + i, j] = _overlaps(*pairs, mode).to(out.dtype)
+    return out
+
+
+def _overlaps(first: Hulls, second: Hulls, mode: str) -> Tensor:
+    shared = shared_area(first, second)
+    base = first.areas if mode == 'iof' else first.areas + second.areas - shared
+    return torch.where(shared > 0, shared / base, 0).clamp(max=1)
