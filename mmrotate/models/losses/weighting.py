@@ -1,5 +1,8 @@
 """How every loss weighs its elements and reduces them to a number."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -29,19 +32,61 @@ def reduce_loss(
             raise ValueError("avg_factor goes with reduction='mean' or 'none', not with 'sum'")
         # eps: a batch without a sample has the factor 0
         return loss.sum() / (avg_factor + torch.finfo(torch.float32).eps)
-    return loss.mean() if reduction == 'mean' else loss.sum()
+    return loss.mean() if reduction == 'mean' and loss.numel() else loss.sum()
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """Half precision as float32, the rest as it is."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def regression_loss(
+    loss: 'WeightedLoss',
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    avg_factor: float | Tensor,
+    decode: Callable[[Tensor], Tensor],
+    decoded: bool = False,
+) -> Tensor:
+    """The loss of a head that predicts deltas, in the form that the loss wants them in.
+
+    Args:
+        loss: Says by ``needs_decoded`` what it is called with, see :class:`WeightedLoss`.
+        pred: Deltas (n, d).
+        target: Deltas, or boxes where the loss takes boxes alone or ``decoded`` is set.
+        weight: (n, d).
+        avg_factor: Divisor of the sum.
+        decode: Deltas (n, d) -> boxes, from the priors of these rows.
+        decoded: Whether the head's config asks for boxes (``reg_decoded_bbox``).
+    """
+    if loss.needs_decoded == 'both':
+        boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
+        return loss(pred, target, weight, avg_factor=avg_factor, **boxes)
+    pred = decode(pred) if decoded or loss.needs_decoded else pred
+    return loss(pred, target, weight, avg_factor=avg_factor)
 
 
 class WeightedLoss(nn.Module):
     """Base of the losses: an element-wise ``compute``, weighed, reduced and scaled.
+
+    ``needs_decoded`` tells a head what a regression loss is called with:
+
+    =========  ==========================================================================
+    False      deltas, or boxes where the head's config says ``reg_decoded_bbox``
+    True       boxes, whatever the config says
+    'both'     deltas, and their boxes as the keywords ``pred_decode``, ``targets_decode``
+    =========  ==========================================================================
+
+    ``box_dim`` is the number of columns of its predictions, None for any.
 
     Args:
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: Factor of the result.
     """
 
-    # a loss on decoded boxes (x, y, w, h, theta) sets this; heads then decode before they call it
-    needs_decoded = False
+    needs_decoded: bool | Literal['both'] = False
+    box_dim: int | None = None
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -51,7 +96,7 @@ class WeightedLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Element-wise loss of float32 predictions."""
+        """Element-wise loss of predictions in float32 or float64."""
         raise NotImplementedError
 
     def forward(
@@ -70,5 +115,52 @@ class WeightedLoss(nn.Module):
         reduction = reduction_override or self.reduction
         if pred.numel() == 0:
             return pred.sum() * 0
-        loss = self.compute(pred.float(), target)
+        loss = self.compute(wide(pred), target)
         return self.loss_weight * reduce_loss(loss, weight, reduction, avg_factor)
+
+
+class BoxLoss(WeightedLoss):
+    """Base of the losses with one number per box, found for boxes of weight above 0 only.
+
+    So a row without an object, whatever stands in it, neither costs time nor makes a NaN.
+    """
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Loss (n,) of predictions (n, box_dim) in float32 or float64; n is at least 1."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        reduction_override: str | None = None,
+        **boxes: Tensor,
+    ) -> Tensor:
+        """Loss of ``pred`` (n, box_dim) against ``target`` (n, d); see :func:`reduce_loss`.
+
+        Args:
+            pred: Predictions.
+            target: Targets.
+            weight: (n,), or (n, k) whose means count.
+            avg_factor: Divisor of the sum under ``'mean'``.
+            reduction_override: Reduction for this call.
+            boxes: More tensors (n, ...) for ``compute``.
+        """
+        if pred.size(-1) != self.box_dim or len(pred) != len(target):
+            raise ValueError(
+                f'{type(self).__name__} compares predictions (n, {self.box_dim}) with as many '
+                f'targets, got {tuple(pred.shape)} and {tuple(target.shape)}'
+            )
+        weight = weight.mean(-1) if weight is not None and weight.dim() > 1 else weight
+        rows = slice(None) if weight is None else weight > 0
+        kept = wide(pred[rows])
+        others = {name: other[rows].to(kept) for name, other in boxes.items()}
+        # no row: a loss that still reaches the predictions
+        loss = self.compute(kept, target[rows].to(kept), **others) if len(kept) else kept.sum(-1)
+        if weight is not None:
+            loss = loss.new_zeros(len(pred)).index_put((rows,), loss)
+        return self.loss_weight * reduce_loss(
+            loss, weight, reduction_override or self.reduction, avg_factor
+        )
