@@ -3,11 +3,14 @@
 from . import anchor, bbox, evaluation, post_processing, visualization
 from .anchor import anchor_inside_flags, build_prior_generator, rotated_anchor_inside_flags
 from .bbox import (
+    GaussianMixture,
     bbox_mapping_back,
     build_assigner,
     build_bbox_coder,
     build_iou_calculator,
     build_sampler,
+    gaussian2bbox,
+    gt2gaussian,
     hbb2obb,
     norm_angle,
     obb2hbb,
@@ -25,6 +28,7 @@ from .post_processing import aug_multiclass_nms_rotated, multiclass_nms_rotated
 from .visualization import get_palette, imshow_det_rbboxes
 
 __all__ = [
+    'GaussianMixture',
     'anchor',
     'anchor_inside_flags',
     'aug_multiclass_nms_rotated',
@@ -37,7 +41,9 @@ __all__ = [
     'build_sampler',
     'eval_rbbox_map',
     'evaluation',
+    'gaussian2bbox',
     'get_palette',
+    'gt2gaussian',
     'hbb2obb',
     'imshow_det_rbboxes',
     'multiclass_nms_rotated',

@@ -19,6 +19,8 @@ from .coders import (
     DeltaXYWHBBoxCoder,
     MidpointOffsetCoder,
 )
+from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
+from .gaussian_mixture import GaussianMixture, gaussian2bbox
 from .overlaps import BboxOverlaps2D, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
 from .samplers import PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
@@ -47,6 +49,7 @@ __all__ = [
     'DeltaXYWHAHBBoxCoder',
     'DeltaXYWHAOBBoxCoder',
     'DeltaXYWHBBoxCoder',
+    'GaussianMixture',
     'MaxIoUAssigner',
     'MidpointOffsetCoder',
     'PseudoSampler',
@@ -62,7 +65,9 @@ __all__ = [
     'build_bbox_coder',
     'build_iou_calculator',
     'build_sampler',
+    'gaussian2bbox',
     'get_best_begin_point',
+    'gt2gaussian',
     'hbb2obb',
     'norm_angle',
     'obb2hbb',
@@ -75,4 +80,6 @@ __all__ = [
     'rbbox2result',
     'rbbox2roi',
     'rbbox_overlaps',
+    'xy_stddev_pearson_2_xy_sigma',
+    'xy_wh_r_2_xy_sigma',
 ]

@@ -49,7 +49,8 @@ def bbox_overlaps(
 ) -> Tensor:
     """Overlaps of horizontal boxes (n, 4) and (m, 4), as :func:`rbbox_overlaps`."""
     _checked(bboxes1, bboxes2, mode, is_aligned)
-    a, b = bboxes1[:, :4].float(), bboxes2[:, :4].float()
+    dtype = torch.promote_types(bboxes1.dtype, torch.float32)
+    a, b = bboxes1[:, :4].to(dtype), bboxes2[:, :4].to(dtype)
     if mode == 'iou' and not is_aligned:
         return box_iou(a, b).nan_to_num(0.0)  # 0 / 0: two boxes without area
     if not is_aligned:

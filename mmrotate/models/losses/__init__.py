@@ -2,7 +2,27 @@
 
 from .accuracy import accuracy
 from .cross_entropy import CrossEntropyLoss
-from .focal import FocalLoss
+from .focal import FocalLoss, SmoothFocalLoss
+from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
+from .iou import GIoULoss, IoULoss, RotatedIoULoss
 from .smooth_l1 import L1Loss, SmoothL1Loss
+from .spatial_border import SpatialBorderLoss
+from .weighting import regression_loss
 
-__all__ = ['CrossEntropyLoss', 'FocalLoss', 'L1Loss', 'SmoothL1Loss', 'accuracy']
+__all__ = [
+    'CrossEntropyLoss',
+    'FocalLoss',
+    'GDLoss',
+    'GDLoss_v1',
+    'GIoULoss',
+    'IoULoss',
+    'KFLoss',
+    'KLDRepPointsLoss',
+    'L1Loss',
+    'RotatedIoULoss',
+    'SmoothFocalLoss',
+    'SmoothL1Loss',
+    'SpatialBorderLoss',
+    'accuracy',
+    'regression_loss',
+]

@@ -38,3 +38,24 @@ class FocalLoss(WeightedLoss):
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """Logits (n, C) and labels (n,), C for background, or targets (n, C) -> (n, C)."""
         return sigmoid_focal_loss(pred, target, self.gamma, self.alpha, reduction='none')
+
+
+@MODELS.register_module()
+class SmoothFocalLoss(FocalLoss):
+    """Focal loss of soft targets (n, C) in [0, 1], as circular smooth labels are.
+
+    Args:
+        gamma: Exponent that plays down easy samples.
+        alpha: Weight of the positive class, 1 - alpha of the negative.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(True, gamma, alpha, reduction, loss_weight)

@@ -153,14 +153,14 @@ class BoxLoss(WeightedLoss):
                 f'{type(self).__name__} compares predictions (n, {self.box_dim}) with as many '
                 f'targets, got {tuple(pred.shape)} and {tuple(target.shape)}'
             )
-        weight = weight.mean(-1) if weight is not None and weight.dim() > 1 else weight
-        rows = slice(None) if weight is None else weight > 0
+        weight = pred.new_ones(len(pred)) if weight is None else weight
+        weight = weight.mean(-1) if weight.dim() > 1 else weight
+        rows = weight > 0
         kept = wide(pred[rows])
         others = {name: other[rows].to(kept) for name, other in boxes.items()}
         # no row: a loss that still reaches the predictions
         loss = self.compute(kept, target[rows].to(kept), **others) if len(kept) else kept.sum(-1)
-        if weight is not None:
-            loss = loss.new_zeros(len(pred)).index_put((rows,), loss)
+        loss = loss.new_zeros(len(pred)).index_put((rows,), loss)
         return self.loss_weight * reduce_loss(
             loss, weight, reduction_override or self.reduction, avg_factor
         )

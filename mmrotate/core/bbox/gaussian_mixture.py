@@ -1,0 +1,146 @@
+"""Mixtures of normal distributions, fitted to sets of points."""
+
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from .gaussian import POLYGON_STDS
+from .transforms import obb2poly
+
+
+class GaussianMixture:
+    """Mixtures of ``n_components`` normal distributions, one per set of points.
+
+    Expectation maximisation; the result carries the gradient of the points.
+
+    Args:
+        n_components: Distributions of each mixture.
+        n_features: Coordinates of a point.
+        mu_init: Means to begin with, (T, K, d); None takes points that lie far apart.
+        var_init: Covariances to begin with, (T, K, d, d); None is the unit matrix.
+        eps: Added to the variances and to the weights' sums.
+        requires_grad: Whether the gradient also flows into ``mu_init`` and ``var_init``.
+
+    Attributes:
+        pi: Weights (T, K, 1).
+        mu: Means (T, K, d).
+        var: Covariances (T, K, d, d).
+        log_likelihood: Of the points (T,), per point.
+    """
+
+    pi: Tensor
+    mu: Tensor
+    var: Tensor
+    log_likelihood: Tensor
+
+    def __init__(
+        self,
+        n_components: int,
+        n_features: int = 2,
+        mu_init: Tensor | None = None,
+        var_init: Tensor | None = None,
+        eps: float = 1e-6,
+        requires_grad: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.n_features = n_features
+        self.mu_init, self.var_init = mu_init, var_init
+        self.eps = eps
+        self.requires_grad = requires_grad
+        self.fitted = False
+
+    def fit(self, x: Tensor, delta: float = 1e-3, n_iter: int = 10) -> None:
+        """Fit the mixtures.
+
+        Args:
+            x: Points (T, n, d), or (n, d) of one set.
+            delta: Stop when the mean log likelihood gains less.
+            n_iter: Largest number of steps.
+        """
+        x = self._points(x)
+        self._start(x)
+        last = -torch.inf
+        for _ in range(n_iter if x.numel() else 0):
+            log_prob = self.estimate_log_prob(x) + self.pi.mT.log()
+            self.log_likelihood = log_prob.logsumexp(-1).mean(1)
+            now = float(self.log_likelihood.detach().mean())
+            if now - last < delta:
+                break
+            last = now
+            self._step(x, log_prob.softmax(-1))
+        self.fitted = True
+
+    def estimate_log_prob(self, x: Tensor) -> Tensor:
+        """Log densities (T, n, K) of the points (T, n, d) under each distribution."""
+        with torch.autocast(x.device.type, enabled=False):
+            # through Cholesky factors, so that a thin distribution keeps its width
+            parts = MultivariateNormal(self.mu[:, None], self.var[:, None], validate_args=False)
+            return parts.log_prob(self._points(x)[:, :, None])
+
+    def get_score(self, x: Tensor, sum_data: bool = True) -> Tensor:
+        """Log likelihood of points (T, n, d): (T,), or (T, n) of each point."""
+        score = (self.estimate_log_prob(x) + self.pi.mT.log()).logsumexp(-1)
+        return score.sum(1) if sum_data else score
+
+    def _points(self, x: Tensor) -> Tensor:
+        x = x[None] if x.dim() == 2 else x
+        if x.dim() != 3 or x.size(-1) != self.n_features:
+            raise ValueError(
+                f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}'
+            )
+        return x.to(torch.promote_types(x.dtype, torch.float32))
+
+    def _start(self, x: Tensor) -> None:
+        sets, count = len(x), self.n_components
+        unit = torch.eye(self.n_features, dtype=x.dtype, device=x.device)
+        mu = _far_apart(x, count) if self.mu_init is None else self.mu_init
+        var = unit if self.var_init is None else self.var_init
+        if not self.requires_grad:
+            mu, var = mu.detach(), var.detach()
+        self.mu = mu.expand(sets, count, -1)
+        self.var = var.expand(sets, count, -1, -1)
+        self.pi = x.new_full((sets, count, 1), 1 / count)
+        self.log_likelihood = x.new_zeros(sets)
+
+    def _step(self, x: Tensor, share: Tensor) -> None:
+        """New parameters from the shares (T, n, K) of the distributions in the points."""
+        share = share[..., None]
+        total = share.sum(1) + self.eps  # (T, K, 1)
+        self.mu = (share * x[:, :, None]).sum(1) / total
+        gap = x[:, :, None] - self.mu[:, None]  # (T, n, K, d)
+        spread = (share[..., None] * gap[..., None] * gap[..., None, :]).sum(1)
+        unit = torch.eye(self.n_features, dtype=x.dtype, device=x.device)
+        self.var = spread / total[..., None] + self.eps * unit
+        self.pi = total / total.sum(1, keepdim=True)
+
+
+def _far_apart(x: Tensor, count: int) -> Tensor:
+    """Points (T, count, d) of ``x``: the one farthest from the mean, then those from the chosen."""
+    distance = (x - x.mean(1, keepdim=True)).norm(dim=-1)
+    chosen: list[Tensor] = []
+    for _ in range(count if x.numel() else 0):
+        best = distance.argmax(1)[:, None, None].expand(-1, 1, x.size(-1))
+        chosen.append(x.gather(1, best))
+        gap = (x - chosen[-1]).norm(dim=-1)
+        distance = gap if len(chosen) == 1 else torch.minimum(distance, gap)
+    return torch.cat(chosen, 1) if chosen else x.new_zeros(len(x), count, x.size(-1))
+
+
+def gaussian2bbox(gmm: GaussianMixture) -> Tensor:
+    """Rectangles (T, 8) along the axes of fitted distributions, six standard deviations long.
+
+    Args:
+        gmm: A mixture of one distribution in the plane.
+    """
+    if gmm.mu.shape[1:] != (1, 2):
+        raise ValueError(f'one distribution in the plane is needed, got means {gmm.mu.shape[1:]}')
+    (var_x, cov), (_, var_y) = (row.unbind(-1) for row in gmm.var[:, 0].unbind(-2))
+    half, both = (var_x - var_y) / 2, (var_x + var_y) / 2
+    # a round one has no direction: the gradient of atan2(0, 0) is not finite
+    round_ = (half == 0) & (cov == 0)
+    radius = torch.hypot(half.masked_fill(round_, 1), cov).masked_fill(round_, 0)
+    theta = torch.atan2(cov, half.masked_fill(round_, 1)) / 2
+    long = both + radius
+    short = (var_x * var_y - cov * cov) / long  # both - radius, without its cancellation
+    sides = 2 * POLYGON_STDS * torch.stack([long, short], -1).clamp(min=gmm.eps).sqrt()
+    return obb2poly(torch.cat([gmm.mu[:, 0], sides, theta[:, None]], 1))

@@ -1,0 +1,243 @@
+"""Losses of rotated boxes as normal distributions."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmrotate.core.bbox import gaussian
+from mmrotate.core.bbox.gaussian import Gaussian
+from mmrotate.registry import MODELS
+
+from .weighting import BoxLoss
+
+# the square root of 0 has no gradient
+_TINY = 1e-7
+# below it, GDLoss_v1 takes two boxes as equal
+_TINY_V1 = 1e-6
+
+_REPRESENTATIONS: dict[str, Callable[[Tensor], Gaussian]] = {
+    'xy_wh_r': gaussian.boxes_to_gaussian,
+    'xy_stddev_pearson': gaussian.pearson_to_gaussian,
+}
+
+
+def _one_of(name: str, value: str, known: Iterable[str]) -> str:
+    if value not in known:
+        raise ValueError(f'{name} must be one of {list(known)}, got {value!r}')
+    return value
+
+
+def _scale(p: Gaussian, q: Gaussian) -> Tensor:
+    """Lengths (n,) that squared Wasserstein distances are compared with: both areas' 1/4 power."""
+    return 2 * (p.std.log() + q.std.log()).sum(-1).div(4).exp()
+
+
+def _root(distance: Tensor) -> Tensor:
+    return distance.clamp(min=_TINY).sqrt()
+
+
+def _divergence(loss_type: str, pred: Gaussian, target: Gaussian, alpha: float) -> Tensor:
+    """Squared Wasserstein distance for ``'gwd'``, else one of the forms of the divergence."""
+    if loss_type == 'gwd':
+        return gaussian.wasserstein(pred, target, alpha)
+    forward = gaussian.kl_divergence(target, pred, alpha)
+    if loss_type == 'kld':
+        return forward
+    backward = gaussian.kl_divergence(pred, target, alpha)
+    if loss_type == 'jd':
+        return 0.5 * (forward + backward)
+    return (torch.maximum if loss_type == 'kld_symmax' else torch.minimum)(forward, backward)
+
+
+@MODELS.register_module()
+class GDLoss(BoxLoss):
+    """Distance of boxes as normal distributions (Yang et al., ICML 2021 and NeurIPS 2021).
+
+    Args:
+        loss_type: ``'gwd'`` (Wasserstein), ``'kld'`` (Kullback-Leibler, of the target from the
+            prediction), ``'jd'`` (mean of both directions), ``'kld_symmax'``, ``'kld_symmin'``.
+        representation: ``'xy_wh_r'``: boxes x, y, w, h in pixels and theta; or
+            ``'xy_stddev_pearson'``: x, y, standard deviations along the axes, correlation.
+        fun: ``'log1p'``, ``'sqrt'`` or ``'none'``, applied to the distance.
+        tau: From 1 on, the loss is ``1 - 1 / (tau + distance)``; below, the distance.
+        alpha: Weighs shapes against centres.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+        normalize: Divide ``'gwd'`` by the boxes' scale.
+        sqrt: Take the square root of a divergence; ``'gwd'`` always is one.
+    """
+
+    needs_decoded = True
+    box_dim = 5
+
+    def __init__(
+        self,
+        loss_type: str,
+        representation: str = 'xy_wh_r',
+        fun: str = 'log1p',
+        tau: float = 0.0,
+        alpha: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        normalize: bool = True,
+        sqrt: bool = True,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        types = ('gwd', 'kld', 'jd', 'kld_symmax', 'kld_symmin')
+        self.loss_type = _one_of('loss_type', loss_type, types)
+        self.representation = _one_of('representation', representation, _REPRESENTATIONS)
+        self.fun = _one_of('fun', fun, ('log1p', 'sqrt', 'none'))
+        self.tau, self.alpha = tau, alpha
+        self.normalize, self.sqrt = normalize, sqrt
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Boxes (n, 5) and (n, 5) -> (n,)."""
+        p, t = map(_REPRESENTATIONS[self.representation], (pred, target))
+        distance = _divergence(self.loss_type, p, t, self.alpha)
+        if self.sqrt or self.loss_type == 'gwd':
+            distance = _root(distance)
+        if self.normalize and self.loss_type == 'gwd':
+            distance = distance / _scale(p, t)
+        if self.fun == 'log1p':
+            distance = distance.log1p()
+        elif self.fun == 'sqrt':
+            distance = _root(distance)
+        return 1 - 1 / (self.tau + distance) if self.tau >= 1 else distance
+
+
+@MODELS.register_module()
+class GDLoss_v1(BoxLoss):
+    """The first form of :class:`GDLoss`, ``1 - 1 / (tau + fun(distance))``.
+
+    A mean is that over the boxes of weight above 0, each of weight 1 and whatever ``avg_factor``
+    is: so the published models were trained.
+
+    Args:
+        loss_type: ``'kld'`` (twice the divergence of the prediction from the target), ``'bcd'``
+            (Bhattacharyya) or ``'gwd'`` (squared Wasserstein).
+        fun: ``'sqrt'``, ``'log1p'`` or ``''``; the last is for ``'gwd'`` the logarithm of 1 plus
+            the distance over the boxes' scale, without tau.
+        tau: Above 0.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+    """
+
+    needs_decoded = True
+    box_dim = 5
+
+    def __init__(
+        self,
+        loss_type: str,
+        fun: str = 'sqrt',
+        tau: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        self.loss_type = _one_of('loss_type', loss_type, ('kld', 'bcd', 'gwd'))
+        self.fun = _one_of('fun', fun, ('log1p', 'sqrt', ''))
+        self.tau = tau
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        reduction_override: str | None = None,
+        **boxes: Tensor,
+    ) -> Tensor:
+        """Loss of ``pred`` (n, 5) against ``target`` (n, 5)."""
+        if weight is not None:
+            weight = ((weight.mean(-1) if weight.dim() > 1 else weight) > 0).float()
+        avg_factor = None
+        if weight is not None and (reduction_override or self.reduction) == 'mean':
+            avg_factor = weight.sum()
+        return super().forward(pred, target, weight, avg_factor, reduction_override)
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Boxes (n, 5) and (n, 5) -> (n,)."""
+        p, t = gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target)
+        if self.loss_type == 'kld':
+            distance = 2 * gaussian.kl_divergence(p, t)
+        else:
+            measure = dict(bcd=gaussian.bhattacharyya, gwd=gaussian.wasserstein)[self.loss_type]
+            distance = measure(p, t)
+        distance = distance.clamp(min=_TINY_V1)
+        if self.fun == '' and self.loss_type == 'gwd':
+            return (distance.sqrt() / _scale(p, t)).log1p()
+        if self.fun:
+            distance = distance.sqrt() if self.fun == 'sqrt' else distance.log1p()
+        return 1 - 1 / (self.tau + distance)
+
+
+@MODELS.register_module()
+class KFLoss(BoxLoss):
+    """Smooth L1 of the centres' deltas and KFIoU of the boxes (Yang et al., ICLR 2023).
+
+    Args:
+        fun: ``'none'``: 1 - KFIoU, ``'ln'``: -ln(KFIoU + eps), ``'exp'``: exp(1 - KFIoU) - 1.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+        beta: Difference of deltas at which the smooth L1 becomes linear.
+        eps: Keeps quotient and logarithm finite.
+    """
+
+    needs_decoded = 'both'
+    box_dim = 5
+
+    def __init__(
+        self,
+        fun: str = 'none',
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        beta: float = 1 / 9,
+        eps: float = 1e-6,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        self.fun = _one_of('fun', fun, ('none', 'ln', 'exp'))
+        self.beta, self.eps = beta, eps
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Deltas (n, 5) and (n, 5), with ``pred_decode`` and ``targets_decode`` (n, 5) -> (n,)."""
+        if set(boxes) != {'pred_decode', 'targets_decode'}:
+            raise ValueError(
+                'KFLoss needs the boxes of both sides, as pred_decode and targets_decode, '
+                f'got {sorted(boxes)}'
+            )
+        centres = F.smooth_l1_loss(pred[:, :2], target[:, :2], reduction='none', beta=self.beta)
+        p, t = (gaussian.boxes_to_gaussian(b) for b in boxes.values())
+        overlap = gaussian.kalman_overlap(p, t, self.eps)
+        if self.fun == 'ln':
+            shapes = -(overlap + self.eps).log()
+        else:
+            shapes = (1 - overlap).expm1() if self.fun == 'exp' else 1 - overlap
+        return centres.sum(-1) + shapes
+
+
+@MODELS.register_module()
+class KLDRepPointsLoss(BoxLoss):
+    """Divergence of nine points from a rectangle, both as normal distributions (G-Rep, 2022).
+
+    Args:
+        eps: Smallest divergence that counts.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+    """
+
+    box_dim = 18
+
+    def __init__(
+        self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        self.eps = eps
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Points (n, 18) and corners (n, 8), both as x, y, ... -> (n,) in [1/2, 1)."""
+        p = gaussian.points_to_gaussian(pred.unflatten(-1, (-1, 2)))
+        t = gaussian.polygons_to_gaussian(target.unflatten(-1, (-1, 2)))
+        divergence = gaussian.kl_divergence(p, t).clamp(min=self.eps)
+        return 1 - 1 / (2 + divergence.sqrt())

@@ -1,0 +1,86 @@
+"""Losses of the overlap of boxes."""
+
+from torch import Tensor
+from torchvision.ops import generalized_box_iou_loss
+
+from mmrotate.core.bbox import bbox_overlaps
+from mmrotate.ops import diff_iou_rotated_2d
+from mmrotate.registry import MODELS
+
+from .weighting import BoxLoss
+
+
+@MODELS.register_module()
+class IoULoss(BoxLoss):
+    """Overlap of horizontal boxes (n, 4) as left, top, right, bottom.
+
+    Args:
+        linear: 1 - overlap; an old way to say ``mode='linear'``.
+        eps: Smallest overlap that counts.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+        mode: ``'linear'``, ``'square'``: 1 - overlap^2, or ``'log'``: -ln(overlap).
+    """
+
+    needs_decoded = True
+    box_dim = 4
+
+    def __init__(
+        self,
+        linear: bool = False,
+        eps: float = 1e-6,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        mode: str = 'log',
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        if mode not in ('linear', 'square', 'log'):
+            raise ValueError(f"mode must be 'linear', 'square' or 'log', got {mode!r}")
+        self.mode = 'linear' if linear else mode
+        self.eps = eps
+
+    def overlap(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Overlaps (n,) in [0, 1] of pairs."""
+        return bbox_overlaps(pred, target, is_aligned=True)
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Boxes (n, d) and (n, d) -> (n,)."""
+        overlap = self.overlap(pred, target).clamp(min=self.eps)
+        if self.mode == 'log':
+            return -overlap.log()
+        return 1 - (overlap.square() if self.mode == 'square' else overlap)
+
+
+@MODELS.register_module()
+class RotatedIoULoss(IoULoss):
+    """The same of rotated boxes (n, 5) (Zhou et al., 3DV 2019), with the same arguments."""
+
+    box_dim = 5
+
+    def overlap(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Overlaps (n,) in [0, 1] of pairs."""
+        return diff_iou_rotated_2d(pred[None], target[None])[0]
+
+
+@MODELS.register_module()
+class GIoULoss(BoxLoss):
+    """Generalized overlap of horizontal boxes (n, 4) (Rezatofighi et al., CVPR 2019).
+
+    Args:
+        eps: Keeps the quotients of boxes without area finite, in px^2.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor of the result.
+    """
+
+    needs_decoded = True
+    box_dim = 4
+
+    def __init__(
+        self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        self.eps = eps
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Boxes (n, 4) and (n, 4) -> (n,) in [0, 2]."""
+        return generalized_box_iou_loss(pred, target, eps=self.eps)

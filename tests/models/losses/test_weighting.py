@@ -1,0 +1,134 @@
+"""What losses of boxes share: rows that count, reductions, types, and how a head calls them."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmrotate.models import build_loss
+from mmrotate.models.losses import regression_loss
+from tests.helpers.golden import random_boxes
+
+BOX_LOSSES = [
+    dict(type='GDLoss', loss_type='kld', tau=1.0),
+    dict(type='GDLoss', loss_type='gwd'),
+    dict(type='GDLoss_v1', loss_type='bcd'),
+    dict(type='KFLoss', fun='ln'),
+    dict(type='RotatedIoULoss'),
+    dict(type='IoULoss'),
+    dict(type='GIoULoss'),
+    dict(type='KLDRepPointsLoss'),
+]
+every_loss = pytest.mark.parametrize(
+    'cfg', BOX_LOSSES, ids=lambda c: '_'.join(map(str, c.values()))
+)
+
+
+def inputs(cfg: dict, count: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Predictions, targets and further boxes as the loss takes them."""
+    pred, target = random_boxes(count, 0, 30), random_boxes(count, 1, 30)
+    columns = build_loss(cfg).box_dim
+    if columns == 4:
+        pred, target = (torch.cat([b[:, :2], b[:, :2] + b[:, 2:4]], 1) for b in (pred, target))
+    if columns == 18:
+        pred = torch.cat([random_boxes(count, i, 60)[:, :2] for i in range(9)], 1)
+        target = torch.tensor([[10.0, 10, 40, 10, 40, 30, 10, 30]]).expand(count, -1)
+    both = cfg['type'] == 'KFLoss'
+    return pred, target, dict(pred_decode=pred, targets_decode=target) if both else {}
+
+
+@every_loss
+def test_reductions_and_weights(cfg):
+    pred, target, boxes = inputs(cfg, 6)
+    loss = build_loss(dict(cfg, loss_weight=2.0))
+    each = loss(pred, target, reduction_override='none', **boxes)
+    assert each.shape == (6,)
+    torch.testing.assert_close(loss(pred, target, **boxes), each.mean())
+    torch.testing.assert_close(loss(pred, target, reduction_override='sum', **boxes), each.sum())
+    if cfg['type'] == 'GDLoss_v1':
+        return  # weighs nothing
+    weight = torch.tensor([0.5, 0, 1, 0, 2, 1])
+    expected = (each * weight).sum() / 7
+    for form in (weight, weight[:, None].expand(-1, 5)):
+        torch.testing.assert_close(loss(pred, target, form, avg_factor=7, **boxes), expected)
+    torch.testing.assert_close(
+        loss(pred, target, weight, reduction_override='none', **boxes), each * weight
+    )
+
+
+@every_loss
+def test_rows_of_no_weight_may_hold_anything(cfg):
+    pred, target, boxes = inputs(cfg, 3)
+    pred = pred.clone()
+    pred[1] = torch.nan
+    pred.requires_grad_()
+    boxes = dict(pred_decode=pred, targets_decode=target) if boxes else {}
+    loss = build_loss(cfg)(pred, target, torch.tensor([1.0, 0, 1]), avg_factor=2, **boxes)
+    loss.backward()
+    assert loss.isfinite()
+    assert pred.grad.isfinite().all()
+    assert pred.grad[1].abs().sum() == 0
+
+
+@every_loss
+@pytest.mark.parametrize('count', [0, 3])
+def test_no_object_gives_a_zero_that_reaches_the_predictions(cfg, count):
+    pred, target, boxes = inputs(cfg, count)
+    pred = pred.clone().requires_grad_()
+    loss = build_loss(cfg)
+    value = loss(pred, target, torch.zeros(count), avg_factor=0, **boxes)
+    value.backward()
+    assert float(value) == 0
+    assert pred.grad.abs().sum() == 0
+    assert float(loss(pred, target, torch.zeros(count), **boxes)) == 0
+    assert loss(pred, target, reduction_override='none', **boxes).shape == (count,)
+
+
+@every_loss
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_autocast_computes_in_float32(cfg, dtype):
+    pred, target, boxes = inputs(cfg, 8)
+    pred, boxes = pred.to(dtype), {name: b.to(dtype) for name, b in boxes.items()}
+    leaf = pred.clone().requires_grad_()
+    with torch.autocast('cpu', dtype):
+        got = build_loss(cfg)(leaf, target, **boxes)
+    wide = {name: b.float() for name, b in boxes.items()}
+    expected = build_loss(cfg)(pred.float(), target, **wide)
+    assert got.dtype == torch.float32
+    assert float(got) == float(expected)
+    got.backward()
+    assert leaf.grad.isfinite().all()
+
+
+@every_loss
+def test_shapes_that_do_not_fit(cfg):
+    pred, target, boxes = inputs(cfg, 3)
+    with pytest.raises(ValueError, match=f'{cfg["type"]} compares predictions'):
+        build_loss(cfg)(pred[:, :3], target, **boxes)
+    with pytest.raises(ValueError, match='as many targets'):
+        build_loss(cfg)(pred, target[:2], **boxes)
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'decoded'),
+    [
+        (dict(type='L1Loss'), False),
+        (dict(type='L1Loss'), True),
+        (dict(type='GDLoss', loss_type='kld'), False),
+        (dict(type='GDLoss', loss_type='kld'), True),
+        (dict(type='KFLoss'), False),
+    ],
+)
+def test_a_head_calls_a_loss_with_what_it_wants(cfg, decoded):
+    priors, weight = random_boxes(5, 2), torch.ones(5, 5)
+    deltas, target = torch.rand(5, 5), torch.rand(5, 5)
+    loss = build_loss(cfg)
+    if decoded or loss.needs_decoded is True:
+        target = target + priors
+        expected = loss(deltas + priors, target, weight, avg_factor=3)
+    elif loss.needs_decoded == 'both':
+        boxes = dict(pred_decode=deltas + priors, targets_decode=target + priors)
+        expected = loss(deltas, target, weight, avg_factor=3, **boxes)
+    else:
+        expected = loss(deltas, target, weight, avg_factor=3)
+    got = regression_loss(loss, deltas, target, weight, 3, lambda d: d + priors, decoded)
+    torch.testing.assert_close(got, expected)
