@@ -32,35 +32,44 @@ def box_iou_quadri(
         ValueError: a shape, type or mode that makes no sense.
     """
     check_boxes('bboxes1', bboxes1, 8)
-    check_boxes('bboxes2', bboxes2, 8)
-    if mode not in _MODES:
-        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
-    if aligned and len(bboxes1) != len(bboxes2):
-        raise ValueError(
-            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
-        )
-    dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
-    return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned)
+    return _overlap(bboxes1, bboxes2, ('bboxes1', 'bboxes2'), mode, aligned)
 
 
-def convex_iou(pointsets: Tensor, polygons: Tensor) -> Tensor:
+def convex_iou(
+    pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: bool = False
+) -> Tensor:
     """Overlaps of the convex hulls of point sets with convex quadrilaterals, without gradient.
 
     Args:
         pointsets: (n, 18): nine points as x, y in pixels.
         polygons: (m, 8): four corners in any order; what counts is their convex hull.
+        mode: ``'iou'``, or ``'iof'``: intersection over the area of the point set's hull.
+        aligned: Compare pairs only; m = n.
 
     Returns:
-        (n, m) in [0, 1]; 0 where a hull has no area or is not finite. float64 for float64 points,
-        else float32.
+        (n, m), or (n,) where ``aligned``, in [0, 1]; 0 where a hull has no area or is not finite.
+        float64 for float64 points, else float32.
 
     Raises:
-        ValueError: a shape or type that makes no sense.
+        ValueError: a shape, type or mode that makes no sense.
     """
     check_boxes('pointsets', pointsets, 18)
-    check_boxes('polygons', polygons, 8)
-    dtype = torch.promote_types(compute_dtype(pointsets), compute_dtype(polygons))
-    return _op(pointsets.detach().to(dtype), polygons.detach().to(dtype), 'iou', False)
+    return _overlap(pointsets, polygons, ('pointsets', 'polygons'), mode, aligned)
+
+
+def _overlap(
+    first: Tensor, quads: Tensor, names: tuple[str, str], mode: str, aligned: bool
+) -> Tensor:
+    check_boxes(names[1], quads, 8)
+    if mode not in _MODES:
+        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
+    if aligned and len(first) != len(quads):
+        raise ValueError(
+            f'aligned {names[0]} and {names[1]} must be of one count, got {len(first)} and '
+            f'{len(quads)}'
+        )
+    dtype = torch.promote_types(compute_dtype(first), compute_dtype(quads))
+    return _op(first.detach().to(dtype), quads.detach().to(dtype), mode, aligned)
 
 
 @torch.library.custom_op('mmrotate::polygon_iou', mutates_args=())

@@ -2,7 +2,16 @@
 
 from . import angle
 from .angle import norm_angle
-from .assigners import AssignResult, MaxIoUAssigner
+from .assigners import (
+    AssignResult,
+    ATSSKldAssigner,
+    ATSSObbAssigner,
+    ConvexAssigner,
+    ConvexOverlaps,
+    MaxConvexIoUAssigner,
+    MaxIoUAssigner,
+    SASAssigner,
+)
 from .builder import (
     ROTATED_BBOX_ASSIGNERS,
     ROTATED_BBOX_CODERS,
@@ -14,15 +23,20 @@ from .builder import (
     build_sampler,
 )
 from .coders import (
+    CSLCoder,
     DeltaXYWHAHBBoxCoder,
     DeltaXYWHAOBBoxCoder,
     DeltaXYWHBBoxCoder,
+    DistanceAnglePointCoder,
+    DistancePointBBoxCoder,
+    GVFixCoder,
+    GVRatioCoder,
     MidpointOffsetCoder,
 )
 from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
 from .gaussian_mixture import GaussianMixture, gaussian2bbox
 from .overlaps import BboxOverlaps2D, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
-from .samplers import PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
+from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
     bbox_flip,
     bbox_mapping_back,
@@ -44,18 +58,30 @@ __all__ = [
     'ROTATED_BBOX_CODERS',
     'ROTATED_BBOX_SAMPLERS',
     'ROTATED_IOU_CALCULATORS',
+    'ATSSKldAssigner',
+    'ATSSObbAssigner',
     'AssignResult',
     'BboxOverlaps2D',
+    'CSLCoder',
+    'ConvexAssigner',
+    'ConvexOverlaps',
     'DeltaXYWHAHBBoxCoder',
     'DeltaXYWHAOBBoxCoder',
     'DeltaXYWHBBoxCoder',
+    'DistanceAnglePointCoder',
+    'DistancePointBBoxCoder',
+    'GVFixCoder',
+    'GVRatioCoder',
     'GaussianMixture',
+    'MaxConvexIoUAssigner',
     'MaxIoUAssigner',
     'MidpointOffsetCoder',
+    'OHEMSampler',
     'PseudoSampler',
     'RBboxOverlaps2D',
     'RRandomSampler',
     'RandomSampler',
+    'SASAssigner',
     'SamplingResult',
     'angle',
     'bbox_flip',

@@ -40,19 +40,30 @@ class OrientedStandardRoIHead(BaseModule):
         self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
         if self.train_cfg is not None:
             self.assigner = build_assigner(self.train_cfg.assigner)
-            self.sampler = build_sampler(self.train_cfg.sampler)
+            self.sampler = build_sampler(self.train_cfg.sampler, context=self)
 
     def _forward(self, x: Sequence[Tensor], rois: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and deltas of RoIs (n, 6)."""
         feats = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], rois)
         return self.bbox_head(feats)
 
+    def sample_losses(self, x: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Classification losses (n,) of RoIs, for samplers; ``labels`` -1 is background."""
+        scores, _ = self._forward(x, rois)
+        labels = labels.where(labels >= 0, self.bbox_head.num_classes)
+        return self.bbox_head.loss_cls(scores, labels, reduction_override='none')
+
     def _sample(
-        self, proposals: Tensor, gt_bboxes: Tensor, gt_ignore: Tensor | None, gt_labels: Tensor
+        self,
+        proposals: Tensor,
+        gt_bboxes: Tensor,
+        gt_ignore: Tensor | None,
+        gt_labels: Tensor,
+        x: Sequence[Tensor],
     ) -> SamplingResult:
         boxes = proposals[:, :5]
         assigned = self.assigner.assign(boxes, gt_bboxes, gt_ignore, gt_labels)
-        return self.sampler.sample(assigned, boxes, gt_bboxes, gt_labels)
+        return self.sampler.sample(assigned, boxes, gt_bboxes, gt_labels, feats=x)
 
     def forward_train(
         self,
@@ -66,8 +77,8 @@ class OrientedStandardRoIHead(BaseModule):
         """Losses of a batch; ``proposal_list`` holds (n, 6) per image: boxes and scores."""
         ignore = gt_bboxes_ignore or [None] * len(img_metas)
         samples = [
-            self._sample(*image)
-            for image in zip(proposal_list, gt_bboxes, ignore, gt_labels, strict=True)
+            self._sample(*image, [level[i : i + 1] for level in x])
+            for i, image in enumerate(zip(proposal_list, gt_bboxes, ignore, gt_labels, strict=True))
         ]
         rois = rbbox2roi([sample.bboxes for sample in samples])
         scores, deltas = self._forward(x, rois)

@@ -19,7 +19,7 @@ def _build(**kwargs):
     )
 
 
-def _loop(overlaps, low, pos, neg, ignored=(), every=True):
+def loop_of_overlaps(overlaps, low, pos, neg, ignored=(), every=True):
     """(m, n) overlaps -> gt_inds, one prior and one object at a time."""
     overlaps = overlaps.clone()
     overlaps[:, list(ignored)] = -1
@@ -54,10 +54,10 @@ def test_reference():
 @pytest.mark.parametrize('low', [0.0, 0.3])
 @pytest.mark.parametrize('chunk', [16_000_000, 70])
 def test_plain_loop_and_chunks(low, chunk, monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, '_CHUNK', chunk)
+    monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
     priors, gts = random_boxes(200, 0, 120), random_boxes(15, 1, 120)
     result = _build(min_pos_iou=low).assign(priors, gts, gt_labels=torch.arange(15))
-    expected = _loop(rbbox_overlaps(gts, priors), low, 0.5, 0.4)
+    expected = loop_of_overlaps(rbbox_overlaps(gts, priors), low, 0.5, 0.4)
     assert result.gt_inds.tolist() == expected.tolist()
     positive = expected > 0
     assert positive.any()
@@ -68,7 +68,7 @@ def test_plain_loop_and_chunks(low, chunk, monkeypatch):
 @pytest.mark.parametrize('chunk', [16_000_000, 70])
 @pytest.mark.parametrize('every', [True, False])
 def test_plain_loop_with_ignored_boxes_and_ties(every, chunk, monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, '_CHUNK', chunk)
+    monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
     priors = random_boxes(60, 0, 120).repeat(3, 1)  # every best prior stands in three chunks
     gts, ignore = random_boxes(15, 1, 120), random_boxes(4, 2, 120)
     shares = rbbox_overlaps(priors, ignore, 'iof').amax(1)
@@ -76,12 +76,12 @@ def test_plain_loop_with_ignored_boxes_and_ties(every, chunk, monkeypatch):
     assert 0 < len(ignored) < len(priors)
     options = dict(min_pos_iou=0.1, ignore_iof_thr=0.3, gt_max_assign_all=every)
     result = _build(**options).assign(priors, gts, ignore)
-    expected = _loop(rbbox_overlaps(gts, priors), 0.1, 0.5, 0.4, ignored, every)
+    expected = loop_of_overlaps(rbbox_overlaps(gts, priors), 0.1, 0.5, 0.4, ignored, every)
     assert result.gt_inds.tolist() == expected.tolist()
 
 
 def test_few_chunks_are_held_at_once(monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, '_CHUNK', 30)
+    monkeypatch.setattr(max_iou_assigner, 'CHUNK', 30)
     alive, most = weakref.WeakSet(), 0
 
     def calculate(*boxes, **kwargs):
@@ -162,7 +162,7 @@ def test_nothing_to_assign():
 
 @pytest.mark.parametrize('chunk', [16_000_000, 2])
 def test_the_first_best_prior_of_all_chunks(chunk, monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, '_CHUNK', chunk)
+    monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
     gts = torch.tensor([[50.0, 50, 20, 20, 0], [500, 50, 20, 20, 0]])
     # the first object overlaps four priors alike, and there is one prior in a chunk of 2 overlaps
     priors = torch.tensor([[65.0, 50, 20, 20, 0]] * 4 + [[510, 50, 20, 20, 0]])
@@ -173,7 +173,7 @@ def test_the_first_best_prior_of_all_chunks(chunk, monkeypatch):
 
 
 def test_overlaps_are_computed_once_and_in_bounded_parts(monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, '_CHUNK', 100)
+    monkeypatch.setattr(max_iou_assigner, 'CHUNK', 100)
     assigner = _build(min_pos_iou=0)
     calculate, shapes = assigner.iou_calculator, []
 

@@ -124,3 +124,40 @@ def test_never_too_many_and_never_twice(counts, num, share, bound):
     assert negative == min(counts[1], wanted)
     chosen = torch.cat([result.pos_inds, result.neg_inds])
     assert chosen.unique().numel() == len(chosen)
+
+
+class _RoIHead:
+    """Losses that grow with x, and what it was asked for."""
+
+    def sample_losses(self, feats, rois, labels):
+        self.asked = feats, rois, labels
+        return rois[:, 1]
+
+
+@pytest.mark.parametrize('counts', [(20, 100, 5), (3, 100, 0), (20, 4, 0), (0, 0, 0)])
+def test_the_hardest_are_taken(counts):
+    assigned, priors = _assigned(*counts)
+    head = _RoIHead()
+    sampler = build_sampler(
+        dict(type='OHEMSampler', num=40, pos_fraction=0.25, add_gt_as_proposals=False),
+        context=head,
+    )
+    feats = [torch.zeros(1, 2, 3, 3)]
+    gts, labels = random_boxes(3, 9), torch.tensor([7, 8, 9])
+    result = sampler.sample(assigned, priors, gts, labels, feats=feats)
+    positive, negative, _ = counts
+    hardest = priors[:positive, 0].argsort(descending=True)[:10]
+    assert sorted(result.pos_inds.tolist()) == sorted(hardest.tolist())
+    wanted = 40 - min(positive, 10)
+    hardest = priors[positive : positive + negative, 0].argsort(descending=True)[:wanted]
+    assert sorted(result.neg_inds.tolist()) == sorted((hardest + positive).tolist())
+    if negative > wanted:
+        got_feats, rois, labels = head.asked
+        assert got_feats is feats
+        assert rois.shape == (100, 6)
+        assert (labels == -1).all()
+
+
+def test_hardness_needs_a_head():
+    with pytest.raises(ValueError, match='needs context, feats and gt_labels'):
+        _sample('OHEMSampler', num=40, pos_fraction=0.25)

@@ -1,5 +1,7 @@
 """Assignment by the largest overlap."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,30 @@ from ..builder import build_iou_calculator
 from .assign_result import AssignResult
 
 # overlaps held at once: 64 MB of float32
-_CHUNK = 16_000_000
+CHUNK = 16_000_000
+
+
+def ignored_priors(
+    bboxes: Tensor,
+    ignore: Tensor | None,
+    threshold: float,
+    calculate: Callable[..., Tensor],
+    of_priors: bool = True,
+) -> Tensor:
+    """Mask (n,) of the priors that lie in ignored boxes.
+
+    Args:
+        bboxes: Priors (n, d).
+        ignore: Ignored boxes (k, d); None for none.
+        threshold: Share inside from which a prior is ignored; not above 0 ignores nothing.
+        calculate: IoU calculator.
+        of_priors: The share is that of the prior, else of the ignored box.
+    """
+    if threshold <= 0 or ignore is None or not len(ignore) or not len(bboxes):
+        return bboxes.new_zeros(len(bboxes), dtype=torch.bool)
+    if of_priors:
+        return calculate(bboxes, ignore, mode='iof').amax(1) > threshold
+    return calculate(ignore, bboxes, mode='iof').amax(0) > threshold
 
 
 @TASK_UTILS.register_module()
@@ -78,22 +103,11 @@ class MaxIoUAssigner:
             gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
             gt_inds = torch.where(forced > 0, forced, gt_inds)
         gt_inds[ignored] = -1
-        labels = None
-        if gt_labels is not None:
-            labels = torch.full_like(gt_inds, -1)
-            positive = gt_inds > 0
-            labels[positive] = gt_labels[gt_inds[positive] - 1]
-        return AssignResult(len(gt_bboxes), gt_inds, best, labels)
+        return AssignResult.of(len(gt_bboxes), gt_inds, best, gt_labels)
 
     def _ignored(self, bboxes: Tensor, ignore: Tensor | None) -> Tensor:
-        """Mask (n,) of the priors that lie in ignored boxes."""
-        if self.ignore_iof_thr <= 0 or ignore is None or not len(ignore) or not len(bboxes):
-            return bboxes.new_zeros(len(bboxes), dtype=torch.bool)
-        if self.ignore_wrt_candidates:
-            share = self.iou_calculator(bboxes, ignore, mode='iof').amax(1)
-        else:
-            share = self.iou_calculator(ignore, bboxes, mode='iof').amax(0)
-        return share > self.ignore_iof_thr
+        calculate, of_priors = self.iou_calculator, self.ignore_wrt_candidates
+        return ignored_priors(bboxes, ignore, self.ignore_iof_thr, calculate, of_priors)
 
     def _match(
         self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor
@@ -102,7 +116,7 @@ class MaxIoUAssigner:
 
         Objects are counted from 1; 0 for a prior that is no object's best.
         """
-        size = max(_CHUNK // len(gt_bboxes), 1)
+        size = max(CHUNK // len(gt_bboxes), 1)
         maps, pairs = [], []
         for start in range(0, len(bboxes), size):
             part = slice(start, start + size)

@@ -1,6 +1,7 @@
 """Samplers: which of the assigned priors are trained on."""
 
+from .ohem_sampler import OHEMSampler
 from .random_sampler import PseudoSampler, RandomSampler, RRandomSampler
 from .sampling_result import SamplingResult
 
-__all__ = ['PseudoSampler', 'RRandomSampler', 'RandomSampler', 'SamplingResult']
+__all__ = ['OHEMSampler', 'PseudoSampler', 'RRandomSampler', 'RandomSampler', 'SamplingResult']

@@ -1,6 +1,7 @@
 """Random samples of a fixed size and share, and the sample that takes all."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,10 +12,18 @@ from ..assigners import AssignResult
 from .sampling_result import SamplingResult
 
 
-def _random_choice(candidates: Tensor, count: int) -> Tensor:
-    """``count`` of the indices (n,), without repetition."""
-    order = torch.randperm(len(candidates), device=candidates.device)
-    return candidates[order[:count]]
+class Candidates(NamedTuple):
+    """What a sampler may look at.
+
+    Attributes:
+        bboxes: Priors (n, d).
+        labels: Classes (n,), -1 for background; None where they are not known.
+        feats: Pyramid of the image, or None.
+    """
+
+    bboxes: Tensor
+    labels: Tensor | None
+    feats: Sequence[Tensor] | None
 
 
 @TASK_UTILS.register_module()
@@ -26,6 +35,7 @@ class RandomSampler:
         pos_fraction: Largest share of positives, in [0, 1].
         neg_pos_ub: At most this many negatives for each positive; -1 for no bound.
         add_gt_as_proposals: Objects are priors too, so that training never lacks positives.
+        context: The RoI head that it serves, for samplers that look at losses.
     """
 
     def __init__(
@@ -34,11 +44,13 @@ class RandomSampler:
         pos_fraction: float,
         neg_pos_ub: float = -1,
         add_gt_as_proposals: bool = True,
+        context: Any = None,
     ) -> None:
         self.num = num
         self.pos_fraction = pos_fraction
         self.neg_pos_ub = neg_pos_ub
         self.add_gt_as_proposals = add_gt_as_proposals
+        self.context = context
 
     def sample(
         self,
@@ -46,7 +58,7 @@ class RandomSampler:
         bboxes: Tensor,
         gt_bboxes: Tensor,
         gt_labels: Tensor | None = None,
-        **kwargs: Any,
+        feats: Sequence[Tensor] | None = None,
     ) -> SamplingResult:
         """Sample priors.
 
@@ -55,7 +67,7 @@ class RandomSampler:
             bboxes: Priors (n, d).
             gt_bboxes: Objects (m, d).
             gt_labels: Classes (m,), needed to add the objects.
-            **kwargs: Ignored: other samplers take features.
+            feats: Pyramid of the one image, for samplers that look at losses.
         """
         gt_flags = bboxes.new_zeros(len(bboxes), dtype=torch.uint8)
         if self.add_gt_as_proposals and len(gt_bboxes):
@@ -66,18 +78,25 @@ class RandomSampler:
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])
         positive = (assign_result.gt_inds > 0).nonzero().squeeze(1)
         negative = (assign_result.gt_inds == 0).nonzero().squeeze(1)
-        pos, neg = self._choose(positive, negative)
+        candidates = Candidates(bboxes, assign_result.labels, feats)
+        pos, neg = self._choose(positive, negative, candidates)
         return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags)
 
-    def _choose(self, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
+        """``count`` of the indices (n,), without repetition: here at random."""
+        return indices[torch.randperm(len(indices), device=indices.device)[:count]]
+
+    def _choose(
+        self, positive: Tensor, negative: Tensor, candidates: Candidates
+    ) -> tuple[Tensor, Tensor]:
         wanted = int(self.num * self.pos_fraction)
         if len(positive) > wanted:
-            positive = _random_choice(positive, wanted)
+            positive = self._pick(positive, wanted, candidates)
         wanted = self.num - len(positive)
         if self.neg_pos_ub >= 0:
             wanted = min(wanted, int(self.neg_pos_ub * max(1, len(positive))))
         if len(negative) > wanted:
-            negative = _random_choice(negative, wanted)
+            negative = self._pick(negative, wanted, candidates)
         return positive, negative
 
 
@@ -93,5 +112,7 @@ class PseudoSampler(RandomSampler):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(num=-1, pos_fraction=1.0, add_gt_as_proposals=False)
 
-    def _choose(self, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _choose(
+        self, positive: Tensor, negative: Tensor, candidates: Candidates
+    ) -> tuple[Tensor, Tensor]:
         return positive, negative

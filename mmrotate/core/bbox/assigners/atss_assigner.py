@@ -1,0 +1,193 @@
+"""Assignment by the statistics of an object's nearest priors."""
+
+import torch
+from torch import Tensor
+
+from mmrotate.registry import TASK_UTILS
+
+from .. import gaussian
+from ..angle import angle_version as version_of
+from ..builder import build_iou_calculator
+from ..transforms import obb2poly
+from .assign_result import AssignResult
+from .max_iou_assigner import CHUNK, ignored_priors
+
+
+class ByLevelAssigner:
+    """Takes the ``topk`` nearest priors of each level as candidates of an object (Zhang et al.,
+    ATSS, CVPR 2020, section 3.2).
+
+    Those whose overlap reaches mean plus standard deviation of the candidates' overlaps, and
+    whose centre is inside the object, are positive; of several objects the one of the largest
+    overlap has the prior. Subclasses say what the overlap is.
+
+    Args:
+        topk: Candidates of each level; all priors of a level that has fewer.
+        ignore_iof_thr: Share of a prior inside an ignored box from which it counts neither way;
+            not above 0 ignores nothing.
+        iou_calculator: Config of the overlaps.
+    """
+
+    # heads give it the priors of each level
+    by_level = True
+    default_overlaps = dict(type='ConvexOverlaps')
+
+    def __init__(
+        self, topk: int, ignore_iof_thr: float = -1, iou_calculator: dict | None = None
+    ) -> None:
+        if topk < 1:
+            raise ValueError(f'topk must be at least 1, got {topk}')
+        self.topk = topk
+        self.ignore_iof_thr = ignore_iof_thr
+        self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
+
+    @torch.no_grad()
+    def assign(
+        self,
+        bboxes: Tensor,
+        num_level_bboxes: list[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+        gt_labels: Tensor | None = None,
+    ) -> AssignResult:
+        """Assign priors (n, d) to objects (m, e).
+
+        Args:
+            bboxes: Priors, level by level.
+            num_level_bboxes: Priors of each level.
+            gt_bboxes: Objects.
+            gt_bboxes_ignore: Boxes (k, e) whose priors count neither way.
+            gt_labels: Classes (m,).
+        """
+        n, m = len(bboxes), len(gt_bboxes)
+        ignored = ignored_priors(bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator)
+        centres, polygons = self._centres(bboxes), self._polygons(gt_bboxes)
+        middle = polygons.unflatten(1, (4, 2)).mean(1)
+        priors = nearest_of_levels(centres, middle, num_level_bboxes, self.topk)  # (m, k)
+        pairs = (
+            priors.flatten(),
+            torch.arange(m, device=priors.device).repeat_interleave(priors.size(1)),
+        )
+        overlaps = self._overlaps(bboxes[pairs[0]], gt_bboxes[pairs[1]])
+        overlaps = overlaps.masked_fill(ignored[pairs[0]], 0).view_as(priors)
+        mean = overlaps.mean(1, keepdim=True)
+        # the deviation of a single candidate is 0
+        spread = ((overlaps - mean).square().sum(1) / max(priors.size(1) - 1, 1)).sqrt()
+        threshold = (mean[:, 0] + spread) * self._factor(polygons)
+        inside = within(centres[pairs[0]], polygons[pairs[1]]) & ~ignored[pairs[0]]
+        positive = (overlaps >= threshold[:, None]).flatten() & inside
+        chosen = pairs[0][positive], pairs[1][positive]
+        values = overlaps.flatten()[positive]
+        result = AssignResult.of_pairs((n, m), chosen, values, gt_labels)
+        result.gt_inds[ignored] = -1
+        return result
+
+    def _centres(self, bboxes: Tensor) -> Tensor:
+        """Centres (n, 2) of the priors: here of point sets."""
+        return bboxes.float().unflatten(1, (-1, 2)).mean(1)
+
+    def _polygons(self, gt_bboxes: Tensor) -> Tensor:
+        """Corners (m, 8) of the objects: here they are."""
+        return gt_bboxes.float()
+
+    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
+        """Overlaps (p,) of pairs."""
+        return self.iou_calculator(bboxes, gt_bboxes, is_aligned=True)
+
+    def _factor(self, polygons: Tensor) -> Tensor:
+        """Factors (m,) of the thresholds."""
+        return polygons.new_ones(len(polygons))
+
+
+@TASK_UTILS.register_module()
+class ATSSObbAssigner(ByLevelAssigner):
+    """ATSS for rotated priors (n, 5) and objects (m, 5).
+
+    Args:
+        topk: Candidates of each level.
+        angle_version: Angle version of the boxes.
+        iou_calculator: Config of the overlaps.
+        ignore_iof_thr: See :class:`ByLevelAssigner`.
+    """
+
+    default_overlaps = dict(type='RBboxOverlaps2D')
+
+    def __init__(
+        self,
+        topk: int,
+        angle_version: str = 'oc',
+        iou_calculator: dict | None = None,
+        ignore_iof_thr: float = -1,
+    ) -> None:
+        version_of(angle_version)
+        self.angle_version = angle_version
+        super().__init__(topk, ignore_iof_thr, iou_calculator)
+
+    def _centres(self, bboxes: Tensor) -> Tensor:
+        return bboxes[:, :2].float()
+
+    def _polygons(self, gt_bboxes: Tensor) -> Tensor:
+        return obb2poly(gt_bboxes.float(), self.angle_version)
+
+
+@TASK_UTILS.register_module()
+class ATSSKldAssigner(ByLevelAssigner):
+    """ATSS for point sets (n, 18) and rectangles (m, 8), both as normal distributions.
+
+    Their overlap is ``1 / (2 + divergence)`` (Hou et al., G-Rep, 2022).
+    """
+
+    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
+        p = gaussian.points_to_gaussian(bboxes.float().unflatten(1, (-1, 2)))
+        t = gaussian.polygons_to_gaussian(gt_bboxes.float().unflatten(1, (-1, 2)))
+        return 1 / (2 + gaussian.kl_divergence(p, t).clamp(min=0))
+
+
+@TASK_UTILS.register_module()
+class SASAssigner(ByLevelAssigner):
+    """Shape-adaptive selection (Hou et al., SASM, AAAI 2022) for point sets and rectangles.
+
+    The threshold falls by ``exp(-r / 4)`` with an object's aspect ratio r.
+    """
+
+    def _factor(self, polygons: Tensor) -> Tensor:
+        corners = polygons.unflatten(1, (4, 2))
+        edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
+        ratio = edges.amax(1) / edges.amin(1).clamp(min=1e-6)
+        return (-ratio / 4).exp()
+
+
+def nearest_of_levels(
+    centres: Tensor, middle: Tensor, num_level_bboxes: list[int], topk: int
+) -> Tensor:
+    """Indices (m, k) of the priors nearest to each object, the ``topk`` nearest of each level.
+
+    Args:
+        centres: Of the priors (n, 2), level by level.
+        middle: Of the objects (m, 2).
+        num_level_bboxes: Priors of each level, n in all.
+        topk: At most as many of a level.
+    """
+    if sum(num_level_bboxes) != len(centres):
+        raise ValueError(
+            f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}'
+        )
+    starts = [sum(num_level_bboxes[:i]) for i in range(len(num_level_bboxes))]
+    chunks = []
+    for part in middle.split(max(CHUNK // max(len(centres), 1), 1)):
+        gap = torch.cdist(part, centres, compute_mode='donot_use_mm_for_euclid_dist')
+        # levels are of different sizes: there is no one tensor to take the best of
+        found = [
+            level.topk(min(topk, level.size(1)), largest=False).indices + start
+            for level, start in zip(gap.split(num_level_bboxes, 1), starts, strict=True)
+        ]
+        chunks.append(torch.cat(found, 1))
+    return torch.cat(chunks)
+
+
+def within(points: Tensor, polygons: Tensor) -> Tensor:
+    """Mask (p,) of the points (p, 2) inside their convex quadrilateral (p, 8)."""
+    corners = polygons.unflatten(1, (4, 2))
+    along, to = corners.roll(-1, 1) - corners, points[:, None] - corners
+    side = along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0]
+    return (side > 0).all(1) | (side < 0).all(1)

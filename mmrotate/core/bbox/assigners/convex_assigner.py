@@ -1,0 +1,98 @@
+"""Assignment to objects as quadrilaterals: of points, and of the hulls of point sets."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrotate.ops import convex_iou
+from mmrotate.registry import TASK_UTILS
+
+from .assign_result import AssignResult
+from .max_iou_assigner import CHUNK, MaxIoUAssigner
+
+# smaller sides of objects count as this, in pixels
+_TINY = 1e-6
+
+
+@TASK_UTILS.register_module()
+class ConvexOverlaps:
+    """Overlaps of the convex hulls of point sets (n, 18) with quadrilaterals (m, 8)."""
+
+    def __call__(
+        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
+    ) -> Tensor:
+        """Overlaps, with either kind as the first; see :func:`mmrotate.ops.convex_iou`."""
+        if bboxes1.size(1) == 18:
+            return convex_iou(bboxes1, bboxes2, mode, is_aligned)
+        iou = convex_iou(bboxes2, bboxes1, aligned=is_aligned)
+        if mode == 'iof':  # from iou and the share of the other area
+            share = convex_iou(bboxes2, bboxes1, 'iof', is_aligned)
+            iou = iou / (1 + iou - iou / share.where(share > 0, 1.0))
+        return iou.T
+
+
+@TASK_UTILS.register_module()
+class MaxConvexIoUAssigner(MaxIoUAssigner):
+    """The same as :class:`MaxIoUAssigner` for point sets (n, 18) and quadrilaterals (m, 8).
+
+    Args:
+        *args: Thresholds, see :class:`MaxIoUAssigner`.
+        **kwargs: Likewise.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault('iou_calculator', dict(type='ConvexOverlaps'))
+        super().__init__(*args, **kwargs)
+
+
+@TASK_UTILS.register_module()
+class ConvexAssigner:
+    """Assigns the points nearest to the centre of an object, on the level of its size.
+
+    The first stage of RepPoints (Yang et al., ICCV 2019, section 3.2).
+
+    Args:
+        scale: Objects whose horizontal box has sides of ``scale`` strides are of that level.
+        pos_num: Points of an object.
+    """
+
+    def __init__(self, scale: float = 4, pos_num: int = 3) -> None:
+        self.scale = scale
+        self.pos_num = pos_num
+
+    @torch.no_grad()
+    def assign(
+        self,
+        points: Tensor,
+        gt_rbboxes: Tensor,
+        gt_rbboxes_ignore: Tensor | None = None,
+        gt_labels: Tensor | None = None,
+    ) -> AssignResult:
+        """Assign points to objects, each point to the one whose centre is nearest in its units.
+
+        Args:
+            points: (n, 3 or more): x, y and stride in pixels.
+            gt_rbboxes: Corners (m, 8).
+            gt_rbboxes_ignore: Unused: background points do not count in this stage.
+            gt_labels: Classes (m,).
+        """
+        n, m = len(points), len(gt_rbboxes)
+        corners = gt_rbboxes.float().unflatten(1, (4, 2))
+        low, high = corners.amin(1), corners.amax(1)
+        sides = (high - low).clamp(min=_TINY)
+        xy, level = points[:, :2].float(), points[:, 2].log2().round()
+        gt_level = (sides / self.scale).log2().mean(1).trunc()
+        if n and m:
+            gt_level = gt_level.clamp(level.min(), level.max())
+        pairs = []
+        for part in torch.arange(m, device=points.device).split(max(CHUNK // max(2 * n, 1), 1)):
+            centre, side = (low + high)[part, None] / 2, sides[part, None]
+            distance = ((xy - centre) / side).norm(dim=-1)
+            distance = distance.where(level == gt_level[part, None], torch.inf)
+            near, priors = distance.topk(min(self.pos_num, n), largest=False)
+            gts = part[:, None].expand_as(priors)
+            there = near.isfinite()
+            pairs.append((priors[there], gts[there], 1 / (1 + near[there])))
+        priors, gts, values = (torch.cat(x) for x in zip(*pairs, strict=True))
+        return AssignResult.of_pairs((n, m), (priors, gts), values, gt_labels)

@@ -1,0 +1,70 @@
+"""Angles as classes on a circle."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mmrotate.registry import TASK_UTILS
+
+from ..angle import angle_version as version_of
+
+_WINDOWS = ('gaussian', 'triangle', 'rect', 'pulse')
+
+
+@TASK_UTILS.register_module()
+class CSLCoder:
+    """Circular smooth labels of angles (Yang and Yan, ECCV 2020).
+
+    The range of the angle version is cut into classes of ``omega`` degrees; neighbours of the
+    right class, around the circle, get a label too.
+
+    Args:
+        angle_version: Angle version of the boxes.
+        omega: Width of a class in degrees, above 0.
+        window: Label of a class by its distance d from the right one, in classes:
+            ``'gaussian'`` exp(-d^2 / (2 radius^2)), ``'triangle'`` 1 - d / radius, ``'rect'`` 1
+            for -radius <= d < radius, ``'pulse'`` 1 for d = 0.
+        radius: Of the window, above 0.
+    """
+
+    def __init__(
+        self, angle_version: str, omega: float = 1, window: str = 'gaussian', radius: float = 6
+    ) -> None:
+        version = version_of(angle_version)
+        self.angle_version = angle_version
+        self.start, self.span = math.degrees(version.start), math.degrees(version.span)
+        if window not in _WINDOWS:
+            raise ValueError(f'window must be one of {_WINDOWS}, got {window!r}')
+        if not 0 < omega <= self.span or radius <= 0:
+            raise ValueError(
+                f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} '
+                f'and {radius}'
+            )
+        self.omega, self.window, self.radius = omega, window, radius
+        self.coding_len = int(round(self.span) // omega)
+
+    def encode(self, angle_targets: Tensor) -> Tensor:
+        """Angles (n, 1) in radians, in the version's range -> labels (n, coding_len) in [0, 1]."""
+        degrees = angle_targets.float() * (180 / math.pi) - self.start
+        right = (degrees / self.omega).long()
+        classes = torch.arange(self.coding_len, device=right.device)
+        ahead = (classes - right) % self.coding_len  # steps around the circle, [0, coding_len)
+        # of both ways to a class, the shorter
+        offset = torch.where(2 * ahead < self.coding_len, ahead, ahead - self.coding_len)
+        return self._label(offset)
+
+    def _label(self, offset: Tensor) -> Tensor:
+        if self.window == 'gaussian':
+            return (offset.float() / self.radius).square().div(-2).exp()
+        if self.window == 'triangle':
+            return (1 - offset.abs() / self.radius).clamp(min=0)
+        if self.window == 'rect':
+            return ((offset >= -self.radius) & (offset < self.radius)).float()
+        return (offset == 0).float()
+
+    def decode(self, angle_preds: Tensor) -> Tensor:
+        """Scores (n, coding_len) -> angles (n,) in radians: the middle of the best class."""
+        best = angle_preds.argmax(1)
+        degrees = (best + 0.5) * self.omega % self.span + self.start
+        return degrees * (math.pi / 180)
