@@ -1,6 +1,7 @@
 """Dense head on anchors: the one place of anchor targets, their losses and decoding."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from mmrotate.core import (
 )
 from mmrotate.core.bbox import SamplingResult
 from mmrotate.models.builder import build_loss
+from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
 from .base import BaseDenseHead, Detections, flatten_levels
@@ -91,7 +93,7 @@ class RotatedAnchorHead(BaseDenseHead):
         loss_cls = loss_cls or dict(type='FocalLoss', use_sigmoid=True)
         self.loss_cls = build_loss(loss_cls)
         self.loss_bbox = build_loss(loss_bbox or dict(type='L1Loss'))
-        self.reg_decoded_bbox = reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
+        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
         self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
         self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAOBBoxCoder'))
@@ -277,11 +279,14 @@ class RotatedAnchorHead(BaseDenseHead):
         loss_cls = self.loss_cls(
             score.flatten(0, 1), labels.flatten(), label_weights.flatten(), avg_factor=avg_factor
         )
-        pred = delta.flatten(0, 1)
-        if self.reg_decoded_bbox:
-            pred = self.bbox_coder.decode(anchors.flatten(0, 1), pred)
-        loss_bbox = self.loss_bbox(
-            pred, bbox_targets.flatten(0, 1), bbox_weights.flatten(0, 1), avg_factor=avg_factor
+        loss_bbox = regression_loss(
+            self.loss_bbox,
+            delta.flatten(0, 1),
+            bbox_targets.flatten(0, 1),
+            bbox_weights.flatten(0, 1),
+            avg_factor,
+            partial(self.bbox_coder.decode, anchors.flatten(0, 1)),
+            self.reg_decoded_bbox,
         )
         return loss_cls, loss_bbox
 

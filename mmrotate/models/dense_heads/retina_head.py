@@ -67,3 +67,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
         """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * 5, H, W)."""
         cls_feat, reg_feat = self._towers(x, x)
         return self.retina_cls(cls_feat), self.retina_reg(reg_feat)
+
+
+# the loss alone is another, and says what it wants
+MODELS.register_module('KFIoURRetinaHead', module=RotatedRetinaHead)

@@ -7,7 +7,7 @@ from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
 from .iou import GIoULoss, IoULoss, RotatedIoULoss
 from .smooth_l1 import L1Loss, SmoothL1Loss
 from .spatial_border import SpatialBorderLoss
-from .weighting import regression_loss
+from .weighting import regression_loss, takes_boxes
 
 __all__ = [
     'CrossEntropyLoss',
@@ -25,4 +25,5 @@ __all__ = [
     'SpatialBorderLoss',
     'accuracy',
     'regression_loss',
+    'takes_boxes',
 ]

@@ -40,31 +40,50 @@ def wide(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
+def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
+    """Whether the regression targets of a head are boxes instead of deltas.
+
+    Args:
+        loss: Says by ``needs_decoded`` what it wants, see :class:`WeightedLoss`.
+        reg_decoded_bbox: What the head's config says.
+        dims: Numbers of the head's regression.
+
+    Raises:
+        ValueError: the loss is defined on boxes of other numbers.
+    """
+    wanted, columns = getattr(loss, 'needs_decoded', False), getattr(loss, 'box_dim', None)
+    if columns not in (None, dims):
+        raise ValueError(
+            f'{type(loss).__name__} is a loss of {columns} numbers, but this head regresses '
+            f'{dims}: choose another loss_bbox'
+        )
+    return wanted is True or (reg_decoded_bbox and not wanted)
+
+
 def regression_loss(
-    loss: 'WeightedLoss',
+    loss: nn.Module,
     pred: Tensor,
     target: Tensor,
     weight: Tensor,
     avg_factor: float | Tensor,
     decode: Callable[[Tensor], Tensor],
-    decoded: bool = False,
+    decoded: bool,
 ) -> Tensor:
     """The loss of a head that predicts deltas, in the form that the loss wants them in.
 
     Args:
-        loss: Says by ``needs_decoded`` what it is called with, see :class:`WeightedLoss`.
+        loss: Called with what its ``needs_decoded`` says, see :class:`WeightedLoss`.
         pred: Deltas (n, d).
-        target: Deltas, or boxes where the loss takes boxes alone or ``decoded`` is set.
+        target: Deltas, or boxes where ``decoded``.
         weight: (n, d).
         avg_factor: Divisor of the sum.
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
-        decoded: Whether the head's config asks for boxes (``reg_decoded_bbox``).
+        decoded: What :func:`takes_boxes` says.
     """
-    if loss.needs_decoded == 'both':
+    if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
         return loss(pred, target, weight, avg_factor=avg_factor, **boxes)
-    pred = decode(pred) if decoded or loss.needs_decoded else pred
-    return loss(pred, target, weight, avg_factor=avg_factor)
+    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor)
 
 
 class WeightedLoss(nn.Module):

@@ -1,5 +1,6 @@
 """Box heads on RoI features: class scores and box deltas, their targets, losses and decoding."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from mmrotate.core.bbox import SamplingResult
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import ConvModule
-from mmrotate.models.losses import accuracy
+from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
 # labels (n,), label weights (n,), box targets (n, 5), box weights (n, 5)
@@ -71,7 +72,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
-        self.reg_decoded_bbox = reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
+        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, 5)
         convs = [in_channels] + [conv_out_channels] * num_shared_convs
         self.shared_convs = nn.ModuleList(
             ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg)
@@ -134,12 +135,15 @@ class RotatedConvFCBBoxHead(BaseModule):
             acc=accuracy(cls_score, labels),
         )
         pos = (labels < self.num_classes).nonzero().squeeze(1)
-        if self.reg_decoded_bbox:
-            bbox_pred = self.bbox_coder.decode(rois[:, 1:], bbox_pred)
         pred = bbox_pred.unflatten(1, (-1, 5))
-        pred = pred[pos, 0 if self.reg_class_agnostic else labels[pos]]
-        losses['loss_bbox'] = self.loss_bbox(
-            pred, bbox_targets[pos], bbox_weights[pos], avg_factor=len(bbox_targets)
+        losses['loss_bbox'] = regression_loss(
+            self.loss_bbox,
+            pred[pos, 0 if self.reg_class_agnostic else labels[pos]],
+            bbox_targets[pos],
+            bbox_weights[pos],
+            len(bbox_targets),
+            partial(self.bbox_coder.decode, rois[pos, 1:]),
+            self.reg_decoded_bbox,
         )
         return losses
 

@@ -75,6 +75,18 @@ def test_gradient_is_the_derivative(cfg):
     assert torch.autograd.gradcheck(lambda p: call(cfg, p, target), pred.requires_grad_())
 
 
+@every_loss
+def test_long_boxes_keep_their_digits_in_float32(cfg):
+    boxes = random_boxes(60, 0, 40)
+    boxes[:, 2], boxes[:, 3] = boxes[:, 2] * 100, 1 + boxes[:, 3] / 60
+    grads = []
+    for dtype in (torch.float32, torch.float64):
+        pred, target = boxes[:30].to(dtype).requires_grad_(), boxes[30:].to(dtype)
+        call(cfg, pred, target, reduction_override='sum').backward()
+        grads.append(pred.grad.double() / pred.grad.double().norm(dim=1, keepdim=True))
+    torch.testing.assert_close(*grads, rtol=0, atol=1e-3)
+
+
 def test_gradient_of_points_is_the_derivative():
     points = torch.randn(4, 18, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     target = array('loss_kld_reppoints/target')[:4]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmrotate.models import build_loss
-from mmrotate.models.losses import regression_loss
+from mmrotate.models import build_head, build_loss
+from mmrotate.models.losses import regression_loss, takes_boxes
 from tests.helpers.golden import random_boxes
 
 BOX_LOSSES = [
@@ -109,26 +109,35 @@ def test_shapes_that_do_not_fit(cfg):
 
 
 @pytest.mark.parametrize(
-    ('cfg', 'decoded'),
+    ('cfg', 'form'),
     [
-        (dict(type='L1Loss'), False),
-        (dict(type='L1Loss'), True),
-        (dict(type='GDLoss', loss_type='kld'), False),
-        (dict(type='GDLoss', loss_type='kld'), True),
-        (dict(type='KFLoss'), False),
+        (dict(type='L1Loss'), {False: 'deltas', True: 'boxes'}),
+        (dict(type='GDLoss', loss_type='kld'), {False: 'boxes', True: 'boxes'}),
+        (dict(type='KFLoss'), {False: 'both', True: 'both'}),
     ],
 )
-def test_a_head_calls_a_loss_with_what_it_wants(cfg, decoded):
+@pytest.mark.parametrize('reg_decoded_bbox', [False, True])
+def test_a_head_calls_a_loss_with_what_it_wants(cfg, form, reg_decoded_bbox):
     priors, weight = random_boxes(5, 2), torch.ones(5, 5)
-    deltas, target = torch.rand(5, 5), torch.rand(5, 5)
-    loss = build_loss(cfg)
-    if decoded or loss.needs_decoded is True:
-        target = target + priors
-        expected = loss(deltas + priors, target, weight, avg_factor=3)
-    elif loss.needs_decoded == 'both':
-        boxes = dict(pred_decode=deltas + priors, targets_decode=target + priors)
-        expected = loss(deltas, target, weight, avg_factor=3, **boxes)
-    else:
-        expected = loss(deltas, target, weight, avg_factor=3)
+    deltas, wanted = torch.rand(5, 5), torch.rand(5, 5)
+    loss, form = build_loss(cfg), form[reg_decoded_bbox]
+    decoded = takes_boxes(loss, reg_decoded_bbox, 5)
+    assert decoded == (form == 'boxes')
+    target = wanted + priors if decoded else wanted
     got = regression_loss(loss, deltas, target, weight, 3, lambda d: d + priors, decoded)
+    boxes = dict(pred_decode=deltas + priors, targets_decode=wanted + priors)
+    if form == 'both':
+        expected = loss(deltas, wanted, weight, avg_factor=3, **boxes)
+    else:
+        pair = (deltas, wanted) if form == 'deltas' else boxes.values()
+        expected = loss(*pair, weight, avg_factor=3)
     torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize('cfg', [dict(type='GIoULoss'), dict(type='KLDRepPointsLoss')])
+def test_a_loss_of_other_boxes_is_refused_when_the_head_is_built(cfg):
+    with pytest.raises(ValueError, match=cfg['type']):
+        takes_boxes(build_loss(cfg), True, 5)
+    head = dict(type='RotatedRetinaHead', num_classes=2, in_channels=8, loss_bbox=cfg)
+    with pytest.raises(ValueError, match='choose another loss_bbox'):
+        build_head(head)
