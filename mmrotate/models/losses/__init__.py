@@ -1,6 +1,7 @@
 """Losses of classification and box regression."""
 
 from .accuracy import accuracy
+from .convex import BCConvexGIoULoss, ConvexGIoULoss
 from .cross_entropy import CrossEntropyLoss
 from .focal import FocalLoss, SmoothFocalLoss
 from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
@@ -10,6 +11,8 @@ from .spatial_border import SpatialBorderLoss
 from .weighting import regression_loss, takes_boxes
 
 __all__ = [
+    'BCConvexGIoULoss',
+    'ConvexGIoULoss',
     'CrossEntropyLoss',
     'FocalLoss',
     'GDLoss',

@@ -17,6 +17,8 @@ BOX_LOSSES = [
     dict(type='IoULoss'),
     dict(type='GIoULoss'),
     dict(type='KLDRepPointsLoss'),
+    dict(type='ConvexGIoULoss'),
+    dict(type='BCConvexGIoULoss'),
 ]
 every_loss = pytest.mark.parametrize(
     'cfg', BOX_LOSSES, ids=lambda c: '_'.join(map(str, c.values()))

@@ -1,0 +1,71 @@
+"""Losses of points and polygons."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmrotate.models import build_loss
+from mmrotate.ops import convex_giou
+from tests.helpers.golden import tensor
+
+SQUARE = [0.0, 0, 10, 0, 10, 10, 0, 10]
+LONG = [0.0, 0, 40, 0, 40, 10, 0, 10]
+
+
+def filled(corners: list[float]) -> Tensor:
+    """The corners, and five points within."""
+    middle = torch.tensor(corners).view(4, 2).mean(0)
+    return torch.cat([torch.tensor(corners), middle.repeat(5)])[None]
+
+
+def test_reference():
+    points = tensor('convex_giou_value/points')
+    got = build_loss(dict(type='ConvexGIoULoss', reduction='none'))(
+        points, tensor('convex_giou_value/polygons')
+    )
+    torch.testing.assert_close(1 - got, tensor('convex_giou_value/out'), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['ConvexGIoULoss', 'BCConvexGIoULoss'])
+@pytest.mark.parametrize('corners', [SQUARE, LONG])
+def test_points_that_fill_their_polygon_have_the_smallest_loss(kind, corners):
+    loss, target = build_loss(dict(type=kind)), torch.tensor([corners])
+    best = loss(filled(corners), target)
+    ratio = 1 if corners is SQUARE else 4
+    share = math.exp(-ratio / 4) if kind == 'BCConvexGIoULoss' else 0
+    assert best.item() == pytest.approx(2 * share, abs=1e-6)
+    if corners is LONG:  # the overlap of the other has a weight below 0: 1 - 2 exp(-1 / 4)
+        assert loss(filled(corners) * 0.9, target) > best
+
+
+def test_extreme_points_and_centres():
+    points, target = filled(LONG), torch.tensor([LONG])
+    share = math.exp(-1)
+    moved = points + torch.tensor([3.0, 0.5]).repeat(9)
+    got = build_loss(dict(type='BCConvexGIoULoss'))(moved, target)
+    smooth = 2.5 + 0.125  # of 3 and of 1/2; of the centre and of four extreme points
+    overlap = float(convex_giou(moved, target))
+    expected = share * 5 * smooth + 1 - (1 - 2 * share) * overlap
+    assert got.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['ConvexGIoULoss', 'BCConvexGIoULoss'])
+def test_gradient_is_the_derivative(kind):
+    points = tensor('convex_giou_value/points')[:6].double() / 16
+    polygons = tensor('convex_giou_value/polygons')[:6].double() / 16
+    loss = build_loss(dict(type=kind))
+    assert torch.autograd.gradcheck(lambda p: loss(p, polygons), points.requires_grad_())
+
+
+@pytest.mark.parametrize('kind', ['ConvexGIoULoss', 'BCConvexGIoULoss'])
+@pytest.mark.parametrize('side', [0.0, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize('gap', [0.0, 1e5])
+def test_loss_and_gradient_are_finite(kind, side, gap):
+    points = (filled(LONG) * side / 40).requires_grad_()
+    target = torch.tensor([LONG, SQUARE]) * torch.tensor([[side / 40], [0.0]]) + gap
+    loss = build_loss(dict(type=kind))(points.expand(2, -1), target)
+    loss.backward()
+    assert loss.isfinite()
+    assert points.grad.isfinite().all()
