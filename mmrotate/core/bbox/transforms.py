@@ -5,6 +5,7 @@ clockwise on the screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an
 along the axes.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -157,22 +158,36 @@ def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
     The first corner is the one nearest to the top left of the circumscribed box.
     """
     angle_version(version)
-    polys = get_best_begin_point(_corners(rbboxes[:, :5]))
-    return np.concatenate([polys, rbboxes[:, 5:]], 1)
+    return get_best_begin_point(np.concatenate([_corners(rbboxes[:, :5]), rbboxes[:, 5:]], 1))
 
 
 def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
-    """Turn the corners (n, 8) so that they lie nearest to those of the circumscribed box."""
-    corners = np.asarray(coordinates).reshape(-1, 4, 2)
+    """Turn corners (n, 8) so that they lie nearest to those of the circumscribed box.
+
+    Further columns, as a score, stay as they are.
+    """
+    coordinates = np.asarray(coordinates)
+    corners = coordinates[:, :8].reshape(-1, 4, 2)
     if len(corners) == 0:
-        return corners.reshape(0, 8)
+        return coordinates
     low, high = corners.min(1), corners.max(1)
     box = np.stack(
         [low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1
     )
     turned = np.stack([np.roll(corners, -k, axis=1) for k in range(4)], 1)  # (n, 4, 4, 2)
     distance = np.linalg.norm(turned - box[:, None], axis=-1).sum(-1)
-    return turned[np.arange(len(corners)), distance.argmin(1)].reshape(-1, 8)
+    best = turned[np.arange(len(corners)), distance.argmin(1)].reshape(-1, 8)
+    return np.concatenate([best, coordinates[:, 8:]], 1)
+
+
+def get_best_begin_point_single(coordinate: np.ndarray) -> np.ndarray:
+    """:func:`get_best_begin_point` of one polygon (8,), or with its score (9,)."""
+    return get_best_begin_point(np.asarray(coordinate)[None])[0]
+
+
+def cal_line_length(point1: Sequence[float], point2: Sequence[float]) -> float:
+    """Distance of two points x, y."""
+    return math.dist(point1, point2)
 
 
 def bbox_flip(
