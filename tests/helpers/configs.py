@@ -55,6 +55,44 @@ def retinanet(version: str, hbb: bool = False) -> dict:
     )
 
 
+_STRIDES = [8, 16, 32, 64, 128]
+
+
+def _refine_head(version: str, kind: str) -> dict:
+    """The head that ``kind`` names, on the boxes of RetinaNet's."""
+    head = dict(retinanet(version)['bbox_head'], type=kind)
+    return dict(head, anchor_generator=dict(type='PseudoAnchorGenerator', strides=_STRIDES))
+
+
+def r3det(version: str, stages: int = 1) -> dict:
+    """R3Det, by default with one refinement."""
+    cfg = retinanet(version)
+    settings = cfg['train_cfg']
+    return dict(
+        cfg,
+        type='R3Det',
+        num_refine_stages=stages,
+        frm_cfgs=[dict(in_channels=16, featmap_strides=_STRIDES)] * stages,
+        refine_heads=[_refine_head(version, 'RotatedRetinaRefineHead')] * stages,
+        train_cfg=dict(s0=settings, sr=[settings] * stages, stage_loss_weights=[1.0, 0.5][:stages]),
+    )
+
+
+def s2anet(version: str) -> dict:
+    """S2A-Net."""
+    cfg = retinanet(version)
+    head, settings = cfg.pop('bbox_head'), cfg['train_cfg']
+    anchors = dict(type='RotatedAnchorGenerator', scales=[4], ratios=[1.0], strides=_STRIDES)
+    return dict(
+        cfg,
+        type='S2ANet',
+        fam_head=dict(head, anchor_generator=anchors),
+        align_cfgs=dict(type='AlignConv', channels=16, featmap_strides=_STRIDES, kernel_size=3),
+        odm_head=_refine_head(version, 'ODMRefineHead'),
+        train_cfg=dict(fam_cfg=settings, odm_cfg=settings),
+    )
+
+
 def _oriented_rpn(version: str) -> dict:
     return dict(
         type='OrientedRPNHead',

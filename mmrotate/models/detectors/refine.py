@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.config import ConfigDict
+from mmengine.model import ModuleList
 from torch import Tensor, nn
 
 from mmrotate.core import rbbox2result
@@ -104,8 +105,9 @@ class R3Det(RefineSingleStageDetector):
                     f'{num_refine_stages}, got {len(part)}'
                 )
         self.bbox_head = self._build_head(bbox_head, train.get('s0'))
-        self.feat_refine_module = nn.ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
-        self.refine_head = nn.ModuleList(map(self._build_head, refine_heads, settings))
+        # these lists initialise their members
+        self.feat_refine_module = ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
+        self.refine_head = ModuleList(map(self._build_head, refine_heads, settings))
 
     def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
         later = zip(self.stage_loss_weights, self.feat_refine_module, self.refine_head, strict=True)
