@@ -14,6 +14,9 @@ from mmrotate.registry import MODELS
 from .alignment import AlignConvModule, FeatureRefineModule
 from .base import Result, RotatedBaseDetector
 
+# prefix of the losses, their weight, alignment (None in the first stage) and head
+Stage = tuple[str, float, Any, Any]
+
 
 class RefineSingleStageDetector(RotatedBaseDetector):
     """The first head's priors are anchors, a later one's the best boxes of the head before.
@@ -21,24 +24,24 @@ class RefineSingleStageDetector(RotatedBaseDetector):
     Subclasses give ``_stages``.
     """
 
-    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
-        """Prefix of the losses, their weight, alignment (None in the first stage) and head."""
+    def _stages(self) -> list[Stage]:
+        """The stages in their order."""
         raise NotImplementedError
 
     def _build_head(self, head: dict, train_cfg: dict | None) -> nn.Module:
         return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=self.test_cfg))
 
-    def _run(self, img: Tensor) -> Iterator[tuple[str, float, nn.Module, tuple, Any]]:
-        """Per stage its prefix, weight and head, the head's outputs, and its rois."""
+    def _run(self, img: Tensor) -> Iterator[tuple[Stage, tuple, list[Tensor] | None]]:
+        """Each stage, its head's outputs, and its rois."""
         x = self.extract_feat(img)
-        outs, rois, previous = (), None, None
-        for prefix, weight, align, head in self._stages():
-            feats = x
-            if align is not None:
-                rois = previous.filter_bboxes(*outs, rois=rois)
-                feats = align(x, rois)
-            outs, previous = head(feats), head
-            yield prefix, weight, head, outs, rois
+        (_, _, _, head), *later = stages = self._stages()
+        outs, rois = head(x), None
+        yield stages[0], outs, rois
+        for stage in later:
+            rois = head.filter_bboxes(*outs, rois=rois)
+            _, _, align, head = stage
+            outs = head(align(x, rois))
+            yield stage, outs, rois
 
     def forward_train(
         self,
@@ -49,9 +52,9 @@ class RefineSingleStageDetector(RotatedBaseDetector):
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor | list[Tensor]]:
         """Losses of all stages; see the base."""
-        losses = {}
+        losses: dict[str, Tensor | list[Tensor]] = {}
         truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
-        for prefix, weight, head, outs, rois in self._run(img):
+        for (prefix, weight, _, head), outs, rois in self._run(img):
             for name, values in head.loss(*outs, *truth, rois=rois).items():
                 losses[f'{prefix}.{name}'] = [value * weight for value in values]
         return losses
@@ -60,9 +63,9 @@ class RefineSingleStageDetector(RotatedBaseDetector):
         self, img: Tensor, img_metas: list[dict], rescale: bool = False
     ) -> list[Result]:
         """Results of a batch, those of the last stage; see the base."""
-        *_, (_, _, head, outs, rois) = self._run(img)
+        *_, ((*_, head), outs, rois) = self._run(img)
         detections = head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois)
-        return [rbbox2result(*image, head.num_classes) for image in detections]
+        return [rbbox2result(boxes, labels, head.num_classes) for boxes, labels in detections]
 
 
 @MODELS.register_module()
@@ -109,7 +112,7 @@ class R3Det(RefineSingleStageDetector):
         self.feat_refine_module = ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
         self.refine_head = ModuleList(map(self._build_head, refine_heads, settings))
 
-    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
+    def _stages(self) -> list[Stage]:
         later = zip(self.stage_loss_weights, self.feat_refine_module, self.refine_head, strict=True)
         return [
             ('s0', 1.0, None, self.bbox_head),
@@ -142,5 +145,5 @@ class S2ANet(RefineSingleStageDetector):
         self.align_conv = AlignConvModule(**align)
         self.odm_head = self._build_head(odm_head, train.get('odm_cfg'))
 
-    def _stages(self) -> list[tuple[str, float, nn.Module | None, nn.Module]]:
+    def _stages(self) -> list[Stage]:
         return [('fam', 1.0, None, self.fam_head), ('odm', 1.0, self.align_conv, self.odm_head)]
