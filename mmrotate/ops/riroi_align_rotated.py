@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .backend import compute_dtype
+from .geometry import wide
 from .roi_align_rotated import roi_align_rotated
 
 
@@ -48,19 +49,17 @@ def riroi_align_rotated(
     args = (output_size, spatial_scale, num_samples, False, clockwise)
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
     pooled = pooled.unflatten(1, (-1, num_orientations))
-    turn = rois[:, 5].detach().double() * (num_orientations / (2 * math.pi))
     # a region that is not finite reads 0 from every channel
-    turn = turn.nan_to_num(0, 0, 0)
+    turn = (wide(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))).nan_to_num(0, 0, 0)
     whole = turn.floor()
-    share = (turn - whole).to(pooled.dtype).view(-1, 1, 1, 1, 1)
+    share = (turn - whole)[:, None, None]
     orientation = torch.arange(num_orientations, device=rois.device)
-    source = (orientation - whole.long()[:, None]) % num_orientations
-
-    def shifted(index: Tensor) -> Tensor:
-        return pooled.gather(2, index[:, None, :, None, None].expand_as(pooled))
-
-    mixed = shifted(source).lerp(shifted((source + 1) % num_orientations), share)
-    return mixed.flatten(1, 2).to(features.dtype)
+    source = ((orientation - whole.long()[:, None]) % num_orientations)[..., None]
+    mix = (1 - share) * (source == orientation)
+    mix = mix + share * ((source + 1) % num_orientations == orientation)
+    with torch.autocast(features.device.type, enabled=False):
+        mixed = mix.to(pooled.dtype)[:, None] @ pooled.flatten(3)
+    return mixed.view_as(pooled).flatten(1, 2).to(features.dtype)
 
 
 class RiRoIAlignRotated(nn.Module):

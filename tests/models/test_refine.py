@@ -1,5 +1,6 @@
 """Stages that refine: alignment of features, priors that are boxes."""
 
+import itertools
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from torch.nn import functional as F
 
 from mmrotate.models import build_detector, build_head
 from mmrotate.models.detectors import AlignConv, AlignConvModule, FeatureRefineModule
-from mmrotate.ops import rotated_feature_align
+from mmrotate.ops import deform_conv2d, rotated_feature_align
 from tests.helpers.configs import r3det, s2anet
 from tests.helpers.golden import random_boxes
 from tests.helpers.reference import metas
@@ -64,27 +65,25 @@ def test_the_kernel_turns_with_the_box():
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_offsets_are_the_plain_loop():
-    conv = AlignConv(2, 3, stride=4)
-    boxes = random_boxes(6).view(1, 2, 3, 5)
-    offset = conv.get_offset(boxes)
-    assert offset.shape == (1, 18, 2, 3)
-    for row, col in ((0, 0), (1, 2), (0, 1)):
-        x, y, w, h, theta = boxes[0, row, col].tolist()
-        for k in range(9):
-            v, u = k // 3 - 1, k % 3 - 1
-            px = x + u * w / 3 * math.cos(theta) - v * h / 3 * math.sin(theta)
-            py = y + u * w / 3 * math.sin(theta) + v * h / 3 * math.cos(theta)
-            expected = (py / 4 - (row + v), px / 4 - (col + u))
-            got = offset[0, 2 * k : 2 * k + 2, row, col].tolist()
-            assert got == pytest.approx(expected, abs=1e-4)
-
-
-def test_channels_that_move_in_groups():
-    x, boxes = torch.randn(1, 4, 2, 3), random_boxes(6).view(1, 6, 5)
-    one, two = AlignConv(4, 3, 4), AlignConv(4, 3, 4, deform_groups=2)
-    two.load_state_dict(one.state_dict())
-    torch.testing.assert_close(two(x, boxes), one(x, boxes))
+def test_it_is_the_deformable_convolution_of_the_paper():
+    conv = AlignConv(3, 3, stride=4)
+    x = torch.randn(2, 3, 4, 5, requires_grad=True)
+    boxes = random_boxes(40, spread=24.0).view(2, 20, 5)  # some reach beyond the map
+    offset = torch.zeros(2, 18, 4, 5)
+    for n, row, col, k in itertools.product(range(2), range(4), range(5), range(9)):
+        cx, cy, w, h, theta = boxes[n, row * 5 + col].tolist()
+        v, u = k // 3 - 1, k % 3 - 1
+        px = cx + u * w / 3 * math.cos(theta) - v * h / 3 * math.sin(theta)
+        py = cy + u * w / 3 * math.sin(theta) + v * h / 3 * math.cos(theta)
+        # down, then right, from where the kernel usually reads
+        offset[n, 2 * k, row, col] = py / 4 - (row + v)
+        offset[n, 2 * k + 1, row, col] = px / 4 - (col + u)
+    weight = conv.deform_conv.weight
+    expected = deform_conv2d(x, offset, weight, padding=1).relu()
+    got = conv(x, boxes)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+    grads = [torch.autograd.grad(out.pow(2).sum(), (x, weight)) for out in (got, expected)]
+    torch.testing.assert_close(*grads, rtol=1e-3, atol=1e-4)
 
 
 def test_refined_features():

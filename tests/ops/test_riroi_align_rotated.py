@@ -79,6 +79,8 @@ def test_half_precision(backend, dtype):
     assert got.dtype == dtype
     expected = riroi_align_rotated(maps.float(), rois, 2, 0.25)
     assert torch.equal(got, expected.to(dtype))
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(riroi_align_rotated(maps.float(), rois, 2, 0.25), expected)
 
 
 def test_the_layer(backend):
