@@ -36,7 +36,7 @@ def active_rotated_filter(input: Tensor, indices: Tensor) -> Tensor:
 
 
 class ORConv2d(nn.Conv2d):
-    """Convolution with filters under every rotation; in the style of S2A-Net (Han et al., 2020).
+    """Convolution with filters under every rotation (Zhou et al., CVPR 2017).
 
     Args:
         in_channels: Channels of the input, per orientation.
