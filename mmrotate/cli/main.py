@@ -13,6 +13,7 @@ COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
+    'list': ('zoo', 'list the configs of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
 }
 
