@@ -8,6 +8,9 @@ from mmengine.registry import Registry as _MMEngineRegistry
 
 from mmrotate.utils.errors import UserError
 
+# libraries that 0.x configs name, whose parts are written here
+FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
+
 
 class ConfigError(UserError, KeyError):
     """A config that names no part, or one that is not known."""
@@ -37,6 +40,12 @@ class Registry(_MMEngineRegistry):
         if isinstance(name, str) and self.get(name) is None:
             raise ConfigError(self._unknown(name))
         return super().build(cfg, *args, **kwargs)
+
+    def get(self, key: str) -> Any:
+        """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""
+        library, _, name = key.partition('.')
+        own = super().get(name) if library in FORERUNNERS else None
+        return super().get(key) if own is None else own
 
     def _unknown(self, name: str) -> str:
         known = sorted(self._all_names())

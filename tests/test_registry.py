@@ -34,6 +34,14 @@ def test_a_name_like_none_lists_all(parts):
         parts.build(dict(type='Xyz'))
 
 
+def test_parts_of_the_older_libraries_are_those_here(parts):
+    assert parts.build(dict(type='mmdet.RoundPart', size=3)).size == 3
+    with pytest.raises(KeyError, match=r"'mmdet\.Square' is not a registered part"):
+        parts.build(dict(type='mmdet.Square'))
+    with pytest.raises(KeyError, match='elsewhere'):
+        parts.build(dict(type='elsewhere.RoundPart'))
+
+
 def test_what_is_no_config(parts):
     with pytest.raises(TypeError, match='got 3'):
         parts.build(3)

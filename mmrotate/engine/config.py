@@ -4,6 +4,7 @@ import functools
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.utils import import_modules_from_strings
 
 from mmrotate.engine.config_keys import unknown_keys
+from mmrotate.registry import FORERUNNERS
 from mmrotate.utils import UserError, compat_cfg
 from mmrotate.utils.suggest import near_files
 
@@ -121,8 +123,18 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     if options:
         config.merge_from_dict(dict(options))
     if config.get('custom_imports'):
-        import_modules_from_strings(**config['custom_imports'])
+        _import_modules(**config['custom_imports'])
     return config
+
+
+def _import_modules(imports: str | list[str], **options: Any) -> None:
+    """Import modules, but none of a library whose parts are here and which is not installed."""
+    names = [imports] if isinstance(imports, str) else list(imports)
+    roots = {name: name.partition('.')[0] for name in names}
+    absent = {root for root in roots.values() if root in FORERUNNERS and find_spec(root) is None}
+    names = [name for name in names if roots[name] not in absent]
+    if names:
+        import_modules_from_strings(names, **options)
 
 
 def warn_of_unknown_keys(config: Config, logger: logging.Logger) -> list[str]:

@@ -208,6 +208,15 @@ def test_custom_imports(tmp_path, monkeypatch):
         load_config(path)
 
 
+def test_libraries_that_are_replaced_need_not_be_there(tmp_path):
+    path = tmp_path / 'a.py'
+    path.write_text("custom_imports = dict(imports=['mmcls.models'], allow_failed_imports=False)")
+    assert load_config(path).custom_imports.imports == ['mmcls.models']
+    path.write_text("custom_imports = dict(imports=['mmcls.models', 'my_missing_part'])")
+    with pytest.raises(ImportError, match='my_missing_part'):
+        load_config(path)
+
+
 def test_missing_and_broken_files(leaf, tmp_path):
     with pytest.raises(UserError, match=r'did you mean .*leaf\.py'):
         load_config(tmp_path / 'leav.py')
