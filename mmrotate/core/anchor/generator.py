@@ -37,8 +37,8 @@ class AnchorGenerator:
         center_offset: float = 0.0,
     ) -> None:
         if octave_base_scale is not None and scales_per_octave is not None and scales is None:
-            steps = torch.arange(scales_per_octave, dtype=torch.float64) / scales_per_octave
-            scales = (octave_base_scale * 2**steps).tolist()
+            count = scales_per_octave
+            scales = [octave_base_scale * 2 ** (i / count) for i in range(count)]
         elif scales is None or octave_base_scale is not None or scales_per_octave is not None:
             raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
         self.strides = [(s, s) if isinstance(s, (int, float)) else tuple(s) for s in strides]
