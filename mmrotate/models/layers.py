@@ -1,5 +1,6 @@
 """Small blocks that backbones, necks and heads share."""
 
+import torch
 from torch import Tensor, nn
 
 # config name -> (attribute name in a ConvModule, class); the attribute is part of checkpoint keys
@@ -108,3 +109,25 @@ class ConvModule(nn.Module):
         if self.norm_name is not None:
             x = getattr(self, self.norm_name)(x)
         return x if self.activate is None else self.activate(x)
+
+
+def conv_tower(
+    in_channels: int, channels: int, count: int, norm_cfg: dict | None = None
+) -> nn.Sequential:
+    """``count`` convolutions of 3x3 in a row, with ``channels`` maps each."""
+    inputs = [in_channels] + [channels] * (count - 1)
+    return nn.Sequential(
+        *(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg) for i in inputs[:count])
+    )
+
+
+class Scale(nn.Module):
+    """A learned factor, 1 at first; key ``scale``."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input, scaled."""
+        return x * self.scale

@@ -93,6 +93,48 @@ def s2anet(version: str) -> dict:
     )
 
 
+_FCOS_ANGLES = {
+    'together': dict(loss_bbox=dict(type='RotatedIoULoss')),
+    'kld': dict(loss_bbox=dict(type='GDLoss_v1', loss_type='kld', fun='log1p', tau=1)),
+    'separate': dict(separate_angle=True, loss_bbox=dict(type='GIoULoss')),
+    'csl': dict(
+        type='CSLRFCOSHead',
+        separate_angle=True,
+        scale_angle=False,
+        loss_bbox=dict(type='GIoULoss'),
+        loss_angle=dict(type='SmoothFocalLoss'),
+    ),
+}
+
+
+def fcos(version: str, angle: str = 'together') -> dict:
+    """Rotated FCOS; ``angle``: 'together' with the sides, 'kld', 'separate' or 'csl'."""
+    head = dict(
+        num_classes=3,
+        in_channels=16,
+        stacked_convs=1,
+        feat_channels=16,
+        strides=[8, 16, 32, 64, 128],
+        center_sampling=True,
+        norm_on_bbox=True,
+        centerness_on_reg=True,
+        norm_cfg=dict(type='GN', num_groups=4),
+        bbox_coder=dict(type='DistanceAnglePointCoder', angle_version=version),
+        **{'type': 'RotatedFCOSHead', **_FCOS_ANGLES[angle]},
+    )
+    if angle == 'csl':
+        head['angle_coder'] = dict(type='CSLCoder', angle_version=version, omega=4, radius=2)
+    return dict(
+        type='RotatedFCOS',
+        backbone=dict(_BACKBONE),
+        neck=dict(_NECK, add_extra_convs='on_output', start_level=1),
+        bbox_head=head,
+        test_cfg=dict(
+            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200
+        ),
+    )
+
+
 def _oriented_rpn(version: str) -> dict:
     return dict(
         type='OrientedRPNHead',

@@ -7,12 +7,17 @@ from torch import nn
 
 from mmrotate.models import build_detector
 from tests.helpers import reference
-from tests.helpers.configs import oriented_rcnn, r3det, retinanet, s2anet
+from tests.helpers.configs import fcos, oriented_rcnn, r3det, retinanet, s2anet
 
 SIZE = (64, 96)
 DETECTORS = {
     **{f'retinanet_obb_{v}': lambda v=v: retinanet(v) for v in ('oc', 'le90', 'le135')},
     **{f'retinanet_hbb_{v}': lambda v=v: retinanet(v, hbb=True) for v in ('oc', 'le90', 'le135')},
+    **{
+        f'fcos_{angle}_{v}': lambda v=v, angle=angle: fcos(v, angle)
+        for v in ('oc', 'le90', 'le135')
+        for angle in ('together', 'kld', 'separate', 'csl')
+    },
     **{f'oriented_rcnn_{v}': lambda v=v: oriented_rcnn(v) for v in ('oc', 'le90', 'le135')},
     **{f'r3det_{v}': lambda v=v: r3det(v) for v in ('oc', 'le90', 'le135')},
     'r3det_refine_oc': lambda: r3det('oc', stages=2),

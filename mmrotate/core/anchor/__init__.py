@@ -6,12 +6,14 @@ from .builder import (
     build_prior_generator,
 )
 from .generator import AnchorGenerator, PseudoAnchorGenerator, RotatedAnchorGenerator
+from .points import MlvlPointGenerator
 from .utils import anchor_inside_flags, rotated_anchor_inside_flags
 
 __all__ = [
     'ROTATED_ANCHOR_GENERATORS',
     'ROTATED_PRIOR_GENERATORS',
     'AnchorGenerator',
+    'MlvlPointGenerator',
     'PseudoAnchorGenerator',
     'RotatedAnchorGenerator',
     'anchor_inside_flags',

@@ -2,15 +2,19 @@
 
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
+from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 
 __all__ = [
     'BaseDenseHead',
+    'CSLRFCOSHead',
     'ODMRefineHead',
     'OrientedRPNHead',
+    'RotatedAnchorFreeHead',
     'RotatedAnchorHead',
+    'RotatedFCOSHead',
     'RotatedRPNHead',
     'RotatedRetinaHead',
     'RotatedRetinaRefineHead',

@@ -22,7 +22,7 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, flatten_levels
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels
 
 
 class AnchorTargets(NamedTuple):
@@ -312,7 +312,7 @@ class RotatedAnchorHead(BaseDenseHead):
             level = [score, rest[0], rest[1].expand(len(score), -1, -1)]
             if 0 < pre < score.size(1):
                 foreground = score if self.use_sigmoid_cls else score[..., :-1]
-                best = _best(foreground.amax(-1), pre)[..., None]
+                best = best_scores(foreground.amax(-1), pre)[..., None]
                 level = [t.gather(1, best.expand(-1, -1, t.size(-1))) for t in level]
             for field, tensor in zip(kept, level, strict=True):
                 field.append(tensor)
@@ -366,10 +366,3 @@ class RotatedAnchorHead(BaseDenseHead):
             )
             boxes.append(self.bbox_coder.decode(prior, delta).unflatten(0, (len(logit), -1)))
         return boxes
-
-
-def _best(scores: Tensor, count: int) -> Tensor:
-    """Indices (N, count) of the largest scores (N, n), best first; of equal ones the first."""
-    chosen = scores.topk(count, dim=1, sorted=False).indices.sort(dim=1).values
-    order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True).indices
-    return chosen.gather(1, order)

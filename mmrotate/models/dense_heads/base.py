@@ -77,3 +77,10 @@ class BaseDenseHead(BaseModule):
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> list[Tensor]:
     """Maps (N, A * channels, H, W) per level -> (N, H * W * A, channels), in float32."""
     return [m.permute(0, 2, 3, 1).reshape(m.size(0), -1, channels).to(torch.float32) for m in maps]
+
+
+def best_scores(scores: Tensor, count: int) -> Tensor:
+    """Indices (N, count) of the largest scores (N, n), best first; of equal ones the first."""
+    chosen = scores.topk(count, dim=1, sorted=False).indices.sort(dim=1).values
+    order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True).indices
+    return chosen.gather(1, order)

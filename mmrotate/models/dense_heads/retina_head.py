@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import conv_tower
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
@@ -41,12 +41,8 @@ class RotatedRetinaHead(RotatedAnchorHead):
     # the convolution that predicts classes
     cls_layer = 'retina_cls'
 
-    def _tower(self, in_channels: int) -> nn.ModuleList:
-        channels = [in_channels] + [self.feat_channels] * self.stacked_convs
-        return nn.ModuleList(
-            ConvModule(channels[i], channels[i + 1], 3, padding=1, norm_cfg=self.norm_cfg)
-            for i in range(self.stacked_convs)
-        )
+    def _tower(self, in_channels: int) -> nn.Sequential:
+        return conv_tower(in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg)
 
     def _init_layers(self) -> None:
         self.cls_convs, self.reg_convs = (self._tower(self.in_channels) for _ in range(2))
@@ -57,11 +53,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
 
     def _towers(self, cls_feat: Tensor, reg_feat: Tensor) -> tuple[Tensor, Tensor]:
         """Maps for the classes and for the boxes, before the predictions."""
-        for conv in self.cls_convs:
-            cls_feat = conv(cls_feat)
-        for conv in self.reg_convs:
-            reg_feat = conv(reg_feat)
-        return cls_feat, reg_feat
+        return self.cls_convs(cls_feat), self.reg_convs(reg_feat)
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * 5, H, W)."""

@@ -3,7 +3,7 @@
 from .alignment import AlignConv, AlignConvModule, FeatureRefineModule
 from .base import RotatedBaseDetector
 from .refine import R3Det, RefineSingleStageDetector, S2ANet
-from .single_stage import RotatedRetinaNet, RotatedSingleStageDetector
+from .single_stage import RotatedFCOS, RotatedRetinaNet, RotatedSingleStageDetector
 from .two_stage import OrientedRCNN, RotatedTwoStageDetector
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     'R3Det',
     'RefineSingleStageDetector',
     'RotatedBaseDetector',
+    'RotatedFCOS',
     'RotatedRetinaNet',
     'RotatedSingleStageDetector',
     'RotatedTwoStageDetector',

@@ -52,3 +52,8 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
 @MODELS.register_module()
 class RotatedRetinaNet(RotatedSingleStageDetector):
     """RetinaNet (Lin et al., ICCV 2017) with rotated boxes."""
+
+
+@MODELS.register_module()
+class RotatedFCOS(RotatedSingleStageDetector):
+    """FCOS (Tian et al., ICCV 2019) with rotated boxes."""

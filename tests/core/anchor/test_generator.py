@@ -85,3 +85,13 @@ def test_types_and_errors():
         _rotated(ratios=[1.0], strides=[8])
     with pytest.raises(ValueError, match='base_sizes'):
         _rotated(scales=[4], ratios=[1.0], strides=[8], base_sizes=[8, 16])
+
+
+def test_points_stand_in_the_middle_of_their_cells():
+    points = build_prior_generator(dict(type='MlvlPointGenerator', strides=[8, (4, 2)]))
+    first, second = points.grid_priors([(2, 3), (1, 2)])
+    assert first.tolist() == [[4, 4], [12, 4], [20, 4], [4, 12], [12, 12], [20, 12]]
+    assert second.tolist() == [[2, 1], [6, 1]]
+    assert points.num_base_priors == [1, 1]
+    corners = build_prior_generator(dict(type='MlvlPointGenerator', strides=[8], offset=0))
+    assert corners.grid_priors([(1, 2)])[0].tolist() == [[0, 0], [8, 0]]

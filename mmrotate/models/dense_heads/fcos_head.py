@@ -1,0 +1,368 @@
+"""FCOS's head for rotated boxes: a prediction on every position, without anchors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from mmrotate.core import build_bbox_coder, multiclass_nms_rotated
+from mmrotate.core.anchor import MlvlPointGenerator
+from mmrotate.models.builder import build_loss
+from mmrotate.models.layers import Scale, conv_tower
+from mmrotate.registry import MODELS
+
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+
+_FAR = 1e8
+# pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
+_CHUNK = 4_000_000
+
+
+@MODELS.register_module()
+class RotatedAnchorFreeHead(BaseDenseHead):
+    """Towers for classes and boxes on every position, and the points they stand on.
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        feat_channels: Channels of the towers.
+        stacked_convs: Convolutions of each tower.
+        strides: Pixels between positions of each level.
+        bbox_coder: Config of the coder between points and boxes.
+        loss_cls: Config of the classification loss, one over sigmoids.
+        loss_bbox: Config of the loss on decoded boxes.
+        norm_cfg: Normalisation of the towers.
+        train_cfg: Not needed.
+        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
+        stacked_convs: int = 4,
+        strides: Sequence[int] = (4, 8, 16, 32, 64),
+        bbox_coder: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        norm_cfg: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        normal = dict(type='Normal', layer='Conv2d', std=0.01)
+        # a prior of 1% for each class keeps the first losses of many positions small
+        rare = dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01)
+        super().__init__(train_cfg, test_cfg, init_cfg or dict(normal, override=rare))
+        self.num_classes = self.cls_out_channels = num_classes
+        self.in_channels = in_channels
+        self.feat_channels = feat_channels
+        self.stacked_convs = stacked_convs
+        self.strides = tuple(strides)
+        self.norm_cfg = norm_cfg
+        self.prior_generator = MlvlPointGenerator(self.strides)
+        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DistanceAnglePointCoder'))
+        self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
+        self.loss_bbox = build_loss(loss_bbox or dict(type='RotatedIoULoss'))
+        if not getattr(self.loss_cls, 'use_sigmoid', False):
+            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
+        self._init_layers()
+
+    def _init_layers(self) -> None:
+        args = (self.in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg)
+        self.cls_convs, self.reg_convs = conv_tower(*args), conv_tower(*args)
+        self.conv_cls = nn.Conv2d(self.feat_channels, self.cls_out_channels, 3, padding=1)
+        self.conv_reg = nn.Conv2d(self.feat_channels, 4, 3, padding=1)
+
+
+@MODELS.register_module()
+class RotatedFCOSHead(RotatedAnchorFreeHead):
+    """FCOS (Tian et al., ICCV 2019) with an angle: distances to the four sides of a turned box.
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        regress_ranges: Per level the (smallest, largest) distance to the farthest side, in pixels.
+        center_sampling: Only positions near an object's centre are its positives.
+        center_sample_radius: How near, in units of the stride.
+        norm_on_bbox: Predict distances in units of the stride.
+        centerness_on_reg: Predict the centerness from the tower of the boxes.
+        separate_angle: Learn distances as those of an upright box, and the angle by itself.
+        scale_angle: A learned factor on the angle.
+        h_bbox_coder: Config of the coder of upright boxes, for ``separate_angle``.
+        angle_coder: Config of a coder that makes the angle a classification (CSL), for
+            ``separate_angle``.
+        loss_angle: Config of the loss of the angle, for ``separate_angle``.
+        loss_centerness: Config of the loss of the centerness.
+        **kwargs: See :class:`RotatedAnchorFreeHead`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        regress_ranges: Sequence[tuple[float, float]] = (
+            (-1, 64), (64, 128), (128, 256), (256, 512), (512, _FAR),
+        ),
+        center_sampling: bool = False,
+        center_sample_radius: float = 1.5,
+        norm_on_bbox: bool = False,
+        centerness_on_reg: bool = False,
+        separate_angle: bool = False,
+        scale_angle: bool = True,
+        h_bbox_coder: dict | None = None,
+        angle_coder: dict | None = None,
+        loss_angle: dict | None = None,
+        loss_centerness: dict | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        self.regress_ranges = [tuple(r) for r in regress_ranges]
+        self.center_sampling = center_sampling
+        self.center_sample_radius = center_sample_radius
+        self.norm_on_bbox = norm_on_bbox
+        self.centerness_on_reg = centerness_on_reg
+        self.separate_angle = separate_angle
+        self.is_scale_angle = scale_angle
+        self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
+        kwargs.setdefault('norm_cfg', dict(type='GN', num_groups=32, requires_grad=True))
+        super().__init__(num_classes, in_channels, **kwargs)
+        sigmoid = dict(type='CrossEntropyLoss', use_sigmoid=True)
+        self.loss_centerness = build_loss(loss_centerness or sigmoid)
+        if separate_angle:
+            self.h_bbox_coder = build_bbox_coder(
+                h_bbox_coder or dict(type='DistancePointBBoxCoder')
+            )
+            self.loss_angle = build_loss(loss_angle or dict(type='L1Loss'))
+        self._check()
+
+    def _check(self) -> None:
+        """Raise ValueError for parts that do not fit together."""
+        loss, columns = type(self.loss_bbox).__name__, 4 if self.separate_angle else 5
+        wrong = {
+            f'separate_angle={self.separate_angle} needs a loss_bbox of boxes with {columns} '
+            f'numbers, got {loss}': getattr(self.loss_bbox, 'box_dim', None) not in (None, columns),
+            f'{loss} needs anchors, which FCOS has not': (
+                getattr(self.loss_bbox, 'needs_decoded', False) == 'both'
+            ),
+            'an angle_coder needs separate_angle=True and scale_angle=False': (
+                self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle)
+            ),
+            'regress_ranges and strides must be of one length, got '
+            f'{self.regress_ranges} and {self.strides}': (
+                len(self.regress_ranges) != len(self.strides)
+            ),
+        }
+        for text, holds in wrong.items():
+            if holds:
+                raise ValueError(text)
+
+    def _init_layers(self) -> None:
+        super()._init_layers()
+        self.angle_dim = 1 if self.angle_coder is None else self.angle_coder.coding_len
+        self.conv_centerness = nn.Conv2d(self.feat_channels, 1, 3, padding=1)
+        self.conv_angle = nn.Conv2d(self.feat_channels, self.angle_dim, 3, padding=1)
+        self.scales = nn.ModuleList(Scale() for _ in self.strides)
+        if self.is_scale_angle:
+            self.scale_angle = Scale()
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+        """Pyramid -> scores, distances, angles and centerness, a list over levels each.
+
+        The distances are in pixels; in training with ``norm_on_bbox`` in units of the stride.
+        """
+        levels = zip(feats, self.scales, self.strides, strict=True)
+        return tuple(list(maps) for maps in zip(*(self._single(*x) for x in levels), strict=True))
+
+    def _single(self, x: Tensor, scale: nn.Module, stride: int) -> tuple[Tensor, ...]:
+        cls_feat, reg_feat = self.cls_convs(x), self.reg_convs(x)
+        centerness = self.conv_centerness(reg_feat if self.centerness_on_reg else cls_feat)
+        distances = scale(self.conv_reg(reg_feat)).float()  # exp() overflows in half precision
+        if self.norm_on_bbox:
+            distances = distances.clamp(min=0) * (1 if self.training else stride)
+        else:
+            distances = distances.exp()
+        angle = self.conv_angle(reg_feat)
+        if self.is_scale_angle:
+            angle = self.scale_angle(angle).float()
+        return self.conv_cls(cls_feat), distances, angle, centerness
+
+    # ------------------------------------------------------------------------------- targets
+    def _points(self, maps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (P, 2) of all levels, their strides (P, 1) and their ranges (P, 2)."""
+        sizes = [tuple(m.shape[-2:]) for m in maps]
+        points = self.prior_generator.grid_priors(sizes, device=maps[0].device)
+        counts = torch.tensor([len(p) for p in points], device=maps[0].device)
+        levels = [[stride, *r] for stride, r in zip(self.strides, self.regress_ranges, strict=True)]
+        facts = torch.cat(points).new_tensor(levels).repeat_interleave(counts, 0)
+        return torch.cat(points), facts[:, :1], facts[:, 1:]
+
+    @torch.no_grad()
+    def get_targets(self, maps: list[Tensor], gt_bboxes: Tensor) -> Tensor:
+        """The object of each position: the smallest of those it lies in and whose size it serves.
+
+        Args:
+            maps: One map (N, _, H, W) per level.
+            gt_bboxes: (N, n, 5), filled up with boxes of no size.
+
+        Returns:
+            Indices (N, P), -1 for none.
+        """
+        geometry = self._points(maps)
+        shape = (len(gt_bboxes), len(geometry[0]))
+        owner = gt_bboxes.new_full(shape, -1, dtype=torch.long)
+        if not gt_bboxes.size(1):
+            return owner
+        smallest = gt_bboxes.new_full(shape, float('inf'))
+        step = max(_CHUNK // owner.numel(), 1)
+        for start in range(0, gt_bboxes.size(1), step):
+            area, index = self._areas(*geometry, gt_bboxes[:, start : start + step]).min(-1)
+            owner = torch.where(area < smallest, index + start, owner)
+            smallest = torch.minimum(area, smallest)
+        return owner
+
+    def _areas(self, points: Tensor, strides: Tensor, ranges: Tensor, boxes: Tensor) -> Tensor:
+        """Areas (N, P, n) of boxes (N, n, 5); infinite where a position is none of theirs."""
+        x, y, w, h, theta = boxes[:, None].unbind(-1)
+        dx, dy = points[:, :1] - x, points[:, 1:] - y
+        along = (dx * theta.cos() + dy * theta.sin()).abs()
+        across = (dy * theta.cos() - dx * theta.sin()).abs()
+        farthest = torch.maximum(w / 2 + along, h / 2 + across)
+        good = (along < w / 2) & (across < h / 2)
+        good &= (farthest >= ranges[:, :1]) & (farthest <= ranges[:, 1:])
+        if self.center_sampling:
+            good &= torch.maximum(along, across) < strides * self.center_sample_radius
+        return torch.where(good, w * h, float('inf'))
+
+    # -------------------------------------------------------------------------------- losses
+    def loss(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        angle_preds: list[Tensor],
+        centernesses: list[Tensor],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        img_metas: list[dict],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of the batch; positions in ignored boxes count as background."""
+        del img_metas, gt_bboxes_ignore
+        boxes = pad_sequence(gt_bboxes, batch_first=True)
+        owner = self.get_targets(cls_scores, boxes)
+        image, place = (owner >= 0).nonzero(as_tuple=True)
+        theirs = owner[image, place]
+        labels = torch.full_like(owner, self.num_classes)
+        labels[image, place] = pad_sequence(gt_labels, batch_first=True)[image, theirs]
+        points, strides, _ = (fact[place] for fact in self._points(cls_scores))
+        distances, angle = self.bbox_coder.encode(points, boxes[image, theirs]).split([4, 1], 1)
+
+        scores, *rest = (
+            torch.cat(flatten_levels(maps, maps[0].size(1)), 1)
+            for maps in (cls_scores, bbox_preds, angle_preds, centernesses)
+        )
+        preds, angles, centers = (field[image, place] for field in rest)
+        num_pos = _mean_over_processes(scores.new_tensor(len(place))).clamp(min=1)
+        central = centerness_target(distances)[:, None]
+        losses = dict(
+            loss_cls=self.loss_cls(scores.flatten(0, 1), labels.flatten(), avg_factor=num_pos),
+            loss_centerness=self.loss_centerness(centers, central, avg_factor=num_pos),
+        )
+        coder, targets = self.bbox_coder, distances / (strides if self.norm_on_bbox else 1)
+        if self.separate_angle:
+            coder = self.h_bbox_coder
+            wanted = angle if self.angle_coder is None else self.angle_coder.encode(angle)
+            losses['loss_angle'] = self.loss_angle(angles, wanted, avg_factor=num_pos)
+        else:
+            preds, targets = torch.cat([preds, angles], 1), torch.cat([targets, angle], 1)
+        losses['loss_bbox'] = self.loss_bbox(
+            coder.decode(points, preds),
+            coder.decode(points, targets),
+            weight=central[:, 0],
+            avg_factor=_mean_over_processes(central.sum()).clamp(min=1e-6),
+        )
+        return losses
+
+    # ------------------------------------------------------------------------------- testing
+    def get_bboxes(
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        angle_preds: list[Tensor],
+        centernesses: list[Tensor],
+        img_metas: list[dict],
+        cfg: dict | None = None,
+        rescale: bool = False,
+    ) -> list[Detections]:
+        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
+        outputs = (cls_scores, centernesses, bbox_preds, angle_preds)
+        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
+        points = self.prior_generator.grid_priors(sizes, device=cls_scores[0].device)
+        levels = zip(*(flatten_levels(m, m[0].size(1)) for m in outputs), points, strict=True)
+        kept = [_keep_best(*level, count=cfg.get('nms_pre', -1)) for level in levels]
+        scores, centers, preds, angles, places = (torch.cat(f, 1) for f in zip(*kept, strict=True))
+        if self.angle_coder is not None:
+            angles = self.angle_coder.decode(angles.flatten(0, 1)).view(*angles.shape[:2], 1)
+        preds = torch.cat([preds, angles], -1)
+        scores = torch.cat([scores, torch.zeros_like(centers)], -1)  # of the background
+        results = []
+        for i, meta in enumerate(img_metas):
+            boxes = self.bbox_coder.decode(places[i], preds[i], max_shape=meta['img_shape'])
+            if rescale:
+                boxes = boxes / boxes.new_tensor([*meta['scale_factor'], 1])
+            args = (boxes, scores[i], cfg.score_thr, cfg.nms, cfg.max_per_img)
+            results.append(multiclass_nms_rotated(*args, score_factors=centers[i, :, 0]))
+        return results
+
+
+@MODELS.register_module()
+class CSLRFCOSHead(RotatedFCOSHead):
+    """FCOS whose angle is a class of a circular label (CSL, Yang and Yan, ECCV 2020).
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        angle_coder: Config of the coder of the angle.
+        **kwargs: See :class:`RotatedFCOSHead`.
+    """
+
+    def __init__(
+        self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any
+    ) -> None:
+        coder = dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=6)
+        options = {'separate_angle': True, 'scale_angle': False, **kwargs}
+        super().__init__(num_classes, in_channels, angle_coder=angle_coder or coder, **options)
+
+
+def centerness_target(distances: Tensor) -> Tensor:
+    """How central a point is in its box: 1 at the centre, 0 at a side (Tian et al., eq. 3).
+
+    Args:
+        distances: (n, 4 or more) positive distances to the left, top, right and bottom side.
+    """
+    left, top, right, bottom = distances[:, :4].unbind(1)
+    horizontal = torch.minimum(left, right) / torch.maximum(left, right)
+    return (horizontal * torch.minimum(top, bottom) / torch.maximum(top, bottom)).sqrt()
+
+
+def _mean_over_processes(value: Tensor) -> Tensor:
+    """Mean of a number over the processes of a distributed training."""
+    value = value.detach().clone()
+    all_reduce(value, op='mean')
+    return value
+
+
+def _keep_best(scores: Tensor, centers: Tensor, *fields: Tensor, count: int) -> list[Tensor]:
+    """Scores and the other fields (N, n, _) of the at most ``count`` best positions of a level."""
+    scores, centers = scores.sigmoid(), centers.sigmoid()
+    kept = [scores, centers, *(field.expand(len(scores), -1, -1) for field in fields)]
+    if 0 < count < scores.size(1):
+        best = best_scores(scores.amax(-1) * centers[..., 0], count)[..., None]
+        kept = [field.gather(1, best.expand(-1, -1, field.size(-1))) for field in kept]
+    return kept
