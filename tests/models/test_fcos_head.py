@@ -200,9 +200,9 @@ def test_distances_are_in_pixels_when_testing():
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        (dict(separate_angle=True), '4 numbers, got RotatedIoULoss'),
-        (dict(loss_bbox=dict(type='GIoULoss')), '5 numbers, got GIoULoss'),
-        (dict(loss_bbox=dict(type='KFLoss')), 'needs anchors'),
+        (dict(separate_angle=True), 'upright boxes .* got RotatedIoULoss'),
+        (dict(loss_bbox=dict(type='GIoULoss')), 'rotated boxes .* got GIoULoss'),
+        (dict(loss_bbox=dict(type='KFLoss')), 'no deltas.*KFLoss'),
         (dict(angle_coder=dict(type='CSLCoder', angle_version='le90')), 'separate_angle=True'),
         (dict(regress_ranges=((-1, 64),)), 'of one length'),
         (dict(loss_cls=dict(type='CrossEntropyLoss')), 'use_sigmoid=True'),

@@ -1,5 +1,6 @@
 """FCOS's head for rotated boxes: a prediction on every position, without anchors."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -143,24 +144,20 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
     def _check(self) -> None:
         """Raise ValueError for parts that do not fit together."""
-        loss, columns = type(self.loss_bbox).__name__, 4 if self.separate_angle else 5
-        wrong = {
-            f'separate_angle={self.separate_angle} needs a loss_bbox of boxes with {columns} '
-            f'numbers, got {loss}': getattr(self.loss_bbox, 'box_dim', None) not in (None, columns),
-            f'{loss} needs anchors, which FCOS has not': (
-                getattr(self.loss_bbox, 'needs_decoded', False) == 'both'
-            ),
-            'an angle_coder needs separate_angle=True and scale_angle=False': (
-                self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle)
-            ),
-            'regress_ranges and strides must be of one length, got '
-            f'{self.regress_ranges} and {self.strides}': (
-                len(self.regress_ranges) != len(self.strides)
-            ),
-        }
-        for text, holds in wrong.items():
-            if holds:
-                raise ValueError(text)
+        loss, kind = self.loss_bbox, 'upright' if self.separate_angle else 'rotated'
+        fits = getattr(loss, 'box_dim', None) in (None, 4 if self.separate_angle else 5)
+        if not fits or getattr(loss, 'needs_decoded', False) == 'both':
+            raise ValueError(
+                f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of '
+                f'no deltas), got {type(loss).__name__}'
+            )
+        if self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle):
+            raise ValueError('an angle_coder needs separate_angle=True and scale_angle=False')
+        if len(self.regress_ranges) != len(self.strides):
+            raise ValueError(
+                f'regress_ranges and strides must be of one length, got {self.regress_ranges} '
+                f'and {self.strides}'
+            )
 
     def _init_layers(self) -> None:
         super()._init_layers()
@@ -182,11 +179,11 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     def _single(self, x: Tensor, scale: nn.Module, stride: int) -> tuple[Tensor, ...]:
         cls_feat, reg_feat = self.cls_convs(x), self.reg_convs(x)
         centerness = self.conv_centerness(reg_feat if self.centerness_on_reg else cls_feat)
-        distances = scale(self.conv_reg(reg_feat)).float()  # exp() overflows in half precision
+        distances = scale(self.conv_reg(reg_feat)).float()
         if self.norm_on_bbox:
             distances = distances.clamp(min=0) * (1 if self.training else stride)
         else:
-            distances = distances.exp()
+            distances = distances.clamp(max=math.log(_FAR)).exp()
         angle = self.conv_angle(reg_feat)
         if self.is_scale_angle:
             angle = self.scale_angle(angle).float()

@@ -145,8 +145,9 @@ class RotatedBaseDetector(BaseModule):
         merged = torch.cat(boxes)
         if not rescale:
             merged[:, :4] *= merged.new_tensor(metas[0]['scale_factor'])
+        # the views have applied the threshold; FCOS applies it before the centerness
         detections = aug_multiclass_nms_rotated(
-            merged, torch.tensor(labels), cfg.score_thr, cfg.nms, cfg.max_per_img, classes
+            merged, torch.tensor(labels), 0.0, cfg.nms, cfg.max_per_img, classes
         )
         return rbbox2result(*detections, classes)
 
