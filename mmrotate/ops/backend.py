@@ -16,7 +16,7 @@ from torch import Tensor
 _VARIABLE = 'MMROTATE_OPS_BACKEND'
 _CHOICES = ('cpp', 'torch')
 # goes up together with csrc/interface.cpp
-_INTERFACE = 4
+_INTERFACE = 5
 
 _Argument = Tensor | float | int | bool | ctypes.c_int | None
 

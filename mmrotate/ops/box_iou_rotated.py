@@ -9,7 +9,7 @@ from .geometry import overlaps, touching
 # pairs that the plain implementation holds at once: about 120 MB where all of them touch
 _CHUNK = 125_000
 # in the order of csrc/geometry.h
-_MODES = ('iou', 'iof')
+_MODES = ('iou', 'iof', 'giou')
 
 
 def box_iou_rotated(
@@ -24,13 +24,15 @@ def box_iou_rotated(
     Args:
         bboxes1: (n, 5) as x, y, w, h in pixels, theta in radians, or a batch (..., n, 5).
         bboxes2: (m, 5), or (..., m, 5) of the same batch; m = n where ``aligned``.
-        mode: ``'iou'``: intersection over union, or ``'iof'``: over the area of ``bboxes1``.
+        mode: ``'iou'``: intersection over union; ``'iof'``: over the area of ``bboxes1``;
+            ``'giou'``: IoU, less the share of the hull around both that neither fills
+            (Rezatofighi et al., Generalized Intersection over Union, CVPR 2019).
         aligned: Compare pairs only.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
     Returns:
-        (..., n, m), or (..., n) for aligned boxes, in [0, 1]; 0 for boxes without an area or not
-        finite. float64 for float64 boxes, else float32.
+        (..., n, m), or (..., n) for aligned boxes, in [0, 1], of ``'giou'`` in [-1, 1]; the least
+        for boxes without an area or not finite. float64 for float64 boxes, else float32.
 
     Raises:
         ValueError: a shape, type or mode that makes no sense.
@@ -92,6 +94,9 @@ def _torch(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise
     rows = max(_CHUNK // max(len(bboxes2), 1), 1)
     for start in range(0, len(bboxes1), rows):
         part = bboxes1[start : start + rows]
+        if mode == 'giou':  # boxes that are apart have one too
+            out[start : start + rows] = overlaps(part[:, None], bboxes2[None], mode)
+            continue
         # most pairs do not touch
         i, j = touching(part[:, None], bboxes2[None]).nonzero(as_tuple=True)
         out[start + i, j] = overlaps(part[i], bboxes2[j], mode).to(out.dtype)

@@ -61,6 +61,48 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     return torch.where(apart, torch.zeros_like(area), area)
 
 
+def hull_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Area of the convex hulls around pairs of boxes (..., 5); shapes broadcast.
+
+    As a direction turns once around, the corner of a box that lies furthest in it changes at the
+    box's four normals only. Between two neighbours of the eight normals each box has one such
+    corner, and the hull has one of the two or passes from one to the other: the furthest at both
+    ends, in order, are the hull's corners.
+    """
+    boxes1, boxes2 = torch.broadcast_tensors(boxes1, boxes2)
+    x, y, w, h, theta = boxes1.unbind(-1)
+    x2, y2, w2, h2, theta2 = boxes2.unbind(-1)
+    cos, sin = theta.cos(), theta.sin()
+    ox, oy = x2 - x, y2 - y
+    centre = torch.stack([ox * cos + oy * sin, oy * cos - ox * sin], -1)
+    # the same box, turned by less than a right angle
+    c, s = (theta2 - theta).cos(), (theta2 - theta).sin()
+    swap = c * s < 0
+    c, s = torch.where(swap, s.abs(), c.abs()), torch.where(swap, c.abs(), s.abs())
+    w2, h2 = torch.where(swap, h2, w2), torch.where(swap, w2, h2)
+    along, across = torch.stack([c, s], -1), torch.stack([-s, c], -1)
+    u, v = along * w2[..., None] / 2, across * h2[..., None] / 2
+    half = torch.stack([w, h], -1) / 2
+    signs = half.new_tensor([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    p = [half * sign for sign in signs]
+    q = [centre + u * sign[0] + v * sign[1] for sign in signs]
+    normals1 = [t.expand_as(half) for t in half.new_tensor([[1, 0], [0, 1], [-1, 0], [0, -1]])]
+    normals2 = [along, across, -along, -across]
+    corners = []
+    for k in range(4):
+        corners.append(_further(p[k], q[k - 1], normals1[k]))
+        corners.append(_further(p[k], q[k - 1], normals2[k]))
+        corners.append(_further(p[k], q[k], normals2[k]))
+        corners.append(_further(p[k], q[k], normals1[(k + 1) % 4]))
+    x, y = torch.stack(corners, -2).unbind(-1)
+    return (x * y.roll(-1, -1) - y * x.roll(-1, -1)).sum(-1) / 2
+
+
+def _further(p: Tensor, q: Tensor, direction: Tensor) -> Tensor:
+    """Of two points (..., 2) the one that lies further in a direction (..., 2)."""
+    return torch.where(((p - q) * direction).sum(-1, keepdim=True) >= 0, p, q)
+
+
 def valid_boxes(boxes: Tensor) -> Tensor:
     """Mask (...) of the boxes (..., 5) that are finite and have an area."""
     sides = boxes[..., 2:4]
@@ -69,9 +111,10 @@ def valid_boxes(boxes: Tensor) -> Tensor:
 
 
 def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
-    """Overlaps in [0, 1] of boxes (..., 5), computed in float64; shapes broadcast.
+    """Overlaps of boxes (..., 5), computed in float64; shapes broadcast.
 
-    Boxes without an area, or not finite, overlap nothing.
+    They are in [0, 1], for ``'giou'`` in [-1, 1]. Boxes without an area, or not finite, get the
+    least: they overlap nothing.
     """
     first, second = wide(boxes1), wide(boxes2)
     valid1, valid2 = valid_boxes(first), valid_boxes(second)
@@ -80,10 +123,12 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
     first = torch.where(valid1[..., None], first, unit)
     second = torch.where(valid2[..., None], second, unit)
     shared = intersection_area(first, second)
-    base = first[..., 2] * first[..., 3]
-    if mode == 'iou':
-        base = base + second[..., 2] * second[..., 3] - shared
-    return torch.where(good, (shared / base).clamp(0, 1), torch.zeros_like(shared))
+    area = first[..., 2] * first[..., 3]
+    both = area + second[..., 2] * second[..., 3] - shared
+    overlap = (shared / (area if mode == 'iof' else both)).clamp(0, 1)
+    if mode == 'giou':
+        overlap = overlap - (1 - both / hull_area(first, second)).clamp(0, 1)
+    return torch.where(good, overlap, -1.0 if mode == 'giou' else 0.0)
 
 
 def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:

@@ -2,13 +2,16 @@ import importlib
 import inspect
 import math
 
+import numpy as np
 import pytest
+import shapely
 import torch
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrotate.ops import box_iou_rotated
+from tests.helpers.exact import corners
 from tests.ops.oracles import (
     exact_overlap,
     exact_overlaps,
@@ -213,6 +216,45 @@ def test_half_precision_computes_in_float32(backend, dtype):
         assert torch.equal(got, box_iou_rotated(boxes.float(), boxes.float()))
 
 
+def _shapely_giou(first, second):
+    p, q = (shapely.Polygon(corners(box, np.zeros(2))) for box in (first, second))
+    union = float(first[2] * first[3] + second[2] * second[3]) - p.intersection(q).area
+    hull = shapely.union(p, q).convex_hull.area
+    return exact_overlap(first, second) - 1 + union / hull
+
+
+@pytest.mark.parametrize('size', [30.0, 200.0, 4000.0])
+def test_generalized_overlaps(backend, size):
+    boxes1 = random_boxes(25, size, dtype=torch.float64)
+    boxes2 = random_boxes(25, size, dtype=torch.float64)
+    rows = [[_shapely_giou(a, b) for b in boxes2] for a in boxes1]
+    expected = torch.tensor(rows, dtype=torch.float64)
+    got = box_iou_rotated(boxes1, boxes2, 'giou')
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-9)
+    pairs = box_iou_rotated(boxes1, boxes2, 'giou', aligned=True)
+    torch.testing.assert_close(pairs, got.diagonal())
+
+
+@property_test
+@given(hard_pairs())
+def test_generalized_overlaps_of_hard_pairs(backend, pair):
+    first, second = (box[None] for box in pair)
+    there = box_iou_rotated(first, second, 'giou').item()
+    assert there == pytest.approx(box_iou_rotated(second, first, 'giou').item(), abs=1e-7)
+    iou = box_iou_rotated(first, second).item()
+    assert -1 <= there <= iou <= 1
+
+
+def test_generalized_overlaps_by_hand(backend):
+    square = torch.tensor([[0, 0, 2, 2, 0.0]])
+    others = torch.tensor([[0, 0, 2, 2, 0], [4, 0, 2, 2, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 0.0]])
+    # equal; a gap as wide as both; inside; without an area
+    expected = torch.tensor([[1, -1 / 3, 1 / 4, -1]])
+    torch.testing.assert_close(box_iou_rotated(square, others, 'giou'), expected)
+    turned = others + torch.tensor([0, 0, 0, 0, math.pi / 2])
+    torch.testing.assert_close(box_iou_rotated(square, turned, 'giou'), expected)
+
+
 def test_there_is_no_gradient(backend):
     boxes = random_boxes(3).requires_grad_()
     assert not box_iou_rotated(boxes, boxes).requires_grad
@@ -223,7 +265,7 @@ def test_there_is_no_gradient(backend):
     [
         (dict(bboxes1=torch.zeros(2, 4)), r'bboxes1 must have shape \(n, 5\), got \(2, 4\)'),
         (dict(bboxes2=torch.zeros(2, 5).long()), r'bboxes2 .* got torch\.int64'),
-        (dict(mode='giou'), "got 'giou'"),
+        (dict(mode='diou'), "got 'diou'"),
         (dict(bboxes2=torch.zeros(3, 5), aligned=True), 'got 2 and 3'),
     ],
 )

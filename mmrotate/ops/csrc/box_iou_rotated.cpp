@@ -16,7 +16,12 @@ void pairwise(const T* first, int64_t n, const T* second, int64_t m, Mode mode, 
     const auto write = [&](int64_t at, double overlap) { out[at] = T(overlap); };
     for (int64_t i = begin; i < end; ++i) {
       const Box p = Box::read(first + 5 * i, clockwise);
-      q.near(p, [&](int64_t j) { pairs.add(p, q[j], i * m + j, mode, write); });
+      const auto compare = [&](int64_t j) { pairs.add(p, q[j], i * m + j, mode, write); };
+      if (mode == kGiou) {  // boxes that are apart have one too
+        for (int64_t j = 0; j < m; ++j) compare(j);
+      } else {
+        q.near(p, compare);
+      }
     }
     pairs.flush(mode, write);
   });

@@ -59,15 +59,72 @@ void shared_areas(const double* __restrict dx, const double* __restrict dy,
   }
 }
 
+struct Point {
+  double x, y;
+};
+
+// Of two corners the one that lies further in a direction.
+inline Point further(Point p, Point q, double ux, double uy) {
+  const bool first = p.x * ux + p.y * uy >= q.x * ux + q.y * uy;
+  return {first ? p.x : q.x, first ? p.y : q.y};
+}
+
+// Areas of the convex hulls around both rectangles.
+//
+// As a direction turns once around, the corner of a rectangle that lies furthest in it changes at
+// the rectangle's four normals only. Between two neighbours of the eight normals each rectangle has
+// one such corner, the hull has one of the two or passes from one to the other: the furthest at
+// both ends, in order, are the hull's corners.
+MMROTATE_CLONES
+void hull_areas(const double* __restrict dx, const double* __restrict dy,
+                const double* __restrict c, const double* __restrict s,
+                const double* __restrict a, const double* __restrict b,
+                const double* __restrict a2, const double* __restrict b2, int64_t count,
+                double* __restrict out) {
+  for (int64_t i = 0; i < count; ++i) {
+    // the same rectangle, turned by less than a right angle
+    const bool swap = c[i] * s[i] < 0;
+    const double ac = std::fabs(c[i]), as = std::fabs(s[i]);
+    const double cos = swap ? as : ac, sin = swap ? ac : as;
+    const double w = swap ? b2[i] : a2[i], h = swap ? a2[i] : b2[i];
+    const double ux = w * cos, uy = w * sin, vx = -h * sin, vy = h * cos;
+    const Point p[4] = {{a[i], b[i]}, {-a[i], b[i]}, {-a[i], -b[i]}, {a[i], -b[i]}};
+    const Point q[4] = {{dx[i] + ux + vx, dy[i] + uy + vy}, {dx[i] - ux + vx, dy[i] - uy + vy},
+                        {dx[i] - ux - vx, dy[i] - uy - vy}, {dx[i] + ux - vx, dy[i] + uy - vy}};
+    const Point n[4] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
+    const Point m[4] = {{cos, sin}, {-sin, cos}, {-cos, -sin}, {sin, -cos}};
+    Point corner[16];
+    for (int k = 0; k < 4; ++k) {
+      const int before = (k + 3) & 3, after = (k + 1) & 3;
+      corner[4 * k] = further(p[k], q[before], n[k].x, n[k].y);
+      corner[4 * k + 1] = further(p[k], q[before], m[k].x, m[k].y);
+      corner[4 * k + 2] = further(p[k], q[k], m[k].x, m[k].y);
+      corner[4 * k + 3] = further(p[k], q[k], n[after].x, n[after].y);
+    }
+    double sum = 0;
+    for (int k = 0; k < 16; ++k) {
+      const Point from = corner[k], to = corner[(k + 1) & 15];
+      sum += from.x * to.y - to.x * from.y;
+    }
+    out[i] = 0.5 * sum;
+  }
+}
+
 }  // namespace
 
 void Pairs::compute(Mode mode) {
   shared_areas(field[X], field[Y], field[C], field[S], field[A], field[B], field[A2], field[B2],
                count, overlap);
+  double hull[kSize];
+  if (mode == kGiou) {
+    hull_areas(field[X], field[Y], field[C], field[S], field[A], field[B], field[A2], field[B2],
+               count, hull);
+  }
   for (int64_t i = 0; i < count; ++i) {
     const double first = 4 * field[A][i] * field[B][i], second = 4 * field[A2][i] * field[B2][i];
-    const double base = mode == kIof ? first : first + second - overlap[i];
-    overlap[i] = unit(overlap[i] / base);
+    const double both = first + second - overlap[i];
+    overlap[i] = unit(overlap[i] / (mode == kIof ? first : both));
+    if (mode == kGiou) overlap[i] -= unit(1 - both / hull[i]);
   }
 }
 

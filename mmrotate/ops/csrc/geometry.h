@@ -26,7 +26,10 @@ struct Box {
   double radius() const { return std::sqrt(a * a + b * b); }
 };
 
-enum Mode : int64_t { kIou = 0, kIof = 1 };
+// In the order of box_iou_rotated.py. What boxes without an area get: 0, as boxes that are apart; of
+// the generalized overlap the least there is.
+enum Mode : int64_t { kIou = 0, kIof = 1, kGiou = 2 };
+inline double overlap_of_nothing(Mode mode) { return mode == kGiou ? -1.0 : 0.0; }
 
 // Pairs of boxes side by side, so that one loop of wide instructions computes all their overlaps.
 struct Pairs {
@@ -62,7 +65,7 @@ struct Pairs {
   template <typename Use>
   void add(const Box& p, const Box& q, int64_t k, Mode mode, const Use& use) {
     if (p.area <= 0 || q.area <= 0) {
-      use(k, 0.0);
+      use(k, overlap_of_nothing(mode));
       return;
     }
     add(p, q, k);
