@@ -135,6 +135,19 @@ def fcos(version: str, angle: str = 'together') -> dict:
     )
 
 
+def kfiou(cfg: dict) -> dict:
+    """A detector that refines, with the heads and the loss of KFIoU."""
+    names = dict(
+        RotatedRetinaHead='KFIoURRetinaHead',
+        RotatedRetinaRefineHead='KFIoURRetinaRefineHead',
+        ODMRefineHead='KFIoUODMRefineHead',
+    )
+    single = [cfg[key] for key in ('bbox_head', 'fam_head', 'odm_head') if key in cfg]
+    for head in [*single, *cfg.get('refine_heads', [])]:
+        head.update(type=names[head['type']], loss_bbox=dict(type='KFLoss', fun='ln'))
+    return cfg
+
+
 def _oriented_rpn(version: str) -> dict:
     return dict(
         type='OrientedRPNHead',

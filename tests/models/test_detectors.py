@@ -7,7 +7,7 @@ from torch import nn
 
 from mmrotate.models import build_detector
 from tests.helpers import reference
-from tests.helpers.configs import fcos, oriented_rcnn, r3det, retinanet, s2anet
+from tests.helpers.configs import fcos, kfiou, oriented_rcnn, r3det, retinanet, s2anet
 
 SIZE = (64, 96)
 DETECTORS = {
@@ -21,6 +21,8 @@ DETECTORS = {
     **{f'oriented_rcnn_{v}': lambda v=v: oriented_rcnn(v) for v in ('oc', 'le90', 'le135')},
     **{f'r3det_{v}': lambda v=v: r3det(v) for v in ('oc', 'le90', 'le135')},
     'r3det_refine_oc': lambda: r3det('oc', stages=2),
+    **{f'r3det_kfiou_{v}': lambda v=v: kfiou(r3det(v)) for v in ('oc', 'le90', 'le135')},
+    **{f's2anet_kfiou_{v}': lambda v=v: kfiou(s2anet(v)) for v in ('oc', 'le90', 'le135')},
     **{f's2anet_{v}': lambda v=v: s2anet(v) for v in ('oc', 'le90', 'le135')},
 }
 
