@@ -45,8 +45,7 @@ def sigmoid_focal_loss(
     target = target.to(dtype)
     loss = _torchvision_focal_loss(pred.to(dtype), target, alpha, gamma, 'none')
     if weight is not None:
-        background = 1 - target.sum(1, keepdim=True)
-        loss = loss * (target @ weight.to(dtype)[:, None] + background)
+        loss = loss * (1 + (target * (weight.to(dtype) - 1)).sum(1, keepdim=True))
     if reduction != 'none':
-        loss = loss.sum() / (max(len(pred), 1) if reduction == 'mean' else 1)
+        loss = loss.sum() / (torch.sym_max(pred.size(0), 1) if reduction == 'mean' else 1)
     return loss.to(pred.dtype)

@@ -89,8 +89,22 @@ def test_the_layer(backend):
     assert layer.output_size == (2, 2)
     expected = riroi_align_rotated(maps, rois, 2, 0.25, 2, 8, True)
     assert torch.equal(layer(maps, rois), expected)
-    compiled = torch.compile(layer, fullgraph=True, backend='aot_eager')
-    torch.testing.assert_close(compiled(maps, rois), expected)
+
+
+def test_compiles_as_one_graph(backend):
+    layer = RiRoIAlignRotated(2, 0.25, 2)
+    maps = torch.rand(1, 8, 6, 6, requires_grad=True)
+    rois = torch.cat([torch.zeros(5, 1), random_boxes(5, 20.0)], 1)
+
+    def of_wide(maps, rois):  # how many there are is not known beforehand
+        return layer(maps, rois[rois[:, 3] > rois[:, 4]]).pow(2).sum()
+
+    (expected,) = torch.autograd.grad(of_wide(maps, rois), maps)
+    assert expected.abs().max() > 0
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(of_wide, fullgraph=True, backend='aot_eager')
+        (got,) = torch.autograd.grad(compiled(maps, rois), maps)
+    torch.testing.assert_close(got, expected)
 
 
 @pytest.mark.parametrize('maps', [torch.zeros(1, 6, 4, 4), torch.zeros(8, 4, 4)])
