@@ -12,21 +12,16 @@ from tests.helpers import reference
 CONFIGS = Path(__file__).parents[2] / 'configs'
 KEYS = reference.load_json('state_dict_keys.json.gz')
 PATHS = {path.stem: path for path in CONFIGS.glob('[a-z]*/*.py') if path.stem in KEYS}
-# methods that are there; '' is all of them
-READY = (
-    'rotated_retinanet_hbb_r50',
-    'rotated_retinanet_obb_r50',
-    'oriented_rcnn_r50',
-    's2anet_r50',
-)
-READY += ('r3det_r50', 'r3det_refine_r50', 'r3det_tiny_r50')
+# words in the names of methods that are still to come
+COMING = ('swin', 'redet', 'roi_trans', 'gliding', 'faster', 'reppoints', 'cfa', 'atss', 'obb_csl')
+READY = [name for name in KEYS if not any(word in name for word in COMING)]
 
 
 def test_all_configs_are_looked_at():
     assert set(PATHS) == set(KEYS) and len(KEYS) == 80
 
 
-@pytest.mark.parametrize('name', [name for name in KEYS if name.startswith(READY)])
+@pytest.mark.parametrize('name', READY)
 def test_keys_and_shapes(name):
     cfg = Config.fromfile(PATHS[name], import_custom_modules=False).model
     with torch.device('meta'):  # names and shapes without memory
