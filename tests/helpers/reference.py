@@ -6,8 +6,10 @@ agree hold the same model. Tensors are compared at 128 positions, which follow f
 
 import gzip
 import json
+import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -149,3 +151,18 @@ def assert_sample(tensor: Tensor, expected: dict, rtol: float = 1e-4) -> None:
     got = tensor.detach().double().reshape(-1).numpy()[expected['idx']]
     scale = max(expected['std'], 1e-12)
     np.testing.assert_allclose(got / scale, np.array(expected['val']) / scale, atol=rtol, rtol=0)
+
+
+def overwritten_labels(coder: Any, angles: Tensor) -> Tensor:
+    """Gaussian labels (n, coding_len) as the reference writes them, where ours are right.
+
+    It writes one for each degree, whatever omega is: with classes of 4 degrees it goes around the
+    circle four times, and the last time, far from the peak, overwrites the first.
+    """
+    right = ((angles[:, 0].rad2deg() - coder.start) / coder.omega).long()
+    labels, rows = angles.new_zeros(len(angles), coder.coding_len), torch.arange(len(angles))
+    span = round(coder.span)
+    for offset in range(-span // 2, span // 2):
+        value = math.exp(-(offset**2) / (2 * coder.radius**2))
+        labels[rows, (right + offset) % coder.coding_len] = value
+    return labels

@@ -24,6 +24,9 @@ class AnchorGenerator:
         center_offset: Centre of an anchor within its cell, in units of ``base_sizes``.
     """
 
+    # numbers of a prior
+    prior_dim = 4
+
     def __init__(
         self,
         strides: Sequence[int],
@@ -138,6 +141,8 @@ class RotatedAnchorGenerator(AnchorGenerator):
     trained so.
     """
 
+    prior_dim = 5
+
     def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
         corners = super()._level_priors(level, size, device)
         centre, sides = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
@@ -151,6 +156,8 @@ class PseudoAnchorGenerator(AnchorGenerator):
     Args:
         strides: Pixels between positions of each level.
     """
+
+    prior_dim = 5
 
     def __init__(self, strides: Sequence[int]) -> None:
         super().__init__(strides, ratios=[1.0], scales=[1.0])

@@ -67,6 +67,8 @@ def bbox_overlaps(
 class RBboxOverlaps2D:
     """:func:`rbbox_overlaps` as a part for a config."""
 
+    prior_dim = 5
+
     def __call__(
         self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
     ) -> Tensor:
@@ -77,6 +79,8 @@ class RBboxOverlaps2D:
 @TASK_UTILS.register_module()
 class BboxOverlaps2D:
     """:func:`bbox_overlaps` as a part for a config."""
+
+    prior_dim = 4
 
     def __call__(
         self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False

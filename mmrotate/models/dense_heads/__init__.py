@@ -2,6 +2,7 @@
 
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
+from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
 from .retina_head import RotatedRetinaHead
@@ -9,6 +10,7 @@ from .rpn_head import OrientedRPNHead, RotatedRPNHead
 
 __all__ = [
     'BaseDenseHead',
+    'CSLRRetinaHead',
     'CSLRFCOSHead',
     'ODMRefineHead',
     'OrientedRPNHead',

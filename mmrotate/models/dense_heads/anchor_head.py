@@ -23,6 +23,7 @@ from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
 from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+from .checks import check_parts
 
 
 class AnchorTargets(NamedTuple):
@@ -101,14 +102,22 @@ class RotatedAnchorHead(BaseDenseHead):
         self.num_anchors = self.anchor_generator.num_base_priors[0]
         # a loss that weighs all anchors itself, like the focal, takes no sample of them
         self.sampling = loss_cls['type'] not in ('FocalLoss', 'SmoothFocalLoss')
+        assigner = None
         if self.train_cfg is not None:
-            self.assigner = build_assigner(self.train_cfg.assigner)
+            assigner = self.assigner = build_assigner(self.train_cfg.assigner)
             sampler = self.train_cfg.get('sampler') if self.sampling else None
             self.sampler = build_sampler(sampler or dict(type='PseudoSampler'))
+        check_parts(self, assigner)
         self._init_layers()
 
-    # one row per anchor of a map: width of a regression
+    # numbers that an anchor regresses, and those of its target
     bbox_dim = 5
+
+    @property
+    def target_dim(self) -> int:
+        """Numbers of an anchor's target."""
+        return self.bbox_dim
+
     default_anchors = dict(
         type='RotatedAnchorGenerator',
         octave_base_scale=4,
@@ -121,14 +130,13 @@ class RotatedAnchorHead(BaseDenseHead):
         self.conv_cls = nn.Conv2d(self.in_channels, self.num_anchors * self.cls_out_channels, 1)
         self.conv_reg = nn.Conv2d(self.in_channels, self.num_anchors * self.bbox_dim, 1)
 
-    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * d, H, W)."""
         return self.conv_cls(x), self.conv_reg(x)
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
         """Pyramid -> scores and deltas, a list over levels each."""
-        scores, deltas = zip(*map(self.forward_single, feats), strict=True)
-        return list(scores), list(deltas)
+        return tuple(map(list, zip(*map(self.forward_single, feats), strict=True)))
 
     # ------------------------------------------------------------------ anchors and targets
     def _priors(self, maps: list[Tensor], rois: list[Tensor] | None) -> list[Tensor]:
@@ -141,6 +149,10 @@ class RotatedAnchorHead(BaseDenseHead):
         sizes, device = [tuple(m.shape[-2:]) for m in maps], maps[0].device
         flags = self.anchor_generator.valid_flags
         return [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
+
+    def _rows(self, bbox_preds: list[Tensor]) -> list[Tensor]:
+        """Maps (N, A * e, H, W) per level -> a row (N, H * W * A, e) for each anchor."""
+        return flatten_levels(bbox_preds, bbox_preds[0].size(1) // self.num_anchors)
 
     def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
         """Ground truth in the form that anchors are compared with."""
@@ -166,13 +178,17 @@ class RotatedAnchorHead(BaseDenseHead):
         gt_ignore: Tensor | None,
         gt_labels: Tensor | None,
         meta: dict,
+        counts: list[int],
     ) -> AnchorTargets:
         inside = self._inside(anchors, valid, meta)
         boxes = self._boxes_to_assign(gt_bboxes)
         ignore = None if gt_ignore is None else self._boxes_to_assign(gt_ignore)
         candidates = anchors[inside]
+        levels: tuple = ()
+        if getattr(self.assigner, 'by_level', False):
+            levels = ([int(part.sum()) for part in inside.split(counts)],)
         assigned = self.assigner.assign(
-            candidates, boxes, ignore, None if self.sampling else gt_labels
+            candidates, *levels, boxes, ignore, None if self.sampling else gt_labels
         )
         sampled = self.sampler.sample(assigned, candidates, boxes)
         index = inside.nonzero().squeeze(1)
@@ -180,7 +196,7 @@ class RotatedAnchorHead(BaseDenseHead):
 
         labels = anchors.new_full((len(anchors),), self.num_classes, dtype=torch.long)
         label_weights = anchors.new_zeros(len(anchors))
-        bbox_targets = anchors.new_zeros(len(anchors), self.bbox_dim)
+        bbox_targets = anchors.new_zeros(len(anchors), self.target_dim)
         bbox_weights = torch.zeros_like(bbox_targets)
         if len(pos):
             owner = sampled.pos_assigned_gt_inds
@@ -205,6 +221,7 @@ class RotatedAnchorHead(BaseDenseHead):
         valid: list[Tensor],
         gt_bboxes: list[Tensor],
         img_metas: list[dict],
+        counts: list[int],
         gt_bboxes_ignore: list[Tensor] | None = None,
         gt_labels: list[Tensor] | None = None,
     ) -> AnchorTargets:
@@ -215,12 +232,13 @@ class RotatedAnchorHead(BaseDenseHead):
             valid: Per image a mask (all anchors,).
             gt_bboxes: Per image (n, 5).
             img_metas: Facts of each image.
+            counts: Anchors of each level.
             gt_bboxes_ignore: Per image (k, 5).
             gt_labels: Per image (n,).
         """
         none = [None] * len(img_metas)
         per_image = [
-            self._targets_single(*image)
+            self._targets_single(*image, counts)
             for image in zip(
                 anchors,
                 valid,
@@ -252,18 +270,18 @@ class RotatedAnchorHead(BaseDenseHead):
         valid = self._valid(cls_scores, img_metas)
         counts = [a.size(-2) for a in anchors]
         flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
-        targets = self.get_targets(flat, valid, gt_bboxes, img_metas, gt_bboxes_ignore, gt_labels)
+        truth = gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels
+        targets = self.get_targets(flat, valid, *truth)
         avg_factor = targets.num_pos + (targets.num_neg if self.sampling else 0)
         levels = zip(
             flatten_levels(cls_scores, self.cls_out_channels),
-            flatten_levels(bbox_preds, self.bbox_dim),
+            self._rows(bbox_preds),
             flat.split(counts, 1),
             *(field.split(counts, 1) for field in targets[:4]),
             strict=True,
         )
         losses = [self._loss_level(*level, avg_factor=avg_factor) for level in levels]
-        loss_cls, loss_bbox = (list(x) for x in zip(*losses, strict=True))
-        return dict(loss_cls=loss_cls, loss_bbox=loss_bbox)
+        return {name: [level[name] for level in losses] for name in losses[0]}
 
     def _loss_level(
         self,
@@ -275,7 +293,7 @@ class RotatedAnchorHead(BaseDenseHead):
         bbox_targets: Tensor,
         bbox_weights: Tensor,
         avg_factor: int,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> dict[str, Tensor]:
         loss_cls = self.loss_cls(
             score.flatten(0, 1), labels.flatten(), label_weights.flatten(), avg_factor=avg_factor
         )
@@ -288,9 +306,15 @@ class RotatedAnchorHead(BaseDenseHead):
             partial(self.bbox_coder.decode, anchors.flatten(0, 1)),
             self.reg_decoded_bbox,
         )
-        return loss_cls, loss_bbox
+        return dict(loss_cls=loss_cls, loss_bbox=loss_bbox)
 
     # ------------------------------------------------------------------------------ testing
+    def _decode(
+        self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None
+    ) -> Tensor:
+        """Boxes of anchors (n, d) and the head's rows (n, e) for them."""
+        return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
+
     def _candidates(
         self,
         cls_scores: list[Tensor],
@@ -305,7 +329,7 @@ class RotatedAnchorHead(BaseDenseHead):
         """
         anchors = self._priors(cls_scores, rois)
         logits = flatten_levels(cls_scores, self.cls_out_channels)
-        deltas = flatten_levels(bbox_preds, self.bbox_dim)
+        deltas = self._rows(bbox_preds)
         kept: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
         for logit, *rest in zip(logits, deltas, anchors, strict=True):
             score = logit.sigmoid() if self.use_sigmoid_cls else logit.softmax(-1)
@@ -335,7 +359,7 @@ class RotatedAnchorHead(BaseDenseHead):
             scores = torch.cat([scores, scores.new_zeros(*scores.shape[:2], 1)], -1)
         results = []
         for i, meta in enumerate(img_metas):
-            boxes = self.bbox_coder.decode(anchors[i], deltas[i], max_shape=meta['img_shape'])
+            boxes = self._decode(anchors[i], deltas[i], meta['img_shape'])
             if rescale:
                 boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
             results.append(

@@ -61,5 +61,6 @@ class RotatedRetinaHead(RotatedAnchorHead):
         return self.retina_cls(cls_feat), self.retina_reg(reg_feat)
 
 
-# the loss alone is another, and says what it wants
+# another loss or assigner is all the difference, and says itself what it wants
 MODELS.register_module('KFIoURRetinaHead', module=RotatedRetinaHead)
+MODELS.register_module('RotatedATSSHead', module=RotatedRetinaHead)

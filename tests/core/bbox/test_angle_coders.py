@@ -11,6 +11,7 @@ from mmrotate.core import build_bbox_coder, obb2xyxy
 from mmrotate.core.bbox.angle import VERSIONS, regularize
 from tests.helpers.exact import exact_overlap
 from tests.helpers.golden import random_boxes, tensor
+from tests.helpers.reference import overwritten_labels
 
 WINDOWS = ('gaussian', 'triangle', 'rect', 'pulse')
 
@@ -37,22 +38,19 @@ def test_labels_of_the_reference(version, window):
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_gaussian_labels_have_their_peak(version):
-    """The reference writes one label for each degree, whatever omega: it goes around the circle
-    four times here, and the last time, far from the peak, overwrites the first."""
+    """Those of the reference have none: see ``overwritten_labels``."""
     coder = _csl(version, omega=4, radius=6)
     angles = tensor(f'csl_{version}_gaussian/angle')
     labels, start = coder.encode(angles), VERSIONS[version].start
     right = ((angles[:, 0] - start) * 180 / math.pi / 4).long() % coder.coding_len
     assert labels.argmax(1).tolist() == right.tolist()
     assert labels.amax(1).tolist() == [1] * 30
-
-    overwritten = torch.zeros_like(labels)
-    degrees = round(math.degrees(VERSIONS[version].span))
-    for offset in range(-degrees // 2, degrees // 2):
-        where = (right + offset) % coder.coding_len
-        overwritten[torch.arange(30), where] = math.exp(-(offset**2) / 72)
-    torch.testing.assert_close(overwritten, tensor(f'csl_{version}_gaussian/enc'))
-    assert overwritten.max() < 1e-3
+    theirs = overwritten_labels(coder, angles)
+    torch.testing.assert_close(theirs, tensor(f'csl_{version}_gaussian/enc'))
+    assert theirs.max() < 1e-3
+    # with a class for each degree nothing is overwritten
+    fine = _csl(version, omega=1, radius=6)
+    torch.testing.assert_close(fine.encode(angles), overwritten_labels(fine, angles))
 
 
 @pytest.mark.parametrize('window', WINDOWS)

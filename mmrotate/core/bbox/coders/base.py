@@ -17,6 +17,9 @@ class DeltaCoder:
         target_stds: Standard deviation of each delta, not 0.
     """
 
+    # numbers of a prior
+    prior_dim: int
+
     def __init__(self, target_means: Sequence[float], target_stds: Sequence[float]) -> None:
         if len(target_means) != len(target_stds):
             raise ValueError(

@@ -30,6 +30,8 @@ class DeltaXYWHBBoxCoder(DeltaCoder):
         ctr_clamp: In pixels.
     """
 
+    prior_dim = 4
+
     def __init__(
         self,
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0),

@@ -36,6 +36,8 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
         ctr_clamp: In pixels.
     """
 
+    prior_dim = 5
+
     def __init__(
         self,
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0, 0.0),
@@ -133,6 +135,8 @@ class DeltaXYWHAHBBoxCoder(DeltaXYWHAOBBoxCoder):
         add_ctr_clamp: Limit the centre offset to ``ctr_clamp``.
         ctr_clamp: In pixels.
     """
+
+    prior_dim = 4
 
     def __init__(
         self,

@@ -37,6 +37,8 @@ class MidpointOffsetCoder(DeltaCoder):
         angle_range: Angle version of the boxes.
     """
 
+    prior_dim = 4
+
     def __init__(
         self,
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),

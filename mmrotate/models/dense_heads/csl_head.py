@@ -1,0 +1,154 @@
+"""RetinaNet's head with angles as classes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmrotate.core import build_bbox_coder
+from mmrotate.core.bbox import SamplingResult
+from mmrotate.models.builder import build_loss
+from mmrotate.registry import MODELS
+
+from .base import Detections
+from .retina_head import RotatedRetinaHead
+
+
+@MODELS.register_module()
+class CSLRRetinaHead(RotatedRetinaHead):
+    """A third prediction classifies the angle (Yang and Yan, CSL, ECCV 2020).
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        use_encoded_angle: Classify the angle from the anchor to the object as the box coder
+            encodes it, else the object's own.
+        shield_reg_angle: Leave the angle out of the regression loss.
+        angle_coder: Config of the coder between angles and classes.
+        loss_angle: Config of the loss of the classes.
+        **kwargs: See :class:`RotatedRetinaHead`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        use_encoded_angle: bool = True,
+        shield_reg_angle: bool = False,
+        angle_coder: dict | None = None,
+        loss_angle: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.use_encoded_angle = use_encoded_angle
+        self.shield_reg_angle = shield_reg_angle
+        self.angle_coder = build_bbox_coder(
+            angle_coder or dict(type='CSLCoder', angle_version='le90')
+        )
+        # the same prior of 1% for every class of either kind
+        rare = [
+            dict(type='Normal', name=name, std=0.01, bias_prob=0.01)
+            for name in (self.cls_layer, 'retina_angle_cls')
+        ]
+        normal = dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
+        kwargs.setdefault('init_cfg', normal)
+        super().__init__(num_classes, in_channels, **kwargs)
+        self.loss_angle = build_loss(
+            loss_angle or dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0)
+        )
+        self._check_angles()
+
+    def _check_angles(self) -> None:
+        """Raise ValueError unless both coders speak of the same angles."""
+        boxes, angles = self.bbox_coder, self.angle_coder
+        if getattr(boxes, 'angle_range', angles.angle_version) != angles.angle_version:
+            raise ValueError(
+                f'bbox_coder and angle_coder must have one angle version, got '
+                f'{boxes.angle_range!r} and {angles.angle_version!r}'
+            )
+        if self.use_encoded_angle:
+            unit = getattr(boxes, 'angle_unit', 1), boxes.means[-1], boxes.stds[-1]
+            if unit != (1, 0, 1):
+                raise ValueError(
+                    'use_encoded_angle=True classifies the encoded angle in radians, so the '
+                    'bbox_coder must have norm_factor=None, and 0 and 1 as the last of '
+                    f'target_means and target_stds, got a unit, mean and deviation of {unit}'
+                )
+
+    @property
+    def target_dim(self) -> int:
+        """Box, and the angle to classify."""
+        return self.bbox_dim + 1
+
+    def _init_layers(self) -> None:
+        super()._init_layers()
+        classes = self.num_anchors * self.angle_coder.coding_len
+        self.retina_angle_cls = nn.Conv2d(self.retina_reg.in_channels, classes, 3, padding=1)
+
+    def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map of one level -> scores (N, A * C, H, W), deltas and angle classes likewise."""
+        cls_feat, reg_feat = self._towers(x, x)
+        return self.retina_cls(cls_feat), self.retina_reg(reg_feat), self.retina_angle_cls(reg_feat)
+
+    def _join(self, bbox_preds: list[Tensor], angle_clses: list[Tensor]) -> list[Tensor]:
+        """Deltas and angle classes as one map: of each anchor the deltas first."""
+        return [
+            torch.cat([m.unflatten(1, (self.num_anchors, -1)) for m in level], 2).flatten(1, 2)
+            for level in zip(bbox_preds, angle_clses, strict=True)
+        ]
+
+    def loss(  # type: ignore[override]
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        angle_clses: list[Tensor],
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict[str, list[Tensor]]:
+        """Losses of classes, boxes and angles, a list over levels each."""
+        return super().loss(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)
+
+    def _encode(self, sampled: SamplingResult, gt_bboxes: Tensor) -> Tensor:
+        targets, angle = super()._encode(sampled, gt_bboxes), gt_bboxes[:, 4:]
+        if self.use_encoded_angle:
+            angle = self.bbox_coder.encode(sampled.pos_bboxes, gt_bboxes)[:, 4:]
+        return torch.cat([targets, angle], 1)
+
+    def _loss_level(  # type: ignore[override]
+        self,
+        score: Tensor,
+        row: Tensor,
+        anchors: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        avg_factor: int,
+    ) -> dict[str, Tensor]:
+        delta, logits = row[..., : self.bbox_dim], row[..., self.bbox_dim :]
+        positive = bbox_weights[..., -1] > 0
+        angles = self.angle_coder.encode(bbox_targets[positive][:, -1:])
+        box_targets, box_weights = bbox_targets[..., :-1], bbox_weights[..., :-1]
+        if self.shield_reg_angle:
+            box_weights = torch.cat([box_weights[..., :-1], 0 * box_weights[..., -1:]], -1)
+        truth = anchors, labels, label_weights, box_targets, box_weights
+        losses = super()._loss_level(score, delta, *truth, avg_factor=avg_factor)
+        losses['loss_angle'] = self.loss_angle(logits[positive], angles, avg_factor=avg_factor)
+        return losses
+
+    def get_bboxes(  # type: ignore[override]
+        self,
+        cls_scores: list[Tensor],
+        bbox_preds: list[Tensor],
+        angle_clses: list[Tensor],
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[Detections]:
+        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        return super().get_bboxes(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)
+
+    def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Any = None) -> Tensor:
+        delta, logits = deltas[:, : self.bbox_dim], deltas[:, self.bbox_dim :]
+        angle = self.angle_coder.decode(logits)[:, None]
+        if self.use_encoded_angle:
+            return super()._decode(anchors, torch.cat([delta[:, :4], angle], 1), max_shape)
+        return torch.cat([super()._decode(anchors, delta, max_shape)[:, :4], angle], 1)
