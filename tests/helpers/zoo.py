@@ -1,0 +1,127 @@
+"""Methods of the zoo, small enough for a test, and batches for them."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmrotate.core.bbox.angle import regularize
+from mmrotate.registry import MODELS, TASK_UTILS
+from tests.helpers import reference
+
+VERSIONS = ('oc', 'le90', 'le135')
+NUM_CLASSES = 3
+# parts of a name that do not change the method
+_VARIANTS = (
+    *('r50', 're50', 'fpn', 'refpn', '1x', '2x', '3x', '6x', '40e', 'fp16', 'ms', 'rr', 'dota'),
+    *('hrsc', 'ssdd', 'hrsid', 'adamw', 'convnext', 'swin', 'tiny(?!_(r50|kfiou|kld))'),
+)
+_WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
+# what a layer, not a registry, makes of a type
+_LAYERS = {
+    'GN',
+    'BN',
+    'AlignConv',
+    'Pretrained',
+    'nms',
+    'RoIAlign',
+    'RoIAlignRotated',
+    'RiRoIAlignRotated',
+}
+
+
+def _method(name: str) -> str:
+    """``r3det_tiny_kld`` of ``r3det_tiny_kld_r50_fpn_1x_dota_oc``."""
+    return re.sub(rf'_({"|".join(_VARIANTS + VERSIONS)})(?=_|$)', '', name)
+
+
+def _walk(node: Any) -> Any:
+    """Every dict in a config."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, dict | list | tuple):
+            yield from _walk(child)
+
+
+def _narrow(part: dict) -> None:
+    for key, value in part.items():
+        if value == 256 and key in _WIDE:
+            part[key] = 32
+        elif value == 1024 and key == 'fc_out_channels':
+            part[key] = 64
+        elif key == 'num_classes':
+            part[key] = NUM_CLASSES
+        elif key == 'stacked_convs':
+            part[key] = 1
+        elif key == 'num_groups':
+            part[key] = 8
+
+
+def _shrink(model: dict) -> dict:
+    """A narrow ResNet-18 and narrow heads, in place."""
+    for part in _walk({k: v for k, v in model.items() if k != 'backbone'}):
+        _narrow(part)
+    channels = [8, 16, 32, 64]
+    if model['backbone']['type'] != 'ReResNet':
+        model['backbone'] = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
+        model['neck'] = dict(model['neck'], in_channels=channels)
+    return reference.make_deterministic(model)
+
+
+def _methods() -> dict[str, dict]:
+    zoo = reference.load_json('zoo.json.gz')
+    methods: dict[str, dict] = {}
+    for name in sorted(zoo, key=lambda n: n.split('/')[-1]):
+        model = zoo[name]['config']['model']
+        methods.setdefault(_method(name.split('/')[-1]), model)
+    return methods
+
+
+METHODS = _methods()
+
+
+def has_all_parts(method: str) -> bool:
+    """Whether every type of a method is registered."""
+    types = {part['type'] for part in _walk(METHODS[method]) if 'type' in part}
+    layers = {t for t in types if t in _LAYERS or t.startswith('mmcls.')}
+    return all(MODELS.get(t) or TASK_UTILS.get(t) for t in types - layers)
+
+
+def tiny(method: str, version: str | None = None) -> dict:
+    """Config of a small model of a method, under an angle version or its own."""
+    text = json.dumps(METHODS[method])
+    if version is not None:
+        text = re.sub(rf'"({"|".join(VERSIONS)})"', f'"{version}"', text)
+    return _shrink(json.loads(text))
+
+
+def version_of(method: str) -> str:
+    """The angle version that the zoo's config has."""
+    found = re.search(rf'"({"|".join(VERSIONS)})"', json.dumps(METHODS[method]))
+    return found[1] if found else 'oc'
+
+
+def boxes(
+    count: int, size: tuple[int, int], version: str, seed: int = 0, beyond: int = 0
+) -> Tensor:
+    """Boxes (count, 5) in the form of a version, with centres up to ``beyond`` px outside."""
+    rng = np.random.RandomState(seed)
+    low, high = (-beyond, -beyond, 4, 4, 0), (size[1] + beyond, size[0] + beyond, 40, 20, np.pi)
+    x, y, w, h, theta = torch.from_numpy(rng.uniform(low, high, (count, 5))).float().T
+    return torch.stack([x, y, *regularize(w, h, theta, version)], 1)
+
+
+def batch(
+    counts: tuple[int, ...], size: tuple[int, int], version: str, beyond: int = 0
+) -> dict[str, Any]:
+    """A training batch with so many objects on its images of ``size`` (height, width)."""
+    return dict(
+        img=reference.image('x', *size)[: len(counts)],
+        img_metas=reference.metas(*size, count=len(counts)),
+        gt_bboxes=[boxes(n, size, version, i, beyond) for i, n in enumerate(counts)],
+        gt_labels=[torch.arange(n) % NUM_CLASSES for n in counts],
+    )

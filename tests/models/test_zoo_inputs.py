@@ -1,0 +1,84 @@
+"""Every method of the zoo, small, on hard batches: losses, gradients, results."""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmrotate.models import build_detector
+from tests.helpers import reference, zoo
+
+SIZE = (64, 96)
+# objects of each image, size of the images, pixels that centres may lie outside
+BATCHES = {
+    'usual': ((3, 5), SIZE, 0),
+    'an image without objects': ((4, 0), SIZE, 0),
+    'no objects': ((0, 0), SIZE, 0),
+    'one object': ((1,), SIZE, 0),
+    '500 objects': ((500,), SIZE, 0),
+    'boxes partly outside': ((8, 8), SIZE, 12),
+    '32 px': ((2,), (32, 32), 0),
+    'a tall image': ((3, 1), (160, 64), 0),
+}
+METHODS = sorted(filter(zoo.has_all_parts, zoo.METHODS))
+SIZES = [SIZE, (32, 32), (160, 64)]
+
+
+def _cases(inputs: Iterable, quick: Collection) -> list:
+    """Every method under every version; quick are some inputs under the method's own version."""
+    return [
+        pytest.param(
+            *(method, version, each),
+            marks=() if each in quick and version == zoo.version_of(method) else pytest.mark.slow,
+        )
+        for method in METHODS
+        for version in zoo.VERSIONS
+        for each in inputs
+    ]
+
+
+@cache
+def _model(method: str, version: str) -> nn.Module:
+    torch.manual_seed(0)
+    detector = build_detector(zoo.tiny(method, version))
+    detector.init_weights()
+    return detector
+
+
+@pytest.mark.parametrize(
+    ('method', 'version', 'kind'), _cases(BATCHES, ('an image without objects', '32 px'))
+)
+def test_losses_are_finite_and_reach_every_parameter(method: str, version: str, kind: str) -> None:
+    model = _model(method, version).train()
+    model.zero_grad()
+    counts, size, beyond = BATCHES[kind]
+    out = model.train_step(zoo.batch(counts, size, version, beyond))
+    assert np.isfinite(list(out['log_vars'].values())).all()
+    out['loss'].backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+
+def _check(results: list, count: int) -> None:
+    assert len(results) == count
+    for result in results:
+        assert len(result) == zoo.NUM_CLASSES
+        found = np.concatenate(result)
+        assert found.shape[1] == 6
+        assert np.isfinite(found).all()
+        assert (found[:, 2:4] >= 0).all()
+
+
+@pytest.mark.parametrize(('method', 'version', 'size'), _cases(SIZES, [(32, 32)]))
+@torch.no_grad()
+def test_results(method: str, version: str, size: tuple[int, int]) -> None:
+    model = _model(method, version).eval()
+    img, metas = reference.image('y', *size), reference.metas(*size)
+    _check(model(img=[img], img_metas=[metas], return_loss=False, rescale=True), 2)
+    flipped = [dict(m, flip=True, flip_direction='horizontal') for m in metas]
+    _check(model.forward_test([img, img.flip(-1)], [metas, flipped], rescale=True), 2)
