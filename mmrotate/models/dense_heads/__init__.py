@@ -10,8 +10,8 @@ from .rpn_head import OrientedRPNHead, RotatedRPNHead
 
 __all__ = [
     'BaseDenseHead',
-    'CSLRRetinaHead',
     'CSLRFCOSHead',
+    'CSLRRetinaHead',
     'ODMRefineHead',
     'OrientedRPNHead',
     'RotatedAnchorFreeHead',
