@@ -50,15 +50,13 @@ def _walk(node: Any) -> Any:
 def _narrow(part: dict) -> None:
     for key, value in part.items():
         if value == 256 and key in _WIDE:
-            part[key] = 32
+            part[key] = 64
         elif value == 1024 and key == 'fc_out_channels':
             part[key] = 64
         elif key == 'num_classes':
             part[key] = NUM_CLASSES
         elif key == 'stacked_convs':
             part[key] = 1
-        elif key == 'num_groups':
-            part[key] = 8
 
 
 def _shrink(model: dict) -> dict:
