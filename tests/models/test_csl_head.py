@@ -1,0 +1,92 @@
+"""RetinaNet with angles as classes."""
+
+import math
+
+import pytest
+import torch
+
+from mmrotate.models import build_detector
+from tests.helpers import zoo
+
+METHOD = 'rotated_retinanet_obb_csl_gaussian'
+SIZE = (64, 96)
+
+
+def _head(**kwargs):
+    cfg = zoo.tiny(METHOD)
+    cfg['bbox_head'] |= kwargs
+    torch.manual_seed(0)
+    model = build_detector(cfg)
+    model.init_weights()
+    return model.bbox_head
+
+
+def _outputs(head, seed=0):
+    """Raw outputs on a pyramid of noise."""
+    torch.manual_seed(seed)
+    sizes = [tuple(-(-s // stride) for s in SIZE) for stride in (8, 16, 32, 64, 128)]
+    return head([torch.randn(1, 64, *size) for size in sizes])
+
+
+def test_every_class_begins_rare():
+    head = _head()
+    for layer in (head.retina_cls, head.retina_angle_cls):
+        torch.testing.assert_close(layer.bias.sigmoid(), torch.full_like(layer.bias, 0.01))
+    assert head.retina_reg.bias.eq(0).all()
+
+
+@pytest.mark.parametrize('encoded', [True, False])
+def test_the_best_class_is_the_angle(encoded):
+    """One anchor whose class is certain, by hand."""
+    head = _head(use_encoded_angle=encoded)
+    classes = head.angle_coder.coding_len
+    anchors = torch.tensor([[50.0, 60, 40, 20, 0.2]])
+    row = torch.zeros(1, 5 + classes)
+    row[0, 5 + 30] = 1
+    angle = math.radians(30.5 * 4 - 90)  # the middle of class 30
+    x, y, w, h, theta = head._decode(anchors, row)[0].tolist()
+    assert (x, y, w, h) == pytest.approx((50, 60, 40, 20), abs=1e-3)
+    assert theta == pytest.approx(angle + (0.2 if encoded else 0), abs=1e-5)
+
+
+@pytest.mark.parametrize('encoded', [True, False])
+def test_targets_are_the_classes_that_decode_to_the_object(encoded):
+    head = _head(use_encoded_angle=encoded)
+    outs = _outputs(head)
+    anchors = torch.cat(head._priors(outs[0], None))[None]
+    data = zoo.batch((5,), SIZE, 'le90')
+    counts = [m[0, 0].numel() * 9 for m in outs[0]]
+    truth = data['gt_bboxes'], data['img_metas'], counts, None, data['gt_labels']
+    targets = head.get_targets(anchors, head._valid(outs[0], data['img_metas']), *truth)
+    positive = targets.bbox_weights[0, :, -1] > 0
+    assert positive.sum() >= 5
+    deltas, angle = targets.bbox_targets[0, positive].split([5, 1], 1)
+    rows = torch.cat([deltas, head.angle_coder.encode(angle)], 1)
+    found = head._decode(anchors[0, positive], rows)
+    gap = (found[:, None] - data['gt_bboxes'][0]).abs()
+    gap[..., 4] = torch.minimum(gap[..., 4], (gap[..., 4] - math.pi).abs())
+    nearest = gap[..., :4].amax(-1).argmin(1)
+    close = gap[torch.arange(len(gap)), nearest]
+    assert close[:, :4].max() < 1e-2
+    assert close[:, 4].max() <= math.radians(2) + 1e-4  # half a class
+
+
+def test_the_angle_can_be_left_to_its_classes():
+    data = zoo.batch((5,), SIZE, 'le90')
+    truth = data['gt_bboxes'], data['gt_labels'], data['img_metas']
+    for shield in (True, False):
+        head = _head(shield_reg_angle=shield)
+        losses = head.loss(*_outputs(head), *truth)
+        sum(losses['loss_bbox']).backward()
+        angle_rows = head.retina_reg.weight.grad.unflatten(0, (9, 5))[:, 4]
+        assert angle_rows.any() != shield
+
+
+def test_coders_must_agree():
+    with pytest.raises(ValueError, match="got 'le90' and 'oc'"):
+        _head(angle_coder=dict(type='CSLCoder', angle_version='oc'))
+    coder = dict(type='DeltaXYWHAOBBoxCoder', angle_range='le90')
+    for kwargs in (dict(norm_factor=2), dict(target_stds=(1, 1, 1, 1, 0.1))):
+        with pytest.raises(ValueError, match='use_encoded_angle=True'):
+            _head(bbox_coder=coder | kwargs)
+        _head(bbox_coder=coder | kwargs, use_encoded_angle=False)
