@@ -1,20 +1,23 @@
 """Which implementation of the operations is in use, and calls into the C++ one.
 
-The environment variable ``MMROTATE_OPS_BACKEND`` forces ``cpp`` or ``torch``.
+The environment variable ``MMROTATE_OPS_BACKEND`` forces ``cpp``, ``triton`` or ``torch``. Under
+``TRITON_INTERPRET=1`` a forced Triton runs on the CPU as well: slowly, for tests.
 """
 
 import ctypes
 import importlib.machinery
+import importlib.util
 import os
 import warnings
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 _VARIABLE = 'MMROTATE_OPS_BACKEND'
-_CHOICES = ('cpp', 'torch')
+_CHOICES = ('cpp', 'triton', 'torch')
 # goes up together with csrc/interface.cpp
 _INTERFACE = 5
 
@@ -59,18 +62,54 @@ def _forced() -> str | None:
             f'{_VARIABLE}=cpp, but the C++ operations were not built: install a C++ compiler and '
             'install the package again'
         )
+    if name == 'triton' and not _has_triton():
+        raise RuntimeError(
+            f'{_VARIABLE}=triton, but Triton is not installed: it comes with PyTorch for CUDA, or '
+            'by pip install triton'
+        )
     return name
 
 
+@cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec('triton') is not None
+
+
+def _interpreted() -> bool:
+    """Whether Triton's kernels run in its interpreter, which takes tensors of the CPU."""
+    return os.environ.get('TRITON_INTERPRET') == '1'
+
+
 def backends() -> dict[str, str]:
-    """The implementation in use per device type: ``cpp`` or ``torch``."""
-    cpu = _forced() or ('torch' if _library() is None else 'cpp')
-    return {'cpu': cpu, 'cuda': 'torch'}
+    """The implementation in use per device type: ``cpp``, ``triton`` or ``torch``.
+
+    A forced one serves the devices that it can: C++ the CPU, Triton CUDA. The other device is then
+    served by plain PyTorch.
+    """
+    forced = _forced()
+    cpu = 'torch' if _library() is None else 'cpp'
+    cuda = 'triton' if _has_triton() else 'torch'
+    if forced is not None:
+        fits = forced == 'cpp' or (forced == 'triton' and _interpreted())
+        cpu = forced if fits else 'torch'
+        cuda = forced if forced == 'triton' else 'torch'
+    return {'cpu': cpu, 'cuda': cuda}
+
+
+def chosen(*tensors: Tensor) -> str:
+    """The implementation for these tensors: ``cpp``, ``triton`` or ``torch``."""
+    kinds = {tensor.device.type for tensor in tensors}
+    return backends().get(kinds.pop(), 'torch') if len(kinds) == 1 else 'torch'
 
 
 def uses_cpp(*tensors: Tensor) -> bool:
     """Whether an operation on these tensors runs in C++."""
-    return all(t.device.type == 'cpu' for t in tensors) and backends()['cpu'] == 'cpp'
+    return chosen(*tensors) == 'cpp'
+
+
+def triton_kernels() -> ModuleType:
+    """The operations in Triton; imported when first needed, as it takes a second."""
+    return importlib.import_module('mmrotate.ops.triton')
 
 
 def compute_dtype(tensor: Tensor) -> torch.dtype:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .backend import call, check_boxes, chosen, compute_dtype, threads, triton_kernels
 from .geometry import overlaps, touching
 
 # pairs that the plain implementation holds at once: about 120 MB where all of them touch
@@ -64,9 +64,9 @@ def _batched(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwi
 
 @torch.library.custom_op('mmrotate::box_iou_rotated', mutates_args=())
 def _op(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
-    if uses_cpp(bboxes1, bboxes2):
-        return _cpp(bboxes1.contiguous(), bboxes2.contiguous(), mode, aligned, clockwise)
-    return _torch(bboxes1, bboxes2, mode, aligned, clockwise)
+    bboxes1, bboxes2 = bboxes1.contiguous(), bboxes2.contiguous()
+    compute = {'cpp': _cpp, 'triton': _triton, 'torch': _torch}[chosen(bboxes1, bboxes2)]
+    return compute(bboxes1, bboxes2, mode, aligned, clockwise)
 
 
 @_op.register_fake
@@ -81,6 +81,10 @@ def _cpp(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: 
     flags = (_MODES.index(mode), aligned, clockwise, threads())
     call('box_iou_rotated', out.dtype, bboxes1, n, bboxes2, m, *flags, out)
     return out
+
+
+def _triton(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
+    return triton_kernels().box_iou_rotated(bboxes1, bboxes2, mode, aligned, clockwise)
 
 
 def _torch(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .backend import call, compute_dtype, uses_cpp
+from .backend import call, chosen, compute_dtype, triton_kernels
 from .box_iou_rotated import box_iou_rotated
 from .greedy import by_score, check, in_tiles, with_scores
 
@@ -128,7 +128,11 @@ def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Ten
 @torch.library.custom_op('mmrotate::nms_rotated_sorted', mutates_args=())
 def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 5) in falling order of score."""
-    if not uses_cpp(boxes):
+    backend = chosen(boxes)
+    if backend == 'triton':
+        keep = triton_kernels().nms_rotated(boxes, labels, threshold, clockwise)
+        return keep.nonzero().squeeze(1)
+    if backend == 'torch':
         iou = partial(box_iou_rotated, clockwise=clockwise)
         return in_tiles(boxes, labels, threshold, iou).nonzero().squeeze(1)
     boxes = boxes.contiguous()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .backend import call, check_boxes, chosen, compute_dtype, threads, triton_kernels
 from .bilinear import bilinear
 from .geometry import wide
 
@@ -151,8 +151,13 @@ def _op(
 ) -> Tensor:
     _check_index(rois, input.size(0))
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    channels = input.size(1)
-    if uses_cpp(input, rois):
+    channels, backend = input.size(1), chosen(input, rois)
+    if backend == 'triton':
+        on_map = _on_map(rois, settings)
+        return triton_kernels().roi_align_rotated(
+            input, on_map, (out_h, out_w), sampling, clockwise
+        )
+    if backend == 'cpp':
         out = input.new_empty(len(rois), channels, out_h, out_w)
         args = (len(rois), *input.shape, *settings, threads(), out)
         call('roi_align_rotated', input.dtype, input.contiguous(), rois.contiguous(), *args)
@@ -193,7 +198,11 @@ def _backward_op(
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
     channels = grad.size(1)
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    if uses_cpp(grad, rois):
+    backend = chosen(grad, rois)
+    if backend == 'triton':
+        shape, on_map = (count, channels, height, width), _on_map(rois, settings)
+        return triton_kernels().roi_align_rotated_backward(grad, on_map, shape, sampling, clockwise)
+    if backend == 'cpp':
         out = grad.new_empty(count, channels, height, width)
         args = (len(rois), *out.shape, *settings, threads(), out)
         call('roi_align_rotated_backward', grad.dtype, grad.contiguous(), rois.contiguous(), *args)
@@ -262,6 +271,17 @@ def _torch_backward(grad: Tensor, rois: Tensor, settings: _Settings, out: Tensor
             pixels.index_add_(0, at[..., k].flatten(), values.flatten(0, 1))
 
 
+def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
+    """Regions (n, 6) in pixels of the map, whose centres lie at whole numbers; in float64."""
+    rois = wide(rois)
+    centre, sides = rois[:, 1:3] * settings.scale, rois[:, 3:5] * settings.scale
+    if settings.aligned:
+        centre = centre - 0.5
+    else:
+        sides = sides.clamp(min=1)
+    return torch.cat([rois[:, :1], centre, sides, rois[:, 5:]], 1)
+
+
 def _samples(
     rois: Tensor, height: int, width: int, settings: _Settings
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -269,11 +289,8 @@ def _samples(
 
     Regions with the same number of samples per cell come together, in chunks.
     """
-    out_h, out_w, scale, sampling, aligned, _ = settings
-    rois = wide(rois)
-    rois = torch.cat([rois[:, :1], rois[:, 1:5] * scale, rois[:, 5:]], 1)
-    if not aligned:
-        rois[:, 3:5] = rois[:, 3:5].clamp(min=1)
+    out_h, out_w, _, sampling, _, _ = settings
+    rois = _on_map(rois, settings)
     counts = (rois[:, [4, 3]] / rois.new_tensor([out_h, out_w])).ceil().clamp(0, 1e9)
     if sampling > 0:
         counts = torch.full_like(counts, sampling)
@@ -291,9 +308,8 @@ def _samples(
 
 def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Tensor, Tensor]:
     """Coordinates (k, cells, samples) of the samples of regions (k, 6), in pixels of the map."""
-    out_h, out_w, _, _, aligned, clockwise = settings
+    out_h, out_w, _, _, _, clockwise = settings
     x, y, w, h, theta = rois[:, 1:].T
-    offset = 0.5 if aligned else 0.0
     theta = theta if clockwise else -theta
 
     def steps(cells: int, samples: int) -> Tensor:
@@ -304,6 +320,6 @@ def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Te
     v = (h[:, None] * steps(out_h, rows)).view(-1, out_h, 1, rows, 1)
     u = (w[:, None] * steps(out_w, cols)).view(-1, 1, out_w, 1, cols)
     cos, sin, x, y = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin(), x, y))
-    px = x - offset + u * cos - v * sin
-    py = y - offset + u * sin + v * cos
+    px = x + u * cos - v * sin
+    py = y + u * sin + v * cos
     return px.reshape(len(rois), out_h * out_w, -1), py.reshape(len(rois), out_h * out_w, -1)

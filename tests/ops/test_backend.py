@@ -21,14 +21,14 @@ def free(monkeypatch):
 
 def test_plain_torch_serves_where_nothing_was_built(free):
     free.setattr(backend, '_library', lambda: None)
-    assert backends() == {'cpu': 'torch', 'cuda': 'torch'}
+    assert backends()['cpu'] == 'torch'
     boxes = torch.tensor([[0, 0, 4, 2, 0.0]])
     assert box_iou_rotated(boxes, boxes).tolist() == [[1.0]]
 
 
 @BUILT
 def test_cpp_is_used_where_it_was_built(free):
-    assert backends() == {'cpu': 'cpp', 'cuda': 'torch'}
+    assert backends()['cpu'] == 'cpp'
     assert backend.uses_cpp(torch.zeros(1))
     assert not backend.uses_cpp(torch.zeros(1), torch.zeros(1, device='meta'))
 
@@ -45,8 +45,23 @@ def test_a_backend_can_be_forced(free):
     free.setenv('MMROTATE_OPS_BACKEND', 'torch')
     assert backends()['cpu'] == 'torch'
     free.setenv('MMROTATE_OPS_BACKEND', 'cuda')
-    with pytest.raises(ValueError, match=r"'cpp', 'torch'.* got 'cuda'"):
+    with pytest.raises(ValueError, match=r"'cpp', 'triton', 'torch'.* got 'cuda'"):
         backends()
+
+
+def test_triton_serves_cuda_and_under_its_interpreter_the_cpu(free):
+    free.setattr(backend, '_has_triton', lambda: False)
+    assert backends()['cuda'] == 'torch'
+    free.setenv('MMROTATE_OPS_BACKEND', 'triton')
+    with pytest.raises(RuntimeError, match='pip install triton'):
+        backends()
+    free.setattr(backend, '_has_triton', lambda: True)
+    free.setenv('TRITON_INTERPRET', '1')
+    assert backends() == {'cpu': 'triton', 'cuda': 'triton'}
+    free.delenv('TRITON_INTERPRET')
+    assert backends() == {'cpu': 'torch', 'cuda': 'triton'}
+    free.delenv('MMROTATE_OPS_BACKEND')
+    assert backends()['cuda'] == 'triton'
 
 
 def test_cpp_cannot_be_forced_where_it_was_not_built(free):

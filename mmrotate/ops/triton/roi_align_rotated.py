@@ -1,0 +1,121 @@
+"""Averages of bilinear samples in the cells of rotated regions, forward and backward."""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+_CHANNELS = 32
+
+
+def roi_align_rotated(
+    maps: Tensor, rois: Tensor, output_size: tuple[int, int], sampling: int, clockwise: bool
+) -> Tensor:
+    """Features (n, C, h, w) of maps (N, C, H, W).
+
+    Args:
+        maps: Maps of float32 or float64.
+        rois: (n, 6) of float64 in pixels of the map; those that are not finite read nothing.
+        output_size: Cells (h, w).
+        sampling: Samples of a cell in each direction; 0: as many as the cell has pixels.
+        clockwise: Sense of theta.
+    """
+    out = maps.new_empty(len(rois), maps.size(1), *output_size)
+    # channels last: a sample then reads whole lines of memory
+    last = maps.permute(0, 2, 3, 1).contiguous()
+    _launch(last, out, rois, sampling, clockwise, backward=False)
+    return out
+
+
+def roi_align_rotated_backward(
+    grad: Tensor, rois: Tensor, shape: tuple[int, int, int, int], sampling: int, clockwise: bool
+) -> Tensor:
+    """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features.
+
+    Sums are atomic, so their rounding differs between runs.
+    """
+    count, channels, height, width = shape
+    out = grad.new_zeros(count, height, width, channels)
+    _launch(out, grad.contiguous(), rois, sampling, clockwise, backward=True)
+    return out.permute(0, 3, 1, 2).contiguous()
+
+
+def _launch(
+    maps: Tensor, features: Tensor, rois: Tensor, sampling: int, clockwise: bool, backward: bool
+) -> None:
+    count, height, width, channels = maps.shape
+    out_h, out_w = features.shape[2:]
+    if features.numel() == 0:
+        return
+    good = rois.isfinite().all(1) & (rois[:, 0] >= 0) & (rois[:, 0] < count)
+    image, x, y, w, h, theta = torch.where(good[:, None], rois, 0).T
+    theta = theta if clockwise else -theta
+    image = torch.where(good, image, -1)
+    table = torch.stack([image, x, y, w, h, theta.cos(), theta.sin()], 1).contiguous()
+    grid = (len(rois), triton.cdiv(channels, _CHANNELS))
+    with torch.cuda.device_of(maps):
+        _kernel[grid](
+            maps, features, table, height, width, channels, out_h, out_w, sampling,
+            CELLS=triton.next_power_of_2(out_h * out_w), CHANNELS=_CHANNELS, BACKWARD=backward,
+        )  # fmt: skip
+
+
+@triton.jit
+def _corner(maps, pixel, weight, channel, channels, value, inside, BACKWARD: tl.constexpr):
+    """One of the four pixels of a sample: read it into ``value``, or add ``value`` to it."""
+    place = maps + (pixel * channels)[:, None] + channel[None, :]
+    if BACKWARD:
+        tl.atomic_add(place, value * weight[:, None], mask=inside, sem='relaxed')
+    else:
+        value += weight[:, None] * tl.load(place, mask=inside, other=0.0)
+    return value
+
+
+@triton.jit
+def _kernel(
+    maps, features, table, height, width, channels, out_h, out_w, sampling,
+    CELLS: tl.constexpr, CHANNELS: tl.constexpr, BACKWARD: tl.constexpr,
+):  # fmt: skip
+    roi = tl.program_id(0)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    cell = tl.arange(0, CELLS)
+    image = tl.load(table + roi * 7)
+    x, y = tl.load(table + roi * 7 + 1), tl.load(table + roi * 7 + 2)
+    w, h = tl.load(table + roi * 7 + 3), tl.load(table + roi * 7 + 4)
+    cos, sin = tl.load(table + roi * 7 + 5), tl.load(table + roi * 7 + 6)
+    rows, cols = sampling, sampling
+    if sampling <= 0:
+        rows = tl.ceil(tl.minimum(tl.maximum(h / out_h, 0.0), 1e9)).to(tl.int32)
+        cols = tl.ceil(tl.minimum(tl.maximum(w / out_w, 0.0), 1e9)).to(tl.int32)
+    rows, cols = tl.where(image < 0, 0, rows), tl.where(image < 0, 0, cols)
+    base = tl.maximum(image, 0.0).to(tl.int64) * height * width
+    used = (cell < out_h * out_w)[:, None] & (channel < channels)[None, :]
+    place = features + (roi.to(tl.int64) * channels + channel)[None, :] * (out_h * out_w)
+    place += cell[:, None]
+    dtype: tl.constexpr = features.dtype.element_ty
+    value = tl.zeros((CELLS, CHANNELS), dtype)
+    if BACKWARD:
+        value = tl.load(place, mask=used, other=0.0)
+    norm = 1.0 / tl.maximum(rows * cols, 1).to(tl.float64)
+    ph, pw = (cell // out_w).to(tl.float64), (cell % out_w).to(tl.float64)
+    for i in range(rows):
+        v = h * ((ph * rows + i + 0.5) / (out_h * rows).to(tl.float64) - 0.5)
+        for j in range(cols):
+            u = w * ((pw * cols + j + 0.5) / (out_w * cols).to(tl.float64) - 0.5)
+            sx, sy = x + u * cos - v * sin, y + u * sin + v * cos
+            near = (sy >= -1) & (sy <= height) & (sx >= -1) & (sx <= width)
+            sx, sy = tl.where(near & (sx > 0), sx, 0.0), tl.where(near & (sy > 0), sy, 0.0)
+            x0, y0 = tl.minimum(sx.to(tl.int32), width - 1), tl.minimum(sy.to(tl.int32), height - 1)
+            x1, y1 = tl.minimum(x0 + 1, width - 1), tl.minimum(y0 + 1, height - 1)
+            fx = tl.where(x1 > x0, sx - x0, 0.0)
+            fy = tl.where(y1 > y0, sy - y0, 0.0)
+            inside = used & near[:, None]
+            top, bottom = base + y0 * width, base + y1 * width
+            w00, w01 = ((1 - fy) * (1 - fx) * norm).to(dtype), ((1 - fy) * fx * norm).to(dtype)
+            w10, w11 = (fy * (1 - fx) * norm).to(dtype), (fy * fx * norm).to(dtype)
+            value = _corner(maps, top + x0, w00, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, top + x1, w01, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, bottom + x0, w10, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, bottom + x1, w11, channel, channels, value, inside, BACKWARD)
+    if not BACKWARD:
+        tl.store(place, value, mask=used)
