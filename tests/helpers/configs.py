@@ -234,3 +234,55 @@ def oriented_rcnn(version: str) -> dict:
             ),
         ),
     )
+
+
+_POINT_LOSSES = ('ConvexGIoULoss', 'ConvexGIoULoss')
+# method: type of the head, losses of both stages, assigner of the second
+_POINT_HEADS: dict[str, tuple[str, tuple[str, str], dict]] = {
+    'plain': ('RotatedRepPointsHead', _POINT_LOSSES, dict(pos_iou_thr=0.4)),
+    'cfa': ('RotatedRepPointsHead', _POINT_LOSSES, dict(pos_iou_thr=0.1)),
+    'oriented': ('OrientedRepPointsHead', _POINT_LOSSES, dict(pos_iou_thr=0.1)),
+    'sasm': ('SAMRepPointsHead', ('BCConvexGIoULoss', _POINT_LOSSES[1]), dict(type='SASAssigner')),
+    'kld': ('KLDRepPointsHead', ('KLDRepPointsLoss',) * 2, dict(type='ATSSKldAssigner')),
+}
+
+
+def reppoints(version: str, method: str = 'plain') -> dict:
+    """RepPoints: ``'plain'``, ``'cfa'``, ``'oriented'``, ``'sasm'`` or ``'kld'``."""
+    head, (init, refine), assigner = _POINT_HEADS[method]
+    by_overlap = dict(
+        type='MaxConvexIoUAssigner', neg_iou_thr=0.1, min_pos_iou=0, ignore_iof_thr=-1
+    )
+    assigner = dict(assigner, topk=9) if 'type' in assigner else dict(by_overlap, **assigner)
+    return dict(
+        type='RotatedRepPoints',
+        backbone=dict(_BACKBONE),
+        neck=dict(_NECK, add_extra_convs='on_input', start_level=1),
+        bbox_head=dict(
+            type=head,
+            num_classes=3,
+            in_channels=16,
+            feat_channels=16,
+            point_feat_channels=16,
+            stacked_convs=1,
+            gradient_mul=0.3,
+            point_base_scale=2,
+            norm_cfg=dict(type='GN', num_groups=4, requires_grad=True),
+            version=version,
+            loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25),
+            loss_bbox_init=dict(type=init, loss_weight=0.375),
+            loss_bbox_refine=dict(type=refine, loss_weight=1.0),
+            **(dict(use_reassign=True) if method == 'cfa' else {}),
+        ),
+        train_cfg=dict(
+            init=dict(
+                assigner=dict(type='ConvexAssigner', scale=4, pos_num=1),
+                allowed_border=-1,
+                pos_weight=-1,
+            ),
+            refine=dict(assigner=assigner, allowed_border=-1, pos_weight=-1),
+        ),
+        test_cfg=dict(
+            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.4), max_per_img=200
+        ),
+    )

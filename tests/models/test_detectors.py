@@ -7,7 +7,7 @@ from torch import nn
 
 from mmrotate.models import build_detector
 from tests.helpers import reference
-from tests.helpers.configs import fcos, kfiou, oriented_rcnn, r3det, retinanet, s2anet
+from tests.helpers.configs import fcos, kfiou, oriented_rcnn, r3det, reppoints, retinanet, s2anet
 
 SIZE = (64, 96)
 DETECTORS = {
@@ -24,6 +24,10 @@ DETECTORS = {
     **{f'r3det_kfiou_{v}': lambda v=v: kfiou(r3det(v)) for v in ('oc', 'le90', 'le135')},
     **{f's2anet_kfiou_{v}': lambda v=v: kfiou(s2anet(v)) for v in ('oc', 'le90', 'le135')},
     **{f's2anet_{v}': lambda v=v: s2anet(v) for v in ('oc', 'le90', 'le135')},
+    **{
+        f'reppoints_{method}': lambda method=method: reppoints('le90', method)
+        for method in ('plain', 'cfa', 'oriented', 'sasm', 'kld')
+    },
 }
 
 

@@ -4,7 +4,10 @@ from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
+from .kld_reppoints_head import KLDRepPointsHead
+from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
+from .reppoints_head import RotatedRepPointsHead, SAMRepPointsHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 
@@ -12,12 +15,16 @@ __all__ = [
     'BaseDenseHead',
     'CSLRFCOSHead',
     'CSLRRetinaHead',
+    'KLDRepPointsHead',
     'ODMRefineHead',
     'OrientedRPNHead',
+    'OrientedRepPointsHead',
     'RotatedAnchorFreeHead',
     'RotatedAnchorHead',
     'RotatedFCOSHead',
     'RotatedRPNHead',
+    'RotatedRepPointsHead',
     'RotatedRetinaHead',
     'RotatedRetinaRefineHead',
+    'SAMRepPointsHead',
 ]

@@ -3,7 +3,12 @@
 from .alignment import AlignConv, AlignConvModule, FeatureRefineModule
 from .base import RotatedBaseDetector
 from .refine import R3Det, RefineSingleStageDetector, S2ANet
-from .single_stage import RotatedFCOS, RotatedRetinaNet, RotatedSingleStageDetector
+from .single_stage import (
+    RotatedFCOS,
+    RotatedRepPoints,
+    RotatedRetinaNet,
+    RotatedSingleStageDetector,
+)
 from .two_stage import OrientedRCNN, RotatedTwoStageDetector
 
 __all__ = [
@@ -15,6 +20,7 @@ __all__ = [
     'RefineSingleStageDetector',
     'RotatedBaseDetector',
     'RotatedFCOS',
+    'RotatedRepPoints',
     'RotatedRetinaNet',
     'RotatedSingleStageDetector',
     'RotatedTwoStageDetector',

@@ -57,3 +57,8 @@ class RotatedRetinaNet(RotatedSingleStageDetector):
 @MODELS.register_module()
 class RotatedFCOS(RotatedSingleStageDetector):
     """FCOS (Tian et al., ICCV 2019) with rotated boxes."""
+
+
+@MODELS.register_module()
+class RotatedRepPoints(RotatedSingleStageDetector):
+    """RepPoints (Yang et al., ICCV 2019) with rotated boxes, and what builds on it."""

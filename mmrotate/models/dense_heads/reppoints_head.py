@@ -1,0 +1,355 @@
+"""RepPoints for rotated boxes: nine points on every position, whose hull is the object."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from torch import Tensor, nn
+
+from mmrotate.core import build_assigner, multiclass_nms_rotated, obb2poly, poly2obb
+from mmrotate.core.anchor import MlvlPointGenerator
+from mmrotate.models.builder import build_loss
+from mmrotate.models.layers import conv_tower
+from mmrotate.ops import DeformConv2d, min_area_polygons
+from mmrotate.registry import MODELS
+
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+from .reppoints_selection import best_of_levels, consistent_weights, own_shares
+from .reppoints_targets import PointBatch, PointTargets, point_targets
+
+# image and position of the positives of a batch
+Rows = tuple[Tensor, ...]
+
+
+@MODELS.register_module()
+class RotatedRepPointsHead(BaseDenseHead):
+    """Points in two stages, the second on features at the points of the first.
+
+    Yang et al., RepPoints, ICCV 2019; with ``use_reassign`` Guo et al., Beyond Bounding-Box (CFA),
+    CVPR 2021.
+
+    Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        feat_channels: Channels of the towers.
+        point_feat_channels: Channels of the maps that predict points.
+        stacked_convs: Convolutions of each tower.
+        num_points: Points of a position: nine, the operations on them know no other number.
+        gradient_mul: Share of the gradient that reaches the first stage through the second.
+        point_strides: Pixels between positions of each level.
+        point_base_scale: Pixels that the losses take as one, in strides.
+        loss_cls: Config of the classification loss, one over sigmoids.
+        loss_bbox_init: Config of the loss between points and corners, first stage.
+        loss_bbox_refine: Likewise, second stage.
+        norm_cfg: Normalisation of the towers.
+        train_cfg: ``init`` and ``refine``, each with an assigner and ``pos_weight``.
+        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
+        transform_method: How points become a box: ``'rotrect'``, the smallest rectangle.
+        use_reassign: Select and weigh the positives of the second stage by their losses (CFA).
+        topk: Positives of an object on each level that take part in that.
+        anti_factor: Factor of the weights, for positions that objects contend for.
+        version: Angle version of the boxes.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
+        point_feat_channels: int = 256,
+        stacked_convs: int = 3,
+        num_points: int = 9,
+        gradient_mul: float = 0.1,
+        point_strides: Sequence[int] = (8, 16, 32, 64, 128),
+        point_base_scale: float = 4,
+        loss_cls: dict | None = None,
+        loss_bbox_init: dict | None = None,
+        loss_bbox_refine: dict | None = None,
+        norm_cfg: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        transform_method: str = 'rotrect',
+        use_reassign: bool = False,
+        topk: int = 6,
+        anti_factor: float = 0.75,
+        version: str = 'oc',
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        normal = dict(type='Normal', layer='Conv2d', std=0.01)
+        # a prior of 1% for each class keeps the first losses of many positions small
+        rare = dict(type='Normal', name='reppoints_cls_out', std=0.01, bias_prob=0.01)
+        super().__init__(train_cfg, test_cfg, init_cfg or dict(normal, override=rare))
+        if num_points != 9:
+            raise ValueError(f'num_points must be 9, got {num_points}')
+        if transform_method != 'rotrect':
+            raise ValueError(f"transform_method must be 'rotrect', got {transform_method!r}")
+        self.num_classes = self.cls_out_channels = num_classes
+        self.in_channels, self.feat_channels = in_channels, feat_channels
+        self.point_feat_channels = point_feat_channels
+        self.gradient_mul = gradient_mul
+        self.point_strides = tuple(point_strides)
+        self.point_base_scale = point_base_scale
+        self.use_reassign = use_reassign
+        self.topk = topk
+        self.anti_factor = anti_factor
+        self.version = version
+        self.prior_generator = MlvlPointGenerator(self.point_strides, offset=0.0)
+        self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
+        if not getattr(self.loss_cls, 'use_sigmoid', False):
+            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
+        default = dict(type='ConvexGIoULoss')
+        self.loss_bbox_init = build_loss(loss_bbox_init or dict(default, loss_weight=0.5))
+        self.loss_bbox_refine = build_loss(loss_bbox_refine or default)
+        for loss in (self.loss_bbox_init, self.loss_bbox_refine):
+            if getattr(loss, 'box_dim', 18) != 18:
+                name = type(loss).__name__
+                raise ValueError(f'{type(self).__name__}: {name} is no loss of nine points')
+        if self.train_cfg is not None:
+            self.init_assigner = build_assigner(self.train_cfg.init.assigner)
+            self.refine_assigner = build_assigner(self.train_cfg.refine.assigner)
+        self._init_layers(stacked_convs, norm_cfg)
+
+    def _init_layers(self, stacked_convs: int, norm_cfg: dict | None) -> None:
+        channels, mid = self.feat_channels, self.point_feat_channels
+        self.cls_convs, self.reg_convs = (
+            conv_tower(self.in_channels, channels, stacked_convs, norm_cfg) for _ in range(2)
+        )
+        self.reppoints_cls_conv = DeformConv2d(channels, mid, 3, padding=1)
+        self.reppoints_cls_out = nn.Conv2d(mid, self.cls_out_channels, 1)
+        self.reppoints_pts_init_conv = nn.Conv2d(channels, mid, 3, padding=1)
+        self.reppoints_pts_init_out = nn.Conv2d(mid, 18, 1)
+        self.reppoints_pts_refine_conv = DeformConv2d(channels, mid, 3, padding=1)
+        self.reppoints_pts_refine_out = nn.Conv2d(mid, 18, 1)
+        # where the points of a 3x3 convolution are: y, x, y, x, ...
+        grid = torch.cartesian_prod(torch.arange(-1.0, 2), torch.arange(-1.0, 2))
+        self.register_buffer('kernel_points', grid.view(1, 18, 1, 1), persistent=False)
+
+    def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map of one level -> scores (N, C, H, W), and points of both stages (N, 18, H, W).
+
+        Points are y, x, y, x, ... from the position, in strides.
+        """
+        cls_feat, pts_feat = self.cls_convs(x), self.reg_convs(x)
+        init = self.reppoints_pts_init_out(self.reppoints_pts_init_conv(pts_feat).relu())
+        damped = init.detach().lerp(init, self.gradient_mul)
+        offset = damped - self.kernel_points
+        scores = self.reppoints_cls_out(self.reppoints_cls_conv(cls_feat, offset).relu())
+        refine = self.reppoints_pts_refine_conv(pts_feat, offset).relu()
+        return scores, init, self.reppoints_pts_refine_out(refine) + init.detach()
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+        """Pyramid -> what :meth:`forward_single` gives, a list over levels each."""
+        return tuple(map(list, zip(*map(self.forward_single, feats), strict=True)))
+
+    # ---------------------------------------------------------------------------- positions
+    def _positions(self, maps: list[Tensor]) -> list[Tensor]:
+        """Positions (H * W, 3) of each level as x, y, stride."""
+        sizes = [tuple(m.shape[-2:]) for m in maps]
+        levels = self.prior_generator.grid_priors(sizes, device=maps[0].device)
+        return [
+            torch.cat([p, torch.full_like(p[:, :1], s)], 1)
+            for p, s in zip(levels, self.point_strides, strict=True)
+        ]
+
+    def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> Tensor:
+        """Mask (N, n) of the positions that are on the image."""
+        sizes, device = [tuple(m.shape[-2:]) for m in maps], maps[0].device
+        flags = self.prior_generator.valid_flags
+        return torch.stack(
+            [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
+        )
+
+    @staticmethod
+    def _points(offsets: Tensor, positions: Tensor) -> Tensor:
+        """Offsets y, x, ... (N, n, 18) from positions (n, 3) -> points x, y, ... in pixels."""
+        pairs = offsets.unflatten(-1, (-1, 2)).flip(-1)
+        return (pairs * positions[:, None, 2:] + positions[:, None, :2]).flatten(-2)
+
+    # what objects are assigned to for the second stage
+    _proposals = _points
+
+    # ------------------------------------------------------------------------------- losses
+    def loss(
+        self,
+        cls_scores: list[Tensor],
+        pts_preds_init: list[Tensor],
+        pts_preds_refine: list[Tensor],
+        *rest: Any,
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Any]:
+        """Losses of both stages.
+
+        Args:
+            cls_scores: Logits (N, C, H, W) per level.
+            pts_preds_init: Points (N, 18, H, W) per level.
+            pts_preds_refine: Likewise.
+            *rest: More outputs of ``forward``, then ``gt_bboxes``, ``gt_labels``, ``img_metas``.
+            gt_bboxes_ignore: Per image (k, 5): boxes that count neither way.
+        """
+        *extra, gt_bboxes, gt_labels, img_metas = rest
+        positions = self._positions(cls_scores)
+        flat, counts = torch.cat(positions), [len(p) for p in positions]
+        maps = (pts_preds_init, pts_preds_refine)
+        init, refine = (torch.cat(flatten_levels(m, 18), 1) for m in maps)
+        batch = PointBatch(
+            torch.cat(flatten_levels(cls_scores, self.cls_out_channels), 1),
+            self._points(init, flat),
+            self._points(refine, flat),
+            self.point_base_scale * flat[:, 2],
+            torch.cat(
+                [p.new_full((len(p),), i, dtype=torch.long) for i, p in enumerate(positions)]
+            ),
+            counts,
+            [obb2poly(boxes.float(), self.version) for boxes in gt_bboxes],
+        )
+        ignore = [
+            None if boxes is None else obb2poly(boxes.float(), self.version)
+            for boxes in gt_bboxes_ignore or [None] * len(img_metas)
+        ]
+        truth = (self._valid(cls_scores, img_metas), batch, gt_labels, ignore)
+        start = self._targets('init', flat.expand(len(img_metas), -1, -1), *truth)
+        targets = self._targets('refine', self._proposals(init.detach(), flat), *truth)
+        losses = self._by_level('init', batch, batch.init, start)
+        losses.update(self._refine_losses(batch, targets, *extra))
+        return losses
+
+    def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
+        assigner = self.init_assigner if stage == 'init' else self.refine_assigner
+        weight = self.train_cfg[stage].get('pos_weight', -1)
+        return point_targets(assigner, proposals, *truth, pos_weight=weight)
+
+    def _by_level(
+        self, stage: str, batch: PointBatch, points: Tensor, targets: PointTargets
+    ) -> dict[str, list[Tensor]]:
+        losses: dict[str, list[Tensor]] = {}
+        fields = (points, targets.polys, targets.weights, batch.scale.expand(len(points), -1))
+        for parts in zip(*(f.split(batch.counts, 1) for f in fields), strict=True):
+            for name, value in self._points_loss(stage, *(p.flatten(0, 1) for p in parts)).items():
+                losses.setdefault(name, []).append(value)
+        return losses
+
+    def _points_loss(
+        self, stage: str, points: Tensor, polys: Tensor, weights: Tensor, scale: Tensor
+    ) -> dict[str, Tensor]:
+        """Losses of points (k, 18) of a stage, of those whose weight (k,) is above 0."""
+        rows = weights > 0
+        points, polys = (t[rows] / scale[rows, None] for t in (points, polys))
+        loss = self.loss_bbox_init if stage == 'init' else self.loss_bbox_refine
+        return {f'loss_pts_{stage}': loss(points, polys, weights[rows])}
+
+    def _refine_losses(
+        self, batch: PointBatch, targets: PointTargets, *extra: Any
+    ) -> dict[str, Any]:
+        if self.use_reassign:
+            return self._selected_losses(batch, self._select(batch, targets, *extra))
+        avg_factor = (targets.owners >= 0).sum(1).clamp(min=1).sum()
+        fields = (batch.scores, targets.labels, targets.label_weights)
+        losses: dict[str, Any] = dict(
+            loss_cls=[
+                self.loss_cls(*(p.flatten(0, 1) for p in parts), avg_factor=avg_factor)
+                for parts in zip(*(f.split(batch.counts, 1) for f in fields), strict=True)
+            ]
+        )
+        return losses | self._by_level('refine', batch, batch.refine, targets)
+
+    def _selected_losses(self, batch: PointBatch, targets: PointTargets) -> dict[str, Any]:
+        """Losses over all levels together, each position in the scale of its own."""
+        avg_factor = (targets.owners >= 0).sum().clamp(min=1)
+        fields = (batch.scores, targets.labels, targets.label_weights)
+        loss_cls = self.loss_cls(*(f.flatten(0, 1) for f in fields), avg_factor=avg_factor)
+        scale = batch.scale.expand(len(batch.scores), -1)
+        points = (batch.refine, targets.polys, targets.weights, scale)
+        return dict(loss_cls=loss_cls) | self._points_loss(
+            'refine', *(f.flatten(0, 1) for f in points)
+        )
+
+    @torch.no_grad()
+    def _select(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> PointTargets:
+        """The targets with those positives that their quality speaks for; the rest is background.
+
+        The classification is averaged over these.
+        """
+        rows = (targets.owners >= 0).nonzero(as_tuple=True)
+        owners, level = targets.owners[rows], batch.level[rows[1]]
+        cost = self._cost(batch, targets, rows, *extra)
+        best = best_of_levels(cost, owners, level, self.topk)
+        keep, weights = self._keep(batch, targets, tuple(r[best] for r in rows), cost[best])
+        out = PointTargets(*(field.clone() for field in targets))
+        out.labels[rows], out.weights[rows], out.owners[rows] = self.num_classes, 0.0, -1
+        kept = tuple(r[best][keep] for r in rows)
+        out.labels[kept], out.owners[kept] = targets.labels[kept], targets.owners[kept]
+        out.weights[kept] = targets.weights[kept] if weights is None else weights[keep]
+        if weights is not None:
+            out.label_weights[kept] = weights[keep]
+        return out
+
+    def _cost(self, batch: PointBatch, targets: PointTargets, rows: Rows, *_: Any) -> Tensor:
+        """Cost (p,) of positives: the losses of classes and of the points of the first stage."""
+        return self._loss_at(batch.init, targets, rows) + self._cls_loss_at(batch, targets, rows)
+
+    def _cls_loss_at(self, batch: PointBatch, targets: PointTargets, rows: Rows) -> Tensor:
+        fields = (batch.scores[rows], targets.labels[rows], targets.label_weights[rows])
+        return self.loss_cls(*fields, reduction_override='none').sum(-1)
+
+    def _loss_at(self, points: Tensor, targets: PointTargets, rows: Rows) -> Tensor:
+        fields = (points[rows], targets.polys[rows], targets.weights[rows])
+        return self.loss_bbox_refine(*fields, reduction_override='none')
+
+    def _keep(
+        self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Mask (p,) of the positives to keep, and their weights; None leaves those as they are."""
+        owners = targets.owners[rows]
+        shares = own_shares(batch, owners, rows)
+        return consistent_weights(cost, owners, shares, self.anti_factor)
+
+    # ------------------------------------------------------------------------------ testing
+    def get_bboxes(
+        self,
+        cls_scores: list[Tensor],
+        pts_preds_init: list[Tensor],
+        pts_preds_refine: list[Tensor],
+        *_: Any,
+        img_metas: list[dict],
+        cfg: dict | None = None,
+        rescale: bool = False,
+    ) -> list[Detections]:
+        """Boxes (n, 6) and labels (n,) of each image after NMS, from the second stage."""
+        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
+        pre = cfg.get('nms_pre', -1)
+        scores, points = [], []
+        for logits, offsets, positions in zip(
+            flatten_levels(cls_scores, self.cls_out_channels),
+            flatten_levels(pts_preds_refine, 18),
+            self._positions(cls_scores),
+            strict=True,
+        ):
+            score, pts = logits.sigmoid(), self._points(offsets, positions)
+            if 0 < pre < score.size(1):
+                best = best_scores(score.amax(-1), pre)[..., None]
+                score, pts = (t.gather(1, best.expand(-1, -1, t.size(-1))) for t in (score, pts))
+            scores.append(score)
+            points.append(pts)
+        boxes = self._to_boxes(torch.cat(points, 1).flatten(0, 1)).unflatten(
+            0, (len(img_metas), -1)
+        )
+        if rescale:
+            factors = boxes.new_tensor([[*meta['scale_factor'], 1] for meta in img_metas])
+            boxes = boxes / factors[:, None]
+        # the last column is the background's
+        padded = nn.functional.pad(torch.cat(scores, 1), (0, 1))
+        return [
+            multiclass_nms_rotated(*image, cfg.score_thr, cfg.nms, cfg.max_per_img)
+            for image in zip(boxes, padded, strict=True)
+        ]
+
+    def _to_boxes(self, points: Tensor) -> Tensor:
+        """Points (k, 18) -> boxes (k, 5)."""
+        return poly2obb(min_area_polygons(points), self.version)
+
+
+@MODELS.register_module()
+class SAMRepPointsHead(RotatedRepPointsHead):
+    """Shape-adaptive selection and measurement (Hou et al., AAAI 2022)."""
