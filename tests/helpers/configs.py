@@ -286,3 +286,50 @@ def reppoints(version: str, method: str = 'plain') -> dict:
             nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.4), max_per_img=200
         ),
     )
+
+
+def _horizontal_rpn(version: str) -> dict:
+    return dict(
+        _oriented_rpn(version), type='RotatedRPNHead', bbox_coder=dict(type='DeltaXYWHBBoxCoder')
+    )
+
+
+def rotated_faster_rcnn(version: str) -> dict:
+    """Rotated Faster R-CNN: horizontal proposals."""
+    cfg = oriented_rcnn(version)
+    head, train = cfg['roi_head'], cfg['train_cfg']['rcnn']
+    head.update(type='RotatedStandardRoIHead', version=version)
+    head['bbox_roi_extractor'].update(
+        type='SingleRoIExtractor', roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0)
+    )
+    head['bbox_head']['bbox_coder'] = dict(
+        type='DeltaXYWHAHBBoxCoder',
+        angle_range=version,
+        norm_factor=2,
+        edge_swap=True,
+        target_stds=(0.1, 0.1, 0.2, 0.2, 0.1),
+    )
+    train['assigner'].pop('iou_calculator')
+    train['sampler']['type'] = 'RandomSampler'
+    return dict(cfg, type='RotatedFasterRCNN', rpn_head=_horizontal_rpn(version))
+
+
+def roi_trans(version: str, kfiou: bool = False) -> dict:
+    """RoI Transformer: the stages of Rotated Faster R-CNN and of Oriented R-CNN in a row."""
+    cfg, second = rotated_faster_rcnn(version), oriented_rcnn(version)
+    heads = [cfg['roi_head'], second['roi_head']]
+    second['roi_head']['bbox_head']['reg_class_agnostic'] = False
+    if kfiou:
+        second['roi_head']['bbox_head'].update(
+            type='RotatedKFIoUShared2FCBBoxHead', loss_bbox=dict(type='KFLoss', fun='ln')
+        )
+    cfg['roi_head'] = dict(
+        type='RoITransRoIHead',
+        version=version,
+        num_stages=2,
+        stage_loss_weights=[1, 0.5],
+        bbox_roi_extractor=[head['bbox_roi_extractor'] for head in heads],
+        bbox_head=[head['bbox_head'] for head in heads],
+    )
+    cfg['train_cfg']['rcnn'] = [cfg['train_cfg']['rcnn'], second['train_cfg']['rcnn']]
+    return dict(cfg, type='RoITransformer')

@@ -7,7 +7,17 @@ from torch import nn
 
 from mmrotate.models import build_detector
 from tests.helpers import reference
-from tests.helpers.configs import fcos, kfiou, oriented_rcnn, r3det, reppoints, retinanet, s2anet
+from tests.helpers.configs import (
+    fcos,
+    kfiou,
+    oriented_rcnn,
+    r3det,
+    reppoints,
+    retinanet,
+    roi_trans,
+    rotated_faster_rcnn,
+    s2anet,
+)
 
 SIZE = (64, 96)
 DETECTORS = {
@@ -23,6 +33,9 @@ DETECTORS = {
     'r3det_refine_oc': lambda: r3det('oc', stages=2),
     **{f'r3det_kfiou_{v}': lambda v=v: kfiou(r3det(v)) for v in ('oc', 'le90', 'le135')},
     **{f's2anet_kfiou_{v}': lambda v=v: kfiou(s2anet(v)) for v in ('oc', 'le90', 'le135')},
+    **{f'faster_rcnn_{v}': lambda v=v: rotated_faster_rcnn(v) for v in ('oc', 'le90', 'le135')},
+    **{f'roi_trans_{v}': lambda v=v: roi_trans(v) for v in ('oc', 'le90', 'le135')},
+    'roi_trans_kfiou_le90': lambda: roi_trans('le90', kfiou=True),
     **{f's2anet_{v}': lambda v=v: s2anet(v) for v in ('oc', 'le90', 'le135')},
     **{
         f'reppoints_{method}': lambda method=method: reppoints('le90', method)

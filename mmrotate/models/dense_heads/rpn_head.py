@@ -107,7 +107,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         """Indices of the proposals that are large enough and survive NMS, best first."""
         hbb = self._hbb(boxes)
         sides = self._sides(boxes)
-        large = (sides > cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
+        large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
         kept = batched_nms(hbb[large], scores[large], level_ids[large], threshold)
         return large[kept[: cfg.max_per_img]]

@@ -9,17 +9,28 @@ from .single_stage import (
     RotatedRetinaNet,
     RotatedSingleStageDetector,
 )
-from .two_stage import OrientedRCNN, RotatedTwoStageDetector
+from .two_stage import (
+    GlidingVertex,
+    OrientedRCNN,
+    ReDet,
+    RoITransformer,
+    RotatedFasterRCNN,
+    RotatedTwoStageDetector,
+)
 
 __all__ = [
     'AlignConv',
     'AlignConvModule',
     'FeatureRefineModule',
+    'GlidingVertex',
     'OrientedRCNN',
     'R3Det',
+    'ReDet',
     'RefineSingleStageDetector',
+    'RoITransformer',
     'RotatedBaseDetector',
     'RotatedFCOS',
+    'RotatedFasterRCNN',
     'RotatedRepPoints',
     'RotatedRetinaNet',
     'RotatedSingleStageDetector',

@@ -61,10 +61,29 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
         x = self.extract_feat(img)
         proposals = self.rpn_head.simple_test(x, img_metas)
         detections = self.roi_head.simple_test(x, proposals, img_metas, rescale)
-        classes = self.roi_head.bbox_head.num_classes
-        return [rbbox2result(*image, classes) for image in detections]
+        return [rbbox2result(*image, self.roi_head.num_classes) for image in detections]
 
 
 @MODELS.register_module()
 class OrientedRCNN(RotatedTwoStageDetector):
     """Oriented R-CNN (Xie et al., ICCV 2021)."""
+
+
+@MODELS.register_module()
+class RotatedFasterRCNN(RotatedTwoStageDetector):
+    """Faster R-CNN (Ren et al., NeurIPS 2015) with rotated boxes from horizontal proposals."""
+
+
+@MODELS.register_module()
+class RoITransformer(RotatedTwoStageDetector):
+    """RoI Transformer (Ding et al., CVPR 2019)."""
+
+
+@MODELS.register_module()
+class GlidingVertex(RotatedTwoStageDetector):
+    """Gliding Vertex (Xu et al., TPAMI 2021)."""
+
+
+@MODELS.register_module()
+class ReDet(RotatedTwoStageDetector):
+    """ReDet (Han et al., CVPR 2021): rotation-equivariant features, RoI Transformer's head."""

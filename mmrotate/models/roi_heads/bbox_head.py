@@ -1,5 +1,6 @@
 """Box heads on RoI features: class scores and box deltas, their targets, losses and decoding."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,8 @@ from mmrotate.models.layers import ConvModule
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-# labels (n,), label weights (n,), box targets (n, 5), box weights (n, 5)
-RoITargets = tuple[Tensor, Tensor, Tensor, Tensor]
+# labels (n,), label weights (n,), box targets (n, d), box weights (n, d), and what a head adds
+RoITargets = tuple[Tensor, ...]
 
 
 @MODELS.register_module()
@@ -39,6 +40,9 @@ class RotatedConvFCBBoxHead(BaseModule):
         norm_cfg: Normalisation of the convolutions.
         init_cfg: Initialisation.
     """
+
+    # numbers of a box in the regression
+    bbox_dim = 5
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
-        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, 5)
+        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
         convs = [in_channels] + [conv_out_channels] * num_shared_convs
         self.shared_convs = nn.ModuleList(
             ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg)
@@ -83,15 +87,21 @@ class RotatedConvFCBBoxHead(BaseModule):
             nn.Linear(widths[i], widths[i + 1]) for i in range(num_shared_fcs)
         )
         self.fc_cls = nn.Linear(fc_out_channels, num_classes + 1)
-        self.fc_reg = nn.Linear(fc_out_channels, 5 * (1 if reg_class_agnostic else num_classes))
+        self._boxes = 1 if reg_class_agnostic else num_classes
+        self.fc_reg = nn.Linear(fc_out_channels, self.bbox_dim * self._boxes)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """RoI features (n, C, s, s) -> scores (n, classes + 1) and deltas (n, 5 or classes * 5)."""
+    def _shared(self, x: Tensor) -> Tensor:
+        """RoI features (n, C, s, s) -> what the branches share (n, width)."""
         for conv in self.shared_convs:
             x = conv(x)
         x = x.flatten(1)
         for fc in self.shared_fcs:
             x = fc(x).relu()
+        return x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """RoI features (n, C, s, s) -> scores (n, classes + 1) and deltas (n, d or classes * d)."""
+        x = self._shared(x)
         return self.fc_cls(x), self.fc_reg(x)
 
     def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
@@ -102,18 +112,42 @@ class RotatedConvFCBBoxHead(BaseModule):
         )
         return labels, weights, boxes, box_weights
 
+    def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
+        """Objects (n, 5) in the form (n, d) that the coder encodes."""
+        return gt_bboxes
+
+    def _of_class(self, pred: Tensor, labels: Tensor) -> Tensor:
+        """Each row's regression (n, d) for its class, of that for all classes (n, C * d)."""
+        rows = torch.arange(len(labels), device=labels.device)
+        pred = pred.unflatten(1, (self._boxes, -1))
+        return pred[rows, 0 if self.reg_class_agnostic else labels]
+
+    def refine(
+        self, rois: Tensor, bbox_pred: Tensor, labels: Tensor, max_shape: Sequence[int]
+    ) -> Tensor:
+        """Boxes (n, 5) of one image's RoIs of the classes (n,), for another stage.
+
+        Args:
+            rois: (n, 1 + d), the image's index first.
+            bbox_pred: Deltas of each class.
+            labels: Classes.
+            max_shape: Height and width of the image.
+        """
+        deltas = self._of_class(bbox_pred, labels)
+        return self.bbox_coder.decode(rois[:, 1:], deltas, max_shape=max_shape)
+
     def _targets_single(self, sample: SamplingResult, cfg: dict) -> RoITargets:
         pos = len(sample.pos_bboxes)
         count = pos + len(sample.neg_bboxes)
         new = sample.pos_bboxes
         labels = new.new_full((count,), self.num_classes, dtype=torch.long)
         weights = new.new_ones(count)
-        boxes, box_weights = new.new_zeros(count, 5), new.new_zeros(count, 5)
+        boxes, box_weights = new.new_zeros(2, count, self.bbox_dim)
         if pos:
             labels[:pos] = sample.pos_gt_labels
             if cfg.get('pos_weight', -1) > 0:
                 weights[:pos] = cfg['pos_weight']
-            targets = sample.pos_gt_bboxes
+            targets = self._boxes_to_regress(sample.pos_gt_bboxes)
             if not self.reg_decoded_bbox:
                 targets = self.bbox_coder.encode(sample.pos_bboxes, targets)
             boxes[:pos] = targets
@@ -124,7 +158,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, targets: RoITargets
     ) -> dict[str, Tensor]:
         """Losses ``loss_cls`` and ``loss_bbox``, and ``acc`` in percent."""
-        labels, label_weights, bbox_targets, bbox_weights = targets
+        labels, label_weights, bbox_targets, bbox_weights = targets[:4]
         cls_score, bbox_pred = cls_score.float(), bbox_pred.float()
         if cls_score.numel() == 0:
             zero = cls_score.sum() * 0
@@ -135,10 +169,9 @@ class RotatedConvFCBBoxHead(BaseModule):
             acc=accuracy(cls_score, labels),
         )
         pos = (labels < self.num_classes).nonzero().squeeze(1)
-        pred = bbox_pred.unflatten(1, (-1, 5))
         losses['loss_bbox'] = regression_loss(
             self.loss_bbox,
-            pred[pos, 0 if self.reg_class_agnostic else labels[pos]],
+            self._of_class(bbox_pred[pos], labels[pos]),
             bbox_targets[pos],
             bbox_weights[pos],
             len(bbox_targets),
@@ -174,3 +207,8 @@ class RotatedShared2FCBBoxHead(RotatedConvFCBBoxHead):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, num_shared_convs=0, num_shared_fcs=2, **kwargs)
+
+
+@MODELS.register_module()
+class RotatedKFIoUShared2FCBBoxHead(RotatedShared2FCBBoxHead):
+    """The same; the name that configs of KFIoU use, whose loss says what it wants itself."""

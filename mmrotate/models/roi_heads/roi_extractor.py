@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torchvision
 from torch import Tensor, nn
 
 from mmrotate import ops
@@ -9,15 +10,36 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
 
 
+class RoIAlign(torchvision.ops.RoIAlign):
+    """Features of horizontal regions (He et al., Mask R-CNN, ICCV 2017).
+
+    Args:
+        output_size: Cells of a region.
+        spatial_scale: Pixels of the map per pixel of the image.
+        sampling_ratio: Samples of a cell in each direction; 0 adapts.
+        aligned: Pixel centres lie at half numbers.
+    """
+
+    def __init__(
+        self,
+        output_size: int,
+        spatial_scale: float = 1.0,
+        sampling_ratio: int = 0,
+        aligned: bool = True,
+    ) -> None:
+        super().__init__((output_size, output_size), spatial_scale, sampling_ratio, aligned)
+
+
 @MODELS.register_module()
-class RotatedSingleRoIExtractor(BaseModule):
+class SingleRoIExtractor(BaseModule):
     """Takes each RoI's features from one level (Lin et al., FPN, CVPR 2017, eq. 1).
 
     Args:
-        roi_layer: ``dict(type=..., out_size=7, ...)``, a RoI layer of :mod:`mmrotate.ops`.
+        roi_layer: ``dict(type='RoIAlign', output_size=7, ...)``, or a RoI layer of
+            :mod:`mmrotate.ops`.
         out_channels: Channels of the pyramid.
         featmap_strides: Stride of each level in pixels, finest first.
-        finest_scale: RoIs with ``sqrt(w * h)`` below twice this take the finest level.
+        finest_scale: RoIs with a root of the area below twice this take the finest level.
         init_cfg: Initialisation.
     """
 
@@ -34,7 +56,8 @@ class RotatedSingleRoIExtractor(BaseModule):
         self.featmap_strides = list(featmap_strides)
         self.finest_scale = finest_scale
         args = dict(roi_layer)
-        layer = getattr(ops, args.pop('type'), None)
+        name = args.pop('type')
+        layer = RoIAlign if name == 'RoIAlign' else getattr(ops, name, None)
         if not (isinstance(layer, type) and issubclass(layer, nn.Module)):
             raise KeyError(f'roi_layer={roi_layer}: mmrotate.ops has no layer of this type')
         self.roi_layers = nn.ModuleList(
@@ -46,9 +69,13 @@ class RotatedSingleRoIExtractor(BaseModule):
         """Levels of the pyramid that are used."""
         return len(self.featmap_strides)
 
+    def _sides(self, rois: Tensor) -> Tensor:
+        """Sides (n, 2) of RoIs."""
+        return rois[:, 3:5] - rois[:, 1:3]
+
     def map_roi_levels(self, rois: Tensor) -> Tensor:
-        """Level (n,) of each RoI (n, 6)."""
-        scale = (rois[:, 3] * rois[:, 4]).clamp(min=0).sqrt()
+        """Level (n,) of each RoI."""
+        scale = self._sides(rois).prod(1).clamp(min=0).sqrt()
         level = (scale / self.finest_scale + 1e-6).log2().floor()
         return level.clamp(0, self.num_inputs - 1).long()
 
@@ -57,7 +84,7 @@ class RotatedSingleRoIExtractor(BaseModule):
 
         Args:
             feats: Maps (N, C, H, W), one per stride.
-            rois: (n, 6) as image index, x, y, w, h in pixels, theta in radians.
+            rois: (n, 5) as image index, left, top, right, bottom in pixels.
 
         Returns:
             (n, C, out, out)
@@ -75,3 +102,11 @@ class RotatedSingleRoIExtractor(BaseModule):
             else:
                 out = out + feat.sum() * 0
         return out
+
+
+@MODELS.register_module()
+class RotatedSingleRoIExtractor(SingleRoIExtractor):
+    """The same for RoIs (n, 6): image index, x, y, w, h in pixels, theta in radians."""
+
+    def _sides(self, rois: Tensor) -> Tensor:
+        return rois[:, 3:5]

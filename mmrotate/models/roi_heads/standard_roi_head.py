@@ -1,0 +1,257 @@
+"""RoI heads: proposals in, rotated boxes out, by a box head in each of one or several stages."""
+
+from collections.abc import Sequence
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.model import ModuleList
+from torch import Tensor
+
+from mmrotate.core import build_assigner, build_sampler, obb2xyxy, rbbox2roi
+from mmrotate.core.bbox import SamplingResult
+from mmrotate.models.base_module import BaseModule
+from mmrotate.models.builder import build_head, build_roi_extractor
+from mmrotate.registry import MODELS
+
+# prefix of the losses, their weight, RoI extractor and box head
+Stage = tuple[str, float, Any, Any]
+
+
+class RotatedBaseRoIHead(BaseModule):
+    """Samples proposals, takes their features and refines them, stage after stage.
+
+    Proposals are horizontal (n, 4) or rotated (n, 5), as the head before gives them; objects take
+    the same form where they are compared with them. Subclasses give ``_stages``.
+
+    Args:
+        train_cfgs: Assigner, sampler, ``pos_weight`` of each stage; none where it is not trained.
+        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
+        version: Angle version of the objects.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        train_cfgs: Sequence[dict],
+        test_cfg: dict | None,
+        version: str,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.train_cfgs = [ConfigDict(cfg) for cfg in train_cfgs]
+        self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
+        self.version = version
+        self.assigners = [build_assigner(cfg.assigner) for cfg in self.train_cfgs]
+        self.samplers = [
+            build_sampler(
+                cfg.sampler, context=SimpleNamespace(sample_losses=partial(self.sample_losses, i))
+            )
+            for i, cfg in enumerate(self.train_cfgs)
+        ]
+
+    def _stages(self) -> list[Stage]:
+        """The stages in their order."""
+        raise NotImplementedError
+
+    @property
+    def num_classes(self) -> int:
+        """Classes without background."""
+        return self._stages()[-1][-1].num_classes
+
+    def _forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of a stage's box head, scores and deltas first, for RoIs (n, 5 or 6)."""
+        _, _, extractor, head = self._stages()[stage]
+        return head(extractor(x[: extractor.num_inputs], rois))
+
+    def sample_losses(
+        self, stage: int, x: Sequence[Tensor], rois: Tensor, labels: Tensor
+    ) -> Tensor:
+        """Classification losses (n,) of RoIs, for samplers; ``labels`` -1 is background."""
+        head = self._stages()[stage][-1]
+        labels = labels.where(labels >= 0, head.num_classes)
+        return head.loss_cls(self._forward(stage, x, rois)[0], labels, reduction_override='none')
+
+    def _sample(
+        self,
+        stage: int,
+        feats: Sequence[Tensor],
+        boxes: Tensor,
+        gt_bboxes: Tensor,
+        gt_ignore: Tensor | None,
+        gt_labels: Tensor,
+    ) -> SamplingResult:
+        """Sampled proposals of one image; their objects are rotated whatever they are."""
+        truth, ignore = gt_bboxes, gt_ignore
+        if boxes.size(1) == 4:
+            truth = obb2xyxy(gt_bboxes, self.version)
+            ignore = None if gt_ignore is None else obb2xyxy(gt_ignore, self.version)
+        assigned = self.assigners[stage].assign(boxes, truth, ignore, gt_labels)
+        sample = self.samplers[stage].sample(assigned, boxes, truth, gt_labels, feats=feats)
+        sample.pos_gt_bboxes = gt_bboxes[sample.pos_assigned_gt_inds]
+        return sample
+
+    def forward_train(
+        self,
+        x: Sequence[Tensor],
+        img_metas: list[dict],
+        proposal_list: list[Tensor],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of a batch; ``proposal_list`` holds (n, 5 or 6) per image: boxes and scores."""
+        ignore = gt_bboxes_ignore or [None] * len(img_metas)
+        feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
+        boxes = [proposals[:, :-1] for proposals in proposal_list]
+        stages, losses = self._stages(), {}
+        for i, (prefix, weight, _, head) in enumerate(stages):
+            images = zip(feats, boxes, gt_bboxes, ignore, gt_labels, strict=True)
+            samples = [self._sample(i, *image) for image in images]
+            rois = rbbox2roi([sample.bboxes for sample in samples])
+            outs = self._forward(i, x, rois)
+            targets = head.get_targets(samples, self.train_cfgs[i])
+            for name, value in head.loss(*outs, rois, targets).items():
+                losses[prefix + name] = value * weight if 'loss' in name else value
+            if i + 1 < len(stages):
+                counts = [len(sample.bboxes) for sample in samples]
+                refined = self._refine(head, rois.split(counts), outs, img_metas, targets[0])
+                # objects that were added to the proposals go: the next stage adds them itself
+                kept = [torch.cat([s.pos_is_gt == 0, s.neg_inds >= 0]) for s in samples]
+                boxes = [b[rows] for b, rows in zip(refined, kept, strict=True)]
+        return losses
+
+    @torch.no_grad()
+    def _refine(
+        self,
+        head: Any,
+        rois: Sequence[Tensor],
+        outs: tuple[Tensor, ...],
+        img_metas: list[dict],
+        labels: Tensor | None = None,
+    ) -> list[Tensor]:
+        """Boxes (n, 5) of each image's RoIs, of the given class or else of the likeliest."""
+        best = outs[0][:, :-1].argmax(1)
+        labels = best if labels is None else best.where(labels == head.num_classes, labels)
+        counts = [len(image) for image in rois]
+        images = zip(rois, outs[1].split(counts), labels.split(counts), img_metas, strict=True)
+        return [head.refine(*image, meta['img_shape']) for *image, meta in images]
+
+    def simple_test(
+        self,
+        x: Sequence[Tensor],
+        proposal_list: list[Tensor],
+        img_metas: list[dict],
+        rescale: bool = False,
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Boxes (k, 6) with scores and labels (k,) of each image; all stages vote on classes."""
+        boxes = [proposals[:, :-1] for proposals in proposal_list]
+        counts = [len(image) for image in boxes]
+        stages, votes = self._stages(), []
+        for i, (*_, head) in enumerate(stages):
+            rois = rbbox2roi(boxes)
+            outs = self._forward(i, x, rois)
+            votes.append(outs[0])
+            if i + 1 < len(stages):
+                boxes = self._refine(head, rois.split(counts), outs, img_metas)
+        scores = torch.stack(votes).mean(0)
+        split = [part.split(counts) for part in (rois, scores, *outs[1:])]
+        return [
+            head.get_bboxes(*image, meta, self.test_cfg, rescale)
+            for *image, meta in zip(*split, img_metas, strict=True)
+        ]
+
+
+@MODELS.register_module()
+class RotatedStandardRoIHead(RotatedBaseRoIHead):
+    """One stage (Ren et al., Faster R-CNN, NeurIPS 2015).
+
+    Args:
+        bbox_roi_extractor: Config of the RoI extractor.
+        bbox_head: Config of the box head.
+        train_cfg: Assigner, sampler, ``pos_weight``.
+        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
+        init_cfg: Initialisation.
+        version: Angle version of the objects.
+    """
+
+    def __init__(
+        self,
+        bbox_roi_extractor: dict,
+        bbox_head: dict,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+        version: str = 'oc',
+    ) -> None:
+        super().__init__([] if train_cfg is None else [train_cfg], test_cfg, version, init_cfg)
+        self.bbox_roi_extractor = build_roi_extractor(bbox_roi_extractor)
+        self.bbox_head = build_head(bbox_head)
+
+    def _stages(self) -> list[Stage]:
+        return [('', 1.0, self.bbox_roi_extractor, self.bbox_head)]
+
+
+@MODELS.register_module()
+class OrientedStandardRoIHead(RotatedStandardRoIHead):
+    """The same on rotated proposals (Xie et al., Oriented R-CNN, ICCV 2021)."""
+
+
+@MODELS.register_module()
+class GVRatioRoIHead(RotatedStandardRoIHead):
+    """The same with a :class:`GVBBoxHead` (Xu et al., Gliding Vertex, TPAMI 2021)."""
+
+
+@MODELS.register_module()
+class RoITransRoIHead(RotatedBaseRoIHead):
+    """A cascade: horizontal proposals are turned, then refined (Ding et al., CVPR 2019).
+
+    Args:
+        num_stages: Stages.
+        stage_loss_weights: Factor of each stage's losses.
+        bbox_roi_extractor: Config of each stage's RoI extractor, or one for all.
+        bbox_head: Config of each stage's box head, or one for all.
+        train_cfg: Assigner, sampler, ``pos_weight`` of each stage, or one for all.
+        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
+        version: Angle version of the objects.
+        init_cfg: Initialisation.
+    """
+
+    def __init__(
+        self,
+        num_stages: int,
+        stage_loss_weights: Sequence[float],
+        bbox_roi_extractor: dict | Sequence[dict],
+        bbox_head: dict | Sequence[dict],
+        train_cfg: dict | Sequence[dict] | None = None,
+        test_cfg: dict | None = None,
+        version: str = 'oc',
+        init_cfg: dict | None = None,
+    ) -> None:
+        per_stage = dict(
+            bbox_roi_extractor=bbox_roi_extractor,
+            bbox_head=bbox_head,
+            train_cfg=[] if train_cfg is None else train_cfg,
+            stage_loss_weights=stage_loss_weights,
+        )
+        for name, cfgs in per_stage.items():
+            if isinstance(cfgs, dict):
+                per_stage[name] = [cfgs] * num_stages
+            elif len(cfgs) != num_stages and not (name == 'train_cfg' and train_cfg is None):
+                raise ValueError(
+                    f'{name} must have one item for each of num_stages={num_stages}, '
+                    f'got {len(cfgs)}'
+                )
+        super().__init__(per_stage['train_cfg'], test_cfg, version, init_cfg)
+        self.stage_loss_weights = list(stage_loss_weights)
+        # these lists initialise their members
+        self.bbox_roi_extractor = ModuleList(
+            map(build_roi_extractor, per_stage['bbox_roi_extractor'])
+        )
+        self.bbox_head = ModuleList(map(build_head, per_stage['bbox_head']))
+
+    def _stages(self) -> list[Stage]:
+        parts = zip(self.stage_loss_weights, self.bbox_roi_extractor, self.bbox_head, strict=True)
+        return [(f's{i}.', *part) for i, part in enumerate(parts)]
