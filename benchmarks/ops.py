@@ -138,10 +138,14 @@ def polygon_cases(device: str) -> Iterator[Case]:
     def rectangles() -> list[np.ndarray]:
         return [cv2.boxPoints(cv2.minAreaRect(p)) for p in arrays]
 
+    def shapely_rectangles() -> list[shapely.Geometry]:
+        return [shapely.MultiPoint(p).minimum_rotated_rectangle for p in arrays]
+
     few = sets[:2000].contiguous()
     ours = partial(ops.convex_iou, few, quads.flatten(1))
     yield Case('convex_iou 2000x100, shapely', ours, overlap, scale=2000 * 100 / LOOP)
     ours = partial(ops.min_area_polygons, sets)
+    yield Case('min_area_polygons 20000, shapely', ours, shapely_rectangles, scale=20_000 / LOOP)
     yield Case('min_area_polygons 20000, OpenCV', ours, rectangles, scale=20_000 / LOOP)
 
 
@@ -201,7 +205,7 @@ def main() -> None:
     print(f'{"operation":<40}{"ours ms":>12}{"theirs ms":>12}{"ratio":>12}{"of copy":>12}')
     rate = copy_rate(args.device) if gpu else None
     rows = []
-    for cases in (iou_cases, nms_cases, roi_align_cases):
+    for cases in (iou_cases, nms_cases, roi_align_cases, polygon_cases):
         for case in cases(args.device):
             if args.only in case.name:
                 rows.append(measure(case, 0.1 if args.quick else args.seconds, args.device, rate))
