@@ -6,8 +6,8 @@ from torch import Tensor
 from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
 from .polygon import cross, hulls_of, points_of, sides_of
 
-# rectangles within this share of the least area count as equal, and the first serves: around a
-# triangle all three are
+# rectangles within this share of the least area count as equal, and the one turned least serves:
+# around a triangle all three are
 _TIE = 1e-9
 
 
@@ -15,7 +15,7 @@ def min_area_polygons(pointsets: Tensor) -> Tensor:
     """The rectangle of least area around each point set, without gradient.
 
     One of its sides lies on a side of the convex hull (Freeman and Shapira, 1975); of several such
-    rectangles the first serves, from the leftmost point on.
+    rectangles the one turned least serves.
 
     Args:
         pointsets: (n, 18): nine points as x, y in pixels.
@@ -61,7 +61,8 @@ def _torch(points: Tensor) -> Tensor:
     y = cross(along[:, :, None], corners[:, None])
     size = (x.amax(2) - x.amin(2)) * (y.amax(2) - y.amin(2))
     size = torch.where((length[..., 0] > 0) | (hulls.number < 2)[:, None], size, torch.inf)
-    best = (size <= size.amin(1, True) * (1 + _TIE)).int().argmax(1)
+    tied = size <= size.amin(1, True) * (1 + _TIE)
+    best = torch.where(tied, along[..., 1] / along[..., 0], torch.inf).argmin(1)
     rows = torch.arange(len(best), device=best.device)
     x, y, along = x[rows, best], y[rows, best], along[rows, best, None]
     xs = torch.stack([x.amax(1), x.amin(1), x.amin(1), x.amax(1)], 1)[..., None]

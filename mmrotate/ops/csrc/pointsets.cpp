@@ -1,5 +1,4 @@
-// Convex hulls and rectangles of point sets, their generalized overlaps with gradient, and points
-// in polygons.
+// Convex hulls of point sets, their generalized overlaps with gradient, and points in polygons.
 #include <vector>
 
 #include "parallel.h"
@@ -25,62 +24,6 @@ void hulls(const T* values, int64_t n, int64_t k, int threads, int64_t* index, i
       counts[i] = finite ? hull(points.data(), k, out.data()) : 0;
       for (int64_t j = 0; j < k; ++j) {
         index[i * k + j] = counts[i] ? out[std::min(j, counts[i] - 1)].index : 0;
-      }
-    }
-  });
-}
-
-// Share of the area within which rectangles count as equal, and the first serves: around a triangle
-// all three are.
-constexpr double kTie = 1e-9;
-
-// The rectangle of least area around p: one of its sides lies on a side of p.
-template <typename T>
-void smallest_rectangle(const Polygon& p, T* out) {
-  Point along{1, 0};
-  double least = std::numeric_limits<double>::infinity(), low = 0, high = 0, depth = 0;
-  Point start = p.corner[0];
-  for (int64_t i = 0; i < p.count && p.count > 1; ++i) {
-    const Point way = p.next(i) - p.corner[i];
-    double from = 0, to = 0, far = 0;
-    for (int64_t j = 0; j < p.count; ++j) {
-      const Point offset = p.corner[j] - p.corner[i];
-      const double s = dot(way, offset);
-      from = std::min(from, s), to = std::max(to, s), far = std::max(far, cross(way, offset));
-    }
-    const double size = (to - from) * far / dot(way, way);
-    if (size < least * (1 - kTie)) {
-      least = size, along = way, start = p.corner[i];
-      low = from, high = to, depth = far;
-    }
-  }
-  const double length = std::hypot(along.x, along.y);
-  along = {along.x / length, along.y / length};
-  low /= length, high /= length;
-  double xs[2] = {low, high}, ys[2] = {0, depth / length};
-  // the corners start where the side that runs to the right and down, or level, ends
-  for (int turn = 0; turn < 3 && !(along.x > 0 && along.y >= 0); ++turn) {
-    along = {-along.y, along.x};
-    const double x0 = ys[0], x1 = ys[1];
-    ys[0] = -xs[1], ys[1] = -xs[0], xs[0] = x0, xs[1] = x1;
-  }
-  const int order[4][2] = {{1, 0}, {0, 0}, {0, 1}, {1, 1}};
-  for (int i = 0; i < 4; ++i) {
-    const double x = xs[order[i][0]], y = ys[order[i][1]];
-    out[2 * i] = T(start.x + x * along.x - y * along.y);
-    out[2 * i + 1] = T(start.y + x * along.y + y * along.x);
-  }
-}
-
-template <typename T>
-void rectangles(const T* values, int64_t n, int threads, T* out) {
-  parallel_for(n, 500, threads, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Polygon p(values + 18 * i, 9);
-      if (p.count) {
-        smallest_rectangle(p, out + 8 * i);
-      } else {
-        std::fill(out + 8 * i, out + 8 * (i + 1), std::numeric_limits<T>::quiet_NaN());
       }
     }
   });
@@ -175,9 +118,6 @@ void within_all(const T* points, int64_t n, const T* quads, int64_t m, int threa
   MMROTATE_API int convex_hull_##suffix(const T* points, int64_t n, int64_t k, int threads,       \
                                         int64_t* index, int64_t* counts) {                        \
     return mmrotate::guarded([&] { mmrotate::hulls(points, n, k, threads, index, counts); });     \
-  }                                                                                               \
-  MMROTATE_API int min_area_polygons_##suffix(const T* points, int64_t n, int threads, T* out) {  \
-    return mmrotate::guarded([&] { mmrotate::rectangles(points, n, threads, out); });             \
   }                                                                                               \
   MMROTATE_API int convex_giou_##suffix(const T* points, const T* quads, int64_t n, int threads,  \
                                         T* out, T* grad) {                                        \
