@@ -58,11 +58,10 @@ def test_targets_are_the_classes_that_decode_to_the_object(encoded):
     counts = [m[0, 0].numel() * 9 for m in outs[0]]
     truth = data['gt_bboxes'], data['img_metas'], counts, None, data['gt_labels']
     targets = head.get_targets(anchors, head._valid(outs[0], data['img_metas']), *truth)
-    positive = targets.bbox_weights[0, :, -1] > 0
-    assert positive.sum() >= 5
-    deltas, angle = targets.bbox_targets[0, positive].split([5, 1], 1)
+    assert len(targets.pos_anchors) >= 5
+    deltas, angle = targets.bbox_targets.split([5, 1], 1)
     rows = torch.cat([deltas, head.angle_coder.encode(angle)], 1)
-    found = head._decode(anchors[0, positive], rows)
+    found = head._decode(anchors[0, targets.pos_anchors], rows)
     gap = (found[:, None] - data['gt_bboxes'][0]).abs()
     gap[..., 4] = torch.minimum(gap[..., 4], (gap[..., 4] - math.pi).abs())
     nearest = gap[..., :4].amax(-1).argmin(1)
@@ -82,7 +81,9 @@ def test_the_angle_can_be_left_to_its_classes():
         assert angle_rows.any() != shield
 
 
-def test_coders_must_agree():
+def test_parts_must_agree():
+    with pytest.raises(ValueError, match='got GDLoss on decoded boxes'):
+        _head(shield_reg_angle=True, loss_bbox=dict(type='GDLoss', loss_type='gwd'))
     with pytest.raises(ValueError, match="got 'le90' and 'oc'"):
         _head(angle_coder=dict(type='CSLCoder', angle_version='oc'))
     coder = dict(type='DeltaXYWHAOBBoxCoder', angle_range='le90')

@@ -19,7 +19,7 @@ def test_deltas_of_another_width():
 
 
 def test_rotated_anchors_for_a_coder_of_horizontal_ones():
-    with pytest.raises(ValueError, match='rotated boxes of 5 numbers, but bbox_coder, DeltaXYWHAH'):
+    with pytest.raises(ValueError, match='but bbox_coder, DeltaXYWHAHBBoxCoder, takes 4'):
         _retina(bbox_coder=dict(type='DeltaXYWHAHBBoxCoder', angle_range='le90'))
 
 

@@ -1,8 +1,8 @@
 """Dense head on anchors: the one place of anchor targets, their losses and decoding."""
 
+import itertools
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from mmengine.config import ConfigDict
@@ -17,33 +17,13 @@ from mmrotate.core import (
     obb2hbb,
     rotated_anchor_inside_flags,
 )
-from mmrotate.core.bbox import SamplingResult
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
 from .base import BaseDenseHead, Detections, best_scores, flatten_levels
 from .checks import check_parts
-
-
-class AnchorTargets(NamedTuple):
-    """What each anchor of an image (or of a batch, with one more leading dimension) shall say.
-
-    Attributes:
-        labels: (n,) classes, ``num_classes`` for background.
-        label_weights: (n,) 0 for anchors that count neither way.
-        bbox_targets: (n, d) encoded boxes, or boxes where the loss wants them decoded.
-        bbox_weights: (n, d) 1 for positive anchors.
-        num_pos: Positive anchors, at least 1.
-        num_neg: Negative anchors, at least 1.
-    """
-
-    labels: Tensor
-    label_weights: Tensor
-    bbox_targets: Tensor
-    bbox_weights: Tensor
-    num_pos: int
-    num_neg: int
+from .targets import AnchorTargets, numbered
 
 
 @MODELS.register_module()
@@ -110,13 +90,8 @@ class RotatedAnchorHead(BaseDenseHead):
         check_parts(self, assigner)
         self._init_layers()
 
-    # numbers that an anchor regresses, and those of its target
+    # numbers that an anchor regresses
     bbox_dim = 5
-
-    @property
-    def target_dim(self) -> int:
-        """Numbers of an anchor's target."""
-        return self.bbox_dim
 
     default_anchors = dict(
         type='RotatedAnchorGenerator',
@@ -170,7 +145,7 @@ class RotatedAnchorHead(BaseDenseHead):
             anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border
         )
 
-    def _targets_single(
+    def _sample(
         self,
         anchors: Tensor,
         valid: Tensor,
@@ -179,41 +154,20 @@ class RotatedAnchorHead(BaseDenseHead):
         gt_labels: Tensor | None,
         meta: dict,
         counts: list[int],
-    ) -> AnchorTargets:
-        inside = self._inside(anchors, valid, meta)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices of an image's positive and negative anchors, and of the positives' objects."""
         boxes = self._boxes_to_assign(gt_bboxes)
         ignore = None if gt_ignore is None else self._boxes_to_assign(gt_ignore)
+        inside = self._inside(anchors, valid, meta)
         candidates = anchors[inside]
         levels: tuple = ()
         if getattr(self.assigner, 'by_level', False):
             levels = ([int(part.sum()) for part in inside.split(counts)],)
-        assigned = self.assigner.assign(
-            candidates, *levels, boxes, ignore, None if self.sampling else gt_labels
-        )
+        labels = None if self.sampling else gt_labels
+        assigned = self.assigner.assign(candidates, *levels, boxes, ignore, labels)
         sampled = self.sampler.sample(assigned, candidates, boxes)
         index = inside.nonzero().squeeze(1)
-        pos, neg = index[sampled.pos_inds], index[sampled.neg_inds]
-
-        labels = anchors.new_full((len(anchors),), self.num_classes, dtype=torch.long)
-        label_weights = anchors.new_zeros(len(anchors))
-        bbox_targets = anchors.new_zeros(len(anchors), self.target_dim)
-        bbox_weights = torch.zeros_like(bbox_targets)
-        if len(pos):
-            owner = sampled.pos_assigned_gt_inds
-            labels[pos] = 0 if gt_labels is None else gt_labels[owner]
-            weight = self.train_cfg.get('pos_weight', -1)
-            label_weights[pos] = weight if weight > 0 else 1.0
-            bbox_targets[pos] = self._encode(sampled, self._boxes_to_regress(gt_bboxes)[owner])
-            bbox_weights[pos] = 1.0
-        label_weights[neg] = 1.0
-        return AnchorTargets(
-            labels, label_weights, bbox_targets, bbox_weights, max(len(pos), 1), max(len(neg), 1)
-        )
-
-    def _encode(self, sampled: SamplingResult, gt_bboxes: Tensor) -> Tensor:
-        if self.reg_decoded_bbox:
-            return gt_bboxes
-        return self.bbox_coder.encode(sampled.pos_bboxes, gt_bboxes)
+        return index[sampled.pos_inds], index[sampled.neg_inds], sampled.pos_assigned_gt_inds
 
     def get_targets(
         self,
@@ -237,22 +191,36 @@ class RotatedAnchorHead(BaseDenseHead):
             gt_labels: Per image (n,).
         """
         none = [None] * len(img_metas)
-        per_image = [
-            self._targets_single(*image, counts)
-            for image in zip(
-                anchors,
-                valid,
-                gt_bboxes,
-                gt_bboxes_ignore or none,
-                gt_labels or none,
-                img_metas,
-                strict=True,
+        # images have their own numbers of objects
+        sampled = [
+            self._sample(anchors[i], valid[i], gt_bboxes[i], ignore, labels, meta, counts)
+            for i, (ignore, labels, meta) in enumerate(
+                zip(gt_bboxes_ignore or none, gt_labels or none, img_metas, strict=True)
             )
         ]
-        tensors = (torch.stack(field) for field in list(zip(*per_image, strict=True))[:4])
-        return AnchorTargets(
-            *tensors, sum(t.num_pos for t in per_image), sum(t.num_neg for t in per_image)
+        (pos_images, pos), (neg_images, neg) = (
+            numbered([found[kind] for found in sampled]) for kind in (0, 1)
         )
+        starts = list(itertools.accumulate(map(len, gt_bboxes), initial=0))
+        owner = torch.cat([found[2] + starts[i] for i, found in enumerate(sampled)])
+        labels = anchors.new_full(anchors.shape[:2], self.num_classes, dtype=torch.long)
+        labels[pos_images, pos] = 0 if gt_labels is None else torch.cat(gt_labels)[owner]
+        label_weights = anchors.new_zeros(anchors.shape[:2])
+        weight = self.train_cfg.get('pos_weight', -1)
+        label_weights[pos_images, pos] = weight if weight > 0 else 1.0
+        label_weights[neg_images, neg] = 1.0
+        targets = self._encode(
+            anchors[pos_images, pos], self._boxes_to_regress(torch.cat(gt_bboxes)[owner])
+        )
+        kinds = (0, 1) if self.sampling else (0,)
+        avg_factor = sum(max(len(found[kind]), 1) for found in sampled for kind in kinds)
+        return AnchorTargets(labels, label_weights, pos_images, pos, targets, avg_factor)
+
+    def _encode(self, anchors: Tensor, gt_bboxes: Tensor) -> Tensor:
+        """Targets (p, d) of positive anchors and their objects."""
+        if self.reg_decoded_bbox:
+            return gt_bboxes
+        return self.bbox_coder.encode(anchors, gt_bboxes)
 
     # ------------------------------------------------------------------------------- losses
     def loss(
@@ -272,41 +240,46 @@ class RotatedAnchorHead(BaseDenseHead):
         flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
         truth = gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels
         targets = self.get_targets(flat, valid, *truth)
-        avg_factor = targets.num_pos + (targets.num_neg if self.sampling else 0)
         levels = zip(
             flatten_levels(cls_scores, self.cls_out_channels),
             self._rows(bbox_preds),
             flat.split(counts, 1),
-            *(field.split(counts, 1) for field in targets[:4]),
-            strict=True,
+            itertools.accumulate(counts, initial=0),
+            strict=False,
         )
-        losses = [self._loss_level(*level, avg_factor=avg_factor) for level in levels]
+        losses = [self._loss_level(*level, targets) for level in levels]
         return {name: [level[name] for level in losses] for name in losses[0]}
 
     def _loss_level(
-        self,
-        score: Tensor,
-        delta: Tensor,
-        anchors: Tensor,
-        labels: Tensor,
-        label_weights: Tensor,
-        bbox_targets: Tensor,
-        bbox_weights: Tensor,
-        avg_factor: int,
+        self, score: Tensor, row: Tensor, anchors: Tensor, start: int, targets: AnchorTargets
     ) -> dict[str, Tensor]:
+        """Losses of the level whose anchors begin at ``start``."""
+        stop = start + anchors.size(1)
+        labels, weights = (t[:, start:stop].flatten() for t in targets[:2])
         loss_cls = self.loss_cls(
-            score.flatten(0, 1), labels.flatten(), label_weights.flatten(), avg_factor=avg_factor
+            score.flatten(0, 1), labels, weights, avg_factor=targets.avg_factor
         )
+        here = (targets.pos_anchors >= start) & (targets.pos_anchors < stop)
+        index = targets.pos_images[here], targets.pos_anchors[here] - start
+        losses = self._loss_positive(
+            row[index], targets.bbox_targets[here], anchors[index], targets.avg_factor
+        )
+        return dict(loss_cls=loss_cls, **losses)
+
+    def _loss_positive(
+        self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int
+    ) -> dict[str, Tensor]:
+        """Losses of rows (p, e) of positive anchors (p, d); the others regress nothing."""
         loss_bbox = regression_loss(
             self.loss_bbox,
-            delta.flatten(0, 1),
-            bbox_targets.flatten(0, 1),
-            bbox_weights.flatten(0, 1),
+            row,
+            target,
+            torch.ones_like(row),
             avg_factor,
-            partial(self.bbox_coder.decode, anchors.flatten(0, 1)),
+            partial(self.bbox_coder.decode, anchors),
             self.reg_decoded_bbox,
         )
-        return dict(loss_cls=loss_cls, loss_bbox=loss_bbox)
+        return dict(loss_bbox=loss_bbox)
 
     # ------------------------------------------------------------------------------ testing
     def _decode(

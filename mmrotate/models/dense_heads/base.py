@@ -29,8 +29,9 @@ class BaseDenseHead(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.train_cfg = None if train_cfg is None else ConfigDict(train_cfg)
-        self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
+        # Any: a head is built without them, too, but does not train or test then
+        self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
+        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
 
     def loss(self, *args: Any, **kwargs: Any) -> dict[str, list[Tensor]]:
         """Losses of the outputs of ``forward``, a list over levels each."""

@@ -25,10 +25,9 @@ def check_parts(head: nn.Module, assigner: Any = None) -> None:
     overlaps = getattr(assigner, 'iou_calculator', None)
     for part, fix in ((coder, 'bbox_coder'), (overlaps, "the assigner's iou_calculator")):
         wanted = getattr(part, 'prior_dim', None)
-        if None not in (priors, wanted) and priors != wanted:
-            kinds = {4: 'horizontal boxes of 4', 5: 'rotated boxes of 5'}
+        if priors is not None and wanted is not None and priors != wanted:
             raise ValueError(
-                f'{type(head.anchor_generator).__name__} makes {kinds.get(priors, priors)} '
-                f'numbers, but {fix}, {type(part).__name__}, takes {kinds.get(wanted, wanted)}: '
-                f'change one of them'
+                f'{type(head.anchor_generator).__name__} makes boxes of {priors} numbers '
+                f'(4: horizontal, 5: rotated), but {fix}, {type(part).__name__}, takes {wanted}: '
+                'change one of them'
             )

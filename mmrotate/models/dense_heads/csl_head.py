@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from mmrotate.core import build_bbox_coder
-from mmrotate.core.bbox import SamplingResult
 from mmrotate.models.builder import build_loss
 from mmrotate.registry import MODELS
 
@@ -58,8 +57,14 @@ class CSLRRetinaHead(RotatedRetinaHead):
         self._check_angles()
 
     def _check_angles(self) -> None:
-        """Raise ValueError unless both coders speak of the same angles."""
+        """Raise ValueError unless coders and losses agree on what the angle is."""
         boxes, angles = self.bbox_coder, self.angle_coder
+        decoded = self.reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
+        if self.shield_reg_angle and decoded:
+            raise ValueError(
+                'shield_reg_angle=True leaves one delta out, so it needs a loss_bbox on deltas, '
+                f'got {type(self.loss_bbox).__name__} on decoded boxes'
+            )
         if getattr(boxes, 'angle_range', angles.angle_version) != angles.angle_version:
             raise ValueError(
                 f'bbox_coder and angle_coder must have one angle version, got '
@@ -73,11 +78,6 @@ class CSLRRetinaHead(RotatedRetinaHead):
                     'bbox_coder must have norm_factor=None, and 0 and 1 as the last of '
                     f'target_means and target_stds, got a unit, mean and deviation of {unit}'
                 )
-
-    @property
-    def target_dim(self) -> int:
-        """Box, and the angle to classify."""
-        return self.bbox_dim + 1
 
     def _init_layers(self) -> None:
         super()._init_layers()
@@ -107,33 +107,23 @@ class CSLRRetinaHead(RotatedRetinaHead):
         """Losses of classes, boxes and angles, a list over levels each."""
         return super().loss(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)
 
-    def _encode(self, sampled: SamplingResult, gt_bboxes: Tensor) -> Tensor:
-        targets, angle = super()._encode(sampled, gt_bboxes), gt_bboxes[:, 4:]
+    def _encode(self, anchors: Tensor, gt_bboxes: Tensor) -> Tensor:
+        """Targets of the box, and the angle to classify."""
+        targets, angle = super()._encode(anchors, gt_bboxes), gt_bboxes[:, 4:]
         if self.use_encoded_angle:
-            angle = self.bbox_coder.encode(sampled.pos_bboxes, gt_bboxes)[:, 4:]
+            angle = self.bbox_coder.encode(anchors, gt_bboxes)[:, 4:]
         return torch.cat([targets, angle], 1)
 
-    def _loss_level(  # type: ignore[override]
-        self,
-        score: Tensor,
-        row: Tensor,
-        anchors: Tensor,
-        labels: Tensor,
-        label_weights: Tensor,
-        bbox_targets: Tensor,
-        bbox_weights: Tensor,
-        avg_factor: int,
+    def _loss_positive(
+        self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int
     ) -> dict[str, Tensor]:
-        delta, logits = row[..., : self.bbox_dim], row[..., self.bbox_dim :]
-        positive = bbox_weights[..., -1] > 0
-        angles = self.angle_coder.encode(bbox_targets[positive][:, -1:])
-        box_targets, box_weights = bbox_targets[..., :-1], bbox_weights[..., :-1]
-        if self.shield_reg_angle:
-            box_weights = torch.cat([box_weights[..., :-1], 0 * box_weights[..., -1:]], -1)
-        truth = anchors, labels, label_weights, box_targets, box_weights
-        losses = super()._loss_level(score, delta, *truth, avg_factor=avg_factor)
-        losses['loss_angle'] = self.loss_angle(logits[positive], angles, avg_factor=avg_factor)
-        return losses
+        delta, logits = row[:, : self.bbox_dim], row[:, self.bbox_dim :]
+        box, angle = target[:, :-1], target[:, -1:]
+        if self.shield_reg_angle:  # equal angles cost nothing
+            box = torch.cat([box[:, :4], delta[:, 4:].detach()], 1)
+        losses = super()._loss_positive(delta, box, anchors, avg_factor)
+        classes = self.angle_coder.encode(angle)
+        return losses | dict(loss_angle=self.loss_angle(logits, classes, avg_factor=avg_factor))
 
     def get_bboxes(  # type: ignore[override]
         self,

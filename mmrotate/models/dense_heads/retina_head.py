@@ -55,7 +55,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
         """Maps for the classes and for the boxes, before the predictions."""
         return self.cls_convs(cls_feat), self.reg_convs(reg_feat)
 
-    def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * 5, H, W)."""
         cls_feat, reg_feat = self._towers(x, x)
         return self.retina_cls(cls_feat), self.retina_reg(reg_feat)
