@@ -84,7 +84,7 @@ def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
             step['img_scale'] = (240, 192)
     cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 200, dataset=cfg.data.train)
     cfg.data.update(samples_per_gpu=8, workers_per_gpu=0)
-    cfg.lr_config.update(warmup_iters=20, by_epoch=False)
+    cfg.lr_config.update(policy='FlatCosineAnnealing', warmup_iters=20, by_epoch=False)
     cfg.log_config.interval = 50
     return cfg
 
