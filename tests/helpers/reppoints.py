@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mmrotate.models.dense_heads import oriented_reppoints_head, reppoints_head
-from mmrotate.models.dense_heads.reppoints_selection import consistent_weights, rank_in_group
 
 
 def opencv_rectangles(points: Tensor) -> Tensor:
@@ -17,29 +16,7 @@ def opencv_rectangles(points: Tensor) -> Tensor:
     return torch.from_numpy(corners.reshape(-1, 8))
 
 
-def misread_points(offsets: Tensor, positions: Tensor) -> Tensor:
-    """Points whose offsets down are taken for those to the right, and the other way round."""
-    pairs = offsets.unflatten(-1, (-1, 2))
-    return (pairs * positions[:, None, 2:] + positions[:, None, :2]).flatten(-2)
-
-
-def misplaced_weights(
-    cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float
-) -> tuple[Tensor, Tensor]:
-    """The weights of CFA in order of object and cost, given to the positives in order of place."""
-    keep, weights = consistent_weights(cost, owners, share, anti_factor)
-    kept = keep.nonzero().squeeze(1)
-    order = kept[rank_in_group(cost, owners)[0][kept].argsort(stable=True)]
-    order = order[owners[order].argsort(stable=True)]
-    weights = weights.clone()
-    weights[kept] = weights[order]
-    return keep, weights
-
-
 def as_the_reference(patch: pytest.MonkeyPatch) -> None:
     """Make the heads do what the reference does."""
     for module in (reppoints_head, oriented_reppoints_head):
         patch.setattr(module, 'min_area_polygons', opencv_rectangles)
-    head = reppoints_head.RotatedRepPointsHead
-    patch.setattr(head, '_proposals', staticmethod(misread_points))
-    patch.setattr(reppoints_head, 'consistent_weights', misplaced_weights)

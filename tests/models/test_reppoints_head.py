@@ -13,6 +13,7 @@ from mmrotate.models.dense_heads.oriented_reppoints_head import _side_points
 from mmrotate.models.dense_heads.reppoints_selection import (
     best_of_levels,
     consistent_weights,
+    handed_out_in_place,
     own_shares,
     rank_in_group,
 )
@@ -78,9 +79,9 @@ def test_points_are_offsets_in_strides_down_first():
     assert points[0, 1, :3].tolist() == [[64, 80], [96, 16], [32, 64]]
 
 
-def test_what_objects_are_assigned_to_are_the_points_predicted():
-    # the reference takes offsets down for offsets to the right here, and here only
-    head = build()
+@pytest.mark.parametrize('as_published', [True, False])
+def test_what_objects_are_assigned_to_are_the_points_predicted(as_published):
+    head = build(as_published=as_published)
     seen = []
     head.refine_assigner.assign = lambda points, *args: (
         seen.append(points)
@@ -91,7 +92,17 @@ def test_what_objects_are_assigned_to_are_the_points_predicted():
     head.loss(*outs, [boxes], [labels], reference.metas(96, 128, count=1))
     offsets = torch.cat([m.flatten(2).mT for m in outs[1]], 1)
     positions = torch.cat(head._positions(outs[0]))
+    if as_published:  # the reference takes offsets down for offsets to the right, here only
+        offsets = offsets.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
     assert torch.equal(seen[0], head._points(offsets, positions)[0])
+
+
+def test_the_published_models_hand_out_weights_by_place():
+    keep = torch.tensor([True, True, False, True])
+    cost, owners = torch.tensor([3.0, 1.0, 9.0, 2.0]), torch.zeros(4, dtype=torch.long)
+    weights = torch.tensor([0.3, 0.1, 0.0, 0.2])
+    got = handed_out_in_place(keep, weights, cost, owners)
+    torch.testing.assert_close(got, torch.tensor([0.1, 0.2, 0.0, 0.3]))
 
 
 def test_the_second_stage_pulls_gently_at_the_first():

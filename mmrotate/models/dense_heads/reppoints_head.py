@@ -15,7 +15,12 @@ from mmrotate.ops import DeformConv2d, min_area_polygons
 from mmrotate.registry import MODELS
 
 from .base import BaseDenseHead, Detections, best_scores, flatten_levels
-from .reppoints_selection import best_of_levels, consistent_weights, own_shares
+from .reppoints_selection import (
+    best_of_levels,
+    consistent_weights,
+    handed_out_in_place,
+    own_shares,
+)
 from .reppoints_targets import PointBatch, PointTargets, point_targets
 
 # image and position of the positives of a batch
@@ -50,6 +55,9 @@ class RotatedRepPointsHead(BaseDenseHead):
         topk: Positives of an object on each level that take part in that.
         anti_factor: Factor of the weights, for positions that objects contend for.
         version: Angle version of the boxes.
+        as_published: Choose what the second stage learns from as the published models did: with x
+            and y of the points' offsets exchanged, and CFA's weights handed out in order of place
+            in place of order of cost. False does as the papers say.
         init_cfg: Initialisation.
     """
 
@@ -75,6 +83,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         topk: int = 6,
         anti_factor: float = 0.75,
         version: str = 'oc',
+        as_published: bool = True,
         init_cfg: dict | list | None = None,
     ) -> None:
         normal = dict(type='Normal', layer='Conv2d', std=0.01)
@@ -95,6 +104,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         self.topk = topk
         self.anti_factor = anti_factor
         self.version = version
+        self.as_published = as_published
         self.prior_generator = MlvlPointGenerator(self.point_strides, offset=0.0)
         self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
         if not getattr(self.loss_cls, 'use_sigmoid', False):
@@ -167,8 +177,11 @@ class RotatedRepPointsHead(BaseDenseHead):
         pairs = offsets.unflatten(-1, (-1, 2)).flip(-1)
         return (pairs * positions[:, None, 2:] + positions[:, None, :2]).flatten(-2)
 
-    # what objects are assigned to for the second stage
-    _proposals = _points
+    def _proposals(self, offsets: Tensor, positions: Tensor) -> Tensor:
+        """Points that objects are assigned to for the second stage; see ``as_published``."""
+        if self.as_published:
+            offsets = offsets.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        return self._points(offsets, positions)
 
     # ------------------------------------------------------------------------------- losses
     def loss(
@@ -303,7 +316,10 @@ class RotatedRepPointsHead(BaseDenseHead):
         """Mask (p,) of the positives to keep, and their weights; None leaves those as they are."""
         owners = targets.owners[rows]
         shares = own_shares(batch, owners, rows)
-        return consistent_weights(cost, owners, shares, self.anti_factor)
+        keep, weights = consistent_weights(cost, owners, shares, self.anti_factor)
+        if self.as_published:
+            weights = handed_out_in_place(keep, weights, cost, owners)
+        return keep, weights
 
     # ------------------------------------------------------------------------------ testing
     def get_bboxes(

@@ -96,3 +96,13 @@ def consistent_weights(
     weights = raw / raw.sum(1, keepdim=True).clamp(min=_MIN_VAR) * keep.sum(1, keepdim=True)
     weights = torch.where(count < 2, 1.0, weights)
     return keep[owners, rank], weights[owners, rank]
+
+
+def handed_out_in_place(keep: Tensor, weights: Tensor, cost: Tensor, owners: Tensor) -> Tensor:
+    """Weights (p,) of kept positives in order of object and cost, given in order of place."""
+    kept = keep.nonzero().squeeze(1)
+    by_cost = kept[rank_in_group(cost, owners)[0][kept].argsort(stable=True)]
+    by_cost = by_cost[owners[by_cost].argsort(stable=True)]
+    out = weights.clone()
+    out[kept] = weights[by_cost]
+    return out
