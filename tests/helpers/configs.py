@@ -333,3 +333,18 @@ def roi_trans(version: str, kfiou: bool = False) -> dict:
     )
     cfg['train_cfg']['rcnn'] = [cfg['train_cfg']['rcnn'], second['train_cfg']['rcnn']]
     return dict(cfg, type='RoITransformer')
+
+
+def gliding_vertex(version: str) -> dict:
+    """Gliding Vertex."""
+    cfg = rotated_faster_rcnn(version)
+    cfg['roi_head']['type'] = 'GVRatioRoIHead'
+    cfg['roi_head']['bbox_head'].update(
+        type='GVBBoxHead',
+        version=version,
+        num_shared_fcs=2,
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2)),
+        fix_coder=dict(type='GVFixCoder', angle_range=version),
+        ratio_coder=dict(type='GVRatioCoder', angle_range=version),
+    )
+    return dict(cfg, type='GlidingVertex')

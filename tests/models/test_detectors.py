@@ -9,6 +9,7 @@ from mmrotate.models import build_detector
 from tests.helpers import reference
 from tests.helpers.configs import (
     fcos,
+    gliding_vertex,
     kfiou,
     oriented_rcnn,
     r3det,
@@ -35,6 +36,7 @@ DETECTORS = {
     **{f's2anet_kfiou_{v}': lambda v=v: kfiou(s2anet(v)) for v in ('oc', 'le90', 'le135')},
     **{f'faster_rcnn_{v}': lambda v=v: rotated_faster_rcnn(v) for v in ('oc', 'le90', 'le135')},
     **{f'roi_trans_{v}': lambda v=v: roi_trans(v) for v in ('oc', 'le90', 'le135')},
+    **{f'gliding_vertex_{v}': lambda v=v: gliding_vertex(v) for v in ('oc', 'le90', 'le135')},
     'roi_trans_kfiou_le90': lambda: roi_trans('le90', kfiou=True),
     **{f's2anet_{v}': lambda v=v: s2anet(v) for v in ('oc', 'le90', 'le135')},
     **{

@@ -5,8 +5,10 @@ from .bbox_head import (
     RotatedKFIoUShared2FCBBoxHead,
     RotatedShared2FCBBoxHead,
 )
+from .gv_bbox_head import GVBBoxHead
 from .roi_extractor import RotatedSingleRoIExtractor, SingleRoIExtractor
 from .standard_roi_head import (
+    GVRatioRoIHead,
     OrientedStandardRoIHead,
     RoITransRoIHead,
     RotatedBaseRoIHead,
@@ -14,6 +16,8 @@ from .standard_roi_head import (
 )
 
 __all__ = [
+    'GVBBoxHead',
+    'GVRatioRoIHead',
     'OrientedStandardRoIHead',
     'RoITransRoIHead',
     'RotatedBaseRoIHead',

@@ -43,6 +43,8 @@ class RotatedConvFCBBoxHead(BaseModule):
 
     # numbers of a box in the regression
     bbox_dim = 5
+    # standard deviation of the initial weights of each branch
+    stds: tuple[tuple[str, float], ...] = (('fc_cls', 0.01), ('fc_reg', 0.001))
 
     def __init__(
         self,
@@ -65,8 +67,7 @@ class RotatedConvFCBBoxHead(BaseModule):
             init_cfg
             or [
                 dict(type='Xavier', distribution='uniform', layer='Linear'),
-                dict(type='Normal', std=0.01, override=dict(name='fc_cls')),
-                dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
+                *(dict(type='Normal', std=std, override=dict(name=n)) for n, std in self.stds),
             ]
         )
         if num_shared_fcs < 1:
@@ -154,12 +155,10 @@ class RotatedConvFCBBoxHead(BaseModule):
             box_weights[:pos] = 1
         return labels, weights, boxes, box_weights
 
-    def loss(
-        self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, targets: RoITargets
-    ) -> dict[str, Tensor]:
+    def loss(self, preds: Sequence[Tensor], rois: Tensor, targets: RoITargets) -> dict[str, Tensor]:
         """Losses ``loss_cls`` and ``loss_bbox``, and ``acc`` in percent."""
         labels, label_weights, bbox_targets, bbox_weights = targets[:4]
-        cls_score, bbox_pred = cls_score.float(), bbox_pred.float()
+        cls_score, bbox_pred = preds[0].float(), preds[1].float()
         if cls_score.numel() == 0:
             zero = cls_score.sum() * 0
             return dict(loss_cls=zero, loss_bbox=bbox_pred.sum() * 0)
@@ -180,24 +179,26 @@ class RotatedConvFCBBoxHead(BaseModule):
         )
         return losses
 
+    def _decode(
+        self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor
+    ) -> Tensor:
+        """Boxes (n, k, 5) of RoIs; ``scale`` divides their pixels."""
+        boxes = self.bbox_coder.decode(rois[:, 1:], preds[1].float(), max_shape=max_shape)
+        boxes = boxes.unflatten(1, (-1, 5))
+        return torch.cat([boxes[..., :4] / scale, boxes[..., 4:]], -1)
+
     def get_bboxes(
         self,
+        preds: Sequence[Tensor],
         rois: Tensor,
-        cls_score: Tensor,
-        bbox_pred: Tensor,
         img_meta: dict,
         cfg: ConfigDict,
         rescale: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs (n, 6) after NMS."""
-        scores = cls_score.float().softmax(-1)
-        boxes = self.bbox_coder.decode(
-            rois[:, 1:], bbox_pred.float(), max_shape=img_meta['img_shape']
-        )
-        if rescale:
-            factor = boxes.new_tensor(img_meta['scale_factor'])
-            boxes = boxes.unflatten(1, (-1, 5))
-            boxes = torch.cat([boxes[..., :4] / factor, boxes[..., 4:]], -1).flatten(1)
+        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS."""
+        scores = preds[0].float().softmax(-1)
+        scale = scores.new_tensor(img_meta['scale_factor'] if rescale else 1.0)
+        boxes = self._decode(preds, rois, img_meta['img_shape'], scale).flatten(1)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
 
 

@@ -113,7 +113,7 @@ class RotatedBaseRoIHead(BaseModule):
             rois = rbbox2roi([sample.bboxes for sample in samples])
             outs = self._forward(i, x, rois)
             targets = head.get_targets(samples, self.train_cfgs[i])
-            for name, value in head.loss(*outs, rois, targets).items():
+            for name, value in head.loss(outs, rois, targets).items():
                 losses[prefix + name] = value * weight if 'loss' in name else value
             if i + 1 < len(stages):
                 counts = [len(sample.bboxes) for sample in samples]
@@ -157,10 +157,10 @@ class RotatedBaseRoIHead(BaseModule):
             if i + 1 < len(stages):
                 boxes = self._refine(head, rois.split(counts), outs, img_metas)
         scores = torch.stack(votes).mean(0)
-        split = [part.split(counts) for part in (rois, scores, *outs[1:])]
+        split = [part.split(counts) for part in (scores, *outs[1:], rois)]
         return [
-            head.get_bboxes(*image, meta, self.test_cfg, rescale)
-            for *image, meta in zip(*split, img_metas, strict=True)
+            head.get_bboxes(preds, image_rois, meta, self.test_cfg, rescale)
+            for *preds, image_rois, meta in zip(*split, img_metas, strict=True)
         ]
 
 
