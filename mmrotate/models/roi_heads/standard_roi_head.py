@@ -103,7 +103,7 @@ class RotatedBaseRoIHead(BaseModule):
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Losses of a batch; ``proposal_list`` holds (n, 5 or 6) per image: boxes and scores."""
-        ignore = gt_bboxes_ignore or [None] * len(img_metas)
+        ignore: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
         feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
         boxes = [proposals[:, :-1] for proposals in proposal_list]
         stages, losses = self._stages(), {}
@@ -230,7 +230,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
         version: str = 'oc',
         init_cfg: dict | None = None,
     ) -> None:
-        per_stage = dict(
+        per_stage: dict[str, Any] = dict(
             bbox_roi_extractor=bbox_roi_extractor,
             bbox_head=bbox_head,
             train_cfg=[] if train_cfg is None else train_cfg,
