@@ -27,13 +27,6 @@ TOLERANCES = {
     ('r3det_kfiou_ln_r50_fpn_1x_dota_oc', 'sr0.loss_bbox'): 1e-3,
     ('s2anet_kfiou_ln_r50_fpn_1x_dota_le135', 'odm.loss_bbox'): 1e-3,
     ('s2anet_kfiou_ln_r50_fpn_1x_dota_le135', 'backbone.layer3'): 3e-3,
-    # Half of these proposals are clipped to no area, and their scores, next to 1, tie: which of
-    # them a second stage sees hangs on the last bit (the first stage gives them all no features).
-    **{
-        (f'roi_trans_{name}', key): tolerance
-        for name in ('r50_fpn_1x_dota_le90', 'kfiou_ln_r50_fpn_1x_dota_le90', 'r50_fpn_1x_dota_oc')
-        for key, tolerance in (('s1.loss_cls', 6e-4), ('grad_norm', 3e-3))
-    },
     **{
         ('s2anet_kfiou_ln_r50_fpn_1x_dota_le135', f'{head}_head.{part}'): 0.3
         for head, parts in (('fam', ('retina_reg', 'reg_convs')), ('odm', ('odm_reg', 'reg_convs')))

@@ -123,19 +123,15 @@ class RotatedConvFCBBoxHead(BaseModule):
         pred = pred.unflatten(1, (self._boxes, -1))
         return pred[rows, 0 if self.reg_class_agnostic else labels]
 
-    def refine(
-        self, rois: Tensor, bbox_pred: Tensor, labels: Tensor, max_shape: Sequence[int]
-    ) -> Tensor:
-        """Boxes (n, 5) of one image's RoIs of the classes (n,), for another stage.
+    def refine(self, rois: Tensor, bbox_pred: Tensor, labels: Tensor) -> Tensor:
+        """Boxes (n, 5) of RoIs of the classes (n,), for another stage: not kept in the image.
 
         Args:
             rois: (n, 1 + d), the image's index first.
             bbox_pred: Deltas of each class.
             labels: Classes.
-            max_shape: Height and width of the image.
         """
-        deltas = self._of_class(bbox_pred, labels)
-        return self.bbox_coder.decode(rois[:, 1:], deltas, max_shape=max_shape)
+        return self.bbox_coder.decode(rois[:, 1:], self._of_class(bbox_pred, labels))
 
     def _targets_single(self, sample: SamplingResult, cfg: dict) -> RoITargets:
         pos = len(sample.pos_bboxes)

@@ -116,28 +116,21 @@ class RotatedBaseRoIHead(BaseModule):
             for name, value in head.loss(outs, rois, targets).items():
                 losses[prefix + name] = value * weight if 'loss' in name else value
             if i + 1 < len(stages):
-                counts = [len(sample.bboxes) for sample in samples]
-                refined = self._refine(head, rois.split(counts), outs, img_metas, targets[0])
+                refined = self._refine(head, rois, outs, targets[0])
                 # objects that were added to the proposals go: the next stage adds them itself
                 kept = [torch.cat([s.pos_is_gt == 0, s.neg_inds >= 0]) for s in samples]
-                boxes = [b[rows] for b, rows in zip(refined, kept, strict=True)]
+                parts = refined.split([len(rows) for rows in kept])
+                boxes = [part[rows] for part, rows in zip(parts, kept, strict=True)]
         return losses
 
     @torch.no_grad()
     def _refine(
-        self,
-        head: Any,
-        rois: Sequence[Tensor],
-        outs: tuple[Tensor, ...],
-        img_metas: list[dict],
-        labels: Tensor | None = None,
-    ) -> list[Tensor]:
-        """Boxes (n, 5) of each image's RoIs, of the given class or else of the likeliest."""
+        self, head: Any, rois: Tensor, outs: tuple[Tensor, ...], labels: Tensor | None = None
+    ) -> Tensor:
+        """Boxes (n, 5) of RoIs, of the given class or, where it is background, the likeliest."""
         best = outs[0][:, :-1].argmax(1)
         labels = best if labels is None else best.where(labels == head.num_classes, labels)
-        counts = [len(image) for image in rois]
-        images = zip(rois, outs[1].split(counts), labels.split(counts), img_metas, strict=True)
-        return [head.refine(*image, meta['img_shape']) for *image, meta in images]
+        return head.refine(rois, outs[1], labels)
 
     def simple_test(
         self,
@@ -155,7 +148,7 @@ class RotatedBaseRoIHead(BaseModule):
             outs = self._forward(i, x, rois)
             votes.append(outs[0])
             if i + 1 < len(stages):
-                boxes = self._refine(head, rois.split(counts), outs, img_metas)
+                boxes = list(self._refine(head, rois, outs).split(counts))
         scores = torch.stack(votes).mean(0)
         split = [part.split(counts) for part in (scores, *outs[1:], rois)]
         return [
