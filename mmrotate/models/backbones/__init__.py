@@ -1,5 +1,18 @@
 """Backbones: image -> feature maps."""
 
-from .resnet import ResNet
+from .base import Backbone
+from .convnext import ConvNeXt
+from .re_resnet import ReResNet
+from .resnet import ResNet, ResNeXt
+from .swin import SwinTransformer
+from .timm_backbone import TIMMBackbone
 
-__all__ = ['ResNet']
+__all__ = [
+    'Backbone',
+    'ConvNeXt',
+    'ReResNet',
+    'ResNeXt',
+    'ResNet',
+    'SwinTransformer',
+    'TIMMBackbone',
+]

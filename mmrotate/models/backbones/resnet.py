@@ -1,14 +1,15 @@
 """ResNet with the blocks, and so the checkpoint keys, of torchvision."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from mmrotate.models.base_module import BaseModule
 from mmrotate.models.layers import build_norm
 from mmrotate.registry import MODELS
+
+from .base import Backbone
 
 _Block = type[BasicBlock] | type[Bottleneck]
 # depth -> block, blocks per stage
@@ -26,7 +27,7 @@ _DEFAULT_INIT = [
 
 
 @MODELS.register_module()
-class ResNet(BaseModule):
+class ResNet(Backbone):
     """ResNet (He et al., CVPR 2016) as a pyramid of feature maps.
 
     Args:
@@ -37,14 +38,13 @@ class ResNet(BaseModule):
         out_indices: Stages whose maps are returned; strides are 4, 8, 16, 32.
         style: Where a bottleneck halves the map: ``'pytorch'`` in its 3x3, ``'caffe'`` in its
             first 1x1 convolution.
-        frozen_stages: Stem (0) and stages up to this one get no gradient and stay in eval mode;
-            -1 freezes nothing.
         norm_cfg: Normalisation layer.
-        norm_eval: Keep the running statistics of all batch norms fixed in training.
-        with_cp: Recompute activations in the backward pass, which saves memory.
         zero_init_residual: Start the last norm of each block at zero.
-        pretrained: A checkpoint, short for ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
+        groups: Groups of the 3x3 convolution of a bottleneck.
+        base_width: Channels of each group, for 64 planes.
         init_cfg: Initialisation; default Kaiming.
+        norm_eval: See :class:`Backbone`, as ``frozen_stages``, ``with_cp``, ``pretrained``.
+        **kwargs: See :class:`Backbone`.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class ResNet(BaseModule):
         num_stages: int = 4,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         style: str = 'pytorch',
-        frozen_stages: int = -1,
         norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
-        norm_eval: bool = True,
-        with_cp: bool = False,
         zero_init_residual: bool = True,
-        pretrained: str | None = None,
+        groups: int = 1,
+        base_width: int = 64,
         init_cfg: dict | list | None = None,
+        norm_eval: bool = True,
+        **kwargs: Any,
     ) -> None:
         if depth not in _ARCHITECTURES:
             raise KeyError(f'depth={depth}: a ResNet has one of the depths {list(_ARCHITECTURES)}')
@@ -72,13 +72,8 @@ class ResNet(BaseModule):
                 f'num_stages must be 1 to 4 and out_indices below it, got '
                 f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
             )
-        if pretrained is not None:
-            init_cfg = dict(type='Pretrained', checkpoint=pretrained)
-        super().__init__(init_cfg or _DEFAULT_INIT)
+        super().__init__(init_cfg or _DEFAULT_INIT, norm_eval=norm_eval, **kwargs)
         self.out_indices = tuple(out_indices)
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.with_cp = with_cp
         self.zero_init_residual = zero_init_residual
 
         self.conv1 = nn.Conv2d(in_channels, base_channels, 7, stride=2, padding=3, bias=False)
@@ -86,10 +81,11 @@ class ResNet(BaseModule):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         block, counts = _ARCHITECTURES[depth]
-        channels = base_channels
+        channels, width = base_channels, dict(groups=groups, base_width=base_width)
         for i, count in enumerate(counts[:num_stages]):
             planes = base_channels * 2**i
-            stage = _make_stage(block, channels, planes, count, 1 if i == 0 else 2, norm_cfg)
+            stride = 1 if i == 0 else 2
+            stage = _make_stage(block, channels, planes, count, stride, norm_cfg, **width)
             self.add_module(f'layer{i + 1}', stage)
             channels = planes * block.expansion
         if style == 'caffe':
@@ -106,25 +102,8 @@ class ResNet(BaseModule):
             if isinstance(module, Bottleneck):
                 module.conv1.stride, module.conv2.stride = module.conv2.stride, (1, 1)
 
-    def _frozen(self) -> list[nn.Module]:
-        if self.frozen_stages < 0:
-            return []
-        return [self.conv1, self.bn1, *self.stages[: self.frozen_stages]]
-
-    def _freeze(self) -> None:
-        for module in self._frozen():
-            module.eval()
-            module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'ResNet':
-        """Switch to training, but for what is frozen and, with ``norm_eval``, the batch norms."""
-        super().train(mode)
-        self._freeze()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
+    def _parts(self) -> list[list[nn.Module]]:
+        return [[self.conv1, self.bn1], *([stage] for stage in self.stages)]
 
     def init_weights(self) -> None:
         """Initialise from ``init_cfg``; see ``zero_init_residual``."""
@@ -141,18 +120,35 @@ class ResNet(BaseModule):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         outs = []
         for i, stage in enumerate(self.stages):
-            for block in stage:
-                if self.with_cp and x.requires_grad:
-                    x = checkpoint(block, x, use_reentrant=False)
-                else:
-                    x = block(x)
+            x = self._run(stage, x)
             if i in self.out_indices:
                 outs.append(x)
         return tuple(outs)
 
 
+@MODELS.register_module()
+class ResNeXt(ResNet):
+    """ResNet with grouped convolutions (Xie et al., CVPR 2017).
+
+    Args:
+        depth: 50, 101 or 152.
+        groups: Groups of each 3x3 convolution.
+        base_width: Channels of each group in the first stage.
+        **kwargs: See :class:`ResNet`.
+    """
+
+    def __init__(self, depth: int, groups: int = 1, base_width: int = 4, **kwargs: Any) -> None:
+        super().__init__(depth, groups=groups, base_width=base_width, **kwargs)
+
+
 def _make_stage(
-    block: _Block, channels: int, planes: int, count: int, stride: int, norm_cfg: dict
+    block: _Block,
+    channels: int,
+    planes: int,
+    count: int,
+    stride: int,
+    norm_cfg: dict,
+    **kwargs: int,
 ) -> nn.Sequential:
     """``count`` residual blocks; the first takes the stride and, where needed, a projection."""
 
@@ -163,6 +159,6 @@ def _make_stage(
     shortcut = None
     if stride != 1 or channels != out:
         shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), norm(out))
-    blocks = [block(channels, planes, stride, shortcut, norm_layer=norm)]
-    blocks += [block(out, planes, norm_layer=norm) for _ in range(count - 1)]
+    blocks = [block(channels, planes, stride, shortcut, norm_layer=norm, **kwargs)]
+    blocks += [block(out, planes, norm_layer=norm, **kwargs) for _ in range(count - 1)]
     return nn.Sequential(*blocks)

@@ -1,5 +1,7 @@
 """Necks: feature maps of a backbone -> a feature pyramid."""
 
 from .fpn import FPN
+from .pafpn import PAFPN
+from .re_fpn import ReFPN
 
-__all__ = ['FPN']
+__all__ = ['FPN', 'PAFPN', 'ReFPN']

@@ -1,6 +1,7 @@
 """Feature Pyramid Network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -63,20 +64,21 @@ class FPN(BaseModule):
         self.levels = range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
-        block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
-        lateral = dict(block, norm_cfg=None) if no_norm_on_lateral else block
+        self.block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        lateral = dict(norm_cfg=None) if no_norm_on_lateral else {}
         self.lateral_convs = nn.ModuleList(
-            ConvModule(in_channels[i], out_channels, 1, **lateral) for i in self.levels
+            self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels
         )
         self.fpn_convs = nn.ModuleList(
-            ConvModule(out_channels, out_channels, 3, padding=1, **block) for _ in self.levels
+            self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels
         )
         for i in range(extra if self.extra_source else 0):
             first = i == 0 and self.extra_source == 'on_input'
             channels = in_channels[end - 1] if first else out_channels
-            self.fpn_convs.append(
-                ConvModule(channels, out_channels, 3, stride=2, padding=1, **block)
-            )
+            self.fpn_convs.append(self._conv(channels, out_channels, 3, stride=2, padding=1))
+
+    def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
+        return ConvModule(in_channels, out_channels, size, **{**self.block, **kwargs})
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Maps of the backbone -> ``num_outs`` maps (N, out_channels, H, W), finest first."""
@@ -90,8 +92,11 @@ class FPN(BaseModule):
             if 'scale_factor' not in size:
                 size['size'] = laterals[i - 1].shape[2:]
             laterals[i - 1] = laterals[i - 1] + F.interpolate(laterals[i], **size)
-        outs = [conv(x) for conv, x in zip(self.fpn_convs, laterals, strict=False)]
-        return tuple(self._extend(outs, laterals, inputs))
+        return tuple(self._extend(self._smooth(laterals), laterals, inputs))
+
+    def _smooth(self, laterals: list[Tensor]) -> list[Tensor]:
+        """Levels of the pyramid from the sums of the top-down path."""
+        return [conv(x) for conv, x in zip(self.fpn_convs, laterals, strict=False)]
 
     def _extend(
         self, outs: list[Tensor], laterals: list[Tensor], inputs: Sequence[Tensor]

@@ -1,0 +1,71 @@
+"""What every backbone shares: pretrained weights, frozen stages, fixed batch norms."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmrotate.models.base_module import BaseModule
+
+
+class Backbone(BaseModule):
+    """Image (N, C, H, W) -> maps of the chosen stages, finest first.
+
+    Args:
+        init_cfg: Initialisation.
+        pretrained: A checkpoint, short for ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
+        frozen_stages: Stem (0) and stages up to this one get no gradient and stay in eval mode;
+            -1 freezes nothing.
+        norm_eval: Keep the running statistics of all batch norms fixed in training.
+        with_cp: Recompute activations in the backward pass, which saves memory.
+    """
+
+    def __init__(
+        self,
+        init_cfg: dict | list | None = None,
+        pretrained: str | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+    ) -> None:
+        if pretrained is not None:
+            init_cfg = dict(type='Pretrained', checkpoint=pretrained)
+        super().__init__(init_cfg)
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+
+    def _parts(self) -> list[list[nn.Module]]:
+        """The modules of the stem, then those of each stage."""
+        raise NotImplementedError
+
+    def _freeze(self) -> None:
+        for part in self._parts()[: max(self.frozen_stages + 1, 0)]:
+            for module in part:
+                # first the gradient: what eval mode derives from the weights needs none either
+                module.requires_grad_(False)
+                module.eval()
+
+    def train(self, mode: bool = True) -> 'Backbone':
+        """Switch to training, but for what is frozen and, with ``norm_eval``, the batch norms."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def _run(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        """``x`` through the blocks of a stage, one after the other."""
+        for block in blocks:
+            if self.with_cp and torch.is_grad_enabled():
+                x = checkpoint(block, x, use_reentrant=False)
+            else:
+                x = block(x)
+        return x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Images (N, C, H, W) -> maps of the chosen stages, finest first."""
+        raise NotImplementedError

@@ -1,0 +1,58 @@
+"""Any model of timm as a backbone."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmrotate.models.base_module import BaseModule
+from mmrotate.registry import MODELS
+from mmrotate.utils.imports import import_package
+
+
+@MODELS.register_module()
+class TIMMBackbone(BaseModule):
+    """A model of timm (https://github.com/huggingface/pytorch-image-models) by its name.
+
+    Args:
+        model_name: As in ``timm.list_models()``.
+        features_only: Return the maps of ``out_indices``; False gives the last one alone.
+        pretrained: Load the weights that timm publishes, which needs a network.
+        checkpoint_path: A local checkpoint of timm.
+        in_channels: Channels of the image.
+        init_cfg: Initialisation.
+        **kwargs: Arguments of ``timm.create_model``, such as ``out_indices``.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        features_only: bool = False,
+        pretrained: bool = False,
+        checkpoint_path: str = '',
+        in_channels: int = 3,
+        init_cfg: dict | list | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(init_cfg)
+        timm = import_package('timm', f'the backbone {model_name}')
+        self.timm_model: nn.Module = timm.create_model(
+            model_name,
+            features_only=features_only,
+            pretrained=pretrained,
+            checkpoint_path=checkpoint_path,
+            in_chans=in_channels,
+            **kwargs,
+        )
+        if not features_only:  # layers that no map passes
+            for name in ('global_pool', 'fc', 'classifier', 'head'):
+                if hasattr(self.timm_model, name):
+                    delattr(self.timm_model, name)
+        self.channels_innermost = str(getattr(self.timm_model, 'output_fmt', '')).endswith('NHWC')
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Images (N, in_channels, H, W) -> maps (N, C, H', W'), finest first."""
+        maps = getattr(self.timm_model, 'forward_features', self.timm_model)(x)
+        maps = [maps] if isinstance(maps, Tensor) else maps
+        if self.channels_innermost:
+            maps = [m.permute(0, 3, 1, 2).contiguous() for m in maps]
+        return tuple(maps)
