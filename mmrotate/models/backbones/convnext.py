@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models.convnext import LayerNorm2d
@@ -87,7 +88,7 @@ class ConvNeXt(Backbone):
         depths, channels = _ARCHITECTURES[arch] if named else (arch['depths'], arch['channels'])
         chosen = [out_indices] if isinstance(out_indices, int) else out_indices
         self.out_indices = tuple(i % len(depths) for i in chosen)
-        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+        rates = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())
         self.downsample_layers, self.stages = nn.ModuleList(), nn.ModuleList()
         for i, (depth, width) in enumerate(zip(depths, channels, strict=True)):
             before, stride = (channels[i - 1], 2) if i else (in_channels, stem_patch_size)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -221,7 +222,7 @@ class SwinTransformer(Backbone):
         self.out_indices, self.convert_weights = tuple(out_indices), convert_weights
         self.patch_embed = PatchEmbed(in_channels, embed_dims, patch_size, patch_norm)
         self.drop_after_pos = nn.Dropout(drop_rate)
-        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+        rates = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())
         block = dict(mlp_ratio=mlp_ratio, window_size=window_size, drop=drop_rate)
         block |= dict(attn_drop=attn_drop_rate, qkv_bias=qkv_bias, qk_scale=qk_scale)
         self.stages = nn.ModuleList()
