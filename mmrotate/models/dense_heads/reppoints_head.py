@@ -368,4 +368,9 @@ class RotatedRepPointsHead(BaseDenseHead):
 
 @MODELS.register_module()
 class SAMRepPointsHead(RotatedRepPointsHead):
-    """Shape-adaptive selection and measurement (Hou et al., AAAI 2022)."""
+    """SASM (Hou et al., Shape-Adaptive Selection and Measurement, AAAI 2022).
+
+    Its own are the parts of its config: SASAssigner selects, and BCConvexGIoULoss measures squarish
+    objects by points. Positives count alike; the paper's weights of them are not applied. The
+    arguments are those of the base.
+    """
