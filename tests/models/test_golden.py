@@ -1,6 +1,6 @@
 """Whole detectors against reference values, from keys to detections."""
 
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ PARTIAL_GRADIENTS = ('cfa_', 'oriented_reppoints_', 'rotated_reppoints_', 'sasm_
 OTHER_LOSSES = ('sasm_reppoints_r50_fpn_1x_dota_oc',)
 
 
-@cache
+@lru_cache(maxsize=1)  # one after the other: all at once are gigabytes
 def _model(name: str) -> torch.nn.Module:
     cfg = _zoo_entry(reference.load_json('zoo.json.gz'), name)['config']['model']
     model = reference.fill(build_detector(reference.make_deterministic(cfg)))
@@ -77,13 +77,17 @@ def _model(name: str) -> torch.nn.Module:
     return model
 
 
-@pytest.fixture(params=NAMES)
-def case(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> tuple[torch.nn.Module, dict, torch.Tensor]:
+@pytest.fixture(scope='module', params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """A config; all tests of one come together."""
+    return request.param
+
+
+@pytest.fixture
+def case(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.nn.Module, dict, torch.Tensor]:
     reppoints.as_the_reference(monkeypatch)
-    golden = reference.load_json(f'models/{request.param}.json')
-    return _model(request.param), golden, reference.image(golden['seed'], *golden['input_hw'])
+    golden = reference.load_json(f'models/{name}.json')
+    return _model(name), golden, reference.image(golden['seed'], *golden['input_hw'])
 
 
 def _losses(model: torch.nn.Module, golden: dict, img: torch.Tensor) -> dict:
@@ -98,7 +102,6 @@ def _losses(model: torch.nn.Module, golden: dict, img: torch.Tensor) -> dict:
     return model.forward_train(img, metas, list(boxes), list(labels))
 
 
-@pytest.mark.parametrize('name', NAMES)
 def test_state_dict_keys(name: str) -> None:
     keys = _zoo_entry(reference.load_json('state_dict_keys.json.gz'), name)
     got = {key: list(value.shape) for key, value in _model(name).state_dict().items()}
