@@ -62,3 +62,23 @@ def test_errors(maps: list[torch.Tensor]) -> None:
             dict(type='FPN', in_channels=[8], out_channels=4, num_outs=1)
             | dict(norm_cfg=dict(type='XN'))
         )
+
+
+def test_pafpn_adds_a_path_upwards(maps: list[torch.Tensor]) -> None:
+    cfg = dict(in_channels=CHANNELS, out_channels=4, num_outs=4, add_extra_convs='on_output')
+    ours, plain = (build_neck(dict(type=name, **cfg)) for name in ('PAFPN', 'FPN'))
+    missing, unexpected = plain.load_state_dict(ours.state_dict(), strict=False)
+    assert missing == []
+    assert sorted(unexpected) == [
+        f'{name}.{i}.conv.{kind}'
+        for name in ('downsample_convs', 'pafpn_convs')
+        for i in range(2)
+        for kind in ('bias', 'weight')
+    ]
+    down, up = plain(maps), ours(maps)
+    torch.testing.assert_close(up[0], down[0])
+    second = down[1] + ours.downsample_convs[0](down[0])
+    third = down[2] + ours.downsample_convs[1](second)
+    torch.testing.assert_close(up[1], ours.pafpn_convs[0](second))
+    torch.testing.assert_close(up[2], ours.pafpn_convs[1](third))
+    torch.testing.assert_close(up[3], ours.fpn_convs[3](up[2]))
