@@ -75,31 +75,68 @@ def _has_triton() -> bool:
     return importlib.util.find_spec('triton') is not None
 
 
+@cache
+def _gpu_failure() -> str | None:
+    """Why the Triton that is installed cannot serve the GPU; None where it can.
+
+    It builds the code that launches its kernels with a C compiler, when it is first used.
+    """
+    if _interpreted() or not torch.cuda.is_available():
+        return None
+    try:
+        if torch.cuda.get_device_capability() < (7, 0):
+            return 'Triton needs a GPU of compute capability 7.0'
+        _ = importlib.import_module('triton.runtime').driver.active.utils
+    except Exception as error:  # a compiler, a header or a driver is missing: errors of any kind
+        return (
+            f'Triton does not start: {type(error).__name__}: {error}. It needs a C compiler (gcc, '
+            "or the one that CC names) and Python's headers"
+        )
+    return None
+
+
+@cache
+def _warn_of(failure: str) -> None:
+    warnings.warn(f'{failure}. Until then plain PyTorch serves the GPU', stacklevel=2)
+
+
 def _interpreted() -> bool:
     """Whether Triton's kernels run in its interpreter, which takes tensors of the CPU."""
     return os.environ.get('TRITON_INTERPRET') == '1'
+
+
+def _serving(kind: str) -> str:
+    """The implementation in use on a type of device; asks nothing of another type."""
+    forced = _forced()
+    if kind == 'cpu':
+        if forced is None:
+            return 'torch' if _library() is None else 'cpp'
+        fits = forced == 'cpp' or (forced == 'triton' and _interpreted())
+        return forced if fits else 'torch'
+    if kind != 'cuda' or forced in ('cpp', 'torch') or not _has_triton():
+        return 'torch'
+    failure = _gpu_failure()
+    if failure is None:
+        return 'triton'
+    if forced == 'triton':
+        raise RuntimeError(f'{_VARIABLE}=triton, but {failure}')
+    _warn_of(failure)
+    return 'torch'
 
 
 def backends() -> dict[str, str]:
     """The implementation in use per device type: ``cpp``, ``triton`` or ``torch``.
 
     A forced one serves the devices that it can: C++ the CPU, Triton CUDA. The other device is then
-    served by plain PyTorch.
+    served by plain PyTorch, as is a GPU on which Triton does not start.
     """
-    forced = _forced()
-    cpu = 'torch' if _library() is None else 'cpp'
-    cuda = 'triton' if _has_triton() else 'torch'
-    if forced is not None:
-        fits = forced == 'cpp' or (forced == 'triton' and _interpreted())
-        cpu = forced if fits else 'torch'
-        cuda = forced if forced == 'triton' else 'torch'
-    return {'cpu': cpu, 'cuda': cuda}
+    return {kind: _serving(kind) for kind in ('cpu', 'cuda')}
 
 
 def chosen(*tensors: Tensor) -> str:
     """The implementation for these tensors: ``cpp``, ``triton`` or ``torch``."""
     kinds = {tensor.device.type for tensor in tensors}
-    return backends().get(kinds.pop(), 'torch') if len(kinds) == 1 else 'torch'
+    return _serving(kinds.pop()) if len(kinds) == 1 else 'torch'
 
 
 def uses_cpp(*tensors: Tensor) -> bool:

@@ -199,7 +199,8 @@ def _backward_op(
     channels = grad.size(1)
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
     backend = chosen(grad, rois)
-    if backend == 'triton':
+    # its atomic sums come in any order; those of PyTorch heed the setting
+    if backend == 'triton' and not torch.are_deterministic_algorithms_enabled():
         shape, on_map = (count, channels, height, width), _on_map(rois, settings)
         return triton_kernels().roi_align_rotated_backward(grad, on_map, shape, sampling, clockwise)
     if backend == 'cpp':

@@ -64,6 +64,40 @@ def test_triton_serves_cuda_and_under_its_interpreter_the_cpu(free):
     assert backends()['cuda'] == 'triton'
 
 
+def test_plain_torch_serves_a_gpu_on_which_triton_does_not_start(free):
+    free.setattr(backend, '_has_triton', lambda: True)
+    free.setattr(backend, '_gpu_failure', lambda: 'no C compiler was found')
+    backend._warn_of.cache_clear()
+    with pytest.warns(UserWarning, match='no C compiler was found.* plain PyTorch serves the GPU'):
+        assert backends()['cuda'] == 'torch'
+    free.setenv('MMROTATE_OPS_BACKEND', 'triton')
+    with pytest.raises(RuntimeError, match='=triton, but no C compiler was found'):
+        backends()
+
+
+def test_tensors_of_the_cpu_ask_nothing_of_the_gpu(free):
+    # it would start CUDA, which must not happen before workers fork
+    free.setattr(backend, '_gpu_failure', lambda: pytest.fail('asked the GPU'))
+    assert backend.chosen(torch.zeros(1)) in ('cpp', 'torch')
+
+
+def test_why_triton_does_not_start(free):
+    def no_compiler(name):
+        raise OSError('Failed to find C compiler')
+
+    why = backend._gpu_failure.__wrapped__
+    free.delenv('TRITON_INTERPRET', raising=False)
+    free.setattr(torch.cuda, 'is_available', lambda: False)
+    assert why() is None
+    free.setattr(torch.cuda, 'is_available', lambda: True)
+    free.setattr(torch.cuda, 'get_device_capability', lambda: (6, 1))
+    assert 'compute capability 7.0' in why()
+    free.setattr(torch.cuda, 'get_device_capability', lambda: (8, 0))
+    with free.context() as patch:
+        patch.setattr(backend.importlib, 'import_module', no_compiler)
+        assert 'OSError: Failed to find C compiler. It needs a C compiler' in why()
+
+
 def test_cpp_cannot_be_forced_where_it_was_not_built(free):
     free.setattr(backend, '_library', lambda: None)
     free.setenv('MMROTATE_OPS_BACKEND', 'cpp')

@@ -32,7 +32,8 @@ def box_iou_rotated(
         if aligned:
             _aligned[(triton.cdiv(n, 128),)](first, second, out, n, mode, BLOCK=128, **ROUNDING)
         else:
-            grid = (triton.cdiv(n, _ROWS), triton.cdiv(m, _COLS))
+            # on one axis: CUDA allows others 65535 programs
+            grid = (triton.cdiv(n, _ROWS) * triton.cdiv(m, _COLS),)
             _pairwise[grid](first, second, out, n, m, mode, ROWS=_ROWS, COLS=_COLS, **ROUNDING)
     return out
 
@@ -53,8 +54,9 @@ def _compare(x, y, a, b, cos, sin, r, x2, y2, a2, b2, cos2, sin2, r2, mode: tl.c
 
 @triton.jit
 def _pairwise(first, second, out, n, m, mode: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
-    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
-    j = tl.program_id(1) * COLS + tl.arange(0, COLS)[None, :]
+    tile, tiles = tl.program_id(0), tl.cdiv(m, COLS)
+    i = tile // tiles * ROWS + tl.arange(0, ROWS)[:, None]
+    j = tile % tiles * COLS + tl.arange(0, COLS)[None, :]
     x, y, a, b, cos, sin, r = load_boxes(first, i, n)
     x2, y2, a2, b2, cos2, sin2, r2 = load_boxes(second, j, m)
     meets = circles_meet(x, y, r, x2, y2, r2)

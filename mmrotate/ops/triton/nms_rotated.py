@@ -36,7 +36,7 @@ def nms_rotated(boxes: Tensor, labels: Tensor | None, threshold: float, clockwis
             _mask[(triton.cdiv(min(block, n - start), _ROWS), words)](
                 *shared, mask, start, WORDS=words, ROWS=_ROWS, **flags
             )
-            _decide[(1,)](keep, mask, start, n, WORDS=words, num_warps=1)
+            _decide[(1,)](keep, mask, start, n, WORDS=words, num_warps=1, **ROUNDING)
             rest = n - start - block
             if rest > 0:
                 _clear[(triton.cdiv(rest, _COLS),)](

@@ -5,7 +5,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_CHANNELS = 32
+from .geometry import ROUNDING
+
+# cells and channels of a program: what fits its registers
+_CELLS, _CHANNELS = 64, 32
 
 
 def roi_align_rotated(
@@ -52,11 +55,12 @@ def _launch(
     theta = theta if clockwise else -theta
     image = torch.where(good, image, -1)
     table = torch.stack([image, x, y, w, h, theta.cos(), theta.sin()], 1).contiguous()
-    grid = (len(rois), triton.cdiv(channels, _CHANNELS))
+    cells = min(triton.next_power_of_2(out_h * out_w), _CELLS)
+    grid = (len(rois), triton.cdiv(channels, _CHANNELS), triton.cdiv(out_h * out_w, cells))
     with torch.cuda.device_of(maps):
         _kernel[grid](
             maps, features, table, height, width, channels, out_h, out_w, sampling,
-            CELLS=triton.next_power_of_2(out_h * out_w), CHANNELS=_CHANNELS, BACKWARD=backward,
+            CELLS=cells, CHANNELS=_CHANNELS, BACKWARD=backward, **ROUNDING,
         )  # fmt: skip
 
 
@@ -78,7 +82,7 @@ def _kernel(
 ):  # fmt: skip
     roi = tl.program_id(0)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    cell = tl.arange(0, CELLS)
+    cell = tl.program_id(2) * CELLS + tl.arange(0, CELLS)
     image = tl.load(table + roi * 7)
     x, y = tl.load(table + roi * 7 + 1), tl.load(table + roi * 7 + 2)
     w, h = tl.load(table + roi * 7 + 3), tl.load(table + roi * 7 + 4)

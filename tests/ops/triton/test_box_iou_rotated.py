@@ -1,3 +1,4 @@
+import importlib
 import math
 
 import pytest
@@ -69,3 +70,18 @@ def test_the_kernels_are_called(device, monkeypatch):
     monkeypatch.setattr(kernels, 'box_iou_rotated', lambda *args: answer.clone())
     got = box_iou_rotated(random_boxes(2).to(device), random_boxes(3).to(device))
     assert torch.equal(got, answer)
+
+
+def test_the_grid_fits_cuda(device, monkeypatch):
+    # which takes 65535 programs at most on all axes but the first
+    module = importlib.import_module('mmrotate.ops.triton.box_iou_rotated')
+    grids = []
+
+    class Recorder:
+        def __getitem__(self, grid):
+            grids.append(grid)
+            return lambda *args, **kwargs: None
+
+    monkeypatch.setattr(module, '_pairwise', Recorder())
+    box_iou_rotated(torch.zeros(1, 5, device=device), torch.zeros(65536 * 32, 5, device=device))
+    assert all(size <= 65535 for size in grids[0][1:])

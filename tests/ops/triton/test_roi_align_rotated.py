@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmrotate.ops import roi_align_rotated
+from mmrotate.ops import backend, roi_align_rotated
 from tests.ops.oracles import random_boxes
 
 
@@ -42,6 +42,31 @@ def test_one_cell_and_half_precision(device, monkeypatch):
     monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
     assert got.dtype == torch.float16
     torch.testing.assert_close(got.cpu(), roi_align_rotated(maps, rois, 1))
+
+
+def test_more_cells_than_a_program_takes(device, monkeypatch):
+    maps = torch.rand(1, 3, 8, 8)
+    rois = torch.tensor([[0, 30, 40, 50, 30, 0.4], [0, 40, 30, 20, 60, -1]])
+    options = dict(output_size=(9, 9), spatial_scale=0.1, sampling_ratio=2)
+    got = _run(maps, rois, device, **options)
+    monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
+    for mine, plain in zip(got, _run(maps, rois, 'cpu', **options), strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_sums_in_order_where_they_are_asked_for(device, monkeypatch):
+    def refuse(*args):
+        pytest.fail('atomic sums')
+
+    monkeypatch.setattr(backend.triton_kernels(), 'roi_align_rotated_backward', refuse)
+    torch.use_deterministic_algorithms(True)
+    try:
+        _, grad = _run(
+            torch.rand(1, 2, 6, 6), torch.tensor([[0, 3, 3, 4, 2, 0.4]]), device, output_size=2
+        )
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert grad.abs().max() > 0
 
 
 def test_nothing(device):
