@@ -31,9 +31,10 @@ for mode in ('iou', 'giou'):
     build(iou._pairwise, dict(mode=mode, ROWS=16, COLS=32), **table)
     build(iou._aligned, dict(mode=mode, BLOCK=128), **table)
 boxes = dict(table='*fp64', labels='*i64', limit='*fp64', keep='*u8', mask='*i64')
+orders = dict(rows='*i64', row_bounds='*fp64', cols='*i64', col_bounds='*fp64')
 build(nms._mask, dict(WORDS=32, ROWS=16, LABELS=True), **boxes)
 build(nms._decide, dict(WORDS=32), num_warps=1, **boxes)
-build(nms._clear, dict(BLOCK=2048, ROWS=16, COLS=32, LABELS=False), **boxes)
+build(nms._clear, dict(BLOCK=2048, ROWS=16, COLS=32, LABELS=False), **boxes, **orders)
 maps = dict(maps='*fp32', features='*fp32', table='*fp64')
 for backward in (False, True):
     build(roi._kernel, dict(CELLS=64, CHANNELS=32, BACKWARD=backward), **maps)

@@ -3,7 +3,7 @@ import importlib
 import pytest
 import torch
 
-from mmrotate.ops import nms_rotated
+from mmrotate.ops import box_iou_rotated, nms_rotated
 from tests.ops.oracles import exact_nms, random_boxes
 
 
@@ -32,6 +32,37 @@ def test_a_block_of_several_words(device, monkeypatch):
     _, expected = nms_rotated(boxes, scores, 0.3)
     assert torch.equal(keep.cpu(), expected)
     assert 50 < len(keep) < 200
+
+
+@pytest.mark.parametrize(('size', 'threshold'), [(60, 0.0), (400, 0.3), (4000, 0.1)])
+def test_all_kinds_of_boxes_in_several_blocks(device, small_blocks, monkeypatch, size, threshold):
+    boxes, labels = random_boxes(230, size), torch.arange(230) % 2
+    boxes[::17, 2], boxes[5::23, 3] = torch.nan, -1
+    boxes[7::31, 0] += 1e6
+    boxes[11::50, 2:4] *= 100
+    boxes[9::40] = boxes[3]
+    scores = (torch.rand(230) * 40).round() / 40  # many are equal
+    got = nms_rotated(boxes.to(device), scores.to(device), threshold, labels.to(device))[1]
+    monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
+    assert torch.equal(got.cpu(), nms_rotated(boxes, scores, threshold, labels)[1])
+
+
+def test_groups_of_neighbours(device, monkeypatch):
+    monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')  # of the overlaps
+    module = importlib.import_module('mmrotate.ops.triton.nms_rotated')
+    boxes, block = random_boxes(1000, 2000).to(device), 256
+    boxes[100, 2] = 0
+    table = module.prepare(boxes, True)
+    rows, row_bounds, cols, col_bounds = module._groups(table, block)
+    assert torch.equal(cols.sort().values.cpu(), torch.arange(1000))
+    for part in rows.split(block):  # a block keeps its boxes
+        assert part.max() - part.min() == len(part) - 1
+    near = (row_bounds[:, :, None] + col_bounds.roll(2, 0)[:, None] <= 0).all(0)
+    assert near.float().mean() < 0.3  # 1 in the order of the list
+    # no boxes that touch are in groups apart; one without an area touches nothing
+    touch = box_iou_rotated(boxes[rows], boxes[cols]).nonzero()
+    assert len(touch) > 1000
+    assert near[touch[:, 0] // module._ROWS, touch[:, 1] // module._COLS].all()
 
 
 def test_ties_and_the_threshold(device):
