@@ -36,7 +36,7 @@ def test_it_is_the_plain_one(device, monkeypatch, mode, dtype, clockwise):
 
 @settings(property_test, max_examples=15)
 @given(hard_pairs())
-def test_hard_pairs_are_exact(device, pair):
+def test_hard_pairs_are_exact(device, monkeypatch, pair):
     first, second = (box[None].to(device) for box in pair)
     for mode in ('iou', 'iof'):
         got = box_iou_rotated(first, second, mode).item()
@@ -44,6 +44,8 @@ def test_hard_pairs_are_exact(device, pair):
         assert 0 <= got <= 1
     there = box_iou_rotated(first, second, 'giou').item()
     assert there == pytest.approx(box_iou_rotated(second, first, 'giou').item(), abs=1e-7)
+    plain = _plain(monkeypatch, first.cpu(), second.cpu(), 'giou').item()
+    assert there == pytest.approx(plain, abs=1e-7)
 
 
 def test_boxes_without_area_or_not_finite(device):
