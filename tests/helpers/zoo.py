@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from mmrotate.core.bbox.angle import regularize
-from mmrotate.registry import MODELS, TASK_UTILS
 from tests.helpers import reference
 
 VERSIONS = ('oc', 'le90', 'le135')
@@ -20,17 +19,6 @@ _VARIANTS = (
     *('hrsc', 'ssdd', 'hrsid', 'adamw', 'convnext', 'swin', 'tiny(?!_(r50|kfiou|kld))'),
 )
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
-# what a layer, not a registry, makes of a type
-_LAYERS = {
-    'GN',
-    'BN',
-    'AlignConv',
-    'Pretrained',
-    'nms',
-    'RoIAlign',
-    'RoIAlignRotated',
-    'RiRoIAlignRotated',
-}
 
 
 def _method(name: str) -> str:
@@ -80,13 +68,6 @@ def _methods() -> dict[str, dict]:
 
 
 METHODS = _methods()
-
-
-def has_all_parts(method: str) -> bool:
-    """Whether every type of a method is registered."""
-    types = {part['type'] for part in _walk(METHODS[method]) if 'type' in part}
-    layers = {t for t in types if t in _LAYERS or t.startswith('mmcls.')}
-    return all(MODELS.get(t) or TASK_UTILS.get(t) for t in types - layers)
 
 
 def tiny(method: str, version: str | None = None) -> dict:
