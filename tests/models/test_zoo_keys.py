@@ -12,16 +12,13 @@ from tests.helpers import reference
 CONFIGS = Path(__file__).parents[2] / 'configs'
 KEYS = reference.load_json('state_dict_keys.json.gz')
 PATHS = {path.stem: path for path in CONFIGS.glob('[a-z]*/*.py') if path.stem in KEYS}
-# words in the names of methods that are still to come
-COMING = ('redet',)
-READY = [name for name in KEYS if not any(word in name for word in COMING)]
 
 
 def test_all_configs_are_looked_at():
     assert set(PATHS) == set(KEYS) and len(KEYS) == 80
 
 
-@pytest.mark.parametrize('name', READY)
+@pytest.mark.parametrize('name', KEYS)
 def test_keys_and_shapes(name):
     cfg = Config.fromfile(PATHS[name], import_custom_modules=False).model
     with torch.device('meta'):  # names and shapes without memory

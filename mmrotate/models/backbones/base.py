@@ -1,6 +1,6 @@
 """What every backbone shares: pretrained weights, frozen stages, fixed batch norms."""
 
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ class Backbone(BaseModule):
                     module.eval()
         return self
 
-    def _run(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+    def _run(self, blocks: Any, x: Tensor) -> Tensor:
         """``x`` through the blocks of a stage, one after the other."""
         for block in blocks:
             if self.with_cp and torch.is_grad_enabled():

@@ -80,12 +80,15 @@ class ConvNeXt(Backbone):
     ) -> None:
         if gap_before_final_norm:
             raise ValueError('gap_before_final_norm=True gives vectors; a detector needs maps')
-        if isinstance(arch, str) and arch not in _ARCHITECTURES:
-            raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {list(_ARCHITECTURES)}, or a dict')
+        if isinstance(arch, str):
+            if arch not in _ARCHITECTURES:
+                known = list(_ARCHITECTURES)
+                raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {known}, or a dict')
+            depths, channels = _ARCHITECTURES[arch]
+        else:
+            depths, channels = arch['depths'], arch['channels']
         init = dict(type='TruncNormal', layer=['Conv2d', 'Linear'], std=0.02, bias=0.0)
         super().__init__(init_cfg or init, pretrained, frozen_stages, with_cp=with_cp)
-        named = isinstance(arch, str)
-        depths, channels = _ARCHITECTURES[arch] if named else (arch['depths'], arch['channels'])
         chosen = [out_indices] if isinstance(out_indices, int) else out_indices
         self.out_indices = tuple(i % len(depths) for i in chosen)
         rates = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())

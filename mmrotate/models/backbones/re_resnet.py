@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
-
-from mmrotate.models.equivariant import image_type, make_equivariant, wrap
+from mmrotate.models.equivariant import make_equivariant
 from mmrotate.registry import MODELS
 
 from .resnet import ResNet
@@ -13,7 +11,7 @@ from .resnet import ResNet
 
 @MODELS.register_module()
 class ReResNet(ResNet):
-    """Rotation-equivariant ResNet (Han et al., ReDet, CVPR 2021), through e2cnn.
+    """Rotation-equivariant ResNet (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
 
     Its channels come in groups of eight, one for each direction: a turn of the image by an eighth
     turns the maps and cycles each group.
@@ -23,7 +21,7 @@ class ReResNet(ResNet):
         in_channels: Channels of the image.
         out_indices: Stages whose maps are returned.
         norm_eval: See :class:`Backbone`.
-        **kwargs: See :class:`ResNet`.
+        **kwargs: See :class:`ResNet`; ``norm_cfg`` and ``zero_init_residual`` are fixed.
     """
 
     def __init__(
@@ -34,14 +32,8 @@ class ReResNet(ResNet):
         norm_eval: bool = False,
         **kwargs: Any,
     ) -> None:
-        frozen_stages = kwargs.pop('frozen_stages', -1)
-        kwargs.setdefault('zero_init_residual', False)
-        super().__init__(depth, in_channels, out_indices=out_indices, norm_eval=norm_eval, **kwargs)
-        self.image_type = image_type(in_channels)
-        make_equivariant(self, self.image_type)
-        self.frozen_stages = frozen_stages
+        fixed = dict(norm_cfg=dict(type='BN'), zero_init_residual=False)
+        kwargs.update(out_indices=out_indices, norm_eval=norm_eval)
+        super().__init__(depth, in_channels, **(kwargs | fixed))
+        make_equivariant(self, image_layer=self.conv1)
         self._freeze()
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Images (N, in_channels, H, W) -> maps of the chosen stages, finest first."""
-        return tuple(m.tensor for m in super().forward(wrap(x, self.image_type)))

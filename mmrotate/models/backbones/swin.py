@@ -57,6 +57,8 @@ def _shift_mask(h: int, w: int, size: int, shift: int, like: Tensor) -> Tensor:
 class WindowMSA(nn.Module):
     """Attention inside of windows, with a bias for every offset between two pixels."""
 
+    relative_position_index: Tensor
+
     def __init__(
         self,
         channels: int,
@@ -80,13 +82,12 @@ class WindowMSA(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Windows (N, n, L, C), and a mask (n, 1, L, L) to add or None -> the same shape."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+        q, k, v = qkv.permute(3, 0, 1, 4, 2, 5)
         bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
         bias = bias if mask is None else bias + mask
         drop = self.attn_drop if self.training else 0.0
-        out = F.scaled_dot_product_attention(
-            *qkv, attn_mask=bias.to(qkv.dtype), dropout_p=drop, scale=self.scale
-        )
+        out = F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), drop, scale=self.scale)
         return self.proj_drop(self.proj(out.transpose(2, 3).flatten(-2)))
 
 
@@ -223,24 +224,19 @@ class SwinTransformer(Backbone):
         self.patch_embed = PatchEmbed(in_channels, embed_dims, patch_size, patch_norm)
         self.drop_after_pos = nn.Dropout(drop_rate)
         rates = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())
-        block = dict(mlp_ratio=mlp_ratio, window_size=window_size, drop=drop_rate)
+        block: dict[str, Any] = dict(mlp_ratio=mlp_ratio, window_size=window_size, drop=drop_rate)
         block |= dict(attn_drop=attn_drop_rate, qkv_bias=qkv_bias, qk_scale=qk_scale)
         self.stages = nn.ModuleList()
         for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
             channels = embed_dims * 2**i
-            stage = nn.Module()
-            stage.blocks = nn.ModuleList(
-                SwinBlock(
-                    channels,
-                    num_heads=heads,
-                    shift=(j % 2) * (window_size // 2),
-                    drop_path=next(rates),
-                    **block,
-                )
-                for j in range(depth)
-            )
-            stage.downsample = PatchMerging(channels) if i + 1 < len(depths) else None
-            self.stages.append(stage)
+            shifts = [(j % 2) * (window_size // 2) for j in range(depth)]
+            blocks = [
+                SwinBlock(channels, num_heads=heads, shift=shift, drop_path=next(rates), **block)
+                for shift in shifts
+            ]
+            self.stages.append(nn.ModuleDict(dict(blocks=nn.ModuleList(blocks))))
+            if i + 1 < len(depths):
+                self.stages[i].add_module('downsample', PatchMerging(channels))
             if i in self.out_indices:
                 self.add_module(f'norm{i}', nn.LayerNorm(channels))
         self._freeze()
@@ -254,8 +250,9 @@ class SwinTransformer(Backbone):
                 )
 
     def _parts(self) -> list[list[nn.Module]]:
-        norms = [[getattr(self, f'norm{i}')] if i in self.out_indices else [] for i in range(4)]
-        stages = [[stage, *norm] for stage, norm in zip(self.stages, norms, strict=False)]
+        stages = [[stage] for stage in self.stages]
+        for i in self.out_indices:
+            stages[i].append(self.get_submodule(f'norm{i}'))
         return [[self.patch_embed], *stages]
 
     def _convert(self, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -278,9 +275,9 @@ class SwinTransformer(Backbone):
         x = self.drop_after_pos(self.patch_embed(x))
         outs = []
         for i, stage in enumerate(self.stages):
-            x = self._run(stage.blocks, x)
+            if i:
+                x = self.stages[i - 1].get_submodule('downsample')(x)
+            x = self._run(stage.get_submodule('blocks'), x)
             if i in self.out_indices:
                 outs.append(getattr(self, f'norm{i}')(x).permute(0, 3, 1, 2).contiguous())
-            if stage.downsample is not None:
-                x = stage.downsample(x)
         return tuple(outs)

@@ -1,5 +1,6 @@
 """Path aggregation network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,18 +15,23 @@ class PAFPN(FPN):
     """FPN with a second, bottom-up path (Liu et al., PANet, CVPR 2018).
 
     Args:
-        *args: See :class:`FPN`.
+        in_channels: Channels of each map of the backbone.
+        out_channels: Channels of every level of the pyramid.
+        num_outs: Levels of the pyramid.
         **kwargs: See :class:`FPN`.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        channels = self.fpn_convs[0].conv.out_channels
-        for name, stride in (('downsample_convs', 2), ('pafpn_convs', 1)):
-            convs = (
-                self._conv(channels, channels, 3, stride=stride, padding=1) for _ in self.levels
+    def __init__(
+        self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any
+    ) -> None:
+        super().__init__(in_channels, out_channels, num_outs, **kwargs)
+        self.downsample_convs, self.pafpn_convs = (
+            nn.ModuleList(
+                self._conv(out_channels, out_channels, 3, stride=stride, padding=1)
+                for _ in self.levels[1:]
             )
-            self.add_module(name, nn.ModuleList(list(convs)[1:]))
+            for stride in (2, 1)
+        )
 
     def _smooth(self, laterals: list[Tensor]) -> list[Tensor]:
         outs = super()._smooth(laterals)

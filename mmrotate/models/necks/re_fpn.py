@@ -1,31 +1,20 @@
 """ReFPN: a feature pyramid that turns with the image."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from mmrotate.models.equivariant import convolution, map_type, wrap
+from mmrotate.models.equivariant import EquivariantConv2d
 from mmrotate.registry import MODELS
 
 from .fpn import FPN
 
 
-class _EquivariantConv(nn.Module):
-    """Equivariant convolution of plain tensors; key ``conv``."""
-
-    def __init__(self, in_channels: int, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-        self.in_type = map_type(in_channels)
-        self.conv = convolution(self.in_type, *args, **kwargs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(wrap(x, self.in_type)).tensor
-
-
 @MODELS.register_module()
 class ReFPN(FPN):
-    """Rotation-equivariant FPN (Han et al., ReDet, CVPR 2021), through e2cnn; without norms.
+    """Rotation-equivariant FPN (Han et al., ReDet, CVPR 2021), on the basis of e2cnn; no norms.
 
     Args:
         in_channels: Channels of each map of the backbone, multiples of eight.
@@ -38,10 +27,12 @@ class ReFPN(FPN):
     def __init__(
         self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any
     ) -> None:
-        for key in ('norm_cfg', 'act_cfg', 'no_norm_on_lateral', 'upsample_cfg'):
+        for key in ('norm_cfg', 'act_cfg', 'no_norm_on_lateral'):
             if kwargs.get(key):
                 raise ValueError(f'ReFPN has no {key}, got {kwargs[key]}')
         super().__init__(in_channels, out_channels, num_outs, **kwargs)
 
-    def _conv(self, *args: Any, **kwargs: Any) -> nn.Module:
-        return _EquivariantConv(*args, **kwargs)
+    def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
+        kwargs.pop('norm_cfg', None)
+        conv = EquivariantConv2d(in_channels, out_channels, size, **kwargs)
+        return nn.Sequential(OrderedDict(conv=conv))
