@@ -348,3 +348,20 @@ def gliding_vertex(version: str) -> dict:
         ratio_coder=dict(type='GVRatioCoder', angle_range=version),
     )
     return dict(cfg, type='GlidingVertex')
+
+
+def redet(version: str) -> dict:
+    """ReDet: RoI Transformer on features that turn with the image."""
+    cfg = roi_trans(version)
+    cfg['roi_head']['bbox_roi_extractor'][1]['roi_layer'] = dict(
+        type='RiRoIAlignRotated', out_size=7, num_samples=2, num_orientations=8, clockwise=True
+    )
+    channels = cfg['neck']['in_channels'] = [32, 64, 128, 256]
+    return dict(
+        cfg,
+        type='ReDet',
+        backbone=dict(
+            type='ReResNet', depth=18, base_channels=32, out_indices=(0, 1, 2, 3), norm_eval=True
+        ),
+        neck=dict(cfg['neck'], type='ReFPN', in_channels=channels),
+    )

@@ -13,6 +13,7 @@ from tests.helpers.configs import (
     kfiou,
     oriented_rcnn,
     r3det,
+    redet,
     reppoints,
     retinanet,
     roi_trans,
@@ -37,6 +38,7 @@ DETECTORS = {
     **{f'faster_rcnn_{v}': lambda v=v: rotated_faster_rcnn(v) for v in ('oc', 'le90', 'le135')},
     **{f'roi_trans_{v}': lambda v=v: roi_trans(v) for v in ('oc', 'le90', 'le135')},
     **{f'gliding_vertex_{v}': lambda v=v: gliding_vertex(v) for v in ('oc', 'le90', 'le135')},
+    'redet_le90': lambda: redet('le90'),
     'roi_trans_kfiou_le90': lambda: roi_trans('le90', kfiou=True),
     **{f's2anet_{v}': lambda v=v: s2anet(v) for v in ('oc', 'le90', 'le135')},
     **{

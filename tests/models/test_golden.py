@@ -37,6 +37,13 @@ TOLERANCES = {
     # It finds the overlap of boxes of a pixel or two in float32 from coordinates of hundreds; the
     # gradient follows from a few such pairs. Ours agrees with float64 to parts in a million.
     ('rotated_fcos_r50_fpn_1x_dota_le90', 'grad_norm'): 1e-2,
+    # Activations of 1e9, which float32 tells from float64 by as much as from the reference's; and
+    # see UNORDERED.
+    **{
+        (name, key): tolerance
+        for name in ('redet_re50_refpn_1x_dota_le90', 'redet_re50_refpn_3x_hrsc_le90')
+        for key, tolerance in (('features', 1e-3), ('s0.loss_cls', 5e-4))
+    },
 }
 
 
@@ -58,17 +65,18 @@ NEAR_TIES = {
     'sasm_reppoints_r50_fpn_1x_dota_oc': 3,
 }
 
+# The scores of half of the anchors are 1.0 by those activations: which are proposed follows their
+# order in memory. All are clipped to corners of the image, without area: the first stage sees
+# nothing in any of them. Of the second one's losses only that of the objects' own boxes is left.
+UNORDERED = 'redet_'
+OF_THE_ORDER = ('s1.loss_cls', 's1.acc')
+
 # The reference's gradients here leave out the share of the losses of overlaps.
 PARTIAL_GRADIENTS = ('cfa_', 'oriented_reppoints_', 'rotated_reppoints_', 'sasm_')
 
 # By these numbers the reference weighs background by e (see loss_cls of the last level), positives
 # less, and takes the mean aspect ratio of an image for that of each object. Ours does neither.
 OTHER_LOSSES = ('sasm_reppoints_r50_fpn_1x_dota_oc',)
-
-# Its weights here make features of 1e10: of those, 32 bits leave parts in a thousand, and nothing
-# of angles of 1e9 radians, so that the boxes of the first stage point anywhere.
-RANDOM_ANGLES = 'redet_'
-FROM_ANGLES = ('s1.loss_cls', 's1.acc')
 
 
 @lru_cache(maxsize=1)  # one after the other: all at once are gigabytes
@@ -92,13 +100,16 @@ def name(request: pytest.FixtureRequest) -> str:
 def case(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.nn.Module, dict, torch.Tensor]:
     reppoints.as_the_reference(monkeypatch)
     golden = reference.load_json(f'models/{name}.json')
-    return _model(name), golden, reference.image(golden['seed'], *golden['input_hw'])
+    # e2cnn's layers compute their filters on the way to eval mode; a loss needs them in its graph
+    model = _model(name).train().eval()
+    return model, golden, reference.image(golden['seed'], *golden['input_hw'])
 
 
 def _losses(model: torch.nn.Module, golden: dict, img: torch.Tensor) -> dict:
+    classes = 1 if 'hrsc' in golden['config'] else reference.NUM_CLASSES
     truth = [
         reference.ground_truth(
-            golden['seed'], i, golden['angle_version'], golden['input_hw'], reference.NUM_CLASSES
+            golden['seed'], i, golden['angle_version'], golden['input_hw'], classes
         )
         for i in range(2)
     ]
@@ -119,7 +130,7 @@ def test_features_and_raw_outputs(case: tuple) -> None:
         feats = model.extract_feat(img)
         head = next(m for n, m in model.named_children() if n in FIRST_HEADS)
         raw = reference.flatten(head(feats))
-    rtol = 1e-3 if golden['config'].startswith(RANDOM_ANGLES) else 1e-4
+    rtol = TOLERANCES.get((golden['config'], 'features'), 1e-4)
     for name, expected in golden['feats'].items():
         reference.assert_sample(feats[int(name.split('.')[-1])], expected, rtol)
     assert set(raw) == set(golden['raw'])
@@ -141,7 +152,7 @@ def test_losses_and_gradients(case: tuple) -> None:
         got = [v.item() for v in value] if isinstance(value, list) else value.item()
         # NaN in the reference, by overflow or a determinant below 0: finite is right
         assert np.isfinite(got).all(), name
-        if golden['config'].startswith(RANDOM_ANGLES) and name in FROM_ANGLES:
+        if golden['config'].startswith(UNORDERED) and name in OF_THE_ORDER:
             continue
         expected = np.where(np.isnan(expected), got, expected)
         rtol = TOLERANCES.get((golden['config'], name), 1e-4)
@@ -155,7 +166,7 @@ def test_losses_and_gradients(case: tuple) -> None:
     assert np.isfinite(list(squares.values())).all()
     if golden['config'].startswith(PARTIAL_GRADIENTS):
         return
-    if golden['config'].startswith(RANDOM_ANGLES):
+    if golden['config'].startswith(UNORDERED):
         golden['grad_norm'] = {k: v for k, v in golden['grad_norm'].items() if 'rpn' in k}
     loose = TOLERANCES.get((golden['config'], 'grad_norm'), 1e-3)
     for group, expected in {} if overflowed else golden.get('grad_norm', {}).items():
@@ -163,14 +174,12 @@ def test_losses_and_gradients(case: tuple) -> None:
         assert squares.get(group, 0) ** 0.5 == pytest.approx(expected, rel=rel), group
 
 
-@pytest.mark.parametrize(
-    'case', [n for n in NAMES if not n.startswith(RANDOM_ANGLES)], indirect=True
-)
 def test_detections(case: tuple) -> None:
     model, golden, img = case
     with torch.no_grad():
         result = model.simple_test(img, reference.metas(*golden['input_hw']))[0]
-    if 'dets' in golden['errors']:  # what is right there is tested with the head
+    # what is right where the reference failed is tested with the head
+    if 'dets' in golden['errors'] or golden['config'].startswith(UNORDERED):
         assert np.isfinite(np.concatenate(result)).all()
         return
     assert sum(map(len, result)) == golden['num_dets']
