@@ -74,9 +74,8 @@ OF_THE_ORDER = ('s1.loss_cls', 's1.acc')
 # The reference's gradients here leave out the share of the losses of overlaps.
 PARTIAL_GRADIENTS = ('cfa_', 'oriented_reppoints_', 'rotated_reppoints_', 'sasm_')
 
-# By these numbers the reference weighs background by e (see loss_cls of the last level), positives
-# less, and takes the mean aspect ratio of an image for that of each object. Ours does neither.
-OTHER_LOSSES = ('sasm_reppoints_r50_fpn_1x_dota_oc',)
+# Where in the first stage of SASM the reference measures distances is not known.
+OTHER_LOSSES = (('sasm_reppoints_r50_fpn_1x_dota_oc', 'loss_pts_init'),)
 
 
 @lru_cache(maxsize=1)  # one after the other: all at once are gigabytes
@@ -146,7 +145,7 @@ def test_losses_and_gradients(case: tuple) -> None:
     assert set(losses) == set(known) or 'losses' in golden['errors']
     overflowed = any(np.isnan(value).any() for value in known.values())
     for name, expected in known.items():
-        if golden['config'] in OTHER_LOSSES:
+        if (golden['config'], name) in OTHER_LOSSES:
             continue
         value = losses[name]
         got = [v.item() for v in value] if isinstance(value, list) else value.item()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mmrotate.core import obb2poly
 from mmrotate.models import build_head
+from mmrotate.models.dense_heads import RotatedRepPointsHead
 from mmrotate.models.dense_heads.oriented_reppoints_head import _side_points
 from mmrotate.models.dense_heads.reppoints_selection import (
     best_of_levels,
@@ -18,6 +19,7 @@ from mmrotate.models.dense_heads.reppoints_selection import (
     rank_in_group,
 )
 from mmrotate.models.dense_heads.reppoints_targets import PointBatch, point_targets
+from mmrotate.models.dense_heads.sam_reppoints_head import shape_distances
 from mmrotate.ops import convex_iou
 from tests.helpers import reference
 from tests.helpers.configs import reppoints
@@ -286,6 +288,42 @@ def point_like_targets(owners):
     head = type('A', (), dict(assign=lambda self, *_: type('R', (), dict(gt_inds=owners + 1))()))()
     valid = torch.ones(1, n, dtype=torch.bool)
     return point_targets(head, batch.init, valid, batch, [torch.arange(3)], [None])
+
+
+def test_shape_distances():
+    # 16 along the box and 4 across, turned and at a place of its own
+    box = torch.tensor([[60.0, 50, 16, 4, 0.4]]).repeat(3, 1)
+    along = torch.tensor([math.cos(0.4), math.sin(0.4)])
+    across = torch.tensor([-math.sin(0.4), math.cos(0.4)])
+    places = box[:, :2] + torch.stack([8 * along, 4 * across, along * 0])
+    got = shape_distances(places, obb2poly(box, 'le90'))
+    torch.testing.assert_close(got, torch.tensor([2.0, 2.0, 0.0]), atol=1e-4, rtol=1e-5)
+    upright = box * torch.tensor([1.0, 1, 1, 1, 0])
+    got = shape_distances(places, obb2poly(box, 'le90'), turned=False)
+    torch.testing.assert_close(got, shape_distances(places, obb2poly(upright, 'le90')))
+
+
+@pytest.mark.parametrize('as_published', [True, False])
+def test_sasm_weighs_by_place(as_published):
+    head, plain = (build('sasm', as_published=as_published) for _ in range(2))
+    outs, (boxes, labels) = outputs(head, 1), truth()
+    seen = {}
+
+    def targets(stage, proposals, *rest):
+        seen[stage] = type(head)._targets(head, stage, proposals, *rest)
+        seen[stage, 'plain'] = RotatedRepPointsHead._targets(plain, stage, proposals, *rest)
+        return seen[stage]
+
+    head._targets = targets
+    head.loss(*outs, [boxes], [labels], reference.metas(96, 128, count=1))
+    for stage in ('init', 'refine'):
+        weighed, before = seen[stage], seen[stage, 'plain']
+        positive = before.owners >= 0
+        assert positive.any()
+        torch.testing.assert_close(weighed.weights, before.weights * weighed.label_weights)
+        assert ((weighed.label_weights > 1) & (weighed.label_weights <= math.e))[positive].all()
+        background = weighed.label_weights[~positive]
+        torch.testing.assert_close(background, before.label_weights[~positive] * math.e)
 
 
 def test_features_that_are_alike_cost_nothing():

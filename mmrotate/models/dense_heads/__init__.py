@@ -7,9 +7,10 @@ from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .kld_reppoints_head import KLDRepPointsHead
 from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
-from .reppoints_head import RotatedRepPointsHead, SAMRepPointsHead
+from .reppoints_head import RotatedRepPointsHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
+from .sam_reppoints_head import SAMRepPointsHead
 
 __all__ = [
     'BaseDenseHead',

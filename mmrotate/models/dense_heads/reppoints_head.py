@@ -364,13 +364,3 @@ class RotatedRepPointsHead(BaseDenseHead):
     def _to_boxes(self, points: Tensor) -> Tensor:
         """Points (k, 18) -> boxes (k, 5)."""
         return poly2obb(min_area_polygons(points), self.version)
-
-
-@MODELS.register_module()
-class SAMRepPointsHead(RotatedRepPointsHead):
-    """SASM (Hou et al., Shape-Adaptive Selection and Measurement, AAAI 2022).
-
-    Its own are the parts of its config: SASAssigner selects, and BCConvexGIoULoss measures squarish
-    objects by points. Positives count alike; the paper's weights of them are not applied. The
-    arguments are those of the base.
-    """

@@ -59,7 +59,13 @@ def _facts(kind, priors, gts):
     return 1 / (2 + _divergences(priors, gts)), centres, middle, gts
 
 
-def _loop(kind, priors, gts, topk):
+def _ratio(polygon):
+    a, b, c, _ = polygon.view(4, 2)
+    sides = sorted([(b - a).norm().item(), (c - b).norm().item()])
+    return sides[1] / sides[0]
+
+
+def _loop(kind, priors, gts, topk, as_published=True):
     """gt_inds, one object and one level at a time."""
     overlaps, centres, middle, polygons = _facts(kind, priors, gts)
     inside = points_in_polygons(centres, polygons) > 0
@@ -74,9 +80,8 @@ def _loop(kind, priors, gts, topk):
         found = overlaps[candidates, j]
         threshold = found.mean() + found.std()
         if kind == 'SASAssigner':
-            a, b, c, _ = polygons[j].view(4, 2)
-            sides = sorted([(b - a).norm().item(), (c - b).norm().item()])
-            threshold *= math.exp(-sides[1] / sides[0] / 4)
+            ratios = [_ratio(p) for p in (polygons if as_published else polygons[j : j + 1])]
+            threshold *= math.exp(-sum(ratios) / len(ratios) / 4)
         for i in candidates:
             if overlaps[i, j] >= threshold and inside[i, j] and overlaps[i, j] > best[i]:
                 best[i], gt_inds[i] = overlaps[i, j], j + 1
@@ -89,6 +94,14 @@ def test_reference(version):
     priors, gts = tensor('assign_atss_obb/priors'), tensor('assign_atss_obb/gt')
     result = assigner.assign(priors, array('assign_atss_obb/levels').tolist(), gts)
     assert result.gt_inds.tolist() == array('assign_atss_obb/gt_inds').tolist()
+
+
+def test_sas_by_each_objects_own_ratio():
+    priors, gts = _case('SASAssigner')
+    assigner = build_assigner(dict(type='SASAssigner', topk=5, as_published=False))
+    got = assigner.assign(priors, LEVELS, gts).gt_inds.tolist()
+    assert got == _loop('SASAssigner', priors, gts, 5, as_published=False)[0].tolist()
+    assert got != _loop('SASAssigner', priors, gts, 5)[0].tolist()
 
 
 @pytest.mark.parametrize('kind', KINDS)

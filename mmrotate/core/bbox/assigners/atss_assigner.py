@@ -1,5 +1,7 @@
 """Assignment by the statistics of an object's nearest priors."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -147,13 +149,25 @@ class ATSSKldAssigner(ByLevelAssigner):
 class SASAssigner(ByLevelAssigner):
     """Shape-adaptive selection (Hou et al., SASM, AAAI 2022) for point sets and rectangles.
 
-    The threshold falls by ``exp(-r / 4)`` with an object's aspect ratio r.
+    The threshold falls by ``exp(-r / 4)`` with an aspect ratio r.
+
+    Args:
+        topk: Candidates of each level.
+        as_published: r is the mean of all objects of the image, as for the published models; False
+            takes that of each object, as the paper says.
+        **kwargs: See :class:`ByLevelAssigner`.
     """
+
+    def __init__(self, topk: int, as_published: bool = True, **kwargs: Any) -> None:
+        super().__init__(topk, **kwargs)
+        self.as_published = as_published
 
     def _factor(self, polygons: Tensor) -> Tensor:
         corners = polygons.unflatten(1, (4, 2))
         edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
         ratio = edges.amax(1) / edges.amin(1).clamp(min=1e-6)
+        if self.as_published:
+            ratio = ratio.mean().expand_as(ratio)
         return (-ratio / 4).exp()
 
 
