@@ -1,4 +1,4 @@
-"""ResNet: keys of torchvision, frozen parts, saved memory."""
+"""ResNet and its kin: keys of torchvision, frozen parts, saved memory."""
 
 import pytest
 import torch
@@ -8,10 +8,16 @@ from torch import nn
 from mmrotate.models import build_backbone
 
 
-@pytest.mark.parametrize('depth', [18, 34, 50, 101])
-def test_same_maps_as_torchvision_with_its_weights(depth: int) -> None:
-    peer = getattr(torchvision.models, f'resnet{depth}')().eval()
-    ours = build_backbone(dict(type='ResNet', depth=depth)).eval()
+@pytest.mark.parametrize(
+    ('name', 'cfg'),
+    [
+        *((f'resnet{depth}', dict(type='ResNet', depth=depth)) for depth in (18, 34, 50, 101)),
+        ('resnext50_32x4d', dict(type='ResNeXt', depth=50, groups=32, base_width=4)),
+    ],
+)
+def test_same_maps_as_torchvision_with_its_weights(name: str, cfg: dict) -> None:
+    peer = getattr(torchvision.models, name)().eval()
+    ours = build_backbone(cfg).eval()
     missing, unexpected = ours.load_state_dict(peer.state_dict(), strict=False)
     assert not missing
     assert unexpected == ['fc.weight', 'fc.bias']
@@ -75,3 +81,31 @@ def test_pretrained_file(tmp_path) -> None:
 def test_errors(wrong: dict, message: str) -> None:
     with pytest.raises((KeyError, ValueError), match=message):
         build_backbone(dict(type='ResNet', **wrong))
+
+
+RERESNET = dict(type='ReResNet', depth=18, base_channels=16, out_indices=(0, 1))
+
+
+def test_reresnet_turns_with_the_image() -> None:
+    net = build_backbone(RERESNET).double().eval()
+    img = torch.randn(1, 3, 65, 65, dtype=torch.double)  # strides keep the centre of odd sides
+    for got, x in zip(net(img.rot90(1, (2, 3))), net(img), strict=True):
+        expected = x.rot90(1, (2, 3)).unflatten(1, (-1, 8)).roll(2, 2).flatten(1, 2)
+        torch.testing.assert_close(got, expected)
+
+
+def test_reresnet_trains_and_its_frozen_stages_do_not() -> None:
+    net = build_backbone(dict(RERESNET, frozen_stages=1))
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        net.train()
+        assert not net.layer1.training and net.layer2.training
+        sum(x.square().mean() for x in net(torch.randn(2, 3, 32, 32))).backward()
+        optimizer.step()
+        net.eval()
+    after = net.state_dict()
+    assert set(before) == set(after)
+    changed = {key for key in after if not torch.equal(before[key], after[key])}
+    assert {'layer2.0.conv1.weights', 'layer2.0.conv1.filter'} <= changed
+    assert not any(key.startswith(('conv1', 'bn1', 'layer1')) for key in changed)

@@ -1,4 +1,4 @@
-"""FPN against torchvision's and its own options."""
+"""FPN against torchvision's and its own options; its kin against it."""
 
 import pytest
 import torch
@@ -82,3 +82,28 @@ def test_pafpn_adds_a_path_upwards(maps: list[torch.Tensor]) -> None:
     torch.testing.assert_close(up[1], ours.pafpn_convs[0](second))
     torch.testing.assert_close(up[2], ours.pafpn_convs[1](third))
     torch.testing.assert_close(up[3], ours.fpn_convs[3](up[2]))
+
+
+def test_refpn_turns_with_its_maps() -> None:
+    neck = build_neck(
+        dict(type='ReFPN', in_channels=CHANNELS, out_channels=16, num_outs=5)
+        | dict(add_extra_convs='on_output')
+    ).double()
+    neck.init_weights()
+    maps = [torch.randn(1, c, s, s).double() for c, s in zip(CHANNELS, (28, 14, 7), strict=True)]
+
+    def turn(x: torch.Tensor) -> torch.Tensor:
+        return x.rot90(1, (2, 3)).unflatten(1, (-1, 8)).roll(2, 2).flatten(1, 2)
+
+    outs = neck(maps)
+    assert [tuple(x.shape) for x in outs] == [(1, 16, s, s) for s in (28, 14, 7, 4, 2)]
+    for got, want in zip(neck([turn(x) for x in maps])[:4], outs[:4], strict=True):
+        torch.testing.assert_close(got, turn(want))
+
+
+def test_refpn_errors() -> None:
+    cfg = dict(type='ReFPN', out_channels=16, num_outs=1)
+    with pytest.raises(ValueError, match='multiple of 8, got 12'):
+        build_neck(dict(cfg, in_channels=[12]))
+    with pytest.raises(ValueError, match='ReFPN has no norm_cfg'):
+        build_neck(dict(cfg, in_channels=[16], norm_cfg=dict(type='BN')))

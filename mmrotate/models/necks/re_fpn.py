@@ -33,6 +33,5 @@ class ReFPN(FPN):
         super().__init__(in_channels, out_channels, num_outs, **kwargs)
 
     def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
-        kwargs.pop('norm_cfg', None)
         conv = EquivariantConv2d(in_channels, out_channels, size, **kwargs)
         return nn.Sequential(OrderedDict(conv=conv))
