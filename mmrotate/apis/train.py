@@ -42,7 +42,8 @@ def train_detector(
             read from it too.
         distributed: Whether this process is one of several that train together.
         validate: Evaluate on ``cfg.data.val`` as ``cfg.evaluation`` says.
-        timestamp: Not needed any more; the engine makes its own.
+        timestamp: Name of the log file in ``work_dir``, the same in all processes; by default
+            the present time.
         meta: Plain values (no arrays, no objects) that every checkpoint carries.
 
     Returns:
@@ -52,7 +53,6 @@ def train_detector(
         UserError: The config makes no sense.
         TrainingError: An iteration failed; the image files of its batch are named.
     """
-    del timestamp
     datasets = list(dataset) if isinstance(dataset, list | tuple) else [dataset]
     if cfg.get('work_dir') is None:
         cfg.work_dir = './work_dirs/' + (Path(cfg.filename).stem if cfg.filename else 'train')
@@ -61,7 +61,7 @@ def train_detector(
     logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
     final = FinalConfig.of(cfg)
     meta = _complete_meta(meta, datasets, final)
-    runner = build_runner(model, datasets, final, distributed, validate, meta)
+    runner = build_runner(model, datasets, final, distributed, validate, meta, timestamp)
     start = time.time()
     runner.train()
     logger.info('training took %.0f seconds, work_dir %s', time.time() - start, runner.work_dir)

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
 from mmrotate.cli.data import open_dataset
-from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan
+from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
 from mmrotate.models import build_detector
 from mmrotate.utils import (
     UserError,
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> None:
     for key in ('resume_from', 'load_from'):
         _check_file(cfg.get(key))
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
-    log_file = Path(cfg.work_dir, time.strftime('%Y%m%d_%H%M%S') + '.log')
-    logger = get_root_logger(log_file, cfg.get('log_level', 'INFO'))
+    timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
+    logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
     if args.gpus is not None:
         logger.warning('--gpus has no effect: one process uses one GPU, see tools/dist_train.sh')
     cfg.seed = training_seed(cfg)
@@ -66,7 +66,12 @@ def run(args: argparse.Namespace) -> None:
     model = _model(cfg)
     model.CLASSES, model.PALETTE = datasets[0].CLASSES, getattr(datasets[0], 'PALETTE', None)
     train_detector(
-        model, datasets, cfg, distributed=args.launcher != 'none', validate=not args.no_validate
+        model,
+        datasets,
+        cfg,
+        distributed=args.launcher != 'none',
+        validate=not args.no_validate,
+        timestamp=timestamp,
     )
 
 

@@ -11,7 +11,7 @@ from mmrotate.engine.config import (
     read_plan,
     warn_of_unknown_keys,
 )
-from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size
+from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
 from mmrotate.engine.hooks import (
     CheckInvalidLossHook,
     NumClassCheckHook,
@@ -53,5 +53,6 @@ __all__ = [
     'rank_and_size',
     'read_evaluation',
     'read_plan',
+    'share_from_first',
     'warn_of_unknown_keys',
 ]

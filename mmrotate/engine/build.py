@@ -37,6 +37,7 @@ def build_runner(
     distributed: bool = False,
     validate: bool = False,
     meta: dict[str, Any] | None = None,
+    timestamp: str | None = None,
 ) -> DetectorRunner:
     """Everything that a training needs, from a 0.x config.
 
@@ -47,6 +48,7 @@ def build_runner(
         distributed: Whether this process is one of several.
         validate: Evaluate ``data.val`` as the key ``evaluation`` says.
         meta: Plain values for the checkpoints.
+        timestamp: Name of the log file.
 
     Raises:
         UserError: The config makes no sense.
@@ -62,6 +64,7 @@ def build_runner(
         precision=plan.precision,
         loss_scale=plan.loss_scale,
         meta=meta,
+        timestamp=timestamp,
         work_dir=cfg.work_dir,
         train_dataloader=loader,
         train_cfg=_train_loop(plan, cfg, evaluation),

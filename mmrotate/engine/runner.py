@@ -41,6 +41,7 @@ class DetectorRunner(Runner):
         precision: ``float32``, ``float16`` or ``bfloat16``.
         loss_scale: Scale of the loss under float16.
         meta: Plain values that every checkpoint carries (``CLASSES``, ...).
+        timestamp: Name of the log file; by default the time at which the runner is made.
         kwargs: Arguments of mmengine's ``Runner``.
     """
 
@@ -51,12 +52,14 @@ class DetectorRunner(Runner):
         precision: str = 'float32',
         loss_scale: Any = 'dynamic',
         meta: dict[str, Any] | None = None,
+        timestamp: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.device = device
         self.precision = precision
         self.loss_scale = loss_scale
         self.meta = dict(meta or {})
+        self._given_timestamp = timestamp
         # mmengine keeps loggers and log values by this name: two runners must not share them
         name = f'{kwargs.pop("experiment_name", None) or "train"}_{os.getpid()}_{next(_numbers)}'
         super().__init__(
@@ -68,6 +71,11 @@ class DetectorRunner(Runner):
         """The detector itself, without the wrapper of distributed training."""
         wrapped = isinstance(self.model, DistributedDataParallel)
         return self.model.module if wrapped else self.model
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Set up the processes; keep the time that the caller's log file is named by."""
+        super().setup_env(env_cfg)
+        self._timestamp = self._given_timestamp or self._timestamp
 
     def build_logger(self, log_level: int | str = 'INFO', **kwargs: Any) -> Any:
         """The package's logger, writing into the work directory as in 0.x."""

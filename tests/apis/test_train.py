@@ -28,6 +28,7 @@ def test_train_detector_as_a_program_calls_it(tmp_path, caplog):
     assert saved['meta']['note'] == 1.5
     assert saved['meta']['exp_name'] == 'tiny.py'
     assert 'mAP' in caplog.text
+    assert [path.name for path in (tmp_path / 'work').glob('*.log')] == ['now.log']
 
 
 def test_the_seed_of_a_training(tmp_path):

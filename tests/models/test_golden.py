@@ -20,8 +20,11 @@ TOLERANCES = {
     # where the last bit of the angle decides between -pi/2 and +pi/2: the same box, but its
     # features are turned by half a turn. One background sample of the 400 that falls on the other
     # side moves the loss by parts in 10,000, and its gradient more.
-    ('oriented_rcnn_r50_fpn_1x_dota_le90', 'loss_cls'): 5e-4,
-    ('oriented_rcnn_r50_fpn_1x_dota_le90', 'roi_head.bbox_head'): 5e-3,
+    **{
+        (f'oriented_rcnn_{body}_fpn_1x_dota_le90', key): tolerance
+        for body in ('r50', 'swin_tiny')
+        for key, tolerance in (('loss_cls', 5e-4), ('roi_head.bbox_head', 5e-3))
+    },
     # The reference subtracts covariances: of boxes 100 times as long as wide float32 leaves little,
     # least of the gradient, which ours shares with float64 (see the tests of the losses).
     ('r3det_kfiou_ln_r50_fpn_1x_dota_oc', 'sr0.loss_bbox'): 1e-3,
@@ -56,14 +59,12 @@ def _zoo_entry(table: dict, name: str) -> object:
 SIDES = {'s2anet_r50_fpn_1x_dota_le135': 1e-4, 's2anet_kfiou_ln_r50_fpn_1x_dota_le135': 1e-4}
 
 # Two boxes that overlap, with scores that differ in the last bit: either may suppress the other.
-# And triangles of points, around which three rectangles are equally small but for the last bit.
-NEAR_TIES = {
-    'r3det_tiny_r50_fpn_1x_dota_oc': 1,
-    'cfa_r50_fpn_1x_dota_le135': 2,
-    'oriented_reppoints_r50_fpn_1x_dota_le135': 2,
-    'rotated_reppoints_r50_fpn_1x_dota_oc': 2,
-    'sasm_reppoints_r50_fpn_1x_dota_oc': 3,
-}
+# One such pair is allowed everywhere, for last bits differ between processors.
+NEAR_TIES = {'r3det_tiny_r50_fpn_1x_dota_oc': 2, 'sasm_reppoints_r50_fpn_1x_dota_oc': 3}
+
+# Around a triangle of points three rectangles may be equally small but for the last bit: any will
+# do. What they suppress differs, and is counted above.
+OF_POINTS = ('cfa_', 'oriented_reppoints_', 'rotated_reppoints_', 'sasm_')
 
 # The scores of half of the anchors are 1.0 by those activations: which are proposed follows their
 # order in memory. All are clipped to corners of the image, without area: the first stage sees
@@ -72,7 +73,7 @@ UNORDERED = 'redet_'
 OF_THE_ORDER = ('s1.loss_cls', 's1.acc')
 
 # The reference's gradients here leave out the share of the losses of overlaps.
-PARTIAL_GRADIENTS = ('cfa_', 'oriented_reppoints_', 'rotated_reppoints_', 'sasm_')
+PARTIAL_GRADIENTS = OF_POINTS
 
 # Where in the first stage of SASM the reference measures distances is not known.
 OTHER_LOSSES = (('sasm_reppoints_r50_fpn_1x_dota_oc', 'loss_pts_init'),)
@@ -189,5 +190,9 @@ def test_detections(case: tuple) -> None:
     share = SIDES.get(golden['config'], 5e-5)
     pixels = np.maximum(1e-2, share * expected[:, 2:4].max(1))[:, None]
     cost = np.maximum.reduce([gap[..., :5].max(-1) / pixels, gap[..., 5] / 1e-4, gap[..., 6] * 1e9])
+    if golden['config'].startswith(OF_POINTS):
+        areas = [boxes[:, 2] * boxes[:, 3] for boxes in (expected, got)]
+        of_area = np.abs(areas[0][:, None] / areas[1] - 1) / 1e-5
+        cost = np.minimum(cost, np.maximum(of_area, gap[..., 5] / 1e-4 + gap[..., 6] * 1e9))
     rows, cols = linear_sum_assignment(np.minimum(cost, 1e6))
-    assert (cost[rows, cols] > 1).sum() <= NEAR_TIES.get(golden['config'], 0)
+    assert (cost[rows, cols] > 1).sum() <= NEAR_TIES.get(golden['config'], 1)
