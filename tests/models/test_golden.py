@@ -25,6 +25,7 @@ TOLERANCES = {
         for body in ('r50', 'swin_tiny')
         for key, tolerance in (('loss_cls', 5e-4), ('roi_head.bbox_head', 5e-3))
     },
+    ('oriented_rcnn_swin_tiny_fpn_1x_dota_le90', 'grad_norm'): 5e-3,
     # The reference subtracts covariances: of boxes 100 times as long as wide float32 leaves little,
     # least of the gradient, which ours shares with float64 (see the tests of the losses).
     ('r3det_kfiou_ln_r50_fpn_1x_dota_oc', 'sr0.loss_bbox'): 1e-3,
