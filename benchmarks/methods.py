@@ -6,6 +6,7 @@ validation images; that wants a GPU. Both print a table, and write it where ``--
 """
 
 import argparse
+import re
 import tempfile
 import time
 import traceback
@@ -14,7 +15,15 @@ from pathlib import Path
 import cv2
 import torch
 from mmengine.config import Config
-from small import CONFIGS, METHODS, angle_version, load, small_model, with_version
+from small import (
+    CONFIGS,
+    METHODS,
+    angle_version,
+    load,
+    small_model,
+    with_few_proposals,
+    with_version,
+)
 
 from mmrotate.apis import single_gpu_test, train_detector
 from mmrotate.datasets import build_dataset
@@ -73,6 +82,7 @@ def _fullest(objects: list, width: int, height: int, size: tuple[int, int]) -> t
 def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
     """Train on the crops without any augmentation, test on them."""
     cfg = method_config(name, args)
+    cfg.model = with_few_proposals(cfg.model.to_dict(), 300, 64)
     cfg.runner = dict(type='EpochBasedRunner', max_epochs=1)
     for split in ('train', 'val'):
         cfg.data[split].ann_file = str(data / 'labelTxt')
@@ -82,7 +92,7 @@ def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
     for step in steps:
         if 'img_scale' in step:
             step['img_scale'] = (240, 192)
-    cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 200, dataset=cfg.data.train)
+    cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 400, dataset=cfg.data.train)
     cfg.data.update(samples_per_gpu=8, workers_per_gpu=0)
     cfg.lr_config.update(policy='FlatCosineAnnealing', warmup_iters=20, by_epoch=False)
     cfg.log_config.interval = 50
@@ -105,7 +115,7 @@ def method_config(name: str, args: argparse.Namespace) -> Config:
     cfg.model = small_model(load(name).model.to_dict(), 4, args.base, args.channels)
     cfg.custom_hooks = [dict(type='NumClassCheckHook')]
     cfg.checkpoint_config = dict(interval=10**6)
-    cfg.channels_last, cfg.bf16 = False, args.bf16
+    cfg.channels_last, cfg.bf16 = True, args.bf16
     cfg.optimizer.lr, cfg.device, cfg.seed = args.lr, args.device, 0
     return cfg
 
@@ -131,9 +141,9 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('mode', choices=['overfit', 'train'])
-    parser.add_argument('--only', default='', help='only methods whose name contains this')
-    parser.add_argument('--epochs', type=int, help='default: 200 to overfit, 36 to train')
-    parser.add_argument('--lr', type=float, default=1e-3)
+    parser.add_argument('--only', default='', help='regular expression of methods')
+    parser.add_argument('--epochs', type=int, help='default: 400 to overfit, 36 to train')
+    parser.add_argument('--lr', type=float, default=3e-3)
     parser.add_argument('--base', type=int, default=64, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
     parser.add_argument('--bf16', action='store_true', help='compute in bfloat16')
@@ -151,7 +161,7 @@ def main() -> None:
         folder = Path(temporary)
         write_crops(folder / 'data')
         for name in METHODS:
-            if args.only not in name:
+            if not re.search(args.only, name):
                 continue
             try:
                 found = run(make(name, folder / 'data', args), folder / 'work')

@@ -93,6 +93,17 @@ def _narrowed(value: Any, num_classes: int, channels: int) -> Any:
     return value
 
 
+def with_few_proposals(value: Any, proposals: int, samples: int) -> Any:
+    """A model whose second stage sees at most so many proposals, and learns from fewer."""
+    if isinstance(value, list | tuple):
+        return [with_few_proposals(item, proposals, samples) for item in value]
+    if not isinstance(value, dict):
+        return value
+    few = dict(nms_pre=proposals, max_per_img=proposals, num=samples)
+    value = {key: with_few_proposals(item, proposals, samples) for key, item in value.items()}
+    return {key: min(item, few[key]) if key in few else item for key, item in value.items()}
+
+
 def with_version(value: Any, version: str) -> Any:
     """A pipeline or dataset config whose boxes are of another angle version."""
     if isinstance(value, list | tuple):

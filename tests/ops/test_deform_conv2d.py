@@ -153,3 +153,11 @@ def test_compiles_as_one_graph():
     compiled = torch.compile(function, fullgraph=True, backend='aot_eager')
     got = torch.autograd.grad(compiled(maps, offset, mask, weight), maps)
     torch.testing.assert_close(got, expected)
+
+
+def test_layout_in_memory_does_not_matter():
+    maps, offset, mask, weight = arguments((1, 1, 1, 2, 2))
+    settings = (1, 1, 1, 2, 2)
+    expected = modulated_deform_conv2d(maps, offset, mask, weight, None, *settings)
+    turned = (t.contiguous(memory_format=torch.channels_last) for t in (maps, offset, mask, weight))
+    torch.testing.assert_close(modulated_deform_conv2d(*turned, None, *settings), expected)

@@ -140,22 +140,14 @@ class GDLoss_v1(BoxLoss):
         self.fun = _one_of('fun', fun, ('log1p', 'sqrt', ''))
         self.tau = tau
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-        **boxes: Tensor,
+    def reduce(
+        self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None
     ) -> Tensor:
-        """Loss of ``pred`` (n, 5) against ``target`` (n, 5)."""
-        if weight is not None:
-            weight = ((weight.mean(-1) if weight.dim() > 1 else weight) > 0).float()
-        avg_factor = None
-        if weight is not None and (reduction_override or self.reduction) == 'mean':
-            avg_factor = weight.sum()
-        return super().forward(pred, target, weight, avg_factor, reduction_override)
+        """Losses (n,) of which those of weight above 0 count alike."""
+        counts = (weight > 0).to(loss)
+        return super().reduce(
+            loss, counts, reduction, counts.sum() if reduction == 'mean' else None
+        )
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""

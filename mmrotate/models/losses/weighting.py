@@ -180,6 +180,11 @@ class BoxLoss(WeightedLoss):
         # no row: a loss that still reaches the predictions
         loss = self.compute(kept, target[rows].to(kept), **others) if len(kept) else kept.sum(-1)
         loss = loss.new_zeros(len(pred)).index_put((rows,), loss)
-        return self.loss_weight * reduce_loss(
-            loss, weight, reduction_override or self.reduction, avg_factor
-        )
+        reduction = reduction_override or self.reduction
+        return self.loss_weight * self.reduce(loss, weight, reduction, avg_factor)
+
+    def reduce(
+        self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None
+    ) -> Tensor:
+        """Losses (n,) under weights (n,) to a number, or (n,) under ``'none'``."""
+        return reduce_loss(loss, weight, reduction, avg_factor)
