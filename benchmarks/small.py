@@ -1,11 +1,15 @@
 """Small versions of the zoo's models, which a CPU trains in minutes."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+# parts that differ from their papers unless told otherwise
+_PUBLISHED_OTHERWISE = re.compile('RepPointsHead|SASAssigner')
 # one config for each method
 METHODS = (
     'rotated_retinanet/rotated_retinanet_obb_r50_fpn_1x_dota_le90',
@@ -55,7 +59,8 @@ def angle_version(name: str) -> str:
 def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 64) -> dict:
     """The same method on ResNet-18 without pretrained weights, and ``channels`` maps.
 
-    Other bodies than ResNet stay as they are, but are trained from scratch as well.
+    Other bodies than ResNet stay as they are, but are trained from scratch as well. What the
+    published models do otherwise than their papers is done as the papers say.
 
     Args:
         model: Model of a config of the zoo.
@@ -63,7 +68,20 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
         base: Maps of the body's first stage.
         channels: Maps of the pyramid and of the heads.
     """
-    model = _narrowed(model, num_classes, channels)
+
+    def change(part: dict) -> dict:
+        if 'num_classes' in part:
+            part['num_classes'] = num_classes
+        if _PUBLISHED_OTHERWISE.search(part.get('type', '')):
+            part['as_published'] = False
+        for key, width in part.items():
+            if key.endswith('channels') and width in (256, 1024):
+                part[key] = channels * width // 256
+        return part
+
+    model = _changed(model, change)
+    for module in model.get('frm_cfgs', []):
+        module['as_published'] = False
     backbone = model['backbone']
     backbone.update(frozen_stages=-1, init_cfg=None, norm_eval=False)
     model.pop('pretrained', None)
@@ -77,38 +95,23 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
     return model
 
 
-def _narrowed(value: Any, num_classes: int, channels: int) -> Any:
-    if isinstance(value, list | tuple):
-        return [_narrowed(item, num_classes, channels) for item in value]
-    if not isinstance(value, dict):
-        return value
-    value = {key: _narrowed(item, num_classes, channels) for key, item in value.items()}
-    if 'num_classes' in value:
-        value['num_classes'] = num_classes
-    for key, width in value.items():
-        if key.endswith('channels') and width == 256:
-            value[key] = channels
-        elif key.endswith('channels') and width == 1024:
-            value[key] = 4 * channels
-    return value
-
-
-def with_few_proposals(value: Any, proposals: int, samples: int) -> Any:
+def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:
     """A model whose second stage sees at most so many proposals, and learns from fewer."""
-    if isinstance(value, list | tuple):
-        return [with_few_proposals(item, proposals, samples) for item in value]
-    if not isinstance(value, dict):
-        return value
     few = dict(nms_pre=proposals, max_per_img=proposals, num=samples)
-    value = {key: with_few_proposals(item, proposals, samples) for key, item in value.items()}
-    return {key: min(item, few[key]) if key in few else item for key, item in value.items()}
+    return _changed(
+        model, lambda part: {k: min(v, few[k]) if k in few else v for k, v in part.items()}
+    )
 
 
-def with_version(value: Any, version: str) -> Any:
-    """A pipeline or dataset config whose boxes are of another angle version."""
+def with_version(data: dict, version: str) -> dict:
+    """A dataset config whose boxes are of another angle version."""
+    return _changed(data, lambda part: {**part, 'version': version} if 'version' in part else part)
+
+
+def _changed(value: Any, change: Callable[[dict], dict]) -> Any:
+    """A config of which every dict, the inner ones first, went through ``change``."""
     if isinstance(value, list | tuple):
-        return [with_version(item, version) for item in value]
+        return [_changed(item, change) for item in value]
     if not isinstance(value, dict):
         return value
-    value = {key: with_version(item, version) for key, item in value.items()}
-    return {**value, 'version': version} if 'version' in value else value
+    return change({key: _changed(item, change) for key, item in value.items()})

@@ -91,8 +91,9 @@ class DetectorRunner(Runner):
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """The model on its device, for several processes under DistributedDataParallel."""
-        layout = torch.channels_last if self.cfg.get('channels_last') else torch.preserve_format
-        model = model.to(self.device).to(memory_format=layout)
+        model = model.to(self.device)
+        if self.cfg.get('channels_last'):
+            _to_channels_last(model)
         if not self.distributed:
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):
@@ -219,3 +220,10 @@ def _to_cpu(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_to_cpu(item) for item in value)
     return value
+
+
+def _to_channels_last(model: nn.Module) -> None:
+    """Convert the layout of all weights that have one; ``Module.to`` fails on others of rank 5."""
+    for weight in model.parameters():
+        if weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)

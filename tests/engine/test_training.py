@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from mmrotate.engine import NonFiniteLossError, TrainingError
+from mmrotate.engine.runner import _to_channels_last
+from mmrotate.ops import ORConv2d
 from mmrotate.utils import UserError, load_state
 from tests.helpers.tiny import train, weights, write_config
 
@@ -174,3 +176,12 @@ def test_the_learning_rate_is_scaled_only_if_asked_for(tmp_path, caplog):
     assert 'lr: 2.0000e-02' in caplog.text
     train(write_config(tmp_path, extra.format(True)), tmp_path / 'b', '--no-validate')
     assert 'lr: 4.0000e-02' in caplog.text
+
+
+def test_channels_last_converts_what_has_that_layout():
+    model = torch.nn.ModuleList([ORConv2d(4, 8, arf_config=(1, 8)), torch.nn.Conv2d(4, 8, 3)])
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    _to_channels_last(model)
+    assert model[1].weight.is_contiguous(memory_format=torch.channels_last)
+    assert model[0].weight.dim() == 5
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())

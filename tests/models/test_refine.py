@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mmrotate.core import obb2poly
 from mmrotate.models import build_detector, build_head
 from mmrotate.models.detectors import AlignConv, AlignConvModule, FeatureRefineModule
+from mmrotate.models.detectors.alignment import _transposed
 from mmrotate.ops import deform_conv2d, rotated_feature_align
 from tests.helpers.configs import r3det, s2anet
 from tests.helpers.golden import random_boxes
@@ -95,6 +97,25 @@ def test_refined_features():
         mixed = module.conv_5_1(module.conv_1_5(feat)) + module.conv_1_1(feat)
         aligned = rotated_feature_align(mixed, boxes.view(-1, 5), 1 / stride)
         torch.testing.assert_close(got, feat + aligned)
+
+
+def test_refined_features_lie_where_their_boxes_do():
+    maps = pyramid(4)[:1]
+    module = FeatureRefineModule(4, STRIDES[:1], as_published=False)
+    module.init_weights()
+    height, width = maps[0].shape[2:]
+    assert height != width
+    own = regular(height, width, STRIDES[0]).expand(2, -1, -1)
+    mixed = module.conv_5_1(module.conv_1_5(maps[0])) + module.conv_1_1(maps[0])
+    torch.testing.assert_close(module(maps, [own])[0], maps[0] + 2 * mixed)
+
+
+def test_transposed_boxes():
+    boxes = random_boxes(20)
+    expected = obb2poly(boxes, 'le90').view(-1, 4, 2).flip(-1)
+    got = obb2poly(_transposed(boxes), 'le90').view(-1, 4, 2)
+    apart = (expected[:, :, None] - got[:, None]).norm(dim=-1)
+    assert apart.amin(2).max() < 1e-3
 
 
 @pytest.mark.parametrize('module', [FeatureRefineModule(4, STRIDES), AlignConvModule(4, STRIDES)])

@@ -1,5 +1,6 @@
 """Features where the boxes of a stage lie, for the next stage."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,14 +17,21 @@ class FeatureRefineModule(BaseModule):
     Args:
         in_channels: Channels of the pyramid.
         featmap_strides: Stride of each level in pixels.
+        as_published: Read the features of a box at row x and column y of the map, as the
+            published models were trained. False reads where the box lies: for new trainings.
         init_cfg: Initialisation.
     """
 
     def __init__(
-        self, in_channels: int, featmap_strides: Sequence[int], init_cfg: dict | None = None
+        self,
+        in_channels: int,
+        featmap_strides: Sequence[int],
+        as_published: bool = True,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         self.featmap_strides = list(featmap_strides)
+        self.as_published = as_published
         self.conv_5_1 = nn.Conv2d(in_channels, in_channels, (5, 1), padding=(2, 0))
         self.conv_1_5 = nn.Conv2d(in_channels, in_channels, (1, 5), padding=(0, 2))
         self.conv_1_1 = nn.Conv2d(in_channels, in_channels, 1)
@@ -33,8 +41,15 @@ class FeatureRefineModule(BaseModule):
         out = []
         for feat, boxes, stride in zip(x, rois, self.featmap_strides, strict=True):
             mixed = self.conv_5_1(self.conv_1_5(feat)) + self.conv_1_1(feat)
+            boxes = boxes if self.as_published else _transposed(boxes)
             out.append(feat + rotated_feature_align(mixed, boxes.flatten(0, 1), 1 / stride))
         return out
+
+
+def _transposed(boxes: Tensor) -> Tensor:
+    """Boxes (..., 5) mirrored at the diagonal x = y."""
+    x, y, w, h, theta = boxes.unbind(-1)
+    return torch.stack([y, x, w, h, math.pi / 2 - theta], -1)
 
 
 class AlignConv(nn.Module):
