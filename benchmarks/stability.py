@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mmrotate.core.bbox import norm_angle
 from mmrotate.models import build_detector
+from mmrotate.utils import get_root_logger
 
 CLASSES, BATCH, SIZE = 3, 2, 128
 
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument('--only', default='', help='only configs whose name contains this')
     parser.add_argument('--iterations', type=int, default=100)
     args = parser.parse_args()
+    get_root_logger()  # which leaves out mmengine's line for each parameter
     bad = 0
     for name in names():
         if args.only not in name:

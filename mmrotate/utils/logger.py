@@ -66,6 +66,12 @@ def _follow(logger: logging.Logger) -> None:
     current = MMLogger.get_instance(LOGGER_NAME)
     current.handlers = logger.handlers  # the same list: later files are seen too
     current.setLevel(logger.level)
+    current.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not the three lines that mmengine has for each parameter with settings of its own."""
+    return not record.getMessage().startswith('paramwise_options')
 
 
 def _add(logger: logging.Logger, handler: logging.Handler) -> None:

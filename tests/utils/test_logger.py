@@ -40,7 +40,10 @@ def test_another_file_replaces_the_first(tmp_path):
 def test_messages_of_the_engine_library_come_too(tmp_path):
     get_root_logger(tmp_path / '1.log')
     print_log('from a dataset', 'current')
-    assert 'from a dataset' in (tmp_path / '1.log').read_text()
+    print_log('paramwise_options -- backbone.norm.weight:decay_mult=0.0', 'current')
+    text = (tmp_path / '1.log').read_text()
+    assert 'from a dataset' in text
+    assert 'paramwise_options' not in text
 
 
 def test_the_level(tmp_path):
