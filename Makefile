@@ -17,15 +17,12 @@ test-fast:  ## without those that take more than a few seconds
 lint:  ## rules, format, types, spelling
 	ruff check .
 	ruff format --check .
-	mypy mmrotate/core mmrotate/ops
+	mypy mmrotate
 	codespell
 
 format:  ## rewrite the files by the rules
 	ruff check --fix .
 	ruff format .
-
-type:  ## types of the whole package
-	mypy mmrotate
 
 cov:  ## coverage of the package, line by line in outputs/htmlcov/
 	$(PYTHON) -m pytest --cov=mmrotate --cov-report=term --cov-report=html:outputs/htmlcov

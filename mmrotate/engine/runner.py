@@ -75,7 +75,7 @@ class DetectorRunner(Runner):
     def setup_env(self, env_cfg: dict) -> None:
         """Set up the processes; keep the time that the caller's log file is named by."""
         super().setup_env(env_cfg)
-        self._timestamp = self._given_timestamp or self._timestamp
+        self._timestamp: str = self._given_timestamp or self.timestamp
 
     def build_logger(self, log_level: int | str = 'INFO', **kwargs: Any) -> Any:
         """The package's logger, writing into the work directory as in 0.x."""

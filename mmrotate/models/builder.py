@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def _build(cfg: dict, **default_args: Any) -> nn.Module:
+def _build(cfg: dict, **default_args: Any) -> Any:
     """The module that ``cfg`` names by ``type``; ``default_args`` fill the keys it leaves out."""
     return MODELS.build(cfg, default_args=default_args or None)
 

@@ -19,7 +19,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def _known(table: dict, kind: str, cfg: dict) -> str:
-    name = cfg.get('type')
+    name = str(cfg.get('type'))
     if name not in table:
         raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}')
     return name

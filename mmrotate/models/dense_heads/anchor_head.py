@@ -5,23 +5,20 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
 from mmrotate.core import (
-    build_assigner,
-    build_bbox_coder,
     build_prior_generator,
-    build_sampler,
     multiclass_nms_rotated,
     obb2hbb,
     rotated_anchor_inside_flags,
 )
+from mmrotate.core.bbox import build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
 from .checks import check_parts
 from .targets import AnchorTargets, numbered
 
@@ -116,12 +113,12 @@ class RotatedAnchorHead(BaseDenseHead):
     # ------------------------------------------------------------------ anchors and targets
     def _priors(self, maps: list[Tensor], rois: list[Tensor] | None) -> list[Tensor]:
         """Priors per level, (n, d) for all images or (N, n, d) for each."""
-        sizes = [tuple(m.shape[-2:]) for m in maps]
+        sizes = map_sizes(maps)
         return rois or self.anchor_generator.grid_priors(sizes, device=maps[0].device)
 
     def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> list[Tensor]:
         """Per image a mask (all priors,) of those whose position is on the image."""
-        sizes, device = [tuple(m.shape[-2:]) for m in maps], maps[0].device
+        sizes, device = map_sizes(maps), maps[0].device
         flags = self.anchor_generator.valid_flags
         return [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
 
@@ -325,8 +322,8 @@ class RotatedAnchorHead(BaseDenseHead):
         rois: list[Tensor] | None = None,
     ) -> list[Detections]:
         """Boxes (n, 6) and labels (n,) of each image after NMS."""
-        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
-        kept = self._candidates(cls_scores, bbox_preds, cfg.get('nms_pre', -1), rois)
+        settings = self.test_settings(cfg)
+        kept = self._candidates(cls_scores, bbox_preds, settings.get('nms_pre', -1), rois)
         scores, deltas, anchors = (torch.cat(field, 1) for field in kept)
         if self.use_sigmoid_cls:  # the last column is the background's
             scores = torch.cat([scores, scores.new_zeros(*scores.shape[:2], 1)], -1)
@@ -336,7 +333,9 @@ class RotatedAnchorHead(BaseDenseHead):
             if rescale:
                 boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
             results.append(
-                multiclass_nms_rotated(boxes, scores[i], cfg.score_thr, cfg.nms, cfg.max_per_img)
+                multiclass_nms_rotated(
+                    boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img
+                )
             )
         return results
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmrotate.models.base_module import BaseModule
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
-Detections = tuple[Tensor, Tensor]
+Detections = tuple[Tensor, ...]
 
 
 class BaseDenseHead(BaseModule):
@@ -33,13 +33,17 @@ class BaseDenseHead(BaseModule):
         self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
         self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
 
-    def loss(self, *args: Any, **kwargs: Any) -> dict[str, list[Tensor]]:
+    def loss(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Losses of the outputs of ``forward``, a list over levels each."""
         raise NotImplementedError
 
     def get_bboxes(self, *args: Any, **kwargs: Any) -> list:
         """Boxes of the outputs of ``forward``, per image."""
         raise NotImplementedError
+
+    def test_settings(self, cfg: dict | None) -> Any:
+        """``cfg``, or the head's own settings."""
+        return self.test_cfg if cfg is None else ConfigDict(cfg)
 
     def forward_train(
         self,
@@ -73,6 +77,11 @@ class BaseDenseHead(BaseModule):
     ) -> list:
         """Boxes of each image; ``rescale`` gives them in the pixels of the original image."""
         return self.get_bboxes(*self(x), img_metas=img_metas, rescale=rescale)
+
+
+def map_sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Height and width of the maps (N, C, H, W) of each level."""
+    return [(m.size(-2), m.size(-1)) for m in maps]
 
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> list[Tensor]:

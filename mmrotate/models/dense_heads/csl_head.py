@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import build_bbox_coder
+from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.registry import MODELS
 

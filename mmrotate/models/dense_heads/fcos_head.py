@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from mmrotate.core import build_bbox_coder, multiclass_nms_rotated
+from mmrotate.core import multiclass_nms_rotated
 from mmrotate.core.anchor import MlvlPointGenerator
+from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
 
 _FAR = 1e8
 # pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
@@ -192,7 +192,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     # ------------------------------------------------------------------------------- targets
     def _points(self, maps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Points (P, 2) of all levels, their strides (P, 1) and their ranges (P, 2)."""
-        sizes = [tuple(m.shape[-2:]) for m in maps]
+        sizes = map_sizes(maps)
         points = self.prior_generator.grid_priors(sizes, device=maps[0].device)
         counts = torch.tensor([len(p) for p in points], device=maps[0].device)
         levels = [[stride, *r] for stride, r in zip(self.strides, self.regress_ranges, strict=True)]
@@ -297,12 +297,12 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         rescale: bool = False,
     ) -> list[Detections]:
         """Boxes (n, 6) and labels (n,) of each image after NMS."""
-        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
+        settings = self.test_settings(cfg)
         outputs = (cls_scores, centernesses, bbox_preds, angle_preds)
-        sizes = [tuple(m.shape[-2:]) for m in cls_scores]
+        sizes = map_sizes(cls_scores)
         points = self.prior_generator.grid_priors(sizes, device=cls_scores[0].device)
         levels = zip(*(flatten_levels(m, m[0].size(1)) for m in outputs), points, strict=True)
-        kept = [_keep_best(*level, count=cfg.get('nms_pre', -1)) for level in levels]
+        kept = [_keep_best(*level, count=settings.get('nms_pre', -1)) for level in levels]
         scores, centers, preds, angles, places = (torch.cat(f, 1) for f in zip(*kept, strict=True))
         if self.angle_coder is not None:
             angles = self.angle_coder.decode(angles.flatten(0, 1)).view(*angles.shape[:2], 1)
@@ -313,7 +313,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
             boxes = self.bbox_coder.decode(places[i], preds[i], max_shape=meta['img_shape'])
             if rescale:
                 boxes = boxes / boxes.new_tensor([*meta['scale_factor'], 1])
-            args = (boxes, scores[i], cfg.score_thr, cfg.nms, cfg.max_per_img)
+            args = (boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img)
             results.append(multiclass_nms_rotated(*args, score_factors=centers[i, :, 0]))
         return results
 

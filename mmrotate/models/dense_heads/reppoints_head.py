@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from mmrotate.core import build_assigner, multiclass_nms_rotated, obb2poly, poly2obb
+from mmrotate.core import multiclass_nms_rotated, obb2poly, poly2obb
 from mmrotate.core.anchor import MlvlPointGenerator
+from mmrotate.core.bbox import build_assigner
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.ops import DeformConv2d, min_area_polygons
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels
+from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
 from .reppoints_selection import (
     best_of_levels,
     consistent_weights,
@@ -156,7 +156,7 @@ class RotatedRepPointsHead(BaseDenseHead):
     # ---------------------------------------------------------------------------- positions
     def _positions(self, maps: list[Tensor]) -> list[Tensor]:
         """Positions (H * W, 3) of each level as x, y, stride."""
-        sizes = [tuple(m.shape[-2:]) for m in maps]
+        sizes = map_sizes(maps)
         levels = self.prior_generator.grid_priors(sizes, device=maps[0].device)
         return [
             torch.cat([p, torch.full_like(p[:, :1], s)], 1)
@@ -165,7 +165,7 @@ class RotatedRepPointsHead(BaseDenseHead):
 
     def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> Tensor:
         """Mask (N, n) of the positions that are on the image."""
-        sizes, device = [tuple(m.shape[-2:]) for m in maps], maps[0].device
+        sizes, device = map_sizes(maps), maps[0].device
         flags = self.prior_generator.valid_flags
         return torch.stack(
             [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
@@ -217,9 +217,9 @@ class RotatedRepPointsHead(BaseDenseHead):
             counts,
             [obb2poly(boxes.float(), self.version) for boxes in gt_bboxes],
         )
+        ignored: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
         ignore = [
-            None if boxes is None else obb2poly(boxes.float(), self.version)
-            for boxes in gt_bboxes_ignore or [None] * len(img_metas)
+            None if boxes is None else obb2poly(boxes.float(), self.version) for boxes in ignored
         ]
         truth = (self._valid(cls_scores, img_metas), batch, gt_labels, ignore)
         start = self._targets('init', flat.expand(len(img_metas), -1, -1), *truth)
@@ -231,7 +231,7 @@ class RotatedRepPointsHead(BaseDenseHead):
     def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
         assigner = self.init_assigner if stage == 'init' else self.refine_assigner
         weight = self.train_cfg[stage].get('pos_weight', -1)
-        return point_targets(assigner, proposals, *truth, pos_weight=weight)
+        return point_targets(assigner, proposals, *truth, pos_weight=weight)  # type: ignore[misc]
 
     def _by_level(
         self, stage: str, batch: PointBatch, points: Tensor, targets: PointTargets
@@ -333,8 +333,8 @@ class RotatedRepPointsHead(BaseDenseHead):
         rescale: bool = False,
     ) -> list[Detections]:
         """Boxes (n, 6) and labels (n,) of each image after NMS, from the second stage."""
-        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
-        pre = cfg.get('nms_pre', -1)
+        settings = self.test_settings(cfg)
+        pre = settings.get('nms_pre', -1)
         scores, points = [], []
         for logits, offsets, positions in zip(
             flatten_levels(cls_scores, self.cls_out_channels),
@@ -357,7 +357,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         # the last column is the background's
         padded = nn.functional.pad(torch.cat(scores, 1), (0, 1))
         return [
-            multiclass_nms_rotated(*image, cfg.score_thr, cfg.nms, cfg.max_per_img)
+            multiclass_nms_rotated(*image, settings.score_thr, settings.nms, settings.max_per_img)
             for image in zip(boxes, padded, strict=True)
         ]
 

@@ -77,8 +77,10 @@ class RotatedRPNHead(RotatedAnchorHead):
         rescale: bool = False,
     ) -> list[Tensor]:
         """Proposals of each image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
-        cfg = self.test_cfg if cfg is None else ConfigDict(cfg)
-        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, cfg.get('nms_pre', -1))
+        settings = self.test_settings(cfg)
+        scores, deltas, anchors = self._candidates(
+            cls_scores, bbox_preds, settings.get('nms_pre', -1)
+        )
         # proposals of different levels do not suppress each other
         level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
         flat_scores = torch.cat(scores, 1)[..., 0]
@@ -88,7 +90,7 @@ class RotatedRPNHead(RotatedAnchorHead):
             boxes = self.bbox_coder.decode(
                 flat_anchors[i], flat_deltas[i], max_shape=meta['img_shape']
             )
-            keep = self._keep(boxes, flat_scores[i], level_ids, cfg)
+            keep = self._keep(boxes, flat_scores[i], level_ids, settings)
             boxes, score = boxes[keep], flat_scores[i][keep]
             if rescale:
                 boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])

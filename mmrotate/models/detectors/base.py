@@ -59,15 +59,16 @@ class RotatedBaseDetector(BaseModule):
         super().__init__(init_cfg)
         self.backbone = build_backbone(_with_pretrained(backbone, pretrained))
         self.neck = None if neck is None else build_neck(neck)
-        self.train_cfg = None if train_cfg is None else ConfigDict(train_cfg)
-        self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
+        # Any: a detector is built without them, too, but does not train or test then
+        self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
+        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
 
     def extract_feat(self, img: Tensor) -> Sequence[Tensor]:
         """Images (N, 3, H, W) -> pyramid of maps (N, C, h, w), finest first."""
         x = self.backbone(img)
         return x if self.neck is None else self.neck(x)
 
-    def forward(self, img: Tensor, img_metas: list, return_loss: bool = True, **kwargs: Any) -> Any:
+    def forward(self, img: Any, img_metas: list, return_loss: bool = True, **kwargs: Any) -> Any:
         """Losses of a training batch, or results of a test batch (see ``forward_test``)."""
         if return_loss:
             return self.forward_train(img, img_metas, **kwargs)
@@ -155,11 +156,11 @@ class RotatedBaseDetector(BaseModule):
         self, losses: dict[str, Tensor | list[Tensor]]
     ) -> tuple[Tensor, OrderedDict[str, float]]:
         """Sum of everything named ``loss``, and all values averaged over processes for the log."""
-        means = OrderedDict(
+        means: OrderedDict[str, Any] = OrderedDict(
             (name, value.mean() if torch.is_tensor(value) else sum(v.mean() for v in value))
             for name, value in losses.items()
         )
-        loss = sum(value for name, value in means.items() if 'loss' in name)
+        loss: Any = sum(value for name, value in means.items() if 'loss' in name)
         means['loss'] = loss
         values = torch.stack([value.detach().float() for value in means.values()])
         if distributed.is_available() and distributed.is_initialized():

@@ -46,7 +46,8 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
     ) -> list[Result]:
         """Results of a batch; see the base."""
         detections = self.bbox_head.simple_test(self.extract_feat(img), img_metas, rescale)
-        return [rbbox2result(*image, self.bbox_head.num_classes) for image in detections]
+        classes = self.bbox_head.num_classes
+        return [rbbox2result(boxes, labels, classes) for boxes, labels in detections]
 
 
 @MODELS.register_module()

@@ -61,7 +61,8 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
         x = self.extract_feat(img)
         proposals = self.rpn_head.simple_test(x, img_metas)
         detections = self.roi_head.simple_test(x, proposals, img_metas, rescale)
-        return [rbbox2result(*image, self.roi_head.num_classes) for image in detections]
+        classes = self.roi_head.num_classes
+        return [rbbox2result(boxes, labels, classes) for boxes, labels in detections]
 
 
 @MODELS.register_module()

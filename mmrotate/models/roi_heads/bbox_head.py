@@ -8,8 +8,8 @@ import torch
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from mmrotate.core import build_bbox_coder, multiclass_nms_rotated
-from mmrotate.core.bbox import SamplingResult
+from mmrotate.core import multiclass_nms_rotated
+from mmrotate.core.bbox import SamplingResult, build_bbox_coder
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import ConvModule
@@ -141,7 +141,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         weights = new.new_ones(count)
         boxes, box_weights = new.new_zeros(2, count, self.bbox_dim)
         if pos:
-            labels[:pos] = sample.pos_gt_labels
+            labels[:pos] = sample.pos_gt_labels  # type: ignore[assignment]
             if cfg.get('pos_weight', -1) > 0:
                 weights[:pos] = cfg['pos_weight']
             targets = self._boxes_to_regress(sample.pos_gt_bboxes)
@@ -190,7 +190,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         img_meta: dict,
         cfg: ConfigDict,
         rescale: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS."""
         scores = preds[0].float().softmax(-1)
         scale = scores.new_tensor(img_meta['scale_factor'] if rescale else 1.0)
@@ -203,7 +203,7 @@ class RotatedShared2FCBBoxHead(RotatedConvFCBBoxHead):
     """Two shared layers, no convolution: the usual box head."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, num_shared_convs=0, num_shared_fcs=2, **kwargs)
+        super().__init__(*args, **dict(kwargs, num_shared_convs=0, num_shared_fcs=2))
 
 
 @MODELS.register_module()

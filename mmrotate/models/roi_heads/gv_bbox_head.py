@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import build_bbox_coder, hbb2obb, obb2xyxy
-from mmrotate.core.bbox import SamplingResult
+from mmrotate.core import hbb2obb, obb2xyxy
+from mmrotate.core.bbox import SamplingResult, build_bbox_coder
 from mmrotate.registry import MODELS
 
 from .bbox_head import RoITargets, RotatedConvFCBBoxHead

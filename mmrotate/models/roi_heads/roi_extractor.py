@@ -1,6 +1,7 @@
 """RoI features from the level of the pyramid that fits the size of the RoI."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torchvision
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ class SingleRoIExtractor(BaseModule):
         Returns:
             (n, C, out, out)
         """
-        size = self.roi_layers[0].output_size
+        size: Any = self.roi_layers[0].output_size
         out = feats[0].new_zeros(len(rois), self.out_channels, *size)
         if len(rois) == 0:
             # keeps the maps in the graph: every parameter gets a gradient

@@ -10,8 +10,8 @@ from mmengine.config import ConfigDict
 from mmengine.model import ModuleList
 from torch import Tensor
 
-from mmrotate.core import build_assigner, build_sampler, obb2xyxy, rbbox2roi
-from mmrotate.core.bbox import SamplingResult
+from mmrotate.core import obb2xyxy, rbbox2roi
+from mmrotate.core.bbox import SamplingResult, build_assigner, build_sampler
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_head, build_roi_extractor
 from mmrotate.registry import MODELS
