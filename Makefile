@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: help install test test-fast lint format type cov demo bench
+.PHONY: help install test test-fast lint format cov demo bench
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
