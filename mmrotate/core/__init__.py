@@ -1,15 +1,63 @@
 """What detectors and data share: boxes, anchors, evaluation, post-processing, pictures."""
 
 from . import anchor, bbox, evaluation, post_processing, visualization
-from .anchor import *
-from .bbox import *
-from .evaluation import *
-from .post_processing import *
-from .visualization import *
+from .anchor import anchor_inside_flags, build_prior_generator, rotated_anchor_inside_flags
+from .bbox import (
+    GaussianMixture,
+    bbox_mapping_back,
+    build_assigner,
+    build_bbox_coder,
+    build_iou_calculator,
+    build_sampler,
+    gaussian2bbox,
+    gt2gaussian,
+    hbb2obb,
+    norm_angle,
+    obb2hbb,
+    obb2poly,
+    obb2poly_np,
+    obb2xyxy,
+    poly2obb,
+    poly2obb_np,
+    rbbox2result,
+    rbbox2roi,
+    rbbox_overlaps,
+)
+from .evaluation import eval_rbbox_map
+from .post_processing import aug_multiclass_nms_rotated, multiclass_nms_rotated
+from .visualization import get_palette, imshow_det_rbboxes
 
-__all__ = ['anchor', 'bbox', 'evaluation', 'post_processing', 'visualization']
-__all__ += anchor.__all__
-__all__ += bbox.__all__
-__all__ += evaluation.__all__
-__all__ += post_processing.__all__
-__all__ += visualization.__all__
+__all__ = [
+    'GaussianMixture',
+    'anchor',
+    'anchor_inside_flags',
+    'aug_multiclass_nms_rotated',
+    'bbox',
+    'bbox_mapping_back',
+    'build_assigner',
+    'build_bbox_coder',
+    'build_iou_calculator',
+    'build_prior_generator',
+    'build_sampler',
+    'eval_rbbox_map',
+    'evaluation',
+    'gaussian2bbox',
+    'get_palette',
+    'gt2gaussian',
+    'hbb2obb',
+    'imshow_det_rbboxes',
+    'multiclass_nms_rotated',
+    'norm_angle',
+    'obb2hbb',
+    'obb2poly',
+    'obb2poly_np',
+    'obb2xyxy',
+    'poly2obb',
+    'poly2obb_np',
+    'post_processing',
+    'rbbox2result',
+    'rbbox2roi',
+    'rbbox_overlaps',
+    'rotated_anchor_inside_flags',
+    'visualization',
+]

@@ -1,7 +1,45 @@
 """Detectors and their parts; importing registers them all."""
 
-from . import backbones, builder, dense_heads, detectors, losses, necks, roi_heads
-from .builder import *
+from mmrotate.registry import (
+    ROTATED_BACKBONES,
+    ROTATED_DETECTORS,
+    ROTATED_HEADS,
+    ROTATED_LOSSES,
+    ROTATED_NECKS,
+    ROTATED_ROI_EXTRACTORS,
+    ROTATED_SHARED_HEADS,
+)
 
-__all__ = ['backbones', 'dense_heads', 'detectors', 'losses', 'necks', 'roi_heads']
-__all__ += builder.__all__
+from . import backbones, dense_heads, detectors, losses, necks, roi_heads
+from .builder import (
+    build_backbone,
+    build_detector,
+    build_head,
+    build_loss,
+    build_neck,
+    build_roi_extractor,
+    build_shared_head,
+)
+
+__all__ = [
+    'ROTATED_BACKBONES',
+    'ROTATED_DETECTORS',
+    'ROTATED_HEADS',
+    'ROTATED_LOSSES',
+    'ROTATED_NECKS',
+    'ROTATED_ROI_EXTRACTORS',
+    'ROTATED_SHARED_HEADS',
+    'backbones',
+    'build_backbone',
+    'build_detector',
+    'build_head',
+    'build_loss',
+    'build_neck',
+    'build_roi_extractor',
+    'build_shared_head',
+    'dense_heads',
+    'detectors',
+    'losses',
+    'necks',
+    'roi_heads',
+]

@@ -1,14 +1,42 @@
 """Rotated boxes: forms, overlaps, coders, assigners, samplers."""
 
-from . import angle, assigners, builder, coders, samplers
+from . import angle
 from .angle import norm_angle
-from .assigners import *
-from .builder import *
-from .coders import *
+from .assigners import (
+    AssignResult,
+    ATSSKldAssigner,
+    ATSSObbAssigner,
+    ConvexAssigner,
+    ConvexOverlaps,
+    MaxConvexIoUAssigner,
+    MaxIoUAssigner,
+    SASAssigner,
+)
+from .builder import (
+    ROTATED_BBOX_ASSIGNERS,
+    ROTATED_BBOX_CODERS,
+    ROTATED_BBOX_SAMPLERS,
+    ROTATED_IOU_CALCULATORS,
+    build_assigner,
+    build_bbox_coder,
+    build_iou_calculator,
+    build_sampler,
+)
+from .coders import (
+    CSLCoder,
+    DeltaXYWHAHBBoxCoder,
+    DeltaXYWHAOBBoxCoder,
+    DeltaXYWHBBoxCoder,
+    DistanceAnglePointCoder,
+    DistancePointBBoxCoder,
+    GVFixCoder,
+    GVRatioCoder,
+    MidpointOffsetCoder,
+)
 from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
 from .gaussian_mixture import GaussianMixture, gaussian2bbox
 from .overlaps import BboxOverlaps2D, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
-from .samplers import *
+from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
     bbox_flip,
     bbox_mapping_back,
@@ -28,13 +56,43 @@ from .transforms import (
 )
 
 __all__ = [
+    'ROTATED_BBOX_ASSIGNERS',
+    'ROTATED_BBOX_CODERS',
+    'ROTATED_BBOX_SAMPLERS',
+    'ROTATED_IOU_CALCULATORS',
+    'ATSSKldAssigner',
+    'ATSSObbAssigner',
+    'AssignResult',
     'BboxOverlaps2D',
+    'CSLCoder',
+    'ConvexAssigner',
+    'ConvexOverlaps',
+    'DeltaXYWHAHBBoxCoder',
+    'DeltaXYWHAOBBoxCoder',
+    'DeltaXYWHBBoxCoder',
+    'DistanceAnglePointCoder',
+    'DistancePointBBoxCoder',
+    'GVFixCoder',
+    'GVRatioCoder',
     'GaussianMixture',
+    'MaxConvexIoUAssigner',
+    'MaxIoUAssigner',
+    'MidpointOffsetCoder',
+    'OHEMSampler',
+    'PseudoSampler',
     'RBboxOverlaps2D',
+    'RRandomSampler',
+    'RandomSampler',
+    'SASAssigner',
+    'SamplingResult',
     'angle',
     'bbox_flip',
     'bbox_mapping_back',
     'bbox_overlaps',
+    'build_assigner',
+    'build_bbox_coder',
+    'build_iou_calculator',
+    'build_sampler',
     'cal_line_length',
     'gaussian2bbox',
     'get_best_begin_point',
@@ -55,7 +113,3 @@ __all__ = [
     'xy_stddev_pearson_2_xy_sigma',
     'xy_wh_r_2_xy_sigma',
 ]
-__all__ += assigners.__all__
-__all__ += builder.__all__
-__all__ += coders.__all__
-__all__ += samplers.__all__
