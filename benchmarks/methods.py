@@ -92,7 +92,7 @@ def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
     for step in steps:
         if 'img_scale' in step:
             step['img_scale'] = (240, 192)
-    cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 400, dataset=cfg.data.train)
+    cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 600, dataset=cfg.data.train)
     cfg.data.update(samples_per_gpu=8, workers_per_gpu=0)
     cfg.lr_config.update(policy='FlatCosineAnnealing', warmup_iters=20, by_epoch=False)
     cfg.log_config.interval = 50
@@ -142,7 +142,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('mode', choices=['overfit', 'train'])
     parser.add_argument('--only', default='', help='regular expression of methods')
-    parser.add_argument('--epochs', type=int, help='default: 400 to overfit, 36 to train')
+    parser.add_argument('--epochs', type=int, help='default: 600 to overfit, 36 to train')
     parser.add_argument('--lr', type=float, default=3e-3)
     parser.add_argument('--base', type=int, default=64, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
