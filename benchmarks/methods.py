@@ -1,8 +1,9 @@
 """Does every method learn? Trains small versions of the zoo's methods on infrared images.
 
 ``overfit`` trains each on eight crops of real images and tests it on the same: mAP50 should be over
-0.9. ``train`` trains each on the training images of HIT-UAV with one budget and scores its
-validation images; that wants a GPU. Both print a table, and write it where ``--markdown`` says.
+0.9, or else it starts once more for twice as long. ``train`` trains each on the training images of
+HIT-UAV with one budget and scores its validation images; that wants a GPU. Both print a table, and
+write it where ``--markdown`` says.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def _fullest(objects: list, width: int, height: int, size: tuple[int, int]) -> t
     return max(corners, key=lambda corner: score(*corner))
 
 
-def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
+def overfit_config(name: str, data: Path, args: argparse.Namespace, epochs: int) -> Config:
     """Train on the crops without any augmentation, test on them."""
     cfg = method_config(name, args)
     cfg.model = with_few_proposals(cfg.model.to_dict(), 300, 64)
@@ -92,17 +93,17 @@ def overfit_config(name: str, data: Path, args: argparse.Namespace) -> Config:
     for step in steps:
         if 'img_scale' in step:
             step['img_scale'] = (240, 192)
-    cfg.data.train = dict(type='RepeatDataset', times=args.epochs or 600, dataset=cfg.data.train)
+    cfg.data.train = dict(type='RepeatDataset', times=epochs, dataset=cfg.data.train)
     cfg.data.update(samples_per_gpu=8, workers_per_gpu=0)
     cfg.lr_config.update(policy='FlatCosineAnnealing', warmup_iters=20, by_epoch=False)
     cfg.log_config.interval = 50
     return cfg
 
 
-def train_config(name: str, data: Path, args: argparse.Namespace) -> Config:
+def train_config(name: str, data: Path, args: argparse.Namespace, epochs: int) -> Config:
     """Train on the training images of HIT-UAV, test on its validation images."""
     cfg = method_config(name, args)
-    cfg.runner = dict(type='EpochBasedRunner', max_epochs=args.epochs or 36)
+    cfg.runner = dict(type='EpochBasedRunner', max_epochs=epochs)
     return cfg
 
 
@@ -142,7 +143,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('mode', choices=['overfit', 'train'])
     parser.add_argument('--only', default='', help='regular expression of methods')
-    parser.add_argument('--epochs', type=int, help='default: 600 to overfit, 36 to train')
+    parser.add_argument('--epochs', type=int, help='default: 600 or 1200 to overfit, 36 to train')
     parser.add_argument('--lr', type=float, default=3e-3)
     parser.add_argument('--base', type=int, default=64, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
@@ -155,8 +156,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Print the table; write it too if asked."""
     args = parse_args()
-    make = overfit_config if args.mode == 'overfit' else train_config
-    lines = ['| method | mAP50 | seconds |', '|---|---|---|']
+    overfit = args.mode == 'overfit'
+    make = overfit_config if overfit else train_config
+    budgets = (args.epochs,) if args.epochs else (600, 1200) if overfit else (36,)
+    lines = ['| method | mAP50 | epochs | seconds |', '|---|---|---|---|']
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_crops(folder / 'data')
@@ -164,11 +167,14 @@ def main() -> None:
             if not re.search(args.only, name):
                 continue
             try:
-                found = run(make(name, folder / 'data', args), folder / 'work')
-                line = f'| {name} | {found["mAP50"]:.3f} | {found["seconds"]:.0f} |'
+                for epochs in budgets:
+                    found = run(make(name, folder / 'data', args, epochs), folder / 'work')
+                    if found['mAP50'] > 0.9:
+                        break
+                line = f'| {name} | {found["mAP50"]:.3f} | {epochs} | {found["seconds"]:.0f} |'
             except Exception as error:  # the table shall name the others all the same
                 traceback.print_exc()
-                line = f'| {name} | {type(error).__name__} | |'
+                line = f'| {name} | {type(error).__name__} | | |'
             lines.append(line)
             print(line, flush=True)
             if args.markdown:
