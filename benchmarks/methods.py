@@ -144,7 +144,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('mode', choices=['overfit', 'train'])
     parser.add_argument('--only', default='', help='regular expression of methods')
     parser.add_argument('--epochs', type=int, help='default: 600 or 1200 to overfit, 36 to train')
-    parser.add_argument('--lr', type=float, default=3e-3)
+    parser.add_argument('--lr', type=float, help='default: 0.003 to overfit, 0.001 to train')
     parser.add_argument('--base', type=int, default=64, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
     parser.add_argument('--bf16', action='store_true', help='compute in bfloat16')
@@ -157,6 +157,7 @@ def main() -> None:
     """Print the table; write it too if asked."""
     args = parse_args()
     overfit = args.mode == 'overfit'
+    args.lr = args.lr or (3e-3 if overfit else 1e-3)
     make = overfit_config if overfit else train_config
     budgets = (args.epochs,) if args.epochs else (600, 1200) if overfit else (36,)
     lines = ['| method | mAP50 | epochs | seconds |', '|---|---|---|---|']

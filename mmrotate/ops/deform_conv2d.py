@@ -11,6 +11,8 @@ from torchvision.ops import deform_conv2d as _torchvision_deform_conv2d
 
 from .backend import compute_dtype
 
+# in units of half the map, from its middle: more than a pixel beyond any border
+_OUTSIDE = 3.0
 _Size = int | tuple[int, ...]
 _Pair = tuple[int, int]
 _Settings = tuple[_Pair, _Pair, _Pair]  # stride, padding, dilation
@@ -61,7 +63,8 @@ def modulated_deform_conv2d(
         deform_groups: Groups of channels with offsets of their own.
 
     Returns:
-        (N, O, H', W') of the type of ``input``.
+        (N, O, H', W') of the type of ``input``. On a CPU a point whose offset is not finite reads
+        nothing.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -78,7 +81,7 @@ def modulated_deform_conv2d(
         columns = _columns(x, moves, factors, weight.shape[2:], settings, groups, deform_groups)
         out = filters.reshape(groups, -1, columns.size(2)) @ columns
     out = out.reshape(len(x), -1, *offset.shape[2:])
-    return (out if shift is None else out + shift[:, None, None]).to(input.dtype)
+    return (out if shift is None else out + shift.view(len(weight), 1, 1)).to(input.dtype)
 
 
 def _check(
@@ -133,7 +136,9 @@ def _columns(
         first = torch.arange(offset.size(2 + axis), device=maps.device).view(shape) * step - border
         point = torch.arange(kernel[axis], device=maps.device).view(shape) * spacing
         point = point.expand(*kernel).reshape(-1, 1, 1)
-        at.append((2 * (moves[:, :, axis] + (first + point)) + 1) / length - 1)
+        place = (2 * (moves[:, :, axis] + (first + point)) + 1) / length - 1
+        # far outside of the map, or not a number: reads nothing
+        at.append(place.nan_to_num(_OUTSIDE).clamp(-_OUTSIDE, _OUTSIDE))
     grid = torch.stack(at[::-1], -1).flatten(1, 2)
     found = F.grid_sample(grouped, grid, align_corners=False)
     found = found.view(*found.shape[:2], moves.size(1), -1)

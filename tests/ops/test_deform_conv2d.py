@@ -155,6 +155,28 @@ def test_compiles_as_one_graph():
     torch.testing.assert_close(got, expected)
 
 
+@pytest.mark.parametrize('value', [math.inf, -math.inf, math.nan, 1e30])
+def test_points_far_outside_or_not_finite_read_nothing(value):
+    maps, offset, mask, weight = arguments((1, 1, 1, 1, 1), torch.float32)
+    offset[:, :2] = value
+    leaves = [t.requires_grad_() for t in (maps, offset, mask, weight)]
+    got = modulated_deform_conv2d(*leaves, padding=1)
+    got.sum().backward()
+    without = mask.detach().clone()
+    without[:, 0] = 0
+    expected = modulated_deform_conv2d(
+        maps, offset.detach().nan_to_num(9, 9, 9), without, weight, padding=1
+    )
+    torch.testing.assert_close(got, expected)
+    assert all(leaf.grad.isfinite().all() for leaf in leaves)
+
+
+def test_a_bias_has_one_number_per_output():
+    maps, offset, mask, weight = arguments((1, 1, 1, 1, 1))
+    with pytest.raises(RuntimeError):
+        modulated_deform_conv2d(maps, offset, mask, weight, maps.new_ones(1), padding=1)
+
+
 def test_layout_in_memory_does_not_matter():
     maps, offset, mask, weight = arguments((1, 1, 1, 2, 2))
     settings = (1, 1, 1, 2, 2)
