@@ -10,9 +10,7 @@ def readme_command(name: str, text: str) -> str:
     found = re.findall(rf'<!-- {re.escape(name)} -->\s*```\w*\n(.*?)```', text, flags=re.DOTALL)
     lines = [line for block in found for line in block.splitlines() if line.strip()]
     if len(lines) != 1:
-        raise ValueError(
-            f'README.md must have one command after <!-- {name} -->, found {len(lines)}: {lines}'
-        )
+        raise ValueError(f'README.md must have one command after <!-- {name} -->, found {len(lines)}: {lines}')
     return lines[0].strip()
 
 

@@ -219,9 +219,7 @@ def summary_rows(rows: list[dict]) -> Iterator[dict]:
 
 def markdown(rows: list[dict]) -> str:
     """The table: what was measured down, implementations and types across."""
-    columns = sorted(
-        dict.fromkeys(row['name'] for row in rows), key=lambda name: name.split()[::-1]
-    )
+    columns = sorted(dict.fromkeys(row['name'] for row in rows), key=lambda name: name.split()[::-1])
     cells = {(row['of'], row['name']): row['error'] for row in rows}
     lines = ['| largest error of overlaps | ' + ' | '.join(columns) + ' |']
     lines.append('|---' * (len(columns) + 1) + '|')

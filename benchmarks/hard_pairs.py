@@ -106,10 +106,7 @@ def ends_of_ranges(count: int) -> Pairs:
     """Angles at the ends of the ranges and a breath beside them."""
     pairs = spread(count, 60), spread(count, 60)
     for boxes in pairs:
-        beside = (
-            torch.randint(-1, 2, (count,))
-            * torch.tensor([0, 1e-16, 1e-7])[torch.randint(3, (count,))]
-        )
+        beside = torch.randint(-1, 2, (count,)) * torch.tensor([0, 1e-16, 1e-7])[torch.randint(3, (count,))]
         boxes[:, 4] = ENDS[torch.randint(len(ENDS), (count,))] + beside
     pairs[1][: count // 2, :4] = pairs[0][: count // 2, :4]
     return pairs

@@ -74,13 +74,7 @@ def measure(name: str, args: argparse.Namespace) -> str:
     model = build(name).to(args.device)
     img = torch.randn(1, 3, args.size, args.size, device=args.device)
     shape = (args.size, args.size, 3)
-    meta = dict(
-        img_shape=shape,
-        pad_shape=shape,
-        ori_shape=shape,
-        scale_factor=np.ones(4, np.float32),
-        flip=False,
-    )
+    meta = dict(img_shape=shape, pad_shape=shape, ori_shape=shape, scale_factor=np.ones(4, np.float32), flip=False)
 
     def detect() -> list:
         return model.simple_test(img, [meta])
@@ -113,8 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     lines = [
-        '| method | boxes | features, ms | head, ms | whole, ms | beyond features '
-        '| decoding and NMS |',
+        '| method | boxes | features, ms | head, ms | whole, ms | beyond features | decoding and NMS |',
         '|---|---|---|---|---|---|---|',
     ]
     print('\n'.join(lines))

@@ -16,15 +16,7 @@ from pathlib import Path
 import cv2
 import torch
 from mmengine.config import Config
-from small import (
-    CONFIGS,
-    METHODS,
-    angle_version,
-    load,
-    small_model,
-    with_few_proposals,
-    with_version,
-)
+from small import CONFIGS, METHODS, angle_version, load, small_model, with_few_proposals, with_version
 
 from mmrotate.apis import single_gpu_test, train_detector
 from mmrotate.datasets import build_dataset
@@ -74,9 +66,7 @@ def _fullest(objects: list, width: int, height: int, size: tuple[int, int]) -> t
         ]  # fmt: skip
         return min(sum(whole), 5) - 2 * (len(inside) - sum(whole))
 
-    corners = [
-        (x, y) for y in range(0, height - size[1] + 1, 8) for x in range(0, width - size[0] + 1, 8)
-    ]
+    corners = [(x, y) for y in range(0, height - size[1] + 1, 8) for x in range(0, width - size[0] + 1, 8)]
     return max(corners, key=lambda corner: score(*corner))
 
 

@@ -124,20 +124,13 @@ def deform_cases(device: str) -> Iterator[Case]:
 
 
 def there_and_back(
-    name: str,
-    ours: Callable[[Tensor], Tensor],
-    theirs: Callable[[Tensor], Tensor],
-    maps: Tensor,
-    moved: int,
+    name: str, ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Tensor], maps: Tensor, moved: int
 ) -> Iterator[Case]:
     """An operation on maps, and with its backward."""
     leaf = maps.clone().requires_grad_()
     yield Case(name, lambda: ours(maps), lambda: theirs(maps), moved=moved)
     yield Case(
-        f'{name}, backward',
-        lambda: ours(leaf).sum().backward(),
-        lambda: theirs(leaf).sum().backward(),
-        moved=2 * moved,
+        f'{name}, backward', lambda: ours(leaf).sum().backward(), lambda: theirs(leaf).sum().backward(), moved=2 * moved
     )
 
 
@@ -148,9 +141,7 @@ def polygon_cases(device: str) -> Iterator[Case]:
     points = draw_boxes(20_000, 1024, 10, 60, device)[:, None, :2] + torch.rand(20_000, 9, 2) * 60
     sets = points.flatten(1)
     quads = points[:100, torch.tensor([0, 1, 2, 3])]
-    quads = torch.stack(
-        [torch.from_numpy(cv2.boxPoints(cv2.minAreaRect(q.numpy()))) for q in quads]
-    )
+    quads = torch.stack([torch.from_numpy(cv2.boxPoints(cv2.minAreaRect(q.numpy()))) for q in quads])
     hulls = [shapely.MultiPoint(p).convex_hull for p in points[:LOOP].double().numpy()]
     polygons = [shapely.Polygon(q) for q in quads.double().numpy()]
     arrays = list(points[:LOOP].numpy())

@@ -98,9 +98,7 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
 def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:
     """A model whose second stage sees at most so many proposals, and learns from fewer."""
     few = dict(nms_pre=proposals, max_per_img=proposals, num=samples)
-    return _changed(
-        model, lambda part: {k: min(v, few[k]) if k in few else v for k, v in part.items()}
-    )
+    return _changed(model, lambda part: {k: min(v, few[k]) if k in few else v for k, v in part.items()})
 
 
 def with_version(data: dict, version: str) -> dict:

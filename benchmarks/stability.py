@@ -65,9 +65,7 @@ def draw_batch(version: str, generator: torch.Generator) -> dict:
         img_shape=shape, pad_shape=shape, ori_shape=shape, filename='noise', flip=False,
         scale_factor=np.ones(4, np.float32),
     )  # fmt: skip
-    return dict(
-        img=torch.stack(images), img_metas=[meta] * BATCH, gt_bboxes=boxes, gt_labels=labels
-    )
+    return dict(img=torch.stack(images), img_metas=[meta] * BATCH, gt_bboxes=boxes, gt_labels=labels)
 
 
 def optimizer_of(cfg: Config, model: nn.Module) -> OptimWrapper:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import torch
 
 
-def median_ms(
-    function: Callable[[], object], seconds: float = 1.0, device: str = 'cpu', least: int = 5
-) -> float:
+def median_ms(function: Callable[[], object], seconds: float = 1.0, device: str = 'cpu', least: int = 5) -> float:
     """Median milliseconds of a call, over about ``seconds`` and at least ``least`` calls."""
     synchronize = torch.cuda.synchronize if device.startswith('cuda') else lambda: None
     function()

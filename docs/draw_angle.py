@@ -24,18 +24,14 @@ def draw_box(axes: Axes, w: float, h: float, theta: float) -> None:
     """One rectangle around the origin, its sides' names, and the angle at its centre."""
     along = np.array([math.cos(theta), math.sin(theta)])
     across = np.array([-along[1], along[0]])
-    corners = [
-        sx * w / 2 * along + sy * h / 2 * across for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-    ]
+    corners = [sx * w / 2 * along + sy * h / 2 * across for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     axes.add_patch(Polygon(corners, facecolor='#dbe7f5', edgecolor='#5b7fa6', linewidth=1.5))
     axes.plot(*np.transpose(corners[2:]), color='#d1495b', linewidth=3)
     axes.plot([0, 46], [0, 0], color='#777777', linewidth=1, linestyle='--')
     axes.annotate('', 36 * along, (0, 0), arrowprops=dict(arrowstyle='->', color='#d1495b'))
     degrees = math.degrees(theta)
     # the y axis points down, so matplotlib's counter-clockwise is clockwise here
-    axes.add_patch(
-        Arc((0, 0), 44, 44, theta1=min(0, degrees), theta2=max(0, degrees), color='#222222')
-    )
+    axes.add_patch(Arc((0, 0), 44, 44, theta1=min(0, degrees), theta2=max(0, degrees), color='#222222'))
     axes.text(*(h / 2 + 8) * across, 'w', color='#d1495b', ha='center', va='center')
     axes.text(*(w / 2 + 8) * -along, 'h', color='#5b7fa6', ha='center', va='center')
     axes.set_title(f'w {w:.0f}, h {h:.0f}, θ {degrees:.0f}°', fontsize=9, y=-0.08)

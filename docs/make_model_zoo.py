@@ -77,11 +77,7 @@ def row(name: str, published: dict[str, Any]) -> dict[str, Any]:
     method, paper = METHODS[name.split('/')[0]]
     data = next(text for word, text in DATA.items() if f'_{word}_' in name)
     steps = [step['type'] for step in config.data.train.pipeline]
-    extras = [
-        ('_ms_' in config.data_root, 'ms'),
-        ('PolyRandomRotate' in steps, 'rr'),
-        ('fp16' in config, 'fp16'),
-    ]
+    extras = [('_ms_' in config.data_root, 'ms'), ('PolyRandomRotate' in steps, 'rr'), ('fp16' in config, 'fp16')]
     return {
         'method': method,
         'paper': f'{ARXIV}{paper}' if paper[0].isdigit() else paper,

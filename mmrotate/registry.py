@@ -29,14 +29,10 @@ class Registry(_MMEngineRegistry):
             ConfigError: ``type`` is missing, or no class is registered under it.
         """
         if not isinstance(cfg, dict):
-            raise TypeError(
-                f'{self.name}: a config dict with the key "type" is needed, got {cfg!r}'
-            )
+            raise TypeError(f'{self.name}: a config dict with the key "type" is needed, got {cfg!r}')
         name = cfg.get('type')
         if name is None:
-            raise ConfigError(
-                f'{self.name}: the config needs the key "type", got the keys {list(cfg)}'
-            )
+            raise ConfigError(f'{self.name}: the config needs the key "type", got the keys {list(cfg)}')
         if isinstance(name, str) and self.get(name) is None:
             raise ConfigError(self._unknown(name))
         return super().build(cfg, *args, **kwargs)

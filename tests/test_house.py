@@ -88,9 +88,7 @@ def find_cycle(graph):
 
 
 def functions(path):
-    return [
-        n for n in ast.walk(parse(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    return [n for n in ast.walk(parse(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def calls(name):
@@ -148,9 +146,7 @@ def test_find_cycle():
 
 
 def test_imports_are_found():
-    assert 'mmrotate.core.bbox' in {
-        target for target, _ in IMPORTS['mmrotate.datasets.dota_labels']
-    }
+    assert 'mmrotate.core.bbox' in {target for target, _ in IMPORTS['mmrotate.datasets.dota_labels']}
 
 
 def test_every_device_is_that_of_the_input():
@@ -195,9 +191,7 @@ def test_registered_classes_are_documented(name):
     part = getattr(registry, name)
     part.import_from_location()
     own = {
-        key: item
-        for key, item in part.module_dict.items()
-        if getattr(item, '__module__', '').startswith('mmrotate.')
+        key: item for key, item in part.module_dict.items() if getattr(item, '__module__', '').startswith('mmrotate.')
     }
     assert own
     # vars: a docstring inherited from the base class does not count

@@ -10,15 +10,7 @@ REGISTRIES = {
     'mmrotate.core.anchor': ('ANCHOR_GENERATORS', 'PRIOR_GENERATORS'),
     'mmrotate.core.bbox': ('BBOX_ASSIGNERS', 'BBOX_CODERS', 'BBOX_SAMPLERS', 'IOU_CALCULATORS'),
     'mmrotate.datasets': ('DATASETS', 'PIPELINES'),
-    'mmrotate.models': (
-        'BACKBONES',
-        'DETECTORS',
-        'HEADS',
-        'LOSSES',
-        'NECKS',
-        'ROI_EXTRACTORS',
-        'SHARED_HEADS',
-    ),
+    'mmrotate.models': ('BACKBONES', 'DETECTORS', 'HEADS', 'LOSSES', 'NECKS', 'ROI_EXTRACTORS', 'SHARED_HEADS'),
 }
 FUNCTIONS = {
     'mmrotate.apis': 'inference_detector init_detector train_detector',
@@ -50,7 +42,6 @@ def test_registries_have_their_old_places(package, module):
     for name in REGISTRIES[package]:
         full = f'ROTATED_{name}'
         assert getattr(found, full) is getattr(registry, full)
-        assert full in found.__all__
 
 
 @pytest.mark.parametrize('module', FUNCTIONS)

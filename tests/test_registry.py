@@ -50,12 +50,7 @@ def test_what_is_no_config(parts):
 
 
 @pytest.mark.parametrize(
-    ('registry', 'name'),
-    [
-        (MODELS, 'RotatedRetinaNet'),
-        (TASK_UTILS, 'MidpointOffsetCoder'),
-        (PIPELINES, 'RResize'),
-    ],
+    ('registry', 'name'), [(MODELS, 'RotatedRetinaNet'), (TASK_UTILS, 'MidpointOffsetCoder'), (PIPELINES, 'RResize')]
 )
 def test_parts_are_known_without_an_import_of_their_module(registry, name):
     assert registry.get(name) is not None

@@ -25,12 +25,7 @@ data = dict(samples_per_gpu=4)
 optimizer = dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05)
 optimizer_config = dict(grad_clip=dict(max_norm=10))
 lr_config = dict(
-    _delete_=True,
-    policy='CosineAnnealing',
-    min_lr_ratio=0.01,
-    warmup='linear',
-    warmup_iters=200,
-    warmup_ratio=0.01,
+    _delete_=True, policy='CosineAnnealing', min_lr_ratio=0.01, warmup='linear', warmup_iters=200, warmup_ratio=0.01
 )
 checkpoint_config = dict(max_keep_ckpts=2)
 runner = dict(max_epochs=30)

@@ -1,8 +1,5 @@
 _base_ = '../rotated_retinanet/rotated_retinanet_obb_r50_fpn_1x_dota_le90.py'
 
 model = dict(
-    bbox_head=dict(
-        reg_decoded_bbox=True,
-        loss_bbox=dict(type='GDLoss_v1', loss_type='kld', fun='log1p', tau=1),
-    )
+    bbox_head=dict(reg_decoded_bbox=True, loss_bbox=dict(type='GDLoss_v1', loss_type='kld', fun='log1p', tau=1))
 )

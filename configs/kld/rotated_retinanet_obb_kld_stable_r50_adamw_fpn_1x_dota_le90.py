@@ -9,8 +9,6 @@ model = dict(
     bbox_head=dict(
         reg_decoded_bbox=True,
         bbox_coder=dict(angle_range='le90', edge_swap=True, proj_xy=True),
-        loss_bbox=dict(
-            type='GDLoss', loss_type='kld', fun='log1p', tau=1, sqrt=False, loss_weight=5.5
-        ),
+        loss_bbox=dict(type='GDLoss', loss_type='kld', fun='log1p', tau=1, sqrt=False, loss_weight=5.5),
     )
 )

@@ -1,9 +1,7 @@
 _base_ = '../r3det/r3det_r50_fpn_1x_dota_oc.py'
 
 model = dict(
-    bbox_head=dict(
-        type='RotatedATSSHead', anchor_generator=dict(ratios=[1.0], scales_per_octave=1)
-    ),
+    bbox_head=dict(type='RotatedATSSHead', anchor_generator=dict(ratios=[1.0], scales_per_octave=1)),
     train_cfg=dict(
         s0=dict(
             assigner=dict(

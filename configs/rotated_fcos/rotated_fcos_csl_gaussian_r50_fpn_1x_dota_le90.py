@@ -4,9 +4,7 @@ model = dict(
     bbox_head=dict(
         type='CSLRFCOSHead',
         scale_angle=False,
-        angle_coder=dict(
-            type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=1
-        ),
+        angle_coder=dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=1),
         loss_angle=dict(type='SmoothFocalLoss', gamma=2.0, alpha=0.25),
     )
 )

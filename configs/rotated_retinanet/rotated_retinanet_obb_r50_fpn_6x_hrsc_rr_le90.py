@@ -5,6 +5,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(
-    bbox_head=dict(num_classes=1, bbox_coder=dict(angle_range='le90', edge_swap=True, proj_xy=True))
-)
+model = dict(bbox_head=dict(num_classes=1, bbox_coder=dict(angle_range='le90', edge_swap=True, proj_xy=True)))

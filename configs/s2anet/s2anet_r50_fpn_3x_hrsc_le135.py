@@ -6,13 +6,6 @@ _base_ = [
 ]
 
 model = dict(fam_head=dict(num_classes=1), odm_head=dict(num_classes=1))
-train_pipeline = [
-    dict(step, img_scale=(800, 800)) if 'img_scale' in step else step
-    for step in _base_.train_pipeline
-]
+train_pipeline = [dict(step, img_scale=(800, 800)) if 'img_scale' in step else step for step in _base_.train_pipeline]
 test_pipeline = [_base_.test_pipeline[0], dict(_base_.test_pipeline[1], img_scale=(800, 800))]
-data = dict(
-    train=dict(pipeline=train_pipeline),
-    val=dict(pipeline=test_pipeline),
-    test=dict(pipeline=test_pipeline),
-)
+data = dict(train=dict(pipeline=train_pipeline), val=dict(pipeline=test_pipeline), test=dict(pipeline=test_pipeline))

@@ -77,9 +77,7 @@ def without_pretrained(model: Any) -> Any:
     return kept
 
 
-def inference_detector(
-    model: Any, imgs: Image | Sequence[Image], batch_size: int = 8
-) -> Result | list[Result]:
+def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: int = 8) -> Result | list[Result]:
     """Detect objects.
 
     Args:

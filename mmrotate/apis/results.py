@@ -68,9 +68,7 @@ def write_results_json(
     target.write_text(json.dumps(content, indent=1), encoding='utf-8')
 
 
-def _detections(
-    result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float
-) -> list[dict[str, Any]]:
+def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:
     if len(result) != len(classes):
         raise ValueError(f'a result over {len(result)} classes, but {len(classes)} class names')
     found = []

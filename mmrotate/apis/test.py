@@ -37,10 +37,7 @@ def single_gpu_test(
 
 
 def multi_gpu_test(
-    model: nn.Module,
-    data_loader: DataLoader,
-    tmpdir: str | None = None,
-    gpu_collect: bool = False,
+    model: nn.Module, data_loader: DataLoader, tmpdir: str | None = None, gpu_collect: bool = False
 ) -> list[Any] | None:
     """Results of every image from all processes, in the order of the dataset.
 

@@ -68,9 +68,7 @@ def train_detector(
     return runner.detector
 
 
-def _complete_meta(
-    meta: dict[str, Any] | None, datasets: Sequence[Any], cfg: Config
-) -> dict[str, Any]:
+def _complete_meta(meta: dict[str, Any] | None, datasets: Sequence[Any], cfg: Config) -> dict[str, Any]:
     found = {
         'CLASSES': getattr(datasets[0], 'CLASSES', None),
         'PALETTE': getattr(datasets[0], 'PALETTE', None),

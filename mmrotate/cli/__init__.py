@@ -1,5 +1,3 @@
 """The command ``mmrotate``: argument parsing lives here and nowhere else."""
 
 from mmrotate.cli.main import main
-
-__all__ = ['main']

@@ -28,9 +28,7 @@ def run_command(
     parser = argparse.ArgumentParser(prog, description=description)
     add_arguments(parser)
     parser.add_argument(
-        '--debug',
-        action='store_true',
-        help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)',
+        '--debug', action='store_true', help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)'
     )
     args = parser.parse_args(argv)
     if args.debug or os.environ.get(DEBUG_VARIABLE) == '1':
@@ -63,9 +61,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
     """Options of training or testing in several processes, and of the device."""
-    parser.add_argument(
-        '--launcher', choices=LAUNCHERS, default='none', help='what started the processes'
-    )
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
     # torchrun sets an environment variable, older launchers gave the option
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')

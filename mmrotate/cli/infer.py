@@ -17,23 +17,17 @@ _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command; those of the 0.x demo are among them."""
-    parser.add_argument(
-        'images', nargs='+', help='image files, folders, or patterns like "a/*.png"'
-    )
+    parser.add_argument('images', nargs='+', help='image files, folders, or patterns like "a/*.png"')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file or address')
     parser.add_argument('--out-file', help='the picture of a single image')
     parser.add_argument('--out-dir', help='folder for the pictures of all images')
     parser.add_argument('--json', metavar='FILE', help='write all detections into a JSON file')
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
-    parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='lowest score shown and written (default: 0.3)'
-    )
+    parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score shown and written (default: 0.3)')
     parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=1, help='images at once (default: 1)')
-    parser.add_argument(
-        '--palette', help="colours: a dataset's name (dota, sar, hrsc, hit_uav) or random"
-    )
+    parser.add_argument('--palette', help="colours: a dataset's name (dota, sar, hrsc, hit_uav) or random")
     add_config_options(parser)
 
 

@@ -14,9 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument('out_file', help='the file to write')
-    parser.add_argument(
-        '--half', action='store_true', help='store weights in float16: half the size'
-    )
+    parser.add_argument('--half', action='store_true', help='store weights in float16: half the size')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -37,14 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wanted = parser.add_argument_group('what to do with the results (at least one)')
     wanted.add_argument('--out', help='write them to a .pkl or .json file')
     wanted.add_argument('--eval', nargs='+', metavar='METRIC', help='score them, e.g. mAP')
-    wanted.add_argument(
-        '--format-only', action='store_true', help='write the files of a test server (DOTA Task 1)'
-    )
+    wanted.add_argument('--format-only', action='store_true', help='write the files of a test server (DOTA Task 1)')
     wanted.add_argument('--show', action='store_true', help='show each picture in a window')
     wanted.add_argument('--show-dir', help='folder for pictures')
-    parser.add_argument(
-        '--show-score-thr', type=float, default=0.3, help='lowest score drawn (default: 0.3)'
-    )
+    parser.add_argument('--show-score-thr', type=float, default=0.3, help='lowest score drawn (default: 0.3)')
     parser.add_argument(
         '--eval-options',
         nargs='+',
@@ -53,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='arguments of dataset.evaluate() or, with --format-only, dataset.format_results(), '
         'e.g. iou_thr=0.75 or submission_dir=work_dirs/task1',
     )
-    parser.add_argument(
-        '--fuse-conv-bn', action='store_true', help='fold batch norms into convolutions'
-    )
+    parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norms into convolutions')
     parser.add_argument('--gpu-collect', action='store_true', help=argparse.SUPPRESS)  # 0.x,
     parser.add_argument('--tmpdir', help=argparse.SUPPRESS)  # without effect
     add_config_options(parser)

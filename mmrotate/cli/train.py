@@ -15,12 +15,7 @@ from mmrotate.cli.common import add_config_options, add_launch_options, chosen_d
 from mmrotate.cli.data import open_dataset
 from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
 from mmrotate.models import build_detector
-from mmrotate.utils import (
-    UserError,
-    find_latest_checkpoint,
-    get_root_logger,
-    set_random_seed,
-)
+from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,18 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     start = parser.add_argument_group('start')
     start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
-    start.add_argument(
-        '--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir'
-    )
+    start.add_argument('--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir')
     start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
     parser.add_argument('--seed', type=int, help='random seed; default: a random one, logged')
-    parser.add_argument(
-        '--diff-seed', action='store_true', help='another seed in each process from the start'
-    )
-    parser.add_argument(
-        '--deterministic', action='store_true', help='deterministic algorithms of cuDNN'
-    )
+    parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
     add_config_options(parser)
     add_launch_options(parser)
@@ -66,12 +55,7 @@ def run(args: argparse.Namespace) -> None:
     model = _model(cfg)
     model.CLASSES, model.PALETTE = datasets[0].CLASSES, getattr(datasets[0], 'PALETTE', None)
     train_detector(
-        model,
-        datasets,
-        cfg,
-        distributed=args.launcher != 'none',
-        validate=not args.no_validate,
-        timestamp=timestamp,
+        model, datasets, cfg, distributed=args.launcher != 'none', validate=not args.no_validate, timestamp=timestamp
     )
 
 
@@ -109,9 +93,7 @@ def _pipeline(data: Any) -> Any:
 def _model(cfg: Config) -> Any:
     # a resumed detector gets all weights from its checkpoint: nothing else is read or downloaded
     config = without_pretrained(cfg.model) if cfg.get('resume_from') else cfg.model
-    model: Any = build_detector(
-        config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg')
-    )
+    model: Any = build_detector(config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg'))
     model.init_weights()
     return model
 

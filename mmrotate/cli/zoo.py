@@ -47,9 +47,7 @@ def read_zoo(words: Iterable[str] = ()) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(ZOO_FILE.read_text(encoding='utf-8'))
     wanted = [word.lower() for word in words]
     texts = [' '.join(str(row[key]) for key in _HEADINGS).lower() for row in rows]
-    return [
-        row for row, text in zip(rows, texts, strict=True) if all(word in text for word in wanted)
-    ]
+    return [row for row, text in zip(rows, texts, strict=True) if all(word in text for word in wanted)]
 
 
 def run(args: argparse.Namespace) -> None:

@@ -26,38 +26,3 @@ from .bbox import (
 from .evaluation import eval_rbbox_map
 from .post_processing import aug_multiclass_nms_rotated, multiclass_nms_rotated
 from .visualization import get_palette, imshow_det_rbboxes
-
-__all__ = [
-    'GaussianMixture',
-    'anchor',
-    'anchor_inside_flags',
-    'aug_multiclass_nms_rotated',
-    'bbox',
-    'bbox_mapping_back',
-    'build_assigner',
-    'build_bbox_coder',
-    'build_iou_calculator',
-    'build_prior_generator',
-    'build_sampler',
-    'eval_rbbox_map',
-    'evaluation',
-    'gaussian2bbox',
-    'get_palette',
-    'gt2gaussian',
-    'hbb2obb',
-    'imshow_det_rbboxes',
-    'multiclass_nms_rotated',
-    'norm_angle',
-    'obb2hbb',
-    'obb2poly',
-    'obb2poly_np',
-    'obb2xyxy',
-    'poly2obb',
-    'poly2obb_np',
-    'post_processing',
-    'rbbox2result',
-    'rbbox2roi',
-    'rbbox_overlaps',
-    'rotated_anchor_inside_flags',
-    'visualization',
-]

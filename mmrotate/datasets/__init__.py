@@ -12,21 +12,3 @@ from .dota_labels import LabelError
 from .hrsc import HRSCDataset
 from .pipelines import BadImageError
 from .wrappers import ConcatDataset, RepeatDataset
-
-__all__ = [
-    'ROTATED_DATASETS',
-    'ROTATED_PIPELINES',
-    'BadImageError',
-    'ConcatDataset',
-    'DOTADataset',
-    'HITUAVDataset',
-    'HRSCDataset',
-    'LabelError',
-    'RepeatDataset',
-    'RotatedDataset',
-    'SARDataset',
-    'build_dataloader',
-    'build_dataset',
-    'collate',
-    'pipelines',
-]

@@ -143,12 +143,7 @@ class RotatedDataset(Dataset):
         return self.get_ann_info(index)['labels'].tolist()
 
     def _results(self, index: int) -> dict:
-        return dict(
-            img_info=self.data_infos[index],
-            img_prefix=self.img_prefix,
-            img_fields=[],
-            bbox_fields=[],
-        )
+        return dict(img_info=self.data_infos[index], img_prefix=self.img_prefix, img_fields=[], bbox_fields=[])
 
     def prepare_train_img(self, index: int) -> dict | None:
         """Training sample ``index``; None if a step of the pipeline drops it."""
@@ -214,9 +209,7 @@ class RotatedDataset(Dataset):
             The files, and the folder they stand in (a new temporary one for None).
         """
         del nproc  # 0.x name; writing needs no processes
-        return write_task1(
-            results, self.img_ids, self.CLASSES, self.version, submission_dir, with_zip
-        )
+        return write_task1(results, self.img_ids, self.CLASSES, self.version, submission_dir, with_zip)
 
     def __repr__(self) -> str:
         mode = 'test' if self.test_mode else 'train'

@@ -16,13 +16,7 @@ from .checked_build import build_checked, check_arguments
 from .collate import collate
 from .wrappers import ConcatDataset
 
-__all__ = [
-    'ROTATED_DATASETS',
-    'ROTATED_PIPELINES',
-    'build_dataloader',
-    'build_dataset',
-    'worker_init_fn',
-]
+__all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'worker_init_fn']
 
 _RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
 

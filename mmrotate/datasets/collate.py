@@ -33,10 +33,7 @@ def collate(samples: Sequence[dict], size_divisor: int = 1) -> dict[str, Any]:
     counts = {len(sample['img']) for sample in samples}
     if len(counts) > 1:
         raise ValueError(f'the samples of a batch have {sorted(counts)} augmentations')
-    return {
-        key: [_merge(key, [s[key][i] for s in samples], size_divisor) for i in range(*counts)]
-        for key in keys
-    }
+    return {key: [_merge(key, [s[key][i] for s in samples], size_divisor) for i in range(*counts)] for key in keys}
 
 
 def _merge(key: str, values: list, size_divisor: int) -> torch.Tensor | list:
@@ -45,8 +42,5 @@ def _merge(key: str, values: list, size_divisor: int) -> torch.Tensor | list:
 
 def stack_images(images: Sequence[torch.Tensor], size_divisor: int = 1) -> torch.Tensor:
     """Images (C, H_i, W_i), padded with 0 at the right and bottom, as one tensor (B, C, H, W)."""
-    h, w = (
-        -(-max(image.shape[axis] for image in images) // size_divisor) * size_divisor
-        for axis in (-2, -1)
-    )
+    h, w = (-(-max(image.shape[axis] for image in images) // size_divisor) * size_divisor for axis in (-2, -1))
     return torch.stack([F.pad(i, (0, w - i.shape[-1], 0, h - i.shape[-2])) for i in images])

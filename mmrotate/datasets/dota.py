@@ -57,12 +57,7 @@ class DOTADataset(RotatedDataset):
     PALETTE: Any = DOTA_PALETTE
 
     def __init__(
-        self,
-        ann_file: str,
-        pipeline: Sequence[dict],
-        version: str = 'oc',
-        difficulty: int = 100,
-        **kwargs: Any,
+        self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 100, **kwargs: Any
     ) -> None:
         self.difficulty = difficulty
         super().__init__(ann_file, pipeline, version, **kwargs)
@@ -147,6 +142,5 @@ def _warn_degenerate(counts: dict[str, int]) -> None:
     shown = [f'{path} ({count})' for path, count in list(counts.items())[:10]]
     more = f' and {len(counts) - 10} more' if len(counts) > 10 else ''
     get_root_logger().warning(
-        f'{sum(counts.values())} degenerate boxes in {len(counts)} label files dropped: '
-        f'{", ".join(shown)}{more}'
+        f'{sum(counts.values())} degenerate boxes in {len(counts)} label files dropped: {", ".join(shown)}{more}'
     )

@@ -110,9 +110,7 @@ class HRSCDataset(RotatedDataset):
         x, y, w, h, theta = np.array(boxes, np.float64).T
         found = np.stack([x, y, *regularize(w, h, theta, self.version)], 1).astype(np.float32)
         count = np.zeros(len(labels), np.int64)
-        return Labels(found, np.array(labels), obb2poly_np(found, self.version), count).annotation(
-            0
-        )
+        return Labels(found, np.array(labels), obb2poly_np(found, self.version), count).annotation(0)
 
     def _label(self, item: ElementTree.Element) -> int | None:
         """Class of an object, None for one of no class."""

@@ -7,23 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from mmrotate.core.evaluation import (
-    eval_rbbox_map,
-    eval_rbbox_map_thresholds,
-    print_map_summary,
-)
+from mmrotate.core.evaluation import eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
 from mmrotate.utils import UserError
 
 from .submission import check_results
 
 _COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 # metric -> the IoU thresholds that it needs beside those of 'mAP'
-METRICS: dict[str, tuple[float, ...]] = {
-    'mAP': (),
-    'AP50': (0.5,),
-    'AP75': (0.75,),
-    'AP50:95': _COCO_THRESHOLDS,
-}
+METRICS: dict[str, tuple[float, ...]] = {'mAP': (), 'AP50': (0.5,), 'AP75': (0.75,), 'AP50:95': _COCO_THRESHOLDS}
 
 
 class UnknownMetricError(UserError, KeyError):

@@ -54,17 +54,14 @@ def write_task1(
     return files, str(target)
 
 
-def check_results(
-    results: Sequence[Sequence[np.ndarray]], num_images: int, classes: Sequence[str]
-) -> None:
+def check_results(results: Sequence[Sequence[np.ndarray]], num_images: int, classes: Sequence[str]) -> None:
     """Raise a ValueError unless there is one entry per image, with one array per class."""
     if len(results) != num_images:
         raise ValueError(f'{len(results)} results for {num_images} images')
     for i, per_class in enumerate(results):
         if len(per_class) != len(classes):
             raise ValueError(
-                f'the result of image {i} has {len(per_class)} classes, the dataset '
-                f'{len(classes)}: {list(classes)}'
+                f'the result of image {i} has {len(per_class)} classes, the dataset {len(classes)}: {list(classes)}'
             )
 
 
@@ -72,7 +69,4 @@ def _lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
     if len(dets) == 0:
         return []
     polygons = obb2poly_np(np.asarray(dets, np.float32), version)
-    return [
-        f'{img_id} {row[8]:.6g} {" ".join(f"{value:.2f}" for value in row[:8])}\n'
-        for row in polygons
-    ]
+    return [f'{img_id} {row[8]:.6g} {" ".join(f"{value:.2f}" for value in row[:8])}\n' for row in polygons]

@@ -12,47 +12,8 @@ from mmrotate.engine.config import (
     warn_of_unknown_keys,
 )
 from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
-from mmrotate.engine.hooks import (
-    CheckInvalidLossHook,
-    NumClassCheckHook,
-    SetEpochInfoHook,
-    check_num_classes,
-)
+from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook, check_num_classes
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
 from mmrotate.engine.metrics import check_metrics
 from mmrotate.engine.schedules import Progress, Schedule
-from mmrotate.engine.testing import (
-    PredictionError,
-    build_test_loader,
-    predict,
-    predict_everywhere,
-)
-
-__all__ = [
-    'CheckInvalidLossHook',
-    'CheckpointHook',
-    'FinalConfig',
-    'NonFiniteLossError',
-    'NumClassCheckHook',
-    'PredictionError',
-    'Progress',
-    'Schedule',
-    'SetEpochInfoHook',
-    'TrainingError',
-    'build_runner',
-    'build_test_loader',
-    'check_metrics',
-    'check_num_classes',
-    'dataset_config',
-    'init_dist',
-    'load_config',
-    'loader_options',
-    'pick_device',
-    'predict',
-    'predict_everywhere',
-    'rank_and_size',
-    'read_evaluation',
-    'read_plan',
-    'share_from_first',
-    'warn_of_unknown_keys',
-]
+from mmrotate.engine.testing import PredictionError, build_test_loader, predict, predict_everywhere

@@ -25,11 +25,7 @@ class AmpWrapper(OptimWrapper):
     """
 
     def __init__(
-        self,
-        device_type: str,
-        dtype: str = 'float16',
-        loss_scale: str | float | dict = 'dynamic',
-        **kwargs: Any,
+        self, device_type: str, dtype: str = 'float16', loss_scale: str | float | dict = 'dynamic', **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if device_type == 'cpu' and dtype == 'float16':
@@ -39,9 +35,7 @@ class AmpWrapper(OptimWrapper):
         self.dtype = _DTYPES[dtype]
         # a constant scale is set anew after every step
         self.constant_scale = float(loss_scale) if isinstance(loss_scale, int | float) else None
-        self.scaler = torch.amp.GradScaler(
-            device_type, enabled=dtype == 'float16', **_scaler_arguments(loss_scale)
-        )
+        self.scaler = torch.amp.GradScaler(device_type, enabled=dtype == 'float16', **_scaler_arguments(loss_scale))
 
     @property
     def scales(self) -> bool:

@@ -12,14 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmrotate.datasets import build_dataloader, build_dataset
 from mmrotate.engine.checkpoint_hook import CheckpointHook
-from mmrotate.engine.config import (
-    Evaluation,
-    Plan,
-    dataset_config,
-    loader_options,
-    read_plan,
-    warn_of_unknown_keys,
-)
+from mmrotate.engine.config import Evaluation, Plan, dataset_config, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
@@ -135,11 +128,7 @@ def _default_hooks(plan: Plan) -> dict[str, Any]:
 
 
 def _hooks(
-    plan: Plan,
-    datasets: Sequence[Any],
-    cfg: Config,
-    distributed: bool,
-    evaluation: Evaluation | None,
+    plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool, evaluation: Evaluation | None
 ) -> list[Hook]:
     best: dict[str, Any] = {}
     if evaluation is not None:

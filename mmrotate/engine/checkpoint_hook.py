@@ -111,14 +111,10 @@ class CheckpointHook(Hook):
             return 'less'
         if any(word in key for word in _GREATER):
             return 'greater'
-        raise ValueError(
-            f"evaluation.rule is needed ('greater' or 'less'): it does not follow from {name!r}"
-        )
+        raise ValueError(f"evaluation.rule is needed ('greater' or 'less'): it does not follow from {name!r}")
 
     def _is_due(self, done: int, last: int) -> bool:
-        return (self.interval > 0 and done % self.interval == 0) or (
-            self.save_last and done == last
-        )
+        return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
 
     def _folder(self, runner: Any) -> Path:
         if self.out_dir is None:

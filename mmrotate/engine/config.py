@@ -176,11 +176,7 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
     given = config.get('evaluation')
     if not given:
         return None
-    options = {
-        k: v
-        for k, v in given.items()
-        if k not in _EVALUATION_CONTROL and k not in _EVALUATION_WITHOUT_EFFECT
-    }
+    options = {k: v for k, v in given.items() if k not in _EVALUATION_CONTROL and k not in _EVALUATION_WITHOUT_EFFECT}
     interval = given.get('interval', 1)
     if not isinstance(interval, int) or interval < 1:
         raise UserError(f'evaluation.interval must be a whole number from 1 on, got {interval!r}')

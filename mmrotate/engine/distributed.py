@@ -38,9 +38,7 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
         mmengine_dist.init_dist(launcher, backend, **kwargs)
         return
     if 'RANK' not in os.environ:
-        raise UserError(
-            '--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES'
-        )
+        raise UserError('--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES')
     if backend == 'nccl':
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
     dist.init_process_group(backend, **kwargs)

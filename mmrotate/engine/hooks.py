@@ -107,9 +107,7 @@ class NumClassCheckHook(Hook):
         Raises:
             NumClassesError: They disagree.
         """
-        check_num_classes(
-            runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None)
-        )
+        check_num_classes(runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None))
 
 
 def check_num_classes(model: nn.Module, classes: Any) -> None:
@@ -147,9 +145,7 @@ class CheckInvalidLossHook(Hook):
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
 
-    def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Check."""
         if self.every_n_train_iters(runner, self.interval) and not math.isfinite(outputs['loss']):
             raise NonFiniteLossError(

@@ -139,9 +139,7 @@ class TrainLoop(BaseLoop):
                 f'iteration {self._iter + 1} (epoch {self._epoch + 1}) failed on '
                 f'{files_of(batch)}: {type(error).__name__}: {error}'
             ) from error
-        self.runner.call_hook(
-            'after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs
-        )
+        self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs)
         self._iter += 1
         self._evaluate_if_due(by_epoch=False)
 
@@ -193,9 +191,7 @@ class EvaluationLoop(BaseLoop):
         dataset: The whole evaluation dataset.
     """
 
-    def __init__(
-        self, runner: Any, dataloader: DataLoader, evaluator: dict[str, Any], dataset: Any
-    ) -> None:
+    def __init__(self, runner: Any, dataloader: DataLoader, evaluator: dict[str, Any], dataset: Any) -> None:
         super().__init__(runner, dataloader)
         self.options = evaluator
         self.dataset = dataset
@@ -209,9 +205,7 @@ class EvaluationLoop(BaseLoop):
         results = predict_everywhere(detector, self.dataloader, len(self.dataset))
         metrics: dict[str, Any] = {}
         if results is not None:
-            metrics = dict(
-                self.dataset.evaluate(results, logger=self.runner.logger, **self.options)
-            )
+            metrics = dict(self.dataset.evaluate(results, logger=self.runner.logger, **self.options))
         metrics = share_from_first(metrics)
         self.runner.call_hook('after_val_epoch', metrics=metrics)
         self.runner.call_hook('after_val')

@@ -16,13 +16,7 @@ import mmrotate
 from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.distributed import rank_and_size
-from mmrotate.utils import (
-    get_root_logger,
-    load_state,
-    load_weights,
-    save_atomically,
-    set_random_seed,
-)
+from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 
 try:
     import resource
@@ -62,9 +56,7 @@ class DetectorRunner(Runner):
         self._given_timestamp = timestamp
         # mmengine keeps loggers and log values by this name: two runners must not share them
         name = f'{kwargs.pop("experiment_name", None) or "train"}_{os.getpid()}_{next(_numbers)}'
-        super().__init__(
-            model, experiment_name=name, default_scope=None, param_scheduler=None, **kwargs
-        )
+        super().__init__(model, experiment_name=name, default_scope=None, param_scheduler=None, **kwargs)
 
     @property
     def detector(self) -> nn.Module:
@@ -81,9 +73,7 @@ class DetectorRunner(Runner):
         """The package's logger, writing into the work directory as in 0.x."""
         return get_root_logger(Path(self.work_dir, f'{self.timestamp}.log'), log_level)
 
-    def set_randomness(
-        self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False
-    ) -> None:
+    def set_randomness(self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False) -> None:
         """Seed this process; the training loop seeds every epoch and iteration anew."""
         self._seed, self._deterministic = seed, deterministic
         rank = rank_and_size()[0] if diff_rank_seed else 0
@@ -128,9 +118,7 @@ class DetectorRunner(Runner):
         """Load weights; nothing is unpickled, and what does not fit is listed."""
         checkpoint = load_state(filename, map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_weights(
-            self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger
-        )
+        load_weights(self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger)
         self._has_loaded = True
         self.logger.info('loaded the weights of %s', filename)
         return checkpoint
@@ -141,8 +129,7 @@ class DetectorRunner(Runner):
         meta = checkpoint['meta']
         if 'epoch' not in meta or 'iter' not in meta:
             raise ValueError(
-                f'{filename} does not say how far its training was: give it as load_from, which '
-                'takes the weights alone'
+                f'{filename} does not say how far its training was: give it as load_from, which takes the weights alone'
             )
         if 'optimizer' in checkpoint:
             self.optim_wrapper.load_state_dict(checkpoint['optimizer'])

@@ -82,9 +82,7 @@ def exponential(gamma: float) -> Formula:
 
 def polynomial(power: float = 1.0, minimum: float = 0.0) -> Formula:
     """Down to ``minimum`` by ``(1 - done / total) ** power``."""
-    return lambda base, done, total: (
-        (base - minimum) * max(0.0, 1 - done / total) ** power + minimum
-    )
+    return lambda base, done, total: (base - minimum) * max(0.0, 1 - done / total) ** power + minimum
 
 
 def inverse(gamma: float, power: float = 1.0) -> Formula:
@@ -94,22 +92,16 @@ def inverse(gamma: float, power: float = 1.0) -> Formula:
 
 def cosine_annealing(minimum: float | None = None, minimum_ratio: float | None = None) -> Formula:
     """Half a cosine from the base to ``minimum`` or ``base * minimum_ratio`` (arXiv:1608.03983)."""
-    return lambda base, done, total: cosine(
-        base, _target(base, minimum, minimum_ratio), done / total
-    )
+    return lambda base, done, total: cosine(base, _target(base, minimum, minimum_ratio), done / total)
 
 
 def linear_annealing(minimum: float | None = None, minimum_ratio: float | None = None) -> Formula:
     """A line from the base to ``minimum`` or ``base * minimum_ratio``."""
-    return lambda base, done, total: linear(
-        base, _target(base, minimum, minimum_ratio), done / total
-    )
+    return lambda base, done, total: linear(base, _target(base, minimum, minimum_ratio), done / total)
 
 
 def flat_cosine_annealing(
-    start_percent: float = 0.75,
-    minimum: float | None = None,
-    minimum_ratio: float | None = None,
+    start_percent: float = 0.75, minimum: float | None = None, minimum_ratio: float | None = None
 ) -> Formula:
     """The base for ``start_percent`` of the training, then half a cosine."""
 
@@ -306,6 +298,4 @@ def _check_warmup(warmup: str, iters: int, ratio: float) -> None:
     if warmup not in _WARMUPS:
         raise ValueError(f'unknown warmup {warmup!r}, known: {list(_WARMUPS)}')
     if iters <= 0 or not 0 < ratio <= 1:
-        raise ValueError(
-            f'a warmup needs warmup_iters > 0 and a warmup_ratio in (0, 1], got {iters} and {ratio}'
-        )
+        raise ValueError(f'a warmup needs warmup_iters > 0 and a warmup_ratio in (0, 1], got {iters} and {ratio}')

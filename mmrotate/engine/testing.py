@@ -52,15 +52,11 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
                 batch = to_device(batch, device)
                 results.extend(model(return_loss=False, rescale=True, **batch))
             except Exception as error:
-                raise PredictionError(
-                    f'the detector failed on {files_of(batch)}: {error}'
-                ) from error
+                raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
     return results
 
 
-def predict_everywhere(
-    model: nn.Module, loader: DataLoader, count: int, progress: bool = True
-) -> list[Any] | None:
+def predict_everywhere(model: nn.Module, loader: DataLoader, count: int, progress: bool = True) -> list[Any] | None:
     """Results of all processes, in the dataset's order.
 
     Args:

@@ -20,26 +20,3 @@ from .builder import (
     build_roi_extractor,
     build_shared_head,
 )
-
-__all__ = [
-    'ROTATED_BACKBONES',
-    'ROTATED_DETECTORS',
-    'ROTATED_HEADS',
-    'ROTATED_LOSSES',
-    'ROTATED_NECKS',
-    'ROTATED_ROI_EXTRACTORS',
-    'ROTATED_SHARED_HEADS',
-    'backbones',
-    'build_backbone',
-    'build_detector',
-    'build_head',
-    'build_loss',
-    'build_neck',
-    'build_roi_extractor',
-    'build_shared_head',
-    'dense_heads',
-    'detectors',
-    'losses',
-    'necks',
-    'roi_heads',
-]

@@ -23,9 +23,7 @@ class BaseModule(_MMEngineBaseModule):
             if not self.is_init:
                 state = load_state(cfg['checkpoint'])['state_dict']
                 prefix = cfg.get('prefix') or ''
-                state = {
-                    k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)
-                }
+                state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
                 load_weights(self, self._convert(state), source=str(cfg['checkpoint']))
                 self._is_init = True
             return

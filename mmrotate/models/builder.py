@@ -43,9 +43,7 @@ build_backbone = build_neck = build_head = build_loss = _build
 build_roi_extractor = build_shared_head = _build
 
 
-def build_detector(
-    cfg: dict, train_cfg: dict | None = None, test_cfg: dict | None = None
-) -> nn.Module:
+def build_detector(cfg: dict, train_cfg: dict | None = None, test_cfg: dict | None = None) -> nn.Module:
     """The detector of a config's ``model``.
 
     Args:

@@ -31,9 +31,7 @@ def _basis(kind: str, kernel_size: int) -> tuple[Tensor, Tensor]:
     # kept for all models, whatever device this one is made on
     with torch.device('cpu'), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # e2cnn indexes as torch once did
-        conv = enn.R2Conv(
-            *fields, kernel_size, sigma=None, frequencies_cutoff=lambda r: 3 * r, initialize=False
-        )
+        conv = enn.R2Conv(*fields, kernel_size, sigma=None, frequencies_cutoff=lambda r: 3 * r, initialize=False)
         enn.init.generalized_he_init(conv.weights.data, conv.basisexpansion, cache=True)
         deviation = enn.init.cached_he_vars[conv.basisexpansion]
     return getattr(conv.basisexpansion, _block(kind)).sampled_basis, deviation
@@ -137,9 +135,7 @@ class EquivariantConv2d(nn.Module):
 def _accept_any_mode(conv: EquivariantConv2d, keys: Any) -> None:
     """What e2cnn saves in training lacks what follows from the weights; compute it anew."""
     keys.missing_keys[:] = [
-        key
-        for key in keys.missing_keys
-        if key.rpartition('.')[2] not in ('filter', 'expanded_bias')
+        key for key in keys.missing_keys if key.rpartition('.')[2] not in ('filter', 'expanded_bias')
     ]
     conv._derive()
 

@@ -86,13 +86,7 @@ class ConvModule(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            groups=groups,
-            bias=norm_cfg is None,
+            in_channels, out_channels, kernel_size, stride=stride, padding=padding, groups=groups, bias=norm_cfg is None
         )
         self.norm_name = None
         if norm_cfg is not None:
@@ -111,14 +105,10 @@ class ConvModule(nn.Module):
         return x if self.activate is None else self.activate(x)
 
 
-def conv_tower(
-    in_channels: int, channels: int, count: int, norm_cfg: dict | None = None
-) -> nn.Sequential:
+def conv_tower(in_channels: int, channels: int, count: int, norm_cfg: dict | None = None) -> nn.Sequential:
     """``count`` convolutions of 3x3 in a row, with ``channels`` maps each."""
     inputs = [in_channels] + [channels] * (count - 1)
-    return nn.Sequential(
-        *(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg) for i in inputs[:count])
-    )
+    return nn.Sequential(*(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg) for i in inputs[:count]))
 
 
 class Scale(nn.Module):

@@ -27,34 +27,3 @@ from .riroi_align_rotated import RiRoIAlignRotated, riroi_align_rotated
 from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
 from .rotated_feature_align import rotated_feature_align
 from .sigmoid_focal_loss import sigmoid_focal_loss
-
-__all__ = [
-    'DeformConv2d',
-    'ModulatedDeformConv2d',
-    'ModulatedDeformConv2dPack',
-    'ORConv2d',
-    'RiRoIAlignRotated',
-    'RoIAlignRotated',
-    'RotationInvariantPooling',
-    'active_rotated_filter',
-    'backends',
-    'batched_nms_rotated',
-    'box_iou_quadri',
-    'box_iou_rotated',
-    'chamfer_distance',
-    'convex_giou',
-    'convex_hull',
-    'convex_iou',
-    'deform_conv2d',
-    'diff_iou_rotated_2d',
-    'min_area_polygons',
-    'modulated_deform_conv2d',
-    'nms_quadri',
-    'nms_rotated',
-    'points_in_polygons',
-    'riroi_align_rotated',
-    'roi_align_rotated',
-    'rotated_feature_align',
-    'sigmoid_focal_loss',
-    'soft_nms_rotated',
-]

@@ -69,13 +69,9 @@ class ORConv2d(nn.Conv2d):
         if len(pair) != 2 or not set(pair) <= {1, 2, 4, 8}:
             raise ValueError(f'arf_config must be one or two of 1, 2, 4 and 8, got {arf_config}')
         if kernel_size not in (1, 3) or groups != 1:
-            raise ValueError(
-                f'kernel_size must be 1 or 3 and groups 1, got {kernel_size} and {groups}'
-            )
+            raise ValueError(f'kernel_size must be 1 or 3 and groups 1, got {kernel_size} and {groups}')
         self.nOrientation, self.nRotation = pair
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, bias=bias
-        )
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, bias=bias)
         self.register_buffer('indices', self.get_indices())
         shape = (out_channels, in_channels, self.nOrientation, kernel_size, kernel_size)
         self.weight = nn.Parameter(self.weight.new_empty(shape))
@@ -111,9 +107,7 @@ class ORConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels * orientations, H, W) -> (N, out_channels * rotations, H', W')."""
-        return F.conv2d(
-            input, self.rotate_arf(), self.bias, self.stride, self.padding, self.dilation
-        )
+        return F.conv2d(input, self.rotate_arf(), self.bias, self.stride, self.padding, self.dilation)
 
 
 class RotationInvariantPooling(nn.Module):

@@ -27,10 +27,7 @@ _Argument = Tensor | float | int | bool | ctypes.c_int | None
 @cache
 def _library() -> ctypes.CDLL | None:
     """The C++ library beside this file; None where it was not built or does not fit."""
-    paths = [
-        Path(__file__).with_name(f'_mmrotate_ops{suffix}')
-        for suffix in importlib.machinery.EXTENSION_SUFFIXES
-    ]
+    paths = [Path(__file__).with_name(f'_mmrotate_ops{suffix}') for suffix in importlib.machinery.EXTENSION_SUFFIXES]
     path = next((path for path in paths if path.is_file()), None)
     return None if path is None else _load(path)
 
@@ -64,8 +61,7 @@ def _forced() -> str | None:
         )
     if name == 'triton' and not _has_triton():
         raise RuntimeError(
-            f'{_VARIABLE}=triton, but Triton is not installed: it comes with PyTorch for CUDA, or '
-            'by pip install triton'
+            f'{_VARIABLE}=triton, but Triton is not installed: it comes with PyTorch for CUDA, or by pip install triton'
         )
     return name
 

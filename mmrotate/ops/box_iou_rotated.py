@@ -13,11 +13,7 @@ _MODES = ('iou', 'iof', 'giou')
 
 
 def box_iou_rotated(
-    bboxes1: Tensor,
-    bboxes2: Tensor,
-    mode: str = 'iou',
-    aligned: bool = False,
-    clockwise: bool = True,
+    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned: bool = False, clockwise: bool = True
 ) -> Tensor:
     """Overlaps of rotated boxes, without gradient.
 
@@ -44,9 +40,7 @@ def box_iou_rotated(
     check_boxes('bboxes1', bboxes1)
     check_boxes('bboxes2', bboxes2)
     if aligned and len(bboxes1) != len(bboxes2):
-        raise ValueError(
-            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
-        )
+        raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
     dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
     return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned, clockwise)
 

@@ -30,15 +30,12 @@ def chamfer_distance(pts1: Tensor, pts2: Tensor) -> tuple[Tensor, Tensor, Tensor
     # of one batch, with as many coordinates
     if pts1.dim() != 3 or pts2.dim() != 3 or pts1.shape[::2] != pts2.shape[::2]:
         raise ValueError(
-            'pts1 and pts2 must have shapes (B, N, 2) and (B, M, 2), got '
-            f'{tuple(pts1.shape)} and {tuple(pts2.shape)}'
+            f'pts1 and pts2 must have shapes (B, N, 2) and (B, M, 2), got {tuple(pts1.shape)} and {tuple(pts2.shape)}'
         )
     if not (pts1.is_floating_point() and pts2.is_floating_point()):
         raise ValueError(f'points must be floating point, got {pts1.dtype} and {pts2.dtype}')
     if len(pts1) and (pts1.size(1) == 0) != (pts2.size(1) == 0):
-        raise ValueError(
-            f'no point is nearest in an empty set, got {pts1.size(1)} and {pts2.size(1)} points'
-        )
+        raise ValueError(f'no point is nearest in an empty set, got {pts1.size(1)} and {pts2.size(1)} points')
     dtype = torch.promote_types(compute_dtype(pts1), compute_dtype(pts2))
     pts1, pts2 = pts1.to(dtype), pts2.to(dtype)
     index1, index2 = _nearest(pts1, pts2), _nearest(pts2, pts1)

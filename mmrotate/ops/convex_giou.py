@@ -28,9 +28,7 @@ def convex_giou(pointsets: Tensor, polygons: Tensor) -> Tensor:
     check_boxes('pointsets', pointsets, 18)
     check_boxes('polygons', polygons, 8)
     if len(pointsets) != len(polygons):
-        raise ValueError(
-            f'there must be as many polygons as pointsets, got {len(polygons)} and {len(pointsets)}'
-        )
+        raise ValueError(f'there must be as many polygons as pointsets, got {len(polygons)} and {len(pointsets)}')
     dtype = torch.promote_types(compute_dtype(pointsets), compute_dtype(polygons))
     return _op(pointsets.to(dtype), polygons.detach().to(dtype))[0]
 
@@ -94,11 +92,7 @@ def _inside(first: Hulls, second: Hulls) -> tuple[Tensor, Tensor]:
     Empty where the first is not less than the second.
     """
     origin = first.corners[:, :1]
-    corners, starts, ways = (
-        first.corners - origin,
-        second.corners - origin,
-        sides_of(second.corners),
-    )
+    corners, starts, ways = (first.corners - origin, second.corners - origin, sides_of(second.corners))
     low = torch.zeros_like(corners[..., 0])
     high = torch.ones_like(low)
     for j in range(starts.shape[1]):

@@ -101,9 +101,7 @@ def _check(
     kernel = weight.shape[2:]
     size = [
         (length + 2 * border - spacing * (points - 1) - 1) // step + 1
-        for length, points, step, border, spacing in zip(
-            input.shape[2:], kernel, *settings, strict=True
-        )
+        for length, points, step, border, spacing in zip(input.shape[2:], kernel, *settings, strict=True)
     ]
     points = deform_groups * kernel[0] * kernel[1]
     for name, tensor, channels in (('offset', offset, 2 * points), ('mask', mask, points)):
@@ -157,9 +155,7 @@ class ModulatedDeformConv2d(nn.Conv2d):
         **kwargs: As of a convolution.
     """
 
-    def __init__(
-        self, *args: Any, deform_groups: int = 1, bias: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, deform_groups: int = 1, bias: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, bias=bias, **kwargs)  # type: ignore[misc]
         self.deform_groups = deform_groups
 

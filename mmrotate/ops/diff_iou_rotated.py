@@ -29,8 +29,7 @@ def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
     """
     if box1.shape != box2.shape or box1.dim() < 2:
         raise ValueError(
-            'box1 and box2 must have one shape (..., n, 5), got '
-            f'{tuple(box1.shape)} and {tuple(box2.shape)}'
+            f'box1 and box2 must have one shape (..., n, 5), got {tuple(box1.shape)} and {tuple(box2.shape)}'
         )
     first, second = box1.flatten(0, -2), box2.flatten(0, -2)
     check_boxes('box1', first)
@@ -50,9 +49,7 @@ def _(box1: Tensor, box2: Tensor) -> Tensor:
 
 
 @torch.library.custom_op('mmrotate::diff_iou_rotated_2d_backward', mutates_args=())
-def _backward_op(
-    grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor
-) -> tuple[Tensor, Tensor]:
+def _backward_op(grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients (n, 5) of both boxes for a gradient (n,) of their overlaps."""
     first, second, iou = wide(box1), wide(box2), wide(overlap)[:, None]
     good = (valid_boxes(first) & valid_boxes(second))[:, None] & (iou > 0)

@@ -13,9 +13,7 @@ _TILE = 512
 _ROWS = 32_768
 
 
-def check(
-    dets: Tensor, columns: int, scores: Tensor, labels: Tensor | None, threshold: float
-) -> None:
+def check(dets: Tensor, columns: int, scores: Tensor, labels: Tensor | None, threshold: float) -> None:
     """Raise ValueError unless dets (n, columns), scores (n,) and labels (n,) fit each other."""
     check_boxes('dets', dets, columns)
     if not threshold >= 0:
@@ -25,9 +23,7 @@ def check(
             raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
 
 
-def by_score(
-    dets: Tensor, scores: Tensor, labels: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def by_score(dets: Tensor, scores: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
     """The order (n,) of falling score, and boxes and labels in it; of equal scores first first."""
     order = scores.sort(descending=True, stable=True).indices
     boxes = dets.detach()[order].to(compute_dtype(dets))
@@ -39,12 +35,7 @@ def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:
     return torch.cat([dets[index], scores[index, None].to(dets.dtype)], 1)
 
 
-def in_tiles(
-    boxes: Tensor,
-    labels: Tensor | None,
-    threshold: float,
-    iou: Callable[[Tensor, Tensor], Tensor],
-) -> Tensor:
+def in_tiles(boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Mask (n,) of the boxes to keep, of boxes in falling order of score, in plain PyTorch.
 
     A tile is decided, then clears what follows.

@@ -13,11 +13,7 @@ _METHODS = ('linear', 'gaussian', 'naive')
 
 
 def nms_rotated(
-    dets: Tensor,
-    scores: Tensor,
-    iou_threshold: float,
-    labels: Tensor | None = None,
-    clockwise: bool = True,
+    dets: Tensor, scores: Tensor, iou_threshold: float, labels: Tensor | None = None, clockwise: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Drop every box that overlaps a kept one with a better score more than the threshold.
 
@@ -41,11 +37,7 @@ def nms_rotated(
 
 
 def batched_nms_rotated(
-    boxes: Tensor,
-    scores: Tensor,
-    labels: Tensor,
-    iou_threshold: float,
-    class_agnostic: bool = False,
+    boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float, class_agnostic: bool = False
 ) -> tuple[Tensor, Tensor]:
     """:func:`nms_rotated` in each class, or across all of them where ``class_agnostic``.
 

@@ -12,9 +12,7 @@ _CHUNK = 20_000
 _MODES = ('iou', 'iof')
 
 
-def box_iou_quadri(
-    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned: bool = False
-) -> Tensor:
+def box_iou_quadri(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned: bool = False) -> Tensor:
     """Overlaps of convex quadrilaterals, without gradient.
 
     Args:
@@ -35,9 +33,7 @@ def box_iou_quadri(
     return _overlap(bboxes1, bboxes2, ('bboxes1', 'bboxes2'), mode, aligned)
 
 
-def convex_iou(
-    pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: bool = False
-) -> Tensor:
+def convex_iou(pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: bool = False) -> Tensor:
     """Overlaps of the convex hulls of point sets with convex quadrilaterals, without gradient.
 
     Args:
@@ -57,17 +53,12 @@ def convex_iou(
     return _overlap(pointsets, polygons, ('pointsets', 'polygons'), mode, aligned)
 
 
-def _overlap(
-    first: Tensor, quads: Tensor, names: tuple[str, str], mode: str, aligned: bool
-) -> Tensor:
+def _overlap(first: Tensor, quads: Tensor, names: tuple[str, str], mode: str, aligned: bool) -> Tensor:
     check_boxes(names[1], quads, 8)
     if mode not in _MODES:
         raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
     if aligned and len(first) != len(quads):
-        raise ValueError(
-            f'aligned {names[0]} and {names[1]} must be of one count, got {len(first)} and '
-            f'{len(quads)}'
-        )
+        raise ValueError(f'aligned {names[0]} and {names[1]} must be of one count, got {len(first)} and {len(quads)}')
     dtype = torch.promote_types(compute_dtype(first), compute_dtype(quads))
     return _op(first.detach().to(dtype), quads.detach().to(dtype), mode, aligned)
 

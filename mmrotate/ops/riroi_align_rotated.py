@@ -43,9 +43,7 @@ def riroi_align_rotated(
         ValueError: the channels are no multiple of the orientations, or as of RoIAlign.
     """
     if num_orientations < 1 or features.dim() != 4 or features.size(1) % num_orientations:
-        raise ValueError(
-            f'features must be maps (N, C * {num_orientations}, H, W), got {tuple(features.shape)}'
-        )
+        raise ValueError(f'features must be maps (N, C * {num_orientations}, H, W), got {tuple(features.shape)}')
     args = (output_size, spatial_scale, num_samples, False, clockwise)
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
     pooled = pooled.unflatten(1, (-1, num_orientations))

@@ -58,10 +58,7 @@ def roi_align_rotated(
     """
     size = _pair(output_size)
     if input.dim() != 4 or not input.is_floating_point():
-        raise ValueError(
-            f'input must be floating-point maps (N, C, H, W), got {tuple(input.shape)} of '
-            f'{input.dtype}'
-        )
+        raise ValueError(f'input must be floating-point maps (N, C, H, W), got {tuple(input.shape)} of {input.dtype}')
     check_boxes('rois', rois, 6)
     dtype = compute_dtype(input)
     out = _op(
@@ -120,13 +117,7 @@ class RoIAlignRotated(nn.Module):
     def forward(self, input: Tensor, rois: Tensor) -> Tensor:
         """Maps (N, C, H, W) and regions (n, 6) -> (n, C, h, w)."""
         return roi_align_rotated(
-            input,
-            rois,
-            self.output_size,
-            self.spatial_scale,
-            self.sampling_ratio,
-            self.aligned,
-            self.clockwise,
+            input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned, self.clockwise
         )
 
     def extra_repr(self) -> str:
@@ -140,23 +131,14 @@ class RoIAlignRotated(nn.Module):
 
 @torch.library.custom_op('mmrotate::roi_align_rotated', mutates_args=())
 def _op(
-    input: Tensor,
-    rois: Tensor,
-    out_h: int,
-    out_w: int,
-    scale: float,
-    sampling: int,
-    aligned: bool,
-    clockwise: bool,
+    input: Tensor, rois: Tensor, out_h: int, out_w: int, scale: float, sampling: int, aligned: bool, clockwise: bool
 ) -> Tensor:
     _check_index(rois, input.size(0))
     settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
     channels, backend = input.size(1), chosen(input, rois)
     if backend == 'triton':
         on_map = _on_map(rois, settings)
-        return triton_kernels().roi_align_rotated(
-            input, on_map, (out_h, out_w), sampling, clockwise
-        )
+        return triton_kernels().roi_align_rotated(input, on_map, (out_h, out_w), sampling, clockwise)
     if backend == 'cpp':
         out = input.new_empty(len(rois), channels, out_h, out_w)
         args = (len(rois), *input.shape, *settings, threads(), out)
@@ -169,14 +151,7 @@ def _op(
 
 @_op.register_fake
 def _(
-    input: Tensor,
-    rois: Tensor,
-    out_h: int,
-    out_w: int,
-    scale: float,
-    sampling: int,
-    aligned: bool,
-    clockwise: bool,
+    input: Tensor, rois: Tensor, out_h: int, out_w: int, scale: float, sampling: int, aligned: bool, clockwise: bool
 ) -> Tensor:
     return input.new_empty(rois.size(0), input.size(1), out_h, out_w)
 
@@ -283,9 +258,7 @@ def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
     return torch.cat([rois[:, :1], centre, sides, rois[:, 5:]], 1)
 
 
-def _samples(
-    rois: Tensor, height: int, width: int, settings: _Settings
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _samples(rois: Tensor, height: int, width: int, settings: _Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Indices (k,) of regions, and pixels and weights (k, cells, 4 * samples) of their cells.
 
     Regions with the same number of samples per cell come together, in chunks.

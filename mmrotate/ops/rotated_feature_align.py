@@ -36,15 +36,11 @@ def rotated_feature_align(
     """
     if features.dim() != 4 or not features.is_floating_point():
         raise ValueError(
-            f'features must be floating-point maps (N, C, H, W), got {tuple(features.shape)} of '
-            f'{features.dtype}'
+            f'features must be floating-point maps (N, C, H, W), got {tuple(features.shape)} of {features.dtype}'
         )
     count, _, height, width = features.shape
     if best_rbboxes.shape[-1] != 5 or best_rbboxes.numel() != count * height * width * 5:
-        raise ValueError(
-            f'best_rbboxes must have shape {(count, height, width, 5)}, got '
-            f'{tuple(best_rbboxes.shape)}'
-        )
+        raise ValueError(f'best_rbboxes must have shape {(count, height, width, 5)}, got {tuple(best_rbboxes.shape)}')
     if points not in _POINTS:
         raise ValueError(f'points must be one of {tuple(_POINTS)}, got {points}')
     dtype = compute_dtype(features)

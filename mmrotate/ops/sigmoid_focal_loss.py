@@ -34,8 +34,7 @@ def sigmoid_focal_loss(
     """
     if pred.dim() != 2 or target.shape not in (pred.shape[:1], pred.shape):
         raise ValueError(
-            f'pred must be (n, C) and target (n,) or (n, C), got {tuple(pred.shape)} and '
-            f'{tuple(target.shape)}'
+            f'pred must be (n, C) and target (n,) or (n, C), got {tuple(pred.shape)} and {tuple(target.shape)}'
         )
     if reduction not in ('none', 'mean', 'sum'):
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")

@@ -25,9 +25,7 @@ class CheckpointError(UserError, RuntimeError):
     """A checkpoint that cannot be read, is refused, or belongs to another model."""
 
 
-def load_state(
-    filename: str | os.PathLike, map_location: Any = 'cpu', allow_pickle: bool = False
-) -> dict[str, Any]:
+def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pickle: bool = False) -> dict[str, Any]:
     """Read a checkpoint and bring it into one layout.
 
     Args:
@@ -106,11 +104,7 @@ def load_weights(
     # the hooks of the modules that rename the keys of older checkpoints run in here
     result = model.load_state_dict(fitting, strict=False)
     unexpected = list(result.unexpected_keys)
-    missing = [
-        key
-        for key in result.missing_keys
-        if key not in bad_shape and not key.endswith('num_batches_tracked')
-    ]
+    missing = [key for key in result.missing_keys if key not in bad_shape and not key.endswith('num_batches_tracked')]
     report = _report(source, missing, unexpected, list(bad_shape.values()))
     loaded = len(fitting) - len(unexpected)
     if loaded <= 0 and own:
@@ -227,11 +221,7 @@ def _without_prefix(state: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
 
 
 def _report(source: str, missing: list[str], unexpected: list[str], bad_shape: list[str]) -> str:
-    parts = (
-        ('missing in it', missing),
-        ('unexpected', unexpected),
-        ('of another shape', bad_shape),
-    )
+    parts = (('missing in it', missing), ('unexpected', unexpected), ('of another shape', bad_shape))
     lines = [f'  {title} ({len(keys)}): {_shortened(keys)}' for title, keys in parts if keys]
     return '\n'.join([f'keys of {source} and of the model differ', *lines]) if lines else ''
 

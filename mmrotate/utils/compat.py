@@ -26,7 +26,5 @@ def compat_cfg(cfg: Config) -> Config:
 
 def setup_multi_processes(cfg: Config) -> None:
     """Set how workers start (``mp_start_method``) and OpenCV's threads, for this process."""
-    options: dict[str, Any] = {
-        key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg
-    }
+    options: dict[str, Any] = {key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg}
     set_multi_processing(**options, distributed=cfg.get('launcher', 'none') != 'none')

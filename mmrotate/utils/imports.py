@@ -21,6 +21,5 @@ def import_package(name: str, needed_by: str) -> Any:
     except ImportError as error:
         package = name.partition('.')[0]
         raise MissingPackageError(
-            f'{needed_by} needs the package {package}, which cannot be imported ({error}): '
-            f'pip install {package}'
+            f'{needed_by} needs the package {package}, which cannot be imported ({error}): pip install {package}'
         ) from error

@@ -22,9 +22,7 @@ class _Stdout(logging.StreamHandler):
         return sys.stdout
 
 
-def get_root_logger(
-    log_file: str | Path | None = None, log_level: int | str = logging.INFO
-) -> logging.Logger:
+def get_root_logger(log_file: str | Path | None = None, log_level: int | str = logging.INFO) -> logging.Logger:
     """The logger named ``mmrotate``.
 
     Args:

@@ -79,9 +79,7 @@ def test_one_image_gives_one_result_and_several_a_list(config, image):
 def test_batches_have_the_size_asked_for(config, image):
     model = init_detector(config, device='cpu')
     sizes = []
-    model.register_forward_pre_hook(
-        lambda module, args, kwargs: sizes.append(len(kwargs['img'][0])), with_kwargs=True
-    )
+    model.register_forward_pre_hook(lambda module, args, kwargs: sizes.append(len(kwargs['img'][0])), with_kwargs=True)
     inference_detector(model, [image] * 5, batch_size=2)
     assert sizes == [2, 2, 1]
     with pytest.raises(ValueError, match='batch_size'):

@@ -19,9 +19,7 @@ def test_train_detector_as_a_program_calls_it(tmp_path, caplog):
     model = build_detector(cfg.model)
     before = model.conv.weight.clone()
     meta = dict(note=np.float32(1.5))
-    trained = train_detector(
-        model, [open_dataset(cfg, 'train')], cfg, validate=True, timestamp='now', meta=meta
-    )
+    trained = train_detector(model, [open_dataset(cfg, 'train')], cfg, validate=True, timestamp='now', meta=meta)
     assert trained is model
     assert not torch.equal(model.conv.weight, before)
     saved = load_state(tmp_path / 'work' / 'epoch_1.pth')

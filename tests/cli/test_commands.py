@@ -54,10 +54,7 @@ def test_eval_options_go_to_the_evaluation(files, tmp_path):
     for name, threshold in (('a', 0.1), ('b', 0.99)):
         options = ['--eval', 'mAP', '--eval-options', f'iou_thr={threshold}']
         assert main(['test', *files, *options, '--work-dir', str(tmp_path / name)]) == 0
-    scores = [
-        json.loads(next((tmp_path / name).glob('*.json')).read_text())['metric']['mAP']
-        for name in 'ab'
-    ]
+    scores = [json.loads(next((tmp_path / name).glob('*.json')).read_text())['metric']['mAP'] for name in 'ab']
     assert scores[0] > scores[1]
 
 
@@ -68,9 +65,7 @@ def test_format_only(files, tmp_path):
 
 
 def test_cfg_options(files, tmp_path, capsys):
-    error = error_of(
-        capsys, 'test', *files, '--eval', 'mAP', '--cfg-options', 'data.test.ann_file=nothing'
-    )
+    error = error_of(capsys, 'test', *files, '--eval', 'mAP', '--cfg-options', 'data.test.ann_file=nothing')
     assert 'nothing' in error
 
 
@@ -124,9 +119,7 @@ def test_errors_of_infer(files, trained, tmp_path, capsys):
     assert image.read_bytes() == before
     assert 'use --out-dir' in error_of(capsys, 'infer', folder, *files, '--out-file', 'a.png')
     assert 'no image at' in error_of(capsys, 'infer', tmp_path / 'x.png', *files)
-    assert 'same name' in error_of(
-        capsys, 'infer', image, image, *files, '--out-dir', tmp_path / 'o'
-    )
+    assert 'same name' in error_of(capsys, 'infer', image, image, *files, '--out-dir', tmp_path / 'o')
     broken = tmp_path / 'broken.png'
     broken.write_bytes(before[:300])
     assert 'broken.png' in error_of(capsys, 'infer', broken, *files)

@@ -26,9 +26,7 @@ def resolve(path):
 RADAR = {'mean': [21.55, 21.55, 21.55], 'std': [24.42, 24.42, 24.42]}
 TEST_PIPELINES = ('data.test.pipeline', 'data.val.pipeline', 'test_pipeline')
 SAR_DIFFERENCES = {
-    f'{pipeline}[1].transforms[1].{key}': value
-    for pipeline in TEST_PIPELINES
-    for key, value in RADAR.items()
+    f'{pipeline}[1].transforms[1].{key}': value for pipeline in TEST_PIPELINES for key, value in RADAR.items()
 }
 # It names three places for one multi-scale split; ours names the one of its retinanet configs.
 MULTI_SCALE = {
@@ -60,9 +58,7 @@ MULTI_SIZE = {
 }
 DIFFERENCES = {
     # ConvNeXt is a part of this package: nothing to import
-    'convnext/rotated_retinanet_obb_kld_stable_convnext_adamw_fpn_1x_dota_le90': {
-        'custom_imports': ABSENT
-    },
+    'convnext/rotated_retinanet_obb_kld_stable_convnext_adamw_fpn_1x_dota_le90': {'custom_imports': ABSENT},
     'gwd/rotated_retinanet_hbb_gwd_r50_fpn_1x_dota_oc': FLIP_VERSION,
     'kfiou/r3det_kfiou_ln_swin_tiny_adamw_fpn_1x_dota_ms_rr_oc': {**FLIP_VERSION, **SWIN},
     'kfiou/r3det_kfiou_ln_swin_tiny_adamw_fpn_2x_dota_ms_rr_oc': {**FLIP_VERSION, **SWIN},
@@ -88,9 +84,7 @@ def differences(expected, found, place=''):
         return {
             where: value
             for name, key in pairs
-            for where, value in differences(
-                expected.get(key, ABSENT), found.get(key, ABSENT), name
-            ).items()
+            for where, value in differences(expected.get(key, ABSENT), found.get(key, ABSENT), name).items()
         }
     steps = isinstance(expected, list) and expected and isinstance(expected[0], dict)
     if steps and isinstance(found, list) and len(expected) == len(found):

@@ -46,9 +46,7 @@ def test_options(scored):
     dets, labels = multiclass_nms_rotated(boxes, scores, 0.3, 0.1, max_num=5)
     torch.testing.assert_close(dets, everything[:5])
     assert labels.tolist() == classes[:5].tolist()
-    agnostic, labels = multiclass_nms_rotated(
-        boxes, scores, 0.3, dict(iou_threshold=0.1, class_agnostic=True)
-    )
+    agnostic, labels = multiclass_nms_rotated(boxes, scores, 0.3, dict(iou_threshold=0.1, class_agnostic=True))
     rows, columns = (scores[:, :3] > 0.3).nonzero(as_tuple=True)
     expected, keep = nms_rotated(boxes[rows], scores[rows, columns], 0.1)
     torch.testing.assert_close(agnostic, expected)
@@ -61,9 +59,7 @@ def test_factors_act_after_the_threshold(scored):
     boxes, scores = scored
     scores = scores.round(decimals=1)  # 0.3 itself is not above the threshold
     factors = torch.linspace(0.1, 1, 40)
-    dets, labels, index = multiclass_nms_rotated(
-        boxes, scores, 0.3, 1.0, score_factors=factors, return_inds=True
-    )
+    dets, labels, index = multiclass_nms_rotated(boxes, scores, 0.3, 1.0, score_factors=factors, return_inds=True)
     rows = index // 3
     assert len(dets) == (scores[:, :3] > 0.3).sum()
     torch.testing.assert_close(dets[:, 5], scores[rows, labels] * factors[rows])

@@ -118,9 +118,7 @@ def test_processes_share_the_images_only_with_dist(folder, monkeypatch, runner_t
     def shares(dist):
         drawn = []
         for rank in range(2):
-            monkeypatch.setattr(
-                'mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2)
-            )
+            monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
             options = dict(dist=dist, shuffle=False, seed=0, runner_type=runner_type)
             sampler = iter(build_dataloader(dataset, 1, 0, **options).sampler)
             drawn.append([next(sampler) for _ in range(3)])

@@ -23,9 +23,7 @@ def test_size_divisor():
 
 def test_test_samples_are_a_batch_per_augmentation():
     def tta(h):
-        return dict(
-            img=[torch.ones(3, h, 4), torch.ones(3, 8, 8)], img_metas=[dict(h=h), dict(h=8)]
-        )
+        return dict(img=[torch.ones(3, h, 4), torch.ones(3, 8, 8)], img_metas=[dict(h=h), dict(h=8)])
 
     batch = collate([tta(4), tta(5)])
     assert [tuple(img.shape) for img in batch['img']] == [(2, 3, 5, 4), (2, 3, 8, 8)]

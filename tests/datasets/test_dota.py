@@ -3,14 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmrotate.datasets import (
-    BadImageError,
-    DOTADataset,
-    HITUAVDataset,
-    LabelError,
-    SARDataset,
-    build_dataset,
-)
+from mmrotate.datasets import BadImageError, DOTADataset, HITUAVDataset, LabelError, SARDataset, build_dataset
 from mmrotate.utils import UserError
 
 from .conftest import SQUARE, TRAIN
@@ -199,11 +192,7 @@ def test_a_test_stops_at_a_truncated_image_and_names_it(folder):
 
 @pytest.mark.parametrize(
     ('classes', 'expected'),
-    [
-        ('plane', ('plane',)),
-        (['plane', 'boat'], ('plane', 'boat')),
-        (('boat', 'plane'), ('boat', 'plane')),
-    ],
+    [('plane', ('plane',)), (['plane', 'boat'], ('plane', 'boat')), (('boat', 'plane'), ('boat', 'plane'))],
 )
 def test_classes_of_the_config(folder, classes, expected):
     folder.add('a')

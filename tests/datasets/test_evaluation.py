@@ -55,18 +55,11 @@ def test_metrics_asked_for_are_given(dataset):
     assert scores['AP50'] == pytest.approx(1) and scores['AP75'] == pytest.approx(0.5)
     assert scores['AP50:95'] == pytest.approx((5 * 1 + 5 * 0.5) / 10)
     scores = dataset.evaluate(results, iou_thr=[0.5, 0.75], nproc=1)
-    assert scores == {
-        'mAP': pytest.approx(0.75),
-        'AP50': pytest.approx(1),
-        'AP75': pytest.approx(0.5),
-    }
+    assert scores == {'mAP': pytest.approx(0.75), 'AP50': pytest.approx(1), 'AP75': pytest.approx(0.5)}
 
 
 def test_one_threshold_that_is_asked_for(dataset):
-    assert dataset.evaluate(perfect(dataset), metric='AP50') == {
-        'mAP': pytest.approx(1),
-        'AP50': pytest.approx(1),
-    }
+    assert dataset.evaluate(perfect(dataset), metric='AP50') == {'mAP': pytest.approx(1), 'AP50': pytest.approx(1)}
 
 
 def test_table_names_threshold_classes_and_counts(dataset, capsys, log):

@@ -94,9 +94,7 @@ def test_images_are_found_by_either_name(root):
     assert by_prefix.img_prefix == dataset(root).img_prefix
 
 
-@pytest.mark.parametrize(
-    'name', ['ImageSets/trainval.txt', 'Annotations/b2.xml', 'AllImages/b2.bmp']
-)
+@pytest.mark.parametrize('name', ['ImageSets/trainval.txt', 'Annotations/b2.xml', 'AllImages/b2.bmp'])
 def test_missing_files_are_named(root, name):
     (root / name).unlink()
     with pytest.raises(UserError, match=name.removesuffix('.bmp')):

@@ -38,8 +38,7 @@ def test_the_best_replaces_the_best_before(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'rule', 'best'),
-    [('mAP', None, 2), ('loss', None, 1), ('AP50', 'less', 1), ('speed', 'greater', 2)],
+    ('name', 'rule', 'best'), [('mAP', None, 2), ('loss', None, 1), ('AP50', 'less', 1), ('speed', 'greater', 2)]
 )
 def test_rules(tmp_path, name, rule, best):
     run(CheckpointHook(save_best='auto', rule=rule), Runner(tmp_path), [0.1, 0.3], name)

@@ -3,13 +3,7 @@ import logging
 import pytest
 from mmengine.config import Config
 
-from mmrotate.engine import (
-    dataset_config,
-    load_config,
-    loader_options,
-    read_plan,
-    warn_of_unknown_keys,
-)
+from mmrotate.engine import dataset_config, load_config, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.config import Evaluation
 from mmrotate.utils import UserError
 
@@ -82,10 +76,7 @@ def test_parts_of_the_optimizer():
         (dict(fp16=dict()), ('float16', 512.0)),
         (dict(fp16=None, bf16=False), ('float32', 'dynamic')),
         (dict(fp16=True), ('float16', 512.0)),
-        (
-            dict(optimizer_config=dict(type='Fp16OptimizerHook', loss_scale=64.0)),
-            ('float16', 64.0),
-        ),
+        (dict(optimizer_config=dict(type='Fp16OptimizerHook', loss_scale=64.0)), ('float16', 64.0)),
         (dict(bf16=True), ('bfloat16', 'dynamic')),
     ],
 )

@@ -16,12 +16,8 @@ VARIANTS = {
     'epochs': '',
     'workers': "data['workers_per_gpu'] = 2",
     'mid_epoch': 'checkpoint_config = dict(interval=2, by_epoch=False)',
-    'mid_epoch_workers': (
-        "checkpoint_config = dict(interval=2, by_epoch=False); data['workers_per_gpu'] = 2"
-    ),
-    'iterations': (
-        "runner = dict(type='IterBasedRunner', max_iters=8); checkpoint_config = dict(interval=2)"
-    ),
+    'mid_epoch_workers': ("checkpoint_config = dict(interval=2, by_epoch=False); data['workers_per_gpu'] = 2"),
+    'iterations': ("runner = dict(type='IterBasedRunner', max_iters=8); checkpoint_config = dict(interval=2)"),
     'adam_bf16': "optimizer = dict(type='AdamW', lr=0.01); bf16 = True",
     'ema': "custom_hooks = custom_hooks + [dict(type='EMAHook', momentum=0.1)]",
     'cyclic': (
@@ -92,11 +88,7 @@ def _kill_at_a_random_moment(config, work_dir):
         [*command, str(work_dir), '--no-validate'],
         cwd=root,
         # sums round by the number of threads: the same as in this process
-        env={
-            **os.environ,
-            'PYTHONPATH': str(root),
-            'OMP_NUM_THREADS': str(torch.get_num_threads()),
-        },
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': str(torch.get_num_threads())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # the data loader's workers are killed with it

@@ -32,9 +32,7 @@ def lr(config, iteration):
     ],
 )
 def test_the_schedule_of_the_zoo(iteration, expected):
-    config = dict(
-        policy='step', warmup='linear', warmup_iters=500, warmup_ratio=1.0 / 3, step=[8, 11]
-    )
+    config = dict(policy='step', warmup='linear', warmup_iters=500, warmup_ratio=1.0 / 3, step=[8, 11])
     assert lr(config, iteration) == pytest.approx(expected, rel=1e-12)
 
 
@@ -44,9 +42,7 @@ def test_step_with_a_single_number_and_a_floor():
     assert values == [0.01, 0.005, 0.0025, 0.002]
 
 
-@pytest.mark.parametrize(
-    ('warmup', 'factor'), [('constant', 0.1), ('linear', 0.325), ('exp', 0.1**0.75)]
-)
+@pytest.mark.parametrize(('warmup', 'factor'), [('constant', 0.1), ('linear', 0.325), ('exp', 0.1**0.75)])
 def test_warmups(warmup, factor):
     config = dict(policy='fixed', warmup=warmup, warmup_iters=40, warmup_ratio=0.1)
     assert lr(config, 10) == pytest.approx(BASE * factor)
@@ -54,9 +50,7 @@ def test_warmups(warmup, factor):
 
 
 def test_warmup_by_epoch():
-    config = dict(
-        policy='fixed', warmup='linear', warmup_iters=2, warmup_ratio=0.5, warmup_by_epoch=True
-    )
+    config = dict(policy='fixed', warmup='linear', warmup_iters=2, warmup_ratio=0.5, warmup_by_epoch=True)
     assert lr(config, 100) == pytest.approx(BASE * 0.75)
     assert lr(config, 200) == BASE
 

@@ -96,9 +96,7 @@ def test_starting_from_a_checkpoint(tmp_path, where):
     train(lazy, tmp_path / 'b', f'--{where}-from', str(start), '--no-validate')
     epochs = ['epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth', 'latest.pth']
     assert names(tmp_path / 'b') == (epochs if where == 'load' else epochs[2:])
-    same = torch.equal(
-        weights(tmp_path / 'b' / 'latest.pth')['conv.weight'], weights(start)['conv.weight']
-    )
+    same = torch.equal(weights(tmp_path / 'b' / 'latest.pth')['conv.weight'], weights(start)['conv.weight'])
     # the optimizer of a resumed training is the checkpoint's, with its learning rate
     assert same == (where == 'load')
 

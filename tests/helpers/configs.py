@@ -43,15 +43,11 @@ def retinanet(version: str, hbb: bool = False) -> dict:
             loss_bbox=dict(type='L1Loss', loss_weight=1.0),
         ),
         train_cfg=dict(
-            assigner=dict(
-                _ASSIGNER, pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=dict(_ROTATED_IOU)
-            ),
+            assigner=dict(_ASSIGNER, pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=dict(_ROTATED_IOU)),
             allowed_border=-1,
             pos_weight=-1,
         ),
-        test_cfg=dict(
-            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200
-        ),
+        test_cfg=dict(nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200),
     )
 
 
@@ -129,9 +125,7 @@ def fcos(version: str, angle: str = 'together') -> dict:
         backbone=dict(_BACKBONE),
         neck=dict(_NECK, add_extra_convs='on_output', start_level=1),
         bbox_head=head,
-        test_cfg=dict(
-            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200
-        ),
+        test_cfg=dict(nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.1), max_per_img=200),
     )
 
 
@@ -154,9 +148,7 @@ def _oriented_rpn(version: str) -> dict:
         in_channels=16,
         feat_channels=16,
         version=version,
-        anchor_generator=dict(
-            type='AnchorGenerator', scales=[4], ratios=[0.5, 1, 2], strides=[4, 8, 16, 32, 64]
-        ),
+        anchor_generator=dict(type='AnchorGenerator', scales=[4], ratios=[0.5, 1, 2], strides=[4, 8, 16, 32, 64]),
         bbox_coder=dict(
             type='MidpointOffsetCoder',
             angle_range=version,
@@ -192,9 +184,7 @@ def _roi_head(version: str) -> dict:
 
 def oriented_rcnn(version: str) -> dict:
     """Oriented R-CNN."""
-    proposals = dict(
-        nms_pre=200, max_per_img=100, nms=dict(type='nms', iou_threshold=0.8), min_bbox_size=0
-    )
+    proposals = dict(nms_pre=200, max_per_img=100, nms=dict(type='nms', iou_threshold=0.8), min_bbox_size=0)
     sampler = dict(num=64, neg_pos_ub=-1)
     return dict(
         type='OrientedRCNN',
@@ -205,9 +195,7 @@ def oriented_rcnn(version: str) -> dict:
         train_cfg=dict(
             rpn=dict(
                 assigner=dict(_ASSIGNER, pos_iou_thr=0.7, neg_iou_thr=0.3, min_pos_iou=0.3),
-                sampler=dict(
-                    sampler, type='RandomSampler', pos_fraction=0.5, add_gt_as_proposals=False
-                ),
+                sampler=dict(sampler, type='RandomSampler', pos_fraction=0.5, add_gt_as_proposals=False),
                 allowed_border=0,
                 pos_weight=-1,
             ),
@@ -221,17 +209,13 @@ def oriented_rcnn(version: str) -> dict:
                     match_low_quality=False,
                     iou_calculator=dict(_ROTATED_IOU),
                 ),
-                sampler=dict(
-                    sampler, type='RRandomSampler', pos_fraction=0.25, add_gt_as_proposals=True
-                ),
+                sampler=dict(sampler, type='RRandomSampler', pos_fraction=0.25, add_gt_as_proposals=True),
                 pos_weight=-1,
             ),
         ),
         test_cfg=dict(
             rpn=proposals,
-            rcnn=dict(
-                nms_pre=200, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.1), max_per_img=100
-            ),
+            rcnn=dict(nms_pre=200, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.1), max_per_img=100),
         ),
     )
 
@@ -250,9 +234,7 @@ _POINT_HEADS: dict[str, tuple[str, tuple[str, str], dict]] = {
 def reppoints(version: str, method: str = 'plain') -> dict:
     """RepPoints: ``'plain'``, ``'cfa'``, ``'oriented'``, ``'sasm'`` or ``'kld'``."""
     head, (init, refine), assigner = _POINT_HEADS[method]
-    by_overlap = dict(
-        type='MaxConvexIoUAssigner', neg_iou_thr=0.1, min_pos_iou=0, ignore_iof_thr=-1
-    )
+    by_overlap = dict(type='MaxConvexIoUAssigner', neg_iou_thr=0.1, min_pos_iou=0, ignore_iof_thr=-1)
     assigner = dict(assigner, topk=9) if 'type' in assigner else dict(by_overlap, **assigner)
     return dict(
         type='RotatedRepPoints',
@@ -275,23 +257,15 @@ def reppoints(version: str, method: str = 'plain') -> dict:
             **(dict(use_reassign=True) if method == 'cfa' else {}),
         ),
         train_cfg=dict(
-            init=dict(
-                assigner=dict(type='ConvexAssigner', scale=4, pos_num=1),
-                allowed_border=-1,
-                pos_weight=-1,
-            ),
+            init=dict(assigner=dict(type='ConvexAssigner', scale=4, pos_num=1), allowed_border=-1, pos_weight=-1),
             refine=dict(assigner=assigner, allowed_border=-1, pos_weight=-1),
         ),
-        test_cfg=dict(
-            nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.4), max_per_img=200
-        ),
+        test_cfg=dict(nms_pre=200, min_bbox_size=0, score_thr=0.005, nms=dict(iou_thr=0.4), max_per_img=200),
     )
 
 
 def _horizontal_rpn(version: str) -> dict:
-    return dict(
-        _oriented_rpn(version), type='RotatedRPNHead', bbox_coder=dict(type='DeltaXYWHBBoxCoder')
-    )
+    return dict(_oriented_rpn(version), type='RotatedRPNHead', bbox_coder=dict(type='DeltaXYWHBBoxCoder'))
 
 
 def rotated_faster_rcnn(version: str) -> dict:
@@ -360,8 +334,6 @@ def redet(version: str) -> dict:
     return dict(
         cfg,
         type='ReDet',
-        backbone=dict(
-            type='ReResNet', depth=18, base_channels=32, out_indices=(0, 1, 2, 3), norm_eval=True
-        ),
+        backbone=dict(type='ReResNet', depth=18, base_channels=32, out_indices=(0, 1, 2, 3), norm_eval=True),
         neck=dict(cfg['neck'], type='ReFPN', in_channels=channels),
     )

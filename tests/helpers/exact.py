@@ -37,10 +37,7 @@ def _clip(points, a, b):
 def exact_areas(box1, box2):
     """Areas of two boxes and of what they share, in rational numbers: nothing is rounded."""
     origin = np.array([float(box1[0]), float(box1[1])])
-    p, q = (
-        [(Fraction(x), Fraction(y)) for x, y in corners(box, origin).tolist()]
-        for box in (box1, box2)
-    )
+    p, q = ([(Fraction(x), Fraction(y)) for x, y in corners(box, origin).tolist()] for box in (box1, box2))
     shared = p
     for i in range(4):
         shared = _clip(shared, q[i - 1], q[i])
@@ -77,6 +74,4 @@ def exact_hull_areas(points1, points2):
     for i in range(len(q)):
         shared = _clip(shared, q[i - 1], q[i])
     both = exact_hull([*points1, *points2])
-    return tuple(
-        _area(corners) if len(corners) > 2 else Fraction(0) for corners in (p, q, shared, both)
-    )
+    return tuple(_area(corners) if len(corners) > 2 else Fraction(0) for corners in (p, q, shared, both))

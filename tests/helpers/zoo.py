@@ -84,9 +84,7 @@ def version_of(method: str) -> str:
     return found[1] if found else 'oc'
 
 
-def boxes(
-    count: int, size: tuple[int, int], version: str, seed: int = 0, beyond: int = 0
-) -> Tensor:
+def boxes(count: int, size: tuple[int, int], version: str, seed: int = 0, beyond: int = 0) -> Tensor:
     """Boxes (count, 5) in the form of a version, with centres up to ``beyond`` px outside."""
     rng = np.random.RandomState(seed)
     low, high = (-beyond, -beyond, 4, 4, 0), (size[1] + beyond, size[0] + beyond, 40, 20, np.pi)
@@ -94,9 +92,7 @@ def boxes(
     return torch.stack([x, y, *regularize(w, h, theta, version)], 1)
 
 
-def batch(
-    counts: tuple[int, ...], size: tuple[int, int], version: str, beyond: int = 0
-) -> dict[str, Any]:
+def batch(counts: tuple[int, ...], size: tuple[int, int], version: str, beyond: int = 0) -> dict[str, Any]:
     """A training batch with so many objects on its images of ``size`` (height, width)."""
     return dict(
         img=reference.image('x', *size)[: len(counts)],

@@ -76,17 +76,14 @@ def test_convnext_is_torchvisions() -> None:
 def test_resnext_has_torchvisions_keys_and_shapes(depth: int, width: str) -> None:
     groups, base_width = (int(n) for n in re.findall(r'\d+', width))
     with torch.device('meta'):
-        ours = build_backbone(
-            dict(type='ResNeXt', depth=depth, groups=groups, base_width=base_width)
-        ).state_dict()
+        ours = build_backbone(dict(type='ResNeXt', depth=depth, groups=groups, base_width=base_width)).state_dict()
         peer = getattr(torchvision.models, f'resnext{depth}_{width}')().state_dict()
     shapes = {key: v.shape for key, v in peer.items() if not key.startswith('fc.')}
     assert {key: v.shape for key, v in ours.items()} == shapes
 
 
 @pytest.mark.parametrize(
-    ('name', 'args', 'stride'),
-    [('resnet10t', {}, 2), ('swin_tiny_patch4_window7_224', dict(img_size=64), 4)],
+    ('name', 'args', 'stride'), [('resnet10t', {}, 2), ('swin_tiny_patch4_window7_224', dict(img_size=64), 4)]
 )
 def test_any_model_of_timm_gives_maps(name: str, args: dict, stride: int) -> None:
     cfg = dict(type='TIMMBackbone', model_name=name, features_only=True, **args)
@@ -110,10 +107,8 @@ def test_last_map_of_timm_has_no_head() -> None:
 
 
 NARROW = {
-    'swin': dict(type='SwinTransformer', embed_dims=12, depths=(1, 1), num_heads=(1, 2))
-    | dict(out_indices=(0, 1)),
-    'convnext': dict(type='ConvNeXt', arch=dict(depths=[1, 1], channels=[8, 16]))
-    | dict(out_indices=(0, 1)),
+    'swin': dict(type='SwinTransformer', embed_dims=12, depths=(1, 1), num_heads=(1, 2)) | dict(out_indices=(0, 1)),
+    'convnext': dict(type='ConvNeXt', arch=dict(depths=[1, 1], channels=[8, 16])) | dict(out_indices=(0, 1)),
 }
 
 

@@ -108,12 +108,7 @@ def test_ignored_boxes_change_the_losses_only_as_ignored(model: nn.Module) -> No
 def test_results_are_boxes_per_class(model: nn.Module, size: tuple[int, int]) -> None:
     model.eval()
     with torch.no_grad():
-        results = model(
-            [reference.image('y', *size)],
-            [reference.metas(*size)],
-            return_loss=False,
-            rescale=True,
-        )
+        results = model([reference.image('y', *size)], [reference.metas(*size)], return_loss=False, rescale=True)
     assert len(results) == 2
     for result in results:
         assert len(result) == 3

@@ -26,9 +26,7 @@ def _pair(image: bool, size: int, bias: bool) -> tuple[nn.Module, nn.Module]:
     return EquivariantConv2d(kind.size, MAPS.size, size, image=image, **args), peer
 
 
-@pytest.mark.parametrize(
-    ('image', 'size'), [(True, 3), (True, 7), (False, 1), (False, 3), (False, 7)]
-)
+@pytest.mark.parametrize(('image', 'size'), [(True, 3), (True, 7), (False, 1), (False, 3), (False, 7)])
 @pytest.mark.parametrize('bias', [True, False])
 def test_convolution_is_e2cnns(image: bool, size: int, bias: bool) -> None:
     ours, peer = _pair(image, size, bias)

@@ -132,10 +132,7 @@ def exact_outputs(head, boxes, label, logit=8.0):
     fields = (scores, wanted[:, :4], angle, central)
     counts = [h * w for h, w in SIZES]
     return [
-        [
-            part.T.reshape(1, -1, *size)
-            for part, size in zip(field.split(counts), SIZES, strict=True)
-        ]
+        [part.T.reshape(1, -1, *size) for part, size in zip(field.split(counts), SIZES, strict=True)]
         for field in fields
     ]
 

@@ -109,9 +109,7 @@ def case(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.nn.Module, d
 def _losses(model: torch.nn.Module, golden: dict, img: torch.Tensor) -> dict:
     classes = 1 if 'hrsc' in golden['config'] else reference.NUM_CLASSES
     truth = [
-        reference.ground_truth(
-            golden['seed'], i, golden['angle_version'], golden['input_hw'], classes
-        )
+        reference.ground_truth(golden['seed'], i, golden['angle_version'], golden['input_hw'], classes)
         for i in range(2)
     ]
     boxes, labels = zip(*truth, strict=True)

@@ -58,10 +58,7 @@ def test_errors(maps: list[torch.Tensor]) -> None:
     with pytest.raises(ValueError, match='3 maps, got 2'):
         neck(maps[:2])
     with pytest.raises(KeyError, match='XN'):
-        build_neck(
-            dict(type='FPN', in_channels=[8], out_channels=4, num_outs=1)
-            | dict(norm_cfg=dict(type='XN'))
-        )
+        build_neck(dict(type='FPN', in_channels=[8], out_channels=4, num_outs=1) | dict(norm_cfg=dict(type='XN')))
 
 
 def test_pafpn_adds_a_path_upwards(maps: list[torch.Tensor]) -> None:
@@ -86,8 +83,7 @@ def test_pafpn_adds_a_path_upwards(maps: list[torch.Tensor]) -> None:
 
 def test_refpn_turns_with_its_maps() -> None:
     neck = build_neck(
-        dict(type='ReFPN', in_channels=CHANNELS, out_channels=16, num_outs=5)
-        | dict(add_extra_convs='on_output')
+        dict(type='ReFPN', in_channels=CHANNELS, out_channels=16, num_outs=5) | dict(add_extra_convs='on_output')
     ).double()
     neck.init_weights()
     maps = [torch.randn(1, c, s, s).double() for c, s in zip(CHANNELS, (28, 14, 7), strict=True)]

@@ -45,9 +45,7 @@ def test_losses_of_boxes_of_another_width():
             dict(
                 type='OrientedRPNHead',
                 in_channels=8,
-                anchor_generator=dict(
-                    type='AnchorGenerator', scales=[8], ratios=[1.0], strides=[4, 8]
-                ),
+                anchor_generator=dict(type='AnchorGenerator', scales=[8], ratios=[1.0], strides=[4, 8]),
                 loss_bbox=dict(type='GDLoss', loss_type='gwd'),
             )
         )

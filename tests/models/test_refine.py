@@ -181,11 +181,7 @@ def test_a_refining_head_needs_boxes():
 
 
 @pytest.mark.parametrize(
-    ('name', 'kind'),
-    [
-        ('KFIoURRetinaRefineHead', 'RotatedRetinaRefineHead'),
-        ('KFIoUODMRefineHead', 'ODMRefineHead'),
-    ],
+    ('name', 'kind'), [('KFIoURRetinaRefineHead', 'RotatedRetinaRefineHead'), ('KFIoUODMRefineHead', 'ODMRefineHead')]
 )
 def test_names_of_kfiou(name, kind):
     assert refine_head(name).state_dict().keys() == refine_head(kind).state_dict().keys()

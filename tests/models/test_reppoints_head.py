@@ -27,9 +27,7 @@ from tests.helpers.configs import reppoints
 SIZES = [(12, 16), (6, 8), (3, 4), (2, 2), (1, 1)]
 STRIDES = (8, 16, 32, 64, 128)
 COUNT = sum(h * w for h, w in SIZES)
-POSITIVES = st.lists(
-    st.tuples(st.floats(0, 9, width=32), st.integers(0, 3), st.integers(0, 2)), max_size=25
-)
+POSITIVES = st.lists(st.tuples(st.floats(0, 9, width=32), st.integers(0, 3), st.integers(0, 2)), max_size=25)
 
 
 def build(method='plain', version='le90', **kwargs):
@@ -86,8 +84,7 @@ def test_what_objects_are_assigned_to_are_the_points_predicted(as_published):
     head = build(as_published=as_published)
     seen = []
     head.refine_assigner.assign = lambda points, *args: (
-        seen.append(points)
-        or type(head.refine_assigner).assign(head.refine_assigner, points, *args)
+        seen.append(points) or type(head.refine_assigner).assign(head.refine_assigner, points, *args)
     )
     outs = outputs(head, 1)
     boxes, labels = truth()
@@ -134,9 +131,7 @@ def test_targets(pos_weight):
     labels = [torch.tensor([0, 1]), torch.zeros(0, dtype=torch.long), torch.tensor([2, 0])]
     valid = torch.tensor([[True] * 4 + [False]] * 3)
     batch = batch_of(polys, torch.rand(3, 5, 18))
-    found = point_targets(
-        Assigner(), batch.init, valid, batch, labels, [None] * 3, pos_weight=pos_weight
-    )
+    found = point_targets(Assigner(), batch.init, valid, batch, labels, [None] * 3, pos_weight=pos_weight)
     weight = 1.0 if pos_weight < 0 else pos_weight
     assert found.labels.tolist() == [[0, 3, 3, 1, 3], [3] * 5, [2, 3, 3, 0, 3]]
     assert found.label_weights.tolist() == [
@@ -233,11 +228,7 @@ def test_weights_of_equal_costs_are_finite():
 
 
 def test_own_shares():
-    polys = [
-        obb2poly(truth(0)[0], 'le90'),
-        obb2poly(truth(1)[0][:0], 'le90'),
-        obb2poly(truth(2)[0]),
-    ]
+    polys = [obb2poly(truth(0)[0], 'le90'), obb2poly(truth(1)[0][:0], 'le90'), obb2poly(truth(2)[0])]
     points = torch.rand(3, 6, 18) * 100
     batch = batch_of(polys, points)
     rows = (torch.tensor([0, 0, 2]), torch.tensor([1, 4, 5]))

@@ -52,9 +52,7 @@ def test_gliding_vertex_slides_corners_unless_the_box_is_full(version, agnostic,
             assert _overlap(found[i], truth[i]) < 1e-3
         # the sides of the parallelogram, those of the box that is made of it
         sides = (corners - corners.roll(1, 0)).norm(dim=1)
-        torch.testing.assert_close(
-            found[i, 2:4].sort().values, sides[:2].sort().values, atol=1e-3, rtol=1e-4
-        )
+        torch.testing.assert_close(found[i, 2:4].sort().values, sides[:2].sort().values, atol=1e-3, rtol=1e-4)
         torch.testing.assert_close(found[i, :2], truth[i, :2] / scale, atol=1e-3, rtol=1e-4)
     full = obb2xyxy(found[2:, :5], version) * scale.repeat(2)
     torch.testing.assert_close(full, hbb[2:], atol=1e-3, rtol=1e-4)

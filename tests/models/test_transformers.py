@@ -14,24 +14,18 @@ from mmrotate.models import build_backbone
 
 SWIN = dict(type='SwinTransformer', embed_dims=8, depths=(2, 2), num_heads=(2, 4))
 SWIN |= dict(out_indices=(0, 1))
-SIZE = (
-    112,
-    168,
-)  # maps that the windows of 7 x 7 fill; timm pads behind the shift, the authors before
+SIZE = (112, 168)  # maps that the windows of 7 x 7 fill; timm pads behind the shift, the authors before
 
 
 def _original_keys(peer: nn.Module) -> dict:
     """timm's weights as the authors publish them: the merging of patches ends a stage."""
     return {
-        re.sub(r'layers\.1\.downsample', 'layers.0.downsample', key): value
-        for key, value in peer.state_dict().items()
+        re.sub(r'layers\.1\.downsample', 'layers.0.downsample', key): value for key, value in peer.state_dict().items()
     }
 
 
 def test_swin_with_original_weights(tmp_path) -> None:
-    peer = SwinTransformer(
-        img_size=SIZE, embed_dim=8, depths=(2, 2), num_heads=(2, 4), window_size=7
-    ).eval()
+    peer = SwinTransformer(img_size=SIZE, embed_dim=8, depths=(2, 2), num_heads=(2, 4), window_size=7).eval()
     for parameter in peer.parameters():
         nn.init.normal_(parameter, std=0.2)
     torch.save(dict(model=_original_keys(peer)), tmp_path / 'swin.pth')
@@ -48,10 +42,7 @@ def test_swin_with_original_weights(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     'cfg',
-    [
-        SWIN,
-        dict(type='ConvNeXt', arch=dict(depths=[1, 2], channels=[8, 16]), out_indices=(0, 1)),
-    ],
+    [SWIN, dict(type='ConvNeXt', arch=dict(depths=[1, 2], channels=[8, 16]), out_indices=(0, 1))],
     ids=lambda cfg: cfg['type'],
 )
 def test_frozen_stages_and_saved_memory(cfg: dict) -> None:
@@ -116,23 +107,17 @@ def test_convnext_errors() -> None:
         build_backbone(dict(type='ConvNeXt', gap_before_final_norm=True))
 
 
-@pytest.mark.parametrize(
-    'name', ['resnet18', 'mobilenetv3_small_050', 'swin_tiny_patch4_window7_224']
-)
+@pytest.mark.parametrize('name', ['resnet18', 'mobilenetv3_small_050', 'swin_tiny_patch4_window7_224'])
 def test_any_model_of_timm(name: str) -> None:
     chosen = dict(out_indices=(1, 2)) | (dict(img_size=64) if 'swin' in name else {})
-    ours = build_backbone(
-        dict(type='TIMMBackbone', model_name=name, features_only=True, **chosen)
-    ).eval()
+    ours = build_backbone(dict(type='TIMMBackbone', model_name=name, features_only=True, **chosen)).eval()
     peer = timm.create_model(name, features_only=True, **chosen).eval()
     peer.load_state_dict(ours.timm_model.state_dict())
     img = torch.randn(1, 3, 64, 64)
     channels = peer.feature_info.channels()
     for got, want, width in zip(ours(img), peer(img), channels, strict=True):
         assert got.shape[1] == width and got.shape[2] == got.shape[3]
-        torch.testing.assert_close(
-            got, want if want.shape[1] == width else want.permute(0, 3, 1, 2)
-        )
+        torch.testing.assert_close(got, want if want.shape[1] == width else want.permute(0, 3, 1, 2))
 
 
 def test_the_last_map_of_a_model_of_timm() -> None:

@@ -47,9 +47,7 @@ def _model(method: str, version: str) -> nn.Module:
     return detector
 
 
-@pytest.mark.parametrize(
-    ('method', 'version', 'kind'), _cases(BATCHES, ('an image without objects', '32 px'))
-)
+@pytest.mark.parametrize(('method', 'version', 'kind'), _cases(BATCHES, ('an image without objects', '32 px')))
 def test_losses_are_finite_and_reach_every_parameter(method: str, version: str, kind: str) -> None:
     model = _model(method, version).train()
     model.zero_grad()

@@ -25,9 +25,7 @@ __all__ = [
 ]
 
 # the backend fixture holds one value during all examples
-property_test = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+property_test = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def golden(name):
@@ -95,10 +93,7 @@ def _pair(draw, scale, ratio, family):
 
 
 RANGE_ENDS = [0.0, math.pi / 2, -math.pi / 2, math.pi / 4, -math.pi / 4, 3 * math.pi / 4, math.pi]
-FAMILIES = [
-    *('identical', 'nearly identical', 'turned', 'touching', 'corner'),
-    *('contained', 'crossing', 'any'),
-]
+FAMILIES = [*('identical', 'nearly identical', 'turned', 'touching', 'corner'), *('contained', 'crossing', 'any')]
 
 
 @st.composite
@@ -106,9 +101,7 @@ def hard_pairs(draw, offsets=(0.0, 1e6)):
     """Two boxes (5,) of float64: tiny, huge, needle-thin, far from the origin, at range ends."""
     scale = draw(st.sampled_from([1e-3, 1.0, 30.0, 1e5]))
     ratio = draw(st.sampled_from([1.0, 0.3, 1e-3]))
-    pair = torch.tensor(
-        _pair(draw, scale, ratio, draw(st.sampled_from(FAMILIES))), dtype=torch.float64
-    )
+    pair = torch.tensor(_pair(draw, scale, ratio, draw(st.sampled_from(FAMILIES))), dtype=torch.float64)
     pair[:, :2] += draw(st.sampled_from(offsets))
     return pair[0], pair[1]
 
@@ -116,9 +109,7 @@ def hard_pairs(draw, offsets=(0.0, 1e6)):
 @st.composite
 def wild_boxes(draw, width):
     """Boxes (3, 5) of any numbers there are: not finite, the largest, the least."""
-    numbers = st.one_of(
-        st.floats(width=width), st.floats(-100, 100, width=width), st.sampled_from([0.0, 1.0])
-    )
+    numbers = st.one_of(st.floats(width=width), st.floats(-100, 100, width=width), st.sampled_from([0.0, 1.0]))
     dtype = torch.float64 if width == 64 else torch.float32
     values = draw(st.lists(numbers, min_size=15, max_size=15))
     return torch.tensor(values, dtype=dtype).view(3, 5)

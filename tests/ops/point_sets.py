@@ -11,9 +11,7 @@ from tests.helpers.exact import exact_hull_areas
 def random_points(count, points, size=200.0, spread=40.0, dtype=torch.float32):
     """Sets (count, 2 * points) of points within ``spread`` pixels, spread over ``size`` pixels."""
     places = torch.rand(count, 1, 2, dtype=torch.float64) * size
-    return (
-        (places + torch.rand(count, points, 2, dtype=torch.float64) * spread).flatten(1).to(dtype)
-    )
+    return (places + torch.rand(count, points, 2, dtype=torch.float64) * spread).flatten(1).to(dtype)
 
 
 def shapely_hull(row):

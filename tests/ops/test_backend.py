@@ -33,9 +33,7 @@ def test_cpp_is_used_where_it_was_built(free):
     assert not backend.uses_cpp(torch.zeros(1), torch.zeros(1, device='meta'))
 
 
-@pytest.mark.skipif(
-    os.environ.get('MMROTATE_REQUIRE_CPP') != '1', reason='MMROTATE_REQUIRE_CPP is not 1'
-)
+@pytest.mark.skipif(os.environ.get('MMROTATE_REQUIRE_CPP') != '1', reason='MMROTATE_REQUIRE_CPP is not 1')
 def test_cpp_is_there_where_it_is_required(free):
     # elsewhere all tests of C++ are skipped in silence if its build failed
     assert backends()['cpu'] == 'cpp'

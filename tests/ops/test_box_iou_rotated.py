@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 
 from mmrotate.ops import box_iou_rotated
 from tests.helpers.exact import corners
-from tests.ops.oracles import (
-    exact_overlap,
-    exact_overlaps,
-    golden,
-    hard_pairs,
-    property_test,
-    random_boxes,
-    wild_boxes,
-)
+from tests.ops.oracles import exact_overlap, exact_overlaps, golden, hard_pairs, property_test, random_boxes, wild_boxes
 
 # the package has a function of this name
 op = importlib.import_module('mmrotate.ops.box_iou_rotated')

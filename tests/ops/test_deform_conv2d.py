@@ -66,9 +66,7 @@ def test_reference():
     torch.testing.assert_close(out, data['out'], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    'settings', [(1, 1, 1, 1, 1), (2, 0, 1, 2, 1), (1, 2, 2, 1, 2), (1, 1, 1, 2, 4)]
-)
+@pytest.mark.parametrize('settings', [(1, 1, 1, 1, 1), (2, 0, 1, 2, 1), (1, 2, 2, 1, 2), (1, 1, 1, 2, 4)])
 def test_it_is_the_plain_loop(settings):
     maps, offset, mask, weight = arguments(settings)
     bias = torch.randn(6, dtype=torch.float64)
@@ -82,9 +80,7 @@ def test_it_is_the_plain_loop(settings):
 def test_gradcheck():
     settings = (1, 1, 1, 1, 2)
     inputs = [t.requires_grad_() for t in arguments(settings)]
-    assert torch.autograd.gradcheck(
-        lambda *x: modulated_deform_conv2d(*x, None, *settings), inputs, fast_mode=True
-    )
+    assert torch.autograd.gradcheck(lambda *x: modulated_deform_conv2d(*x, None, *settings), inputs, fast_mode=True)
 
 
 def test_no_image_and_strides():
@@ -164,9 +160,7 @@ def test_points_far_outside_or_not_finite_read_nothing(value):
     got.sum().backward()
     without = mask.detach().clone()
     without[:, 0] = 0
-    expected = modulated_deform_conv2d(
-        maps, offset.detach().nan_to_num(9, 9, 9), without, weight, padding=1
-    )
+    expected = modulated_deform_conv2d(maps, offset.detach().nan_to_num(9, 9, 9), without, weight, padding=1)
     torch.testing.assert_close(got, expected)
     assert all(leaf.grad.isfinite().all() for leaf in leaves)
 

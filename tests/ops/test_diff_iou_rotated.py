@@ -159,7 +159,5 @@ def test_compiles_as_one_graph(backend):
     first, second = random_boxes(6, 40), random_boxes(6, 40)
     expected = gradients(first, second)[1]
     leaf = first.requires_grad_()
-    torch.compile(diff_iou_rotated_2d, fullgraph=True, backend='aot_eager')(
-        leaf, second
-    ).sum().backward()
+    torch.compile(diff_iou_rotated_2d, fullgraph=True, backend='aot_eager')(leaf, second).sum().backward()
     assert torch.equal(leaf.grad, expected)

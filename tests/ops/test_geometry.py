@@ -5,13 +5,7 @@ import torch
 from hypothesis import given
 
 from mmrotate.ops import geometry
-from tests.ops.oracles import (
-    exact_areas,
-    exact_overlaps,
-    hard_pairs,
-    property_test,
-    random_boxes,
-)
+from tests.ops.oracles import exact_areas, exact_overlaps, hard_pairs, property_test, random_boxes
 
 
 def test_intersection_of_a_square_and_itself_turned():

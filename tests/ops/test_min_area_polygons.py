@@ -77,9 +77,7 @@ def test_hard_sets_are_within_a_rectangle(backend, pair):
 
 def test_far_from_the_origin(backend):
     points = (random_points(50, 9, dtype=torch.float64) * 1024).round() / 1024
-    torch.testing.assert_close(
-        min_area_polygons(points + 2**20) - 2**20, min_area_polygons(points), rtol=0, atol=1e-8
-    )
+    torch.testing.assert_close(min_area_polygons(points + 2**20) - 2**20, min_area_polygons(points), rtol=0, atol=1e-8)
 
 
 def test_backends_agree(monkeypatch):
@@ -98,13 +96,9 @@ def test_order_of_the_corners(backend):
     assert min_area_polygons(upright).tolist() == [[4, 0, 0, 0, 0, 2, 4, 2]]
     # turned by 30 degrees clockwise on the screen, and by 120
     for theta, first in ((math.pi / 6, 1), (2 * math.pi / 3, 0)):
-        turn = torch.tensor(
-            [[math.cos(theta), math.sin(theta)], [-math.sin(theta), math.cos(theta)]]
-        )
+        turn = torch.tensor([[math.cos(theta), math.sin(theta)], [-math.sin(theta), math.cos(theta)]])
         got = min_area_polygons((upright.view(9, 2) @ turn).reshape(1, 18))
-        torch.testing.assert_close(
-            got.view(4, 2), (square @ turn)[[first, first - 1, first - 2, first - 3]]
-        )
+        torch.testing.assert_close(got.view(4, 2), (square @ turn)[[first, first - 1, first - 2, first - 3]])
 
 
 def test_degenerate_sets(backend):

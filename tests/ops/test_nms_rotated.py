@@ -8,15 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated, soft_nms_rotated
-from tests.ops.oracles import (
-    exact_nms,
-    exact_overlap,
-    golden,
-    hard_pairs,
-    property_test,
-    random_boxes,
-    wild_boxes,
-)
+from tests.ops.oracles import exact_nms, exact_overlap, golden, hard_pairs, property_test, random_boxes, wild_boxes
 
 # the package has a function of this name
 op = importlib.import_module('mmrotate.ops.nms_rotated')
@@ -202,9 +194,7 @@ def test_at_threshold_0_touching_boxes_stay(backend):
 
 
 def test_boxes_without_area_or_not_finite_are_kept(backend):
-    boxes = torch.tensor(
-        [[5, 5, 0, 0, 0], [5, 5, math.nan, 3, 0], [5, 5, 4, 4, 0], [5, 5, 4, 4, 0]]
-    )
+    boxes = torch.tensor([[5, 5, 0, 0, 0], [5, 5, math.nan, 3, 0], [5, 5, 4, 4, 0], [5, 5, 4, 4, 0]])
     _, keep = nms_rotated(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), 0.1)
     assert keep.tolist() == [0, 1, 2]
 

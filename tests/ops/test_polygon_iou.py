@@ -8,13 +8,7 @@ from hypothesis import given
 from mmrotate.core.bbox import obb2poly
 from mmrotate.ops import box_iou_quadri, box_iou_rotated, convex_iou
 from tests.ops.oracles import golden, property_test, random_boxes
-from tests.ops.point_sets import (
-    exact_hull_overlap,
-    hard_sets,
-    has_area,
-    random_points,
-    shapely_overlaps,
-)
+from tests.ops.point_sets import exact_hull_overlap, hard_sets, has_area, random_points, shapely_overlaps
 
 op = importlib.import_module('mmrotate.ops.polygon_iou')
 

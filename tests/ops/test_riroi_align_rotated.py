@@ -46,9 +46,7 @@ def test_an_eighth_of_a_turn_shifts_the_orientations(backend):
 def test_gradcheck(backend):
     maps = torch.rand(1, 4, 5, 6, dtype=torch.float64, requires_grad=True)
     rois = random_rois(3, maps, torch.float64, size=10.0, low=1.0, high=8.0)
-    assert torch.autograd.gradcheck(
-        lambda x: riroi_align_rotated(x, rois, 2, 0.5, 2, 4, True), maps
-    )
+    assert torch.autograd.gradcheck(lambda x: riroi_align_rotated(x, rois, 2, 0.5, 2, 4, True), maps)
 
 
 def test_no_region_and_strides(backend):

@@ -58,9 +58,7 @@ def test_upright_regions_are_those_of_torchvision(backend, sampling, aligned):
     low, high = rois[:, 1:3] - rois[:, 3:5] / 2, rois[:, 1:3] + rois[:, 3:5] / 2
     corners = torch.cat([rois[:, :1], low, high], 1)
     size = (3, 5)
-    expected = torchvision.ops.roi_align(
-        maps, corners, size, 0.25, sampling if sampling else -1, aligned
-    )
+    expected = torchvision.ops.roi_align(maps, corners, size, 0.25, sampling if sampling else -1, aligned)
     got = roi_align_rotated(maps, rois, size, 0.25, sampling, aligned)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 

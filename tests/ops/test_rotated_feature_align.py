@@ -54,9 +54,7 @@ def test_it_is_the_plain_loop(points, size):
 def test_gradcheck(points):
     features, boxes = case(1, 3, 4)
     features.requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda x: rotated_feature_align(x, boxes, 0.06, points), features
-    )
+    assert torch.autograd.gradcheck(lambda x: rotated_feature_align(x, boxes, 0.06, points), features)
 
 
 def test_boxes_outside_or_not_finite_add_nothing():

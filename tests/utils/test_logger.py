@@ -24,10 +24,7 @@ def test_it_is_the_same_logger_with_one_file(tmp_path):
     logger.info('hello')
     logging.getLogger('mmrotate').warning('of a module')
     lines = (tmp_path / 'a' / '1.log').read_text().splitlines()
-    assert [line.split(' - ')[-2:] for line in lines] == [
-        ['INFO', 'hello'],
-        ['WARNING', 'of a module'],
-    ]
+    assert [line.split(' - ')[-2:] for line in lines] == [['INFO', 'hello'], ['WARNING', 'of a module']]
 
 
 def test_another_file_replaces_the_first(tmp_path):

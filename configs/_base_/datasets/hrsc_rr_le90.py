@@ -1,10 +1,7 @@
 _base_ = './hrsc_rr.py'
 
 angle_version = 'le90'
-train_pipeline = [
-    dict(step, version=angle_version) if 'version' in step else step
-    for step in _base_.train_pipeline
-]
+train_pipeline = [dict(step, version=angle_version) if 'version' in step else step for step in _base_.train_pipeline]
 data = dict(
     train=dict(pipeline=train_pipeline, version=angle_version),
     val=dict(version=angle_version),

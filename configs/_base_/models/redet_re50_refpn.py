@@ -20,13 +20,7 @@ model = dict(
             extractors[0],
             dict(
                 extractors[1],
-                roi_layer=dict(
-                    type='RiRoIAlignRotated',
-                    out_size=7,
-                    num_samples=2,
-                    num_orientations=8,
-                    clockwise=True,
-                ),
+                roi_layer=dict(type='RiRoIAlignRotated', out_size=7, num_samples=2, num_orientations=8, clockwise=True),
             ),
         ]
     ),

@@ -41,10 +41,7 @@ model = dict(
                 assigner=dict(stage.assigner, iou_calculator=dict(type=overlaps)),
                 sampler=dict(stage.sampler, type=sampler),
             )
-            for overlaps, sampler in [
-                ('BboxOverlaps2D', 'RandomSampler'),
-                ('RBboxOverlaps2D', 'RRandomSampler'),
-            ]
+            for overlaps, sampler in [('BboxOverlaps2D', 'RandomSampler'), ('RBboxOverlaps2D', 'RRandomSampler')]
         ]
     ),
     test_cfg=dict(rcnn=dict(nms=dict(type='le90'))),

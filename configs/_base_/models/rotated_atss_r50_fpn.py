@@ -2,9 +2,7 @@
 _base_ = './rotated_retinanet_r50_fpn.py'
 
 model = dict(
-    bbox_head=dict(
-        type='RotatedATSSHead', anchor_generator=dict(ratios=[1.0], scales_per_octave=1)
-    ),
+    bbox_head=dict(type='RotatedATSSHead', anchor_generator=dict(ratios=[1.0], scales_per_octave=1)),
     train_cfg=dict(
         assigner=dict(
             _delete_=True,

@@ -16,8 +16,7 @@ model = dict(
         type='RotatedStandardRoIHead',
         version='le90',
         bbox_roi_extractor=dict(
-            type='SingleRoIExtractor',
-            roi_layer=dict(_delete_=True, type='RoIAlign', output_size=7, sampling_ratio=0),
+            type='SingleRoIExtractor', roi_layer=dict(_delete_=True, type='RoIAlign', output_size=7, sampling_ratio=0)
         ),
         bbox_head=dict(
             bbox_coder=dict(
@@ -28,7 +27,7 @@ model = dict(
                 edge_swap=True,
                 target_means=(0.0, 0.0, 0.0, 0.0, 0.0),
                 target_stds=(0.1, 0.1, 0.2, 0.2, 0.1),
-            ),
+            )
         ),
     ),
     train_cfg=dict(

@@ -28,25 +28,16 @@ model = dict(
     ),
     train_cfg=dict(
         init=dict(
-            assigner=dict(type='ConvexAssigner', scale=4, pos_num=1),
-            allowed_border=-1,
-            pos_weight=-1,
-            debug=False,
+            assigner=dict(type='ConvexAssigner', scale=4, pos_num=1), allowed_border=-1, pos_weight=-1, debug=False
         ),
         refine=dict(
             assigner=dict(
-                type='MaxConvexIoUAssigner',
-                pos_iou_thr=0.4,
-                neg_iou_thr=0.3,
-                min_pos_iou=0,
-                ignore_iof_thr=-1,
+                type='MaxConvexIoUAssigner', pos_iou_thr=0.4, neg_iou_thr=0.3, min_pos_iou=0, ignore_iof_thr=-1
             ),
             allowed_border=-1,
             pos_weight=-1,
             debug=False,
         ),
     ),
-    test_cfg=dict(
-        nms_pre=2000, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.4), max_per_img=2000
-    ),
+    test_cfg=dict(nms_pre=2000, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.4), max_per_img=2000),
 )

@@ -44,11 +44,5 @@ model = dict(
         pos_weight=-1,
         debug=False,
     ),
-    test_cfg=dict(
-        nms_pre=2000,
-        min_bbox_size=0,
-        score_thr=0.05,
-        nms=dict(iou_thr=0.1),
-        max_per_img=2000,
-    ),
+    test_cfg=dict(nms_pre=2000, min_bbox_size=0, score_thr=0.05, nms=dict(iou_thr=0.1), max_per_img=2000),
 )

@@ -1,22 +1,6 @@
 """Anchors on the positions of a feature pyramid."""
 
-from .builder import (
-    ROTATED_ANCHOR_GENERATORS,
-    ROTATED_PRIOR_GENERATORS,
-    build_prior_generator,
-)
+from .builder import ROTATED_ANCHOR_GENERATORS, ROTATED_PRIOR_GENERATORS, build_prior_generator
 from .generator import AnchorGenerator, PseudoAnchorGenerator, RotatedAnchorGenerator
 from .points import MlvlPointGenerator
 from .utils import anchor_inside_flags, rotated_anchor_inside_flags
-
-__all__ = [
-    'ROTATED_ANCHOR_GENERATORS',
-    'ROTATED_PRIOR_GENERATORS',
-    'AnchorGenerator',
-    'MlvlPointGenerator',
-    'PseudoAnchorGenerator',
-    'RotatedAnchorGenerator',
-    'anchor_inside_flags',
-    'build_prior_generator',
-    'rotated_anchor_inside_flags',
-]

@@ -48,8 +48,7 @@ class AnchorGenerator:
         self.base_sizes = list(base_sizes or [min(stride) for stride in self.strides])
         if len(self.base_sizes) != len(self.strides):
             raise ValueError(
-                f'base_sizes must be as many as strides, got {len(self.base_sizes)} and '
-                f'{len(self.strides)}'
+                f'base_sizes must be as many as strides, got {len(self.base_sizes)} and {len(self.strides)}'
             )
         self.scales = torch.tensor(scales, dtype=torch.float32)
         self.ratios = torch.tensor(ratios, dtype=torch.float32)
@@ -107,21 +106,12 @@ class AnchorGenerator:
             device: Place of the result.
         """
         if len(featmap_sizes) != self.num_levels:
-            raise ValueError(
-                f'the generator has {self.num_levels} strides, but there are '
-                f'{len(featmap_sizes)} maps'
-            )
+            raise ValueError(f'the generator has {self.num_levels} strides, but there are {len(featmap_sizes)} maps')
         device = torch.device(device)
-        return [
-            self._level_priors(level, size, device).to(dtype)
-            for level, size in enumerate(featmap_sizes)
-        ]
+        return [self._level_priors(level, size, device).to(dtype) for level, size in enumerate(featmap_sizes)]
 
     def valid_flags(
-        self,
-        featmap_sizes: Sequence[tuple[int, int]],
-        pad_shape: Sequence[int],
-        device: torch.device | str = 'cpu',
+        self, featmap_sizes: Sequence[tuple[int, int]], pad_shape: Sequence[int], device: torch.device | str = 'cpu'
     ) -> list[Tensor]:
         """Masks (h * w * k,) of the anchors whose position lies on the image ``pad_shape``."""
         flags = []

@@ -33,9 +33,4 @@ def rotated_anchor_inside_flags(
 
 def _within(boxes: Tensor, img_shape: Sequence[int], border: int) -> Tensor:
     left, top, right, bottom = boxes.unbind(1)
-    return (
-        (left >= -border)
-        & (top >= -border)
-        & (right < img_shape[1] + border)
-        & (bottom < img_shape[0] + border)
-    )
+    return (left >= -border) & (top >= -border) & (right < img_shape[1] + border) & (bottom < img_shape[0] + border)

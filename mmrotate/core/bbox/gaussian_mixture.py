@@ -85,9 +85,7 @@ class GaussianMixture:
     def _points(self, x: Tensor) -> Tensor:
         x = x[None] if x.dim() == 2 else x
         if x.dim() != 3 or x.size(-1) != self.n_features:
-            raise ValueError(
-                f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}'
-            )
+            raise ValueError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
         return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def _start(self, x: Tensor) -> None:

@@ -15,14 +15,10 @@ def _checked(bboxes1: Tensor, bboxes2: Tensor, mode: str, is_aligned: bool) -> N
     if mode not in ('iou', 'iof'):
         raise ValueError(f"mode must be 'iou' or 'iof', got {mode!r}")
     if is_aligned and len(bboxes1) != len(bboxes2):
-        raise ValueError(
-            f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}'
-        )
+        raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
 
 
-def rbbox_overlaps(
-    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
-) -> Tensor:
+def rbbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
     """Overlaps of rotated boxes (n, 5) and (m, 5), which may carry a score in a sixth column.
 
     Args:
@@ -44,9 +40,7 @@ def _sized(boxes: Tensor) -> Tensor:
     return torch.cat([boxes[:, :2], boxes[:, 2:4].clamp(min=_MIN_SIDE), boxes[:, 4:]], 1)
 
 
-def bbox_overlaps(
-    bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
-) -> Tensor:
+def bbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
     """Overlaps of horizontal boxes (n, 4) and (m, 4), as :func:`rbbox_overlaps`."""
     _checked(bboxes1, bboxes2, mode, is_aligned)
     dtype = torch.promote_types(bboxes1.dtype, torch.float32)
@@ -69,9 +63,7 @@ class RBboxOverlaps2D:
 
     prior_dim = 5
 
-    def __call__(
-        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
-    ) -> Tensor:
+    def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
         """Overlaps of rotated boxes."""
         return rbbox_overlaps(bboxes1, bboxes2, mode, is_aligned)
 
@@ -82,8 +74,6 @@ class BboxOverlaps2D:
 
     prior_dim = 4
 
-    def __call__(
-        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
-    ) -> Tensor:
+    def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
         """Overlaps of horizontal boxes."""
         return bbox_overlaps(bboxes1, bboxes2, mode, is_aligned)

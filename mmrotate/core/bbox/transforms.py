@@ -171,9 +171,7 @@ def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     if len(corners) == 0:
         return coordinates
     low, high = corners.min(1), corners.max(1)
-    box = np.stack(
-        [low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1
-    )
+    box = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1)
     turned = np.stack([np.roll(corners, -k, axis=1) for k in range(4)], 1)  # (n, 4, 4, 2)
     distance = np.linalg.norm(turned - box[:, None], axis=-1).sum(-1)
     best = turned[np.arange(len(corners)), distance.argmin(1)].reshape(-1, 8)
@@ -190,9 +188,7 @@ def cal_line_length(point1: Sequence[float], point2: Sequence[float]) -> float:
     return math.dist(point1, point2)
 
 
-def bbox_flip(
-    bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal'
-) -> ArrayLike:
+def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal') -> ArrayLike:
     """Mirror boxes (n, 5) in an image of shape (height, width, ...).
 
     Args:
@@ -235,6 +231,4 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
 
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
     """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
-    return torch.cat(
-        [torch.cat([b.new_full((len(b), 1), i), b[:, :5]], 1) for i, b in enumerate(bbox_list)]
-    )
+    return torch.cat([torch.cat([b.new_full((len(b), 1), i), b[:, :5]], 1) for i, b in enumerate(bbox_list)])

@@ -2,10 +2,3 @@
 
 from .mean_ap import average_precision, eval_rbbox_map, eval_rbbox_map_thresholds
 from .summary import print_map_summary
-
-__all__ = [
-    'average_precision',
-    'eval_rbbox_map',
-    'eval_rbbox_map_thresholds',
-    'print_map_summary',
-]

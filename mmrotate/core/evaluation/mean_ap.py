@@ -34,9 +34,7 @@ class _ImageMatches(NamedTuple):
     ignored: np.ndarray
 
 
-def average_precision(
-    recalls: np.ndarray, precisions: np.ndarray, mode: str = 'area'
-) -> np.ndarray | float:
+def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = 'area') -> np.ndarray | float:
     """Average precision of one curve (n,), or of each of several (k, n).
 
     Args:
@@ -83,9 +81,7 @@ def _outside(areas: np.ndarray, limits: Range | None) -> np.ndarray:
     return (areas < limits[0]) | (areas >= limits[1])
 
 
-def _true_false(
-    image: _ImageMatches, iou_thr: float, limits: Range | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> tuple[np.ndarray, np.ndarray]:
     """Masks (n,) of true and false positives; what touches an ignored object is neither."""
     true, false = np.zeros(len(image.scores), bool), np.zeros(len(image.scores), bool)
     hit = image.best >= iou_thr if len(image.gt_areas) else np.zeros(len(true), bool)
@@ -100,16 +96,12 @@ def _true_false(
     return true, false
 
 
-def _score_class(
-    images: Sequence[_ImageMatches], iou_thr: float, limits: Range | None, mode: str
-) -> dict[str, Any]:
+def _score_class(images: Sequence[_ImageMatches], iou_thr: float, limits: Range | None, mode: str) -> dict[str, Any]:
     flags = [_true_false(image, iou_thr, limits) for image in images]
     scores = np.concatenate([image.scores for image in images])
     order = np.argsort(-scores, kind='stable')
     true, false = (np.concatenate(field)[order].cumsum() for field in zip(*flags, strict=True))
-    num_gts = sum(
-        int((~image.ignored & ~_outside(image.gt_areas, limits)).sum()) for image in images
-    )
+    num_gts = sum(int((~image.ignored & ~_outside(image.gt_areas, limits)).sum()) for image in images)
     eps = np.finfo(np.float32).eps
     recall = true / max(num_gts, eps)
     precision = true / np.maximum(true + false, eps)
@@ -145,9 +137,7 @@ def match_classes(
 ) -> list[list[_ImageMatches]]:
     """Overlaps of all detections and objects, per class and image; once for all thresholds."""
     if len(det_results) != len(annotations):
-        raise ValueError(
-            f'{len(det_results)} images have detections, but {len(annotations)} annotations'
-        )
+        raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
     classes = len(det_results[0]) if det_results else 0
     return [
         [

@@ -1,5 +1,3 @@
 """From scored candidates to detections."""
 
 from .nms import aug_multiclass_nms_rotated, multiclass_nms_rotated
-
-__all__ = ['aug_multiclass_nms_rotated', 'multiclass_nms_rotated']

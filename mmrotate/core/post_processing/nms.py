@@ -52,9 +52,7 @@ def multiclass_nms_rotated(
     kept_scores = scores.flatten()[index]
     if score_factors is not None:
         kept_scores = kept_scores * score_factors[rows]
-    dets, keep = batched_nms_rotated(
-        boxes, kept_scores, labels, threshold, class_agnostic=class_agnostic
-    )
+    dets, keep = batched_nms_rotated(boxes, kept_scores, labels, threshold, class_agnostic=class_agnostic)
     if max_num > 0:
         dets, keep = dets[:max_num], keep[:max_num]
     out = (dets, labels[keep])
@@ -62,12 +60,7 @@ def multiclass_nms_rotated(
 
 
 def aug_multiclass_nms_rotated(
-    merged_bboxes: Tensor,
-    merged_labels: Tensor,
-    score_thr: float,
-    nms: Mapping | float,
-    max_num: int,
-    classes: int,
+    merged_bboxes: Tensor, merged_labels: Tensor, score_thr: float, nms: Mapping | float, max_num: int, classes: int
 ) -> tuple[Tensor, Tensor]:
     """Detections of an image from those of several views or patches.
 

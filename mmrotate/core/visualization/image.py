@@ -80,9 +80,7 @@ def imshow_det_rbboxes(
     return canvas
 
 
-def _canvas(
-    img: np.ndarray | str | Path, out_file: str | Path | None, segms: None, mask_color: None
-) -> np.ndarray:
+def _canvas(img: np.ndarray | str | Path, out_file: str | Path | None, segms: None, mask_color: None) -> np.ndarray:
     """The image to draw on, once the options are known to be good."""
     if segms is not None or mask_color is not None:
         raise ValueError('segms and mask_color are not supported: rotated boxes only')
@@ -91,9 +89,7 @@ def _canvas(
     return _read(img)
 
 
-def _shown(
-    boxes: np.ndarray, labels: np.ndarray, score_thr: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _shown(boxes: np.ndarray, labels: np.ndarray, score_thr: float) -> tuple[np.ndarray, np.ndarray]:
     """Boxes from a score on; the best last, which draws them on top."""
     if boxes.shape[1] != 6:
         return boxes, labels
@@ -120,11 +116,7 @@ def rbox_corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def draw_rbox(
-    canvas: np.ndarray,
-    box: np.ndarray,
-    color: Color,
-    thickness: int = 1,
-    show_direction: bool = True,
+    canvas: np.ndarray, box: np.ndarray, color: Color, thickness: int = 1, show_direction: bool = True
 ) -> None:
     """Draw one box (x, y, w, h, theta) into ``canvas``, uint8 (H, W, 3), in its channel order.
 
@@ -142,9 +134,7 @@ def draw_rbox(
     start, end = _fixed((centre + tip) / 2 if small else centre), _fixed(tip)
     cv2.line(canvas, tuple(start), tuple(end), color, max(1, width // 2), cv2.LINE_AA, _SHIFT)
     radius = min(0.8 * width + 0.8, 0.25 * max(abs(box[3]), 4))
-    cv2.circle(
-        canvas, tuple(end), int(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT
-    )
+    cv2.circle(canvas, tuple(end), int(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
 def write_image(path: str | Path, img: np.ndarray) -> None:
@@ -182,9 +172,7 @@ def _read(img: np.ndarray | str | Path) -> np.ndarray:
     return np.ascontiguousarray(np.clip(img, 0, 255).astype(np.uint8)).copy()
 
 
-def _check_boxes(
-    bboxes: np.ndarray | None, labels: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _check_boxes(bboxes: np.ndarray | None, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     bboxes = np.zeros((0, 5)) if bboxes is None else np.asarray(bboxes, np.float64)
     if bboxes.ndim != 2 or bboxes.shape[1] not in (5, 6):
         raise ValueError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
@@ -196,11 +184,7 @@ def _check_boxes(
 
 
 def _texts(
-    bboxes: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str] | None,
-    show_label: bool,
-    show_score: bool,
+    bboxes: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None, show_label: bool, show_score: bool
 ) -> list[str]:
     """What stands at each box; an empty list if nothing does."""
     texts = []
@@ -226,11 +210,7 @@ def _font_size(canvas: np.ndarray, bboxes: np.ndarray) -> int:
 
 
 def _draw_boxes(
-    canvas: np.ndarray,
-    bboxes: np.ndarray,
-    colors: list[Color],
-    thickness: int | None,
-    show_direction: bool,
+    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], thickness: int | None, show_direction: bool
 ) -> None:
     thickness = thickness or max(1, round(_edge(canvas) / 450))
     for box, color in zip(bboxes, colors, strict=True):
@@ -238,11 +218,7 @@ def _draw_boxes(
 
 
 def _draw_texts(
-    canvas: np.ndarray,
-    bboxes: np.ndarray,
-    colors: list[Color],
-    texts: list[str],
-    font_size: int | None,
+    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], texts: list[str], font_size: int | None
 ) -> None:
     if not texts:
         return

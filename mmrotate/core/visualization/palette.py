@@ -29,12 +29,7 @@ HRSC_PALETTE: list[Color] = [(0, 255, 0)]
 # bright and far apart: the images are grey
 HIT_UAV_PALETTE: list[Color] = [(255, 90, 90), (60, 220, 90), (80, 170, 255), (255, 210, 50)]
 
-_NAMED = {
-    'dota': DOTA_PALETTE,
-    'sar': SAR_PALETTE,
-    'hrsc': HRSC_PALETTE,
-    'hit_uav': HIT_UAV_PALETTE,
-}
+_NAMED = {'dota': DOTA_PALETTE, 'sar': SAR_PALETTE, 'hrsc': HRSC_PALETTE, 'hit_uav': HIT_UAV_PALETTE}
 _COLORS: dict[str, Color] = {
     'black': (0, 0, 0),
     'white': (255, 255, 255),

@@ -91,9 +91,7 @@ class LabelPlacer:
         return bool(apart.all())
 
 
-def _spots(
-    corners: np.ndarray, label: tuple[int, int], image: tuple[int, int]
-) -> list[tuple[float, float]]:
+def _spots(corners: np.ndarray, label: tuple[int, int], image: tuple[int, int]) -> list[tuple[float, float]]:
     """Upper left corners of a label beside the four outermost corners, the best first.
 
     Places that the image's border would push onto the object are left out; the last one, below the

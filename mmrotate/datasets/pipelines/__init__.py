@@ -7,20 +7,3 @@ from .image import BadImageError
 from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
 from .rotate import PolyRandomRotate
 from .test_time_aug import MultiScaleFlipAug
-
-__all__ = [
-    'BadImageError',
-    'Collect',
-    'Compose',
-    'DefaultFormatBundle',
-    'ImageToTensor',
-    'LoadAnnotations',
-    'LoadImageFromFile',
-    'LoadImageFromWebcam',
-    'MultiScaleFlipAug',
-    'Normalize',
-    'Pad',
-    'PolyRandomRotate',
-    'RRandomFlip',
-    'RResize',
-]

@@ -84,9 +84,7 @@ class DefaultFormatBundle:
             results.setdefault('pad_shape', img.shape)
             results.setdefault('scale_factor', np.ones(4, np.float32))
             channels = 1 if img.ndim == 2 else img.shape[2]
-            no_norm = dict(
-                mean=np.zeros(channels, np.float32), std=np.ones(channels, np.float32), to_rgb=False
-            )
+            no_norm = dict(mean=np.zeros(channels, np.float32), std=np.ones(channels, np.float32), to_rgb=False)
             results.setdefault('img_norm_cfg', no_norm)
             tensor = image_to_tensor(img)
             results['img'] = tensor.float() if self.img_to_float else tensor

@@ -96,10 +96,7 @@ class RResize:
             return self.img_scale[np.random.randint(len(self.img_scale))]
         longs = [max(scale) for scale in self.img_scale]
         shorts = [min(scale) for scale in self.img_scale]
-        return (
-            np.random.randint(min(longs), max(longs) + 1),
-            np.random.randint(min(shorts), max(shorts) + 1),
-        )
+        return (np.random.randint(min(longs), max(longs) + 1), np.random.randint(min(shorts), max(shorts) + 1))
 
     def __repr__(self) -> str:
         return (
@@ -161,8 +158,7 @@ class RRandomFlip:
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(flip_ratio={self.flip_ratio}, direction={self.direction}, '
-            f'version={self.version!r})'
+            f'{type(self).__name__}(flip_ratio={self.flip_ratio}, direction={self.direction}, version={self.version!r})'
         )
 
 

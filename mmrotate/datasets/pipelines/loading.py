@@ -98,11 +98,7 @@ class LoadAnnotations:
     """
 
     def __init__(
-        self,
-        with_bbox: bool = True,
-        with_label: bool = True,
-        with_mask: bool = False,
-        with_seg: bool = False,
+        self, with_bbox: bool = True, with_label: bool = True, with_mask: bool = False, with_seg: bool = False
     ) -> None:
         if with_mask or with_seg:
             raise ValueError('with_mask and with_seg are not supported: rotated boxes only')

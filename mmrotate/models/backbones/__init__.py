@@ -6,13 +6,3 @@ from .re_resnet import ReResNet
 from .resnet import ResNet, ResNeXt
 from .swin import SwinTransformer
 from .timm_backbone import TIMMBackbone
-
-__all__ = [
-    'Backbone',
-    'ConvNeXt',
-    'ReResNet',
-    'ResNeXt',
-    'ResNet',
-    'SwinTransformer',
-    'TIMMBackbone',
-]

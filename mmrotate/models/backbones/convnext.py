@@ -100,9 +100,7 @@ class ConvNeXt(Backbone):
             shrink.insert(0 if i else 1, LayerNorm2d(before if i else width, eps=_EPS))
             self.downsample_layers.append(nn.Sequential(*shrink))
             scale = layer_scale_init_value
-            self.stages.append(
-                nn.Sequential(*(ConvNeXtBlock(width, next(rates), scale) for _ in range(depth)))
-            )
+            self.stages.append(nn.Sequential(*(ConvNeXtBlock(width, next(rates), scale) for _ in range(depth))))
             if i in self.out_indices:
                 self.add_module(f'norm{i}', LayerNorm2d(width, eps=_EPS))
         self._freeze()

@@ -20,10 +20,7 @@ _ARCHITECTURES: dict[int, tuple[_Block, tuple[int, ...]]] = {
     101: (Bottleneck, (3, 4, 23, 3)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
-_DEFAULT_INIT = [
-    dict(type='Kaiming', layer='Conv2d'),
-    dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-]
+_DEFAULT_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
 
 
 @MODELS.register_module()
@@ -142,13 +139,7 @@ class ResNeXt(ResNet):
 
 
 def _make_stage(
-    block: _Block,
-    channels: int,
-    planes: int,
-    count: int,
-    stride: int,
-    norm_cfg: dict,
-    **kwargs: int,
+    block: _Block, channels: int, planes: int, count: int, stride: int, norm_cfg: dict, **kwargs: int
 ) -> nn.Sequential:
     """``count`` residual blocks; the first takes the stride and, where needed, a projection."""
 

@@ -119,9 +119,7 @@ class ShiftWindowMSA(nn.Module):
 class SwinBlock(nn.Module):
     """Window attention and a feed-forward layer, each with a shortcut."""
 
-    def __init__(
-        self, channels: int, mlp_ratio: float, drop: float, drop_path: float, **kwargs: Any
-    ) -> None:
+    def __init__(self, channels: int, mlp_ratio: float, drop: float, drop_path: float, **kwargs: Any) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels)
         self.attn = ShiftWindowMSA(channels, drop=drop, **kwargs)
@@ -231,8 +229,7 @@ class SwinTransformer(Backbone):
             channels = embed_dims * 2**i
             shifts = [(j % 2) * (window_size // 2) for j in range(depth)]
             blocks = [
-                SwinBlock(channels, num_heads=heads, shift=shift, drop_path=next(rates), **block)
-                for shift in shifts
+                SwinBlock(channels, num_heads=heads, shift=shift, drop_path=next(rates), **block) for shift in shifts
             ]
             self.stages.append(nn.ModuleDict(dict(blocks=nn.ModuleList(blocks))))
             if i + 1 < len(depths):
@@ -245,9 +242,7 @@ class SwinTransformer(Backbone):
         for key, value in fixed.items():
             value = tuple(value) if isinstance(value, list) else value
             if key not in _FIXED or value != _FIXED[key]:
-                raise ValueError(
-                    f'SwinTransformer: {key}={value!r} is not there, only {_FIXED.get(key)!r}'
-                )
+                raise ValueError(f'SwinTransformer: {key}={value!r} is not there, only {_FIXED.get(key)!r}')
 
     def _parts(self) -> list[list[nn.Module]]:
         stages = [[stage] for stage in self.stages]

@@ -11,21 +11,3 @@ from .reppoints_head import RotatedRepPointsHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 from .sam_reppoints_head import SAMRepPointsHead
-
-__all__ = [
-    'BaseDenseHead',
-    'CSLRFCOSHead',
-    'CSLRRetinaHead',
-    'KLDRepPointsHead',
-    'ODMRefineHead',
-    'OrientedRPNHead',
-    'OrientedRepPointsHead',
-    'RotatedAnchorFreeHead',
-    'RotatedAnchorHead',
-    'RotatedFCOSHead',
-    'RotatedRPNHead',
-    'RotatedRepPointsHead',
-    'RotatedRetinaHead',
-    'RotatedRetinaRefineHead',
-    'SAMRepPointsHead',
-]

@@ -7,12 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import (
-    build_prior_generator,
-    multiclass_nms_rotated,
-    obb2hbb,
-    rotated_anchor_inside_flags,
-)
+from mmrotate.core import build_prior_generator, multiclass_nms_rotated, obb2hbb, rotated_anchor_inside_flags
 from mmrotate.core.bbox import build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
@@ -61,9 +56,7 @@ class RotatedAnchorHead(BaseDenseHead):
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            train_cfg, test_cfg, init_cfg or dict(type='Normal', layer='Conv2d', std=0.01)
-        )
+        super().__init__(train_cfg, test_cfg, init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.feat_channels = feat_channels
@@ -138,9 +131,7 @@ class RotatedAnchorHead(BaseDenseHead):
 
     def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
         """Mask of the anchors that take part in training."""
-        return rotated_anchor_inside_flags(
-            anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border
-        )
+        return rotated_anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def _sample(
         self,
@@ -195,9 +186,7 @@ class RotatedAnchorHead(BaseDenseHead):
                 zip(gt_bboxes_ignore or none, gt_labels or none, img_metas, strict=True)
             )
         ]
-        (pos_images, pos), (neg_images, neg) = (
-            numbered([found[kind] for found in sampled]) for kind in (0, 1)
-        )
+        (pos_images, pos), (neg_images, neg) = (numbered([found[kind] for found in sampled]) for kind in (0, 1))
         starts = list(itertools.accumulate(map(len, gt_bboxes), initial=0))
         owner = torch.cat([found[2] + starts[i] for i, found in enumerate(sampled)])
         labels = anchors.new_full(anchors.shape[:2], self.num_classes, dtype=torch.long)
@@ -206,9 +195,7 @@ class RotatedAnchorHead(BaseDenseHead):
         weight = self.train_cfg.get('pos_weight', -1)
         label_weights[pos_images, pos] = weight if weight > 0 else 1.0
         label_weights[neg_images, neg] = 1.0
-        targets = self._encode(
-            anchors[pos_images, pos], self._boxes_to_regress(torch.cat(gt_bboxes)[owner])
-        )
+        targets = self._encode(anchors[pos_images, pos], self._boxes_to_regress(torch.cat(gt_bboxes)[owner]))
         kinds = (0, 1) if self.sampling else (0,)
         avg_factor = sum(max(len(found[kind]), 1) for found in sampled for kind in kinds)
         return AnchorTargets(labels, label_weights, pos_images, pos, targets, avg_factor)
@@ -253,19 +240,13 @@ class RotatedAnchorHead(BaseDenseHead):
         """Losses of the level whose anchors begin at ``start``."""
         stop = start + anchors.size(1)
         labels, weights = (t[:, start:stop].flatten() for t in targets[:2])
-        loss_cls = self.loss_cls(
-            score.flatten(0, 1), labels, weights, avg_factor=targets.avg_factor
-        )
+        loss_cls = self.loss_cls(score.flatten(0, 1), labels, weights, avg_factor=targets.avg_factor)
         here = (targets.pos_anchors >= start) & (targets.pos_anchors < stop)
         index = targets.pos_images[here], targets.pos_anchors[here] - start
-        losses = self._loss_positive(
-            row[index], targets.bbox_targets[here], anchors[index], targets.avg_factor
-        )
+        losses = self._loss_positive(row[index], targets.bbox_targets[here], anchors[index], targets.avg_factor)
         return dict(loss_cls=loss_cls, **losses)
 
-    def _loss_positive(
-        self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int
-    ) -> dict[str, Tensor]:
+    def _loss_positive(self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int) -> dict[str, Tensor]:
         """Losses of rows (p, e) of positive anchors (p, d); the others regress nothing."""
         loss_bbox = regression_loss(
             self.loss_bbox,
@@ -279,18 +260,12 @@ class RotatedAnchorHead(BaseDenseHead):
         return dict(loss_bbox=loss_bbox)
 
     # ------------------------------------------------------------------------------ testing
-    def _decode(
-        self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None
-    ) -> Tensor:
+    def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
         """Boxes of anchors (n, d) and the head's rows (n, e) for them."""
         return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
 
     def _candidates(
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        pre: int,
-        rois: list[Tensor] | None = None,
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], pre: int, rois: list[Tensor] | None = None
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Per level, the at most ``pre`` best anchors of each image.
 
@@ -333,18 +308,13 @@ class RotatedAnchorHead(BaseDenseHead):
             if rescale:
                 boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
             results.append(
-                multiclass_nms_rotated(
-                    boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img
-                )
+                multiclass_nms_rotated(boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img)
             )
         return results
 
     @torch.no_grad()
     def filter_bboxes(
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        rois: list[Tensor] | None = None,
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], rois: list[Tensor] | None = None
     ) -> list[Tensor]:
         """The box of each position's best prior, (N, H * W, 5) per level: the next stage's rois."""
         logits = flatten_levels(cls_scores, self.cls_out_channels)
@@ -354,10 +324,7 @@ class RotatedAnchorHead(BaseDenseHead):
             best = logit[..., : self.num_classes].amax(-1).unflatten(1, (-1, self.num_anchors))
             index = best.argmax(-1)[..., None, None].expand(-1, -1, -1, self.bbox_dim)
             delta, prior = (
-                t.expand(len(logit), -1, -1)
-                .unflatten(1, (-1, self.num_anchors))
-                .gather(2, index)
-                .flatten(0, 2)
+                t.expand(len(logit), -1, -1).unflatten(1, (-1, self.num_anchors)).gather(2, index).flatten(0, 2)
                 for t in level
             )
             boxes.append(self.bbox_coder.decode(prior, delta).unflatten(0, (len(logit), -1)))

@@ -23,10 +23,7 @@ class BaseDenseHead(BaseModule):
     """
 
     def __init__(
-        self,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        self, train_cfg: dict | None = None, test_cfg: dict | None = None, init_cfg: dict | list | None = None
     ) -> None:
         super().__init__(init_cfg)
         # Any: a head is built without them, too, but does not train or test then
@@ -72,9 +69,7 @@ class BaseDenseHead(BaseModule):
         with torch.no_grad():
             return losses, self.get_bboxes(*outs, img_metas=img_metas, cfg=proposal_cfg)
 
-    def simple_test(
-        self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool = False
-    ) -> list:
+    def simple_test(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool = False) -> list:
         """Boxes of each image; ``rescale`` gives them in the pixels of the original image."""
         return self.get_bboxes(*self(x), img_metas=img_metas, rescale=rescale)
 

@@ -40,20 +40,15 @@ class CSLRRetinaHead(RotatedRetinaHead):
     ) -> None:
         self.use_encoded_angle = use_encoded_angle
         self.shield_reg_angle = shield_reg_angle
-        self.angle_coder = build_bbox_coder(
-            angle_coder or dict(type='CSLCoder', angle_version='le90')
-        )
+        self.angle_coder = build_bbox_coder(angle_coder or dict(type='CSLCoder', angle_version='le90'))
         # the same prior of 1% for every class of either kind
         rare = [
-            dict(type='Normal', name=name, std=0.01, bias_prob=0.01)
-            for name in (self.cls_layer, 'retina_angle_cls')
+            dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in (self.cls_layer, 'retina_angle_cls')
         ]
         normal = dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
         kwargs.setdefault('init_cfg', normal)
         super().__init__(num_classes, in_channels, **kwargs)
-        self.loss_angle = build_loss(
-            loss_angle or dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0)
-        )
+        self.loss_angle = build_loss(loss_angle or dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0))
         self._check_angles()
 
     def _check_angles(self) -> None:
@@ -97,12 +92,7 @@ class CSLRRetinaHead(RotatedRetinaHead):
         ]
 
     def loss(  # type: ignore[override]
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        angle_clses: list[Tensor],
-        *args: Any,
-        **kwargs: Any,
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], angle_clses: list[Tensor], *args: Any, **kwargs: Any
     ) -> dict[str, list[Tensor]]:
         """Losses of classes, boxes and angles, a list over levels each."""
         return super().loss(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)
@@ -114,9 +104,7 @@ class CSLRRetinaHead(RotatedRetinaHead):
             angle = self.bbox_coder.encode(anchors, gt_bboxes)[:, 4:]
         return torch.cat([targets, angle], 1)
 
-    def _loss_positive(
-        self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int
-    ) -> dict[str, Tensor]:
+    def _loss_positive(self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int) -> dict[str, Tensor]:
         delta, logits = row[:, : self.bbox_dim], row[:, self.bbox_dim :]
         box, angle = target[:, :-1], target[:, -1:]
         if self.shield_reg_angle:  # equal angles cost nothing
@@ -126,12 +114,7 @@ class CSLRRetinaHead(RotatedRetinaHead):
         return losses | dict(loss_angle=self.loss_angle(logits, classes, avg_factor=avg_factor))
 
     def get_bboxes(  # type: ignore[override]
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        angle_clses: list[Tensor],
-        *args: Any,
-        **kwargs: Any,
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], angle_clses: list[Tensor], *args: Any, **kwargs: Any
     ) -> list[Detections]:
         """Boxes (n, 6) and labels (n,) of each image after NMS."""
         return super().get_bboxes(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)

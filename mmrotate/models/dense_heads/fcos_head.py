@@ -136,9 +136,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         sigmoid = dict(type='CrossEntropyLoss', use_sigmoid=True)
         self.loss_centerness = build_loss(loss_centerness or sigmoid)
         if separate_angle:
-            self.h_bbox_coder = build_bbox_coder(
-                h_bbox_coder or dict(type='DistancePointBBoxCoder')
-            )
+            self.h_bbox_coder = build_bbox_coder(h_bbox_coder or dict(type='DistancePointBBoxCoder'))
             self.loss_angle = build_loss(loss_angle or dict(type='L1Loss'))
         self._check()
 
@@ -155,8 +153,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
             raise ValueError('an angle_coder needs separate_angle=True and scale_angle=False')
         if len(self.regress_ranges) != len(self.strides):
             raise ValueError(
-                f'regress_ranges and strides must be of one length, got {self.regress_ranges} '
-                f'and {self.strides}'
+                f'regress_ranges and strides must be of one length, got {self.regress_ranges} and {self.strides}'
             )
 
     def _init_layers(self) -> None:
@@ -329,9 +326,7 @@ class CSLRFCOSHead(RotatedFCOSHead):
         **kwargs: See :class:`RotatedFCOSHead`.
     """
 
-    def __init__(
-        self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any) -> None:
         coder = dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=6)
         options = {'separate_angle': True, 'scale_angle': False, **kwargs}
         super().__init__(num_classes, in_channels, angle_coder=angle_coder or coder, **options)

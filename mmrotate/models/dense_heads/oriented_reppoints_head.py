@@ -74,10 +74,7 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
         """The smaller, the better: class, place and orientation, and how alike the features are."""
         cost = self._cls_loss_at(batch, targets, rows)
         sides = _side_points(targets.polys[rows])
-        for points, share in (
-            (batch.init, self.init_qua_weight),
-            (batch.refine, 1 - self.init_qua_weight),
-        ):
+        for points, share in ((batch.init, self.init_qua_weight), (batch.refine, 1 - self.init_qua_weight)):
             found = _side_points(min_area_polygons(points[rows]))
             near = torch.cat(chamfer_distance(sides, found)[:2], 1).clamp(min=1e-12).sqrt()
             turned = self.ori_qua_weight * _PIXEL * near.mean(1)
@@ -98,9 +95,7 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
                 out[here] = 1 - F.cosine_similarity(feats, mean, 0, 1e-6).amin(1)
         return out
 
-    def _keep(
-        self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
+    def _keep(self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor) -> tuple[Tensor, Tensor | None]:
         rank, size = rank_in_group(cost, targets.owners[rows])
         return rank < (size * self.top_ratio).ceil(), None
 

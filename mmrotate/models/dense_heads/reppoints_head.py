@@ -15,12 +15,7 @@ from mmrotate.ops import DeformConv2d, min_area_polygons
 from mmrotate.registry import MODELS
 
 from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
-from .reppoints_selection import (
-    best_of_levels,
-    consistent_weights,
-    handed_out_in_place,
-    own_shares,
-)
+from .reppoints_selection import best_of_levels, consistent_weights, handed_out_in_place, own_shares
 from .reppoints_targets import PointBatch, PointTargets, point_targets
 
 # image and position of the positives of a batch
@@ -159,17 +154,14 @@ class RotatedRepPointsHead(BaseDenseHead):
         sizes = map_sizes(maps)
         levels = self.prior_generator.grid_priors(sizes, device=maps[0].device)
         return [
-            torch.cat([p, torch.full_like(p[:, :1], s)], 1)
-            for p, s in zip(levels, self.point_strides, strict=True)
+            torch.cat([p, torch.full_like(p[:, :1], s)], 1) for p, s in zip(levels, self.point_strides, strict=True)
         ]
 
     def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> Tensor:
         """Mask (N, n) of the positions that are on the image."""
         sizes, device = map_sizes(maps), maps[0].device
         flags = self.prior_generator.valid_flags
-        return torch.stack(
-            [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
-        )
+        return torch.stack([torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas])
 
     @staticmethod
     def _points(offsets: Tensor, positions: Tensor) -> Tensor:
@@ -211,16 +203,12 @@ class RotatedRepPointsHead(BaseDenseHead):
             self._points(init, flat),
             self._points(refine, flat),
             self.point_base_scale * flat[:, 2],
-            torch.cat(
-                [p.new_full((len(p),), i, dtype=torch.long) for i, p in enumerate(positions)]
-            ),
+            torch.cat([p.new_full((len(p),), i, dtype=torch.long) for i, p in enumerate(positions)]),
             counts,
             [obb2poly(boxes.float(), self.version) for boxes in gt_bboxes],
         )
         ignored: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
-        ignore = [
-            None if boxes is None else obb2poly(boxes.float(), self.version) for boxes in ignored
-        ]
+        ignore = [None if boxes is None else obb2poly(boxes.float(), self.version) for boxes in ignored]
         truth = (self._valid(cls_scores, img_metas), batch, gt_labels, ignore)
         start = self._targets('init', flat.expand(len(img_metas), -1, -1), *truth)
         targets = self._targets('refine', self._proposals(init.detach(), flat), *truth)
@@ -252,9 +240,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         loss = self.loss_bbox_init if stage == 'init' else self.loss_bbox_refine
         return {f'loss_pts_{stage}': loss(points, polys, weights[rows])}
 
-    def _refine_losses(
-        self, batch: PointBatch, targets: PointTargets, *extra: Any
-    ) -> dict[str, Any]:
+    def _refine_losses(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> dict[str, Any]:
         if self.use_reassign:
             return self._selected_losses(batch, self._select(batch, targets, *extra))
         avg_factor = (targets.owners >= 0).sum(1).clamp(min=1).sum()
@@ -274,9 +260,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         loss_cls = self.loss_cls(*(f.flatten(0, 1) for f in fields), avg_factor=avg_factor)
         scale = batch.scale.expand(len(batch.scores), -1)
         points = (batch.refine, targets.polys, targets.weights, scale)
-        return dict(loss_cls=loss_cls) | self._points_loss(
-            'refine', *(f.flatten(0, 1) for f in points)
-        )
+        return dict(loss_cls=loss_cls) | self._points_loss('refine', *(f.flatten(0, 1) for f in points))
 
     @torch.no_grad()
     def _select(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> PointTargets:
@@ -310,9 +294,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         fields = (points[rows], targets.polys[rows], targets.weights[rows])
         return self.loss_bbox_refine(*fields, reduction_override='none')
 
-    def _keep(
-        self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
+    def _keep(self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mask (p,) of the positives to keep, and their weights; None leaves those as they are."""
         owners = targets.owners[rows]
         shares = own_shares(batch, owners, rows)
@@ -348,9 +330,7 @@ class RotatedRepPointsHead(BaseDenseHead):
                 score, pts = (t.gather(1, best.expand(-1, -1, t.size(-1))) for t in (score, pts))
             scores.append(score)
             points.append(pts)
-        boxes = self._to_boxes(torch.cat(points, 1).flatten(0, 1)).unflatten(
-            0, (len(img_metas), -1)
-        )
+        boxes = self._to_boxes(torch.cat(points, 1).flatten(0, 1)).unflatten(0, (len(img_metas), -1))
         if rescale:
             factors = boxes.new_tensor([[*meta['scale_factor'], 1] for meta in img_metas])
             boxes = boxes / factors[:, None]

@@ -58,9 +58,7 @@ def own_shares(batch: PointBatch, owners: Tensor, rows: tuple[Tensor, ...]) -> T
     return torch.cat(shares)
 
 
-def consistent_weights(
-    cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float
-) -> tuple[Tensor, Tensor]:
+def consistent_weights(cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float) -> tuple[Tensor, Tensor]:
     """Positives that CFA keeps, and their weights (Guo et al., CVPR 2021, sections 3.2 and 3.3).
 
     In order of cost, an object's positives are followed up to where the confidence that a

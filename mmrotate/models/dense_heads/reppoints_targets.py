@@ -84,6 +84,4 @@ def point_targets(
     labels = torch.cat([*gt_labels, owners.new_full((1,), background)])
     corners = torch.cat([*batch.gt_polys, proposals.new_zeros(1, 8)])
     label_weights = torch.where(positive, pos_weight if pos_weight > 0 else 1.0, assigned == 0)
-    return PointTargets(
-        labels[owners], label_weights.float(), corners[owners], positive.float(), owners
-    )
+    return PointTargets(labels[owners], label_weights.float(), corners[owners], positive.float(), owners)

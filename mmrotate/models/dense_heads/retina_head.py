@@ -23,12 +23,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
     """
 
     def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        stacked_convs: int = 4,
-        norm_cfg: dict | None = None,
-        **kwargs: Any,
+        self, num_classes: int, in_channels: int, stacked_convs: int = 4, norm_cfg: dict | None = None, **kwargs: Any
     ) -> None:
         self.stacked_convs = stacked_convs
         self.norm_cfg = norm_cfg

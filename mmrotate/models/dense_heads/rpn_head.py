@@ -52,9 +52,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         return obb2xyxy(gt_bboxes, self.version)
 
     def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
-        return anchor_inside_flags(
-            anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border
-        )
+        return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def loss(  # type: ignore[override]
         self,
@@ -78,18 +76,14 @@ class RotatedRPNHead(RotatedAnchorHead):
     ) -> list[Tensor]:
         """Proposals of each image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
         settings = self.test_settings(cfg)
-        scores, deltas, anchors = self._candidates(
-            cls_scores, bbox_preds, settings.get('nms_pre', -1)
-        )
+        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, settings.get('nms_pre', -1))
         # proposals of different levels do not suppress each other
         level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
         flat_scores = torch.cat(scores, 1)[..., 0]
         flat_deltas, flat_anchors = torch.cat(deltas, 1), torch.cat(anchors, 1)
         results = []
         for i, meta in enumerate(img_metas):
-            boxes = self.bbox_coder.decode(
-                flat_anchors[i], flat_deltas[i], max_shape=meta['img_shape']
-            )
+            boxes = self.bbox_coder.decode(flat_anchors[i], flat_deltas[i], max_shape=meta['img_shape'])
             keep = self._keep(boxes, flat_scores[i], level_ids, settings)
             boxes, score = boxes[keep], flat_scores[i][keep]
             if rescale:

@@ -31,9 +31,7 @@ class SAMRepPointsHead(RotatedRepPointsHead):
             centres = centres.flip(-1)
         distances = shape_distances(centres, targets.polys[rows], turned=not self.as_published)
         factors[rows] = (1 / (1 + distances)).exp()
-        return targets._replace(
-            label_weights=targets.label_weights * factors, weights=targets.weights * factors
-        )
+        return targets._replace(label_weights=targets.label_weights * factors, weights=targets.weights * factors)
 
 
 def shape_distances(centres: Tensor, polys: Tensor, turned: bool = True) -> Tensor:

@@ -3,37 +3,5 @@
 from .alignment import AlignConv, AlignConvModule, FeatureRefineModule
 from .base import RotatedBaseDetector
 from .refine import R3Det, RefineSingleStageDetector, S2ANet
-from .single_stage import (
-    RotatedFCOS,
-    RotatedRepPoints,
-    RotatedRetinaNet,
-    RotatedSingleStageDetector,
-)
-from .two_stage import (
-    GlidingVertex,
-    OrientedRCNN,
-    ReDet,
-    RoITransformer,
-    RotatedFasterRCNN,
-    RotatedTwoStageDetector,
-)
-
-__all__ = [
-    'AlignConv',
-    'AlignConvModule',
-    'FeatureRefineModule',
-    'GlidingVertex',
-    'OrientedRCNN',
-    'R3Det',
-    'ReDet',
-    'RefineSingleStageDetector',
-    'RoITransformer',
-    'RotatedBaseDetector',
-    'RotatedFCOS',
-    'RotatedFasterRCNN',
-    'RotatedRepPoints',
-    'RotatedRetinaNet',
-    'RotatedSingleStageDetector',
-    'RotatedTwoStageDetector',
-    'S2ANet',
-]
+from .single_stage import RotatedFCOS, RotatedRepPoints, RotatedRetinaNet, RotatedSingleStageDetector
+from .two_stage import GlidingVertex, OrientedRCNN, ReDet, RoITransformer, RotatedFasterRCNN, RotatedTwoStageDetector

@@ -23,11 +23,7 @@ class FeatureRefineModule(BaseModule):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        featmap_strides: Sequence[int],
-        as_published: bool = True,
-        init_cfg: dict | None = None,
+        self, in_channels: int, featmap_strides: Sequence[int], as_published: bool = True, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         self.featmap_strides = list(featmap_strides)
@@ -79,9 +75,7 @@ class AlignConv(nn.Module):
         shift = boxes.new_tensor([1.5 * self.stride, 1.5 * self.stride, 0, 0, 0])
         rois = torch.cat([index[:, None], (boxes + shift).flatten(0, 1)], 1)
         size = weight.shape[2:]
-        cells = roi_align_rotated(
-            F.pad(x, (1, 1, 1, 1)), rois, size, 1 / self.stride, 1, True, True
-        )
+        cells = roi_align_rotated(F.pad(x, (1, 1, 1, 1)), rois, size, 1 / self.stride, 1, True, True)
         out = F.linear(cells.flatten(1), weight.flatten(1)).relu()
         return out.unflatten(0, (len(x), *x.shape[2:])).permute(0, 3, 1, 2)
 

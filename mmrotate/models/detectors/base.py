@@ -10,12 +10,7 @@ import torch
 from mmengine.config import ConfigDict
 from torch import Tensor, distributed
 
-from mmrotate.core import (
-    aug_multiclass_nms_rotated,
-    bbox_mapping_back,
-    imshow_det_rbboxes,
-    rbbox2result,
-)
+from mmrotate.core import aug_multiclass_nms_rotated, bbox_mapping_back, imshow_det_rbboxes, rbbox2result
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_backbone, build_neck
 
@@ -93,15 +88,11 @@ class RotatedBaseDetector(BaseModule):
         """
         raise NotImplementedError
 
-    def simple_test(
-        self, img: Tensor, img_metas: list[dict], rescale: bool = False
-    ) -> list[Result]:
+    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """Results of images (N, 3, H, W); ``rescale`` gives pixels of the original images."""
         raise NotImplementedError
 
-    def forward_test(
-        self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False
-    ) -> list[Result]:
+    def forward_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
         """Results of a batch under one or several augmentations.
 
         Args:
@@ -115,9 +106,7 @@ class RotatedBaseDetector(BaseModule):
             return self.simple_test(imgs[0], img_metas[0], rescale=rescale)
         return self.aug_test(imgs, img_metas, rescale=rescale)
 
-    def aug_test(
-        self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False
-    ) -> list[Result]:
+    def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
         """Results merged over augmentations: mapped back, then one more NMS in each class.
 
         Without ``rescale`` they are in the pixels of the first augmentation.
@@ -147,14 +136,10 @@ class RotatedBaseDetector(BaseModule):
         if not rescale:
             merged[:, :4] *= merged.new_tensor(metas[0]['scale_factor'])
         # the views have applied the threshold; FCOS applies it before the centerness
-        detections = aug_multiclass_nms_rotated(
-            merged, torch.tensor(labels), 0.0, cfg.nms, cfg.max_per_img, classes
-        )
+        detections = aug_multiclass_nms_rotated(merged, torch.tensor(labels), 0.0, cfg.nms, cfg.max_per_img, classes)
         return rbbox2result(*detections, classes)
 
-    def _parse_losses(
-        self, losses: dict[str, Tensor | list[Tensor]]
-    ) -> tuple[Tensor, OrderedDict[str, float]]:
+    def _parse_losses(self, losses: dict[str, Tensor | list[Tensor]]) -> tuple[Tensor, OrderedDict[str, float]]:
         """Sum of everything named ``loss``, and all values averaged over processes for the log."""
         means: OrderedDict[str, Any] = OrderedDict(
             (name, value.mean() if torch.is_tensor(value) else sum(v.mean() for v in value))
@@ -196,11 +181,5 @@ class RotatedBaseDetector(BaseModule):
         kwargs.setdefault('bbox_color', self.PALETTE)
         kwargs.setdefault('show', False)
         return imshow_det_rbboxes(
-            img,
-            boxes,
-            labels,
-            class_names=self.CLASSES,
-            score_thr=score_thr,
-            out_file=out_file,
-            **kwargs,
+            img, boxes, labels, class_names=self.CLASSES, score_thr=score_thr, out_file=out_file, **kwargs
         )

@@ -59,9 +59,7 @@ class RefineSingleStageDetector(RotatedBaseDetector):
                 losses[f'{prefix}.{name}'] = [value * weight for value in values]
         return losses
 
-    def simple_test(
-        self, img: Tensor, img_metas: list[dict], rescale: bool = False
-    ) -> list[Result]:
+    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """Results of a batch, those of the last stage; see the base."""
         *_, ((*_, head), outs, rois) = self._run(img)
         detections = head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois)
@@ -96,16 +94,12 @@ class R3Det(RefineSingleStageDetector):
         settings = train.get('sr', [None] * num_refine_stages)
         self.stage_loss_weights = train.get('stage_loss_weights', [1.0] * num_refine_stages)
         parts = dict(
-            frm_cfgs=frm_cfgs,
-            refine_heads=refine_heads,
-            sr=settings,
-            stage_loss_weights=self.stage_loss_weights,
+            frm_cfgs=frm_cfgs, refine_heads=refine_heads, sr=settings, stage_loss_weights=self.stage_loss_weights
         )
         for name, part in parts.items():
             if len(part) != num_refine_stages:
                 raise ValueError(
-                    f'{name} must have one item for each of num_refine_stages='
-                    f'{num_refine_stages}, got {len(part)}'
+                    f'{name} must have one item for each of num_refine_stages={num_refine_stages}, got {len(part)}'
                 )
         self.bbox_head = self._build_head(bbox_head, train.get('s0'))
         # these lists initialise their members
@@ -114,10 +108,7 @@ class R3Det(RefineSingleStageDetector):
 
     def _stages(self) -> list[Stage]:
         later = zip(self.stage_loss_weights, self.feat_refine_module, self.refine_head, strict=True)
-        return [
-            ('s0', 1.0, None, self.bbox_head),
-            *((f'sr{i}', *stage) for i, stage in enumerate(later)),
-        ]
+        return [('s0', 1.0, None, self.bbox_head), *((f'sr{i}', *stage) for i, stage in enumerate(later))]
 
 
 @MODELS.register_module()
@@ -133,9 +124,7 @@ class S2ANet(RefineSingleStageDetector):
         **kwargs: See :class:`RotatedBaseDetector`.
     """
 
-    def __init__(
-        self, backbone: dict, fam_head: dict, align_cfgs: dict, odm_head: dict, **kwargs: Any
-    ) -> None:
+    def __init__(self, backbone: dict, fam_head: dict, align_cfgs: dict, odm_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         train = self.train_cfg or ConfigDict()
         align = dict(align_cfgs)

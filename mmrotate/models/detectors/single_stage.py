@@ -37,13 +37,9 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor | list[Tensor]]:
         """Losses of a batch; see the base."""
-        return self.bbox_head.forward_train(
-            self.extract_feat(img), img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
-        )
+        return self.bbox_head.forward_train(self.extract_feat(img), img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
 
-    def simple_test(
-        self, img: Tensor, img_metas: list[dict], rescale: bool = False
-    ) -> list[Result]:
+    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """Results of a batch; see the base."""
         detections = self.bbox_head.simple_test(self.extract_feat(img), img_metas, rescale)
         classes = self.bbox_head.num_classes

@@ -49,14 +49,10 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
             gt_bboxes_ignore=gt_bboxes_ignore,
             proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn),
         )
-        second = self.roi_head.forward_train(
-            x, img_metas, proposals, gt_bboxes, gt_labels, gt_bboxes_ignore
-        )
+        second = self.roi_head.forward_train(x, img_metas, proposals, gt_bboxes, gt_labels, gt_bboxes_ignore)
         return {**losses, **second}
 
-    def simple_test(
-        self, img: Tensor, img_metas: list[dict], rescale: bool = False
-    ) -> list[Result]:
+    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """Results of a batch; see the base."""
         x = self.extract_feat(img)
         proposals = self.rpn_head.simple_test(x, img_metas)

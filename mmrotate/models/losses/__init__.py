@@ -9,24 +9,3 @@ from .iou import GIoULoss, IoULoss, RotatedIoULoss
 from .smooth_l1 import L1Loss, SmoothL1Loss
 from .spatial_border import SpatialBorderLoss
 from .weighting import regression_loss, takes_boxes
-
-__all__ = [
-    'BCConvexGIoULoss',
-    'ConvexGIoULoss',
-    'CrossEntropyLoss',
-    'FocalLoss',
-    'GDLoss',
-    'GDLoss_v1',
-    'GIoULoss',
-    'IoULoss',
-    'KFLoss',
-    'KLDRepPointsLoss',
-    'L1Loss',
-    'RotatedIoULoss',
-    'SmoothFocalLoss',
-    'SmoothL1Loss',
-    'SpatialBorderLoss',
-    'accuracy',
-    'regression_loss',
-    'takes_boxes',
-]

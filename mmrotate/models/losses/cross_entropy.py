@@ -42,6 +42,4 @@ class CrossEntropyLoss(WeightedLoss):
             classes = pred.size(1)
             foreground = (target >= 0) & (target < classes)
             target = F.one_hot(target.where(foreground, classes), classes + 1)[:, :-1]
-        return F.binary_cross_entropy_with_logits(
-            pred, target.to(pred.dtype), pos_weight=weight, reduction='none'
-        )
+        return F.binary_cross_entropy_with_logits(pred, target.to(pred.dtype), pos_weight=weight, reduction='none')

@@ -52,10 +52,6 @@ class SmoothFocalLoss(FocalLoss):
     """
 
     def __init__(
-        self,
-        gamma: float = 2.0,
-        alpha: float = 0.25,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        self, gamma: float = 2.0, alpha: float = 0.25, reduction: str = 'mean', loss_weight: float = 1.0
     ) -> None:
         super().__init__(True, gamma, alpha, reduction, loss_weight)

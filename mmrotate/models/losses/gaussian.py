@@ -128,26 +128,17 @@ class GDLoss_v1(BoxLoss):
     box_dim = 5
 
     def __init__(
-        self,
-        loss_type: str,
-        fun: str = 'sqrt',
-        tau: float = 1.0,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        self, loss_type: str, fun: str = 'sqrt', tau: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
     ) -> None:
         super().__init__(reduction, loss_weight)
         self.loss_type = _one_of('loss_type', loss_type, ('kld', 'bcd', 'gwd'))
         self.fun = _one_of('fun', fun, ('log1p', 'sqrt', ''))
         self.tau = tau
 
-    def reduce(
-        self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None
-    ) -> Tensor:
+    def reduce(self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None) -> Tensor:
         """Losses (n,) of which those of weight above 0 count alike."""
         counts = (weight > 0).to(loss)
-        return super().reduce(
-            loss, counts, reduction, counts.sum() if reduction == 'mean' else None
-        )
+        return super().reduce(loss, counts, reduction, counts.sum() if reduction == 'mean' else None)
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
@@ -196,8 +187,7 @@ class KFLoss(BoxLoss):
         """Deltas (n, 5) and (n, 5), with ``pred_decode`` and ``targets_decode`` (n, 5) -> (n,)."""
         if set(boxes) != {'pred_decode', 'targets_decode'}:
             raise ValueError(
-                'KFLoss needs the boxes of both sides, as pred_decode and targets_decode, '
-                f'got {sorted(boxes)}'
+                f'KFLoss needs the boxes of both sides, as pred_decode and targets_decode, got {sorted(boxes)}'
             )
         centres = F.smooth_l1_loss(pred[:, :2], target[:, :2], reduction='none', beta=self.beta)
         p, t = (gaussian.boxes_to_gaussian(b) for b in boxes.values())
@@ -221,9 +211,7 @@ class KLDRepPointsLoss(BoxLoss):
 
     box_dim = 18
 
-    def __init__(
-        self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
+    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         self.eps = eps
 

@@ -75,9 +75,7 @@ class GIoULoss(BoxLoss):
     needs_decoded = True
     box_dim = 4
 
-    def __init__(
-        self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
+    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         self.eps = eps
 

@@ -27,9 +27,7 @@ class SmoothL1Loss(WeightedLoss):
         loss_weight: Factor of the result.
     """
 
-    def __init__(
-        self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
+    def __init__(self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         if beta <= 0:
             raise ValueError(f'beta must be above 0, got {beta} (L1Loss is its limit)')

@@ -20,9 +20,7 @@ class SpatialBorderLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(
-        self, pts: Tensor, gt_bboxes: Tensor, weight: Tensor, avg_factor: float | None = None
-    ) -> Tensor:
+    def forward(self, pts: Tensor, gt_bboxes: Tensor, weight: Tensor, avg_factor: float | None = None) -> Tensor:
         """A fifth of the mean distance over the points outside, over ``avg_factor``.
 
         Args:

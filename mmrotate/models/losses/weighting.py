@@ -10,10 +10,7 @@ _REDUCTIONS = ('none', 'mean', 'sum')
 
 
 def reduce_loss(
-    loss: Tensor,
-    weight: Tensor | None = None,
-    reduction: str = 'mean',
-    avg_factor: float | Tensor | None = None,
+    loss: Tensor, weight: Tensor | None = None, reduction: str = 'mean', avg_factor: float | Tensor | None = None
 ) -> Tensor:
     """Weigh and reduce an element-wise loss.
 
@@ -183,8 +180,6 @@ class BoxLoss(WeightedLoss):
         reduction = reduction_override or self.reduction
         return self.loss_weight * self.reduce(loss, weight, reduction, avg_factor)
 
-    def reduce(
-        self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None
-    ) -> Tensor:
+    def reduce(self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None) -> Tensor:
         """Losses (n,) under weights (n,) to a number, or (n,) under ``'none'``."""
         return reduce_loss(loss, weight, reduction, avg_factor)

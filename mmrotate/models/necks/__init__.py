@@ -3,5 +3,3 @@
 from .fpn import FPN
 from .pafpn import PAFPN
 from .re_fpn import ReFPN
-
-__all__ = ['FPN', 'PAFPN', 'ReFPN']

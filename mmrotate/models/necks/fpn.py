@@ -54,8 +54,7 @@ class FPN(BaseModule):
         extra = num_outs - (end - start_level)
         if extra < 0 or (end < len(in_channels) and extra > 0):
             raise ValueError(
-                f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of '
-                f'{len(in_channels)} maps'
+                f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of {len(in_channels)} maps'
             )
         self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
         if self.extra_source and self.extra_source not in _EXTRA:
@@ -66,12 +65,8 @@ class FPN(BaseModule):
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
         self.block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         lateral = dict(norm_cfg=None) if no_norm_on_lateral else {}
-        self.lateral_convs = nn.ModuleList(
-            self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels
-        )
-        self.fpn_convs = nn.ModuleList(
-            self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels
-        )
+        self.lateral_convs = nn.ModuleList(self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels)
+        self.fpn_convs = nn.ModuleList(self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels)
         for i in range(extra if self.extra_source else 0):
             first = i == 0 and self.extra_source == 'on_input'
             channels = in_channels[end - 1] if first else out_channels
@@ -84,9 +79,7 @@ class FPN(BaseModule):
         """Maps of the backbone -> ``num_outs`` maps (N, out_channels, H, W), finest first."""
         if len(inputs) != len(self.in_channels):
             raise ValueError(f'the neck needs {len(self.in_channels)} maps, got {len(inputs)}')
-        laterals = [
-            conv(inputs[i]) for i, conv in zip(self.levels, self.lateral_convs, strict=True)
-        ]
+        laterals = [conv(inputs[i]) for i, conv in zip(self.levels, self.lateral_convs, strict=True)]
         for i in range(len(laterals) - 1, 0, -1):
             size = dict(self.upsample_cfg)
             if 'scale_factor' not in size:
@@ -98,15 +91,9 @@ class FPN(BaseModule):
         """Levels of the pyramid from the sums of the top-down path."""
         return [conv(x) for conv, x in zip(self.fpn_convs, laterals, strict=False)]
 
-    def _extend(
-        self, outs: list[Tensor], laterals: list[Tensor], inputs: Sequence[Tensor]
-    ) -> list[Tensor]:
+    def _extend(self, outs: list[Tensor], laterals: list[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
         """Add the levels that are coarser than the backbone's last map."""
-        sources = {
-            'on_input': inputs[self.levels[-1]],
-            'on_lateral': laterals[-1],
-            'on_output': outs[-1],
-        }
+        sources = {'on_input': inputs[self.levels[-1]], 'on_lateral': laterals[-1], 'on_output': outs[-1]}
         for i in range(len(outs), self.num_outs):
             if not self.extra_source:
                 outs.append(F.max_pool2d(outs[-1], 1, stride=2))

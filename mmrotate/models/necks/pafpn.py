@@ -21,15 +21,10 @@ class PAFPN(FPN):
         **kwargs: See :class:`FPN`.
     """
 
-    def __init__(
-        self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any) -> None:
         super().__init__(in_channels, out_channels, num_outs, **kwargs)
         self.downsample_convs, self.pafpn_convs = (
-            nn.ModuleList(
-                self._conv(out_channels, out_channels, 3, stride=stride, padding=1)
-                for _ in self.levels[1:]
-            )
+            nn.ModuleList(self._conv(out_channels, out_channels, 3, stride=stride, padding=1) for _ in self.levels[1:])
             for stride in (2, 1)
         )
 

@@ -24,9 +24,7 @@ class ReFPN(FPN):
             and ``init_cfg`` of :class:`FPN`.
     """
 
-    def __init__(
-        self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, in_channels: Sequence[int], out_channels: int, num_outs: int, **kwargs: Any) -> None:
         for key in ('norm_cfg', 'act_cfg', 'no_norm_on_lateral'):
             if kwargs.get(key):
                 raise ValueError(f'ReFPN has no {key}, got {kwargs[key]}')

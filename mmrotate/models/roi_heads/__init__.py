@@ -1,10 +1,6 @@
 """Second stages: what is inside each proposal."""
 
-from .bbox_head import (
-    RotatedConvFCBBoxHead,
-    RotatedKFIoUShared2FCBBoxHead,
-    RotatedShared2FCBBoxHead,
-)
+from .bbox_head import RotatedConvFCBBoxHead, RotatedKFIoUShared2FCBBoxHead, RotatedShared2FCBBoxHead
 from .gv_bbox_head import GVBBoxHead
 from .roi_extractor import RotatedSingleRoIExtractor, SingleRoIExtractor
 from .standard_roi_head import (
@@ -14,17 +10,3 @@ from .standard_roi_head import (
     RotatedBaseRoIHead,
     RotatedStandardRoIHead,
 )
-
-__all__ = [
-    'GVBBoxHead',
-    'GVRatioRoIHead',
-    'OrientedStandardRoIHead',
-    'RoITransRoIHead',
-    'RotatedBaseRoIHead',
-    'RotatedConvFCBBoxHead',
-    'RotatedKFIoUShared2FCBBoxHead',
-    'RotatedShared2FCBBoxHead',
-    'RotatedSingleRoIExtractor',
-    'RotatedStandardRoIHead',
-    'SingleRoIExtractor',
-]

@@ -80,13 +80,10 @@ class RotatedConvFCBBoxHead(BaseModule):
         self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
         convs = [in_channels] + [conv_out_channels] * num_shared_convs
         self.shared_convs = nn.ModuleList(
-            ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg)
-            for i in range(num_shared_convs)
+            ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg) for i in range(num_shared_convs)
         )
         widths = [convs[-1] * roi_feat_size**2] + [fc_out_channels] * num_shared_fcs
-        self.shared_fcs = nn.ModuleList(
-            nn.Linear(widths[i], widths[i + 1]) for i in range(num_shared_fcs)
-        )
+        self.shared_fcs = nn.ModuleList(nn.Linear(widths[i], widths[i + 1]) for i in range(num_shared_fcs))
         self.fc_cls = nn.Linear(fc_out_channels, num_classes + 1)
         self._boxes = 1 if reg_class_agnostic else num_classes
         self.fc_reg = nn.Linear(fc_out_channels, self.bbox_dim * self._boxes)
@@ -108,9 +105,7 @@ class RotatedConvFCBBoxHead(BaseModule):
     def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
         """Targets of all sampled proposals of a batch, positive before negative in each image."""
         per_image = [self._targets_single(sample, cfg) for sample in samples]
-        labels, weights, boxes, box_weights = (
-            torch.cat(field) for field in zip(*per_image, strict=True)
-        )
+        labels, weights, boxes, box_weights = (torch.cat(field) for field in zip(*per_image, strict=True))
         return labels, weights, boxes, box_weights
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
@@ -175,21 +170,14 @@ class RotatedConvFCBBoxHead(BaseModule):
         )
         return losses
 
-    def _decode(
-        self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor
-    ) -> Tensor:
+    def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         """Boxes (n, k, 5) of RoIs; ``scale`` divides their pixels."""
         boxes = self.bbox_coder.decode(rois[:, 1:], preds[1].float(), max_shape=max_shape)
         boxes = boxes.unflatten(1, (-1, 5))
         return torch.cat([boxes[..., :4] / scale, boxes[..., 4:]], -1)
 
     def get_bboxes(
-        self,
-        preds: Sequence[Tensor],
-        rois: Tensor,
-        img_meta: dict,
-        cfg: ConfigDict,
-        rescale: bool = False,
+        self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: ConfigDict, rescale: bool = False
     ) -> tuple[Tensor, ...]:
         """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS."""
         scores = preds[0].float().softmax(-1)

@@ -68,12 +68,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         The last two lie in (0, 1): (n, 4 or classes * 4) and (n, 1 or classes).
         """
         x = self._shared(x)
-        return (
-            self.fc_cls(x),
-            self.fc_reg(x),
-            self.fc_fix(x).float().sigmoid(),
-            self.fc_ratio(x).float().sigmoid(),
-        )
+        return (self.fc_cls(x), self.fc_reg(x), self.fc_fix(x).float().sigmoid(), self.fc_ratio(x).float().sigmoid())
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         return obb2xyxy(gt_bboxes, self.version)
@@ -94,9 +89,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         losses['loss_ratio'] = self.loss_bbox(of_class[1], ratio, avg_factor=len(labels))
         return losses
 
-    def _decode(
-        self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor
-    ) -> Tensor:
+    def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         _, deltas, fix, ratio = preds
         boxes = self.bbox_coder.decode(rois[:, 1:], deltas.float(), max_shape=max_shape)
         # corners are shares of the sides: scaled first, they need no second look at the polygon

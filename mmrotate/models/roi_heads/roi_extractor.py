@@ -22,11 +22,7 @@ class RoIAlign(torchvision.ops.RoIAlign):
     """
 
     def __init__(
-        self,
-        output_size: int,
-        spatial_scale: float = 1.0,
-        sampling_ratio: int = 0,
-        aligned: bool = True,
+        self, output_size: int, spatial_scale: float = 1.0, sampling_ratio: int = 0, aligned: bool = True
     ) -> None:
         super().__init__((output_size, output_size), spatial_scale, sampling_ratio, aligned)
 
@@ -61,9 +57,7 @@ class SingleRoIExtractor(BaseModule):
         layer = RoIAlign if name == 'RoIAlign' else getattr(ops, name, None)
         if not (isinstance(layer, type) and issubclass(layer, nn.Module)):
             raise KeyError(f'roi_layer={roi_layer}: mmrotate.ops has no layer of this type')
-        self.roi_layers = nn.ModuleList(
-            layer(spatial_scale=1 / stride, **args) for stride in self.featmap_strides
-        )
+        self.roi_layers = nn.ModuleList(layer(spatial_scale=1 / stride, **args) for stride in self.featmap_strides)
 
     @property
     def num_inputs(self) -> int:

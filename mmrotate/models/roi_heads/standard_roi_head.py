@@ -34,11 +34,7 @@ class RotatedBaseRoIHead(BaseModule):
     """
 
     def __init__(
-        self,
-        train_cfgs: Sequence[dict],
-        test_cfg: dict | None,
-        version: str,
-        init_cfg: dict | None = None,
+        self, train_cfgs: Sequence[dict], test_cfg: dict | None, version: str, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.train_cfgs = [ConfigDict(cfg) for cfg in train_cfgs]
@@ -46,9 +42,7 @@ class RotatedBaseRoIHead(BaseModule):
         self.version = version
         self.assigners = [build_assigner(cfg.assigner) for cfg in self.train_cfgs]
         self.samplers = [
-            build_sampler(
-                cfg.sampler, context=SimpleNamespace(sample_losses=partial(self.sample_losses, i))
-            )
+            build_sampler(cfg.sampler, context=SimpleNamespace(sample_losses=partial(self.sample_losses, i)))
             for i, cfg in enumerate(self.train_cfgs)
         ]
 
@@ -66,9 +60,7 @@ class RotatedBaseRoIHead(BaseModule):
         _, _, extractor, head = self._stages()[stage]
         return head(extractor(x[: extractor.num_inputs], rois))
 
-    def sample_losses(
-        self, stage: int, x: Sequence[Tensor], rois: Tensor, labels: Tensor
-    ) -> Tensor:
+    def sample_losses(self, stage: int, x: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
         """Classification losses (n,) of RoIs, for samplers; ``labels`` -1 is background."""
         head = self._stages()[stage][-1]
         labels = labels.where(labels >= 0, head.num_classes)
@@ -124,20 +116,14 @@ class RotatedBaseRoIHead(BaseModule):
         return losses
 
     @torch.no_grad()
-    def _refine(
-        self, head: Any, rois: Tensor, outs: tuple[Tensor, ...], labels: Tensor | None = None
-    ) -> Tensor:
+    def _refine(self, head: Any, rois: Tensor, outs: tuple[Tensor, ...], labels: Tensor | None = None) -> Tensor:
         """Boxes (n, 5) of RoIs, of the given class or, where it is background, the likeliest."""
         best = outs[0][:, :-1].argmax(1)
         labels = best if labels is None else best.where(labels == head.num_classes, labels)
         return head.refine(rois, outs[1], labels)
 
     def simple_test(
-        self,
-        x: Sequence[Tensor],
-        proposal_list: list[Tensor],
-        img_metas: list[dict],
-        rescale: bool = False,
+        self, x: Sequence[Tensor], proposal_list: list[Tensor], img_metas: list[dict], rescale: bool = False
     ) -> list[tuple[Tensor, Tensor]]:
         """Boxes (k, 6) with scores and labels (k,) of each image; all stages vote on classes."""
         boxes = [proposals[:, :-1] for proposals in proposal_list]
@@ -233,16 +219,11 @@ class RoITransRoIHead(RotatedBaseRoIHead):
             if isinstance(cfgs, dict):
                 per_stage[name] = [cfgs] * num_stages
             elif len(cfgs) != num_stages and not (name == 'train_cfg' and train_cfg is None):
-                raise ValueError(
-                    f'{name} must have one item for each of num_stages={num_stages}, '
-                    f'got {len(cfgs)}'
-                )
+                raise ValueError(f'{name} must have one item for each of num_stages={num_stages}, got {len(cfgs)}')
         super().__init__(per_stage['train_cfg'], test_cfg, version, init_cfg)
         self.stage_loss_weights = list(stage_loss_weights)
         # these lists initialise their members
-        self.bbox_roi_extractor = ModuleList(
-            map(build_roi_extractor, per_stage['bbox_roi_extractor'])
-        )
+        self.bbox_roi_extractor = ModuleList(map(build_roi_extractor, per_stage['bbox_roi_extractor']))
         self.bbox_head = ModuleList(map(build_head, per_stage['bbox_head']))
 
     def _stages(self) -> list[Stage]:

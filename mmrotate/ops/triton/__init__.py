@@ -3,5 +3,3 @@
 from .box_iou_rotated import box_iou_rotated
 from .nms_rotated import nms_rotated
 from .roi_align_rotated import roi_align_rotated, roi_align_rotated_backward
-
-__all__ = ['box_iou_rotated', 'nms_rotated', 'roi_align_rotated', 'roi_align_rotated_backward']

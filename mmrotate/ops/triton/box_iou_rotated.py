@@ -5,23 +5,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .geometry import (
-    ROUNDING,
-    circles_meet,
-    hull_area,
-    load_boxes,
-    overlap,
-    prepare,
-    relative,
-    shared_area,
-)
+from .geometry import ROUNDING, circles_meet, hull_area, load_boxes, overlap, prepare, relative, shared_area
 
 _ROWS, _COLS = 16, 32
 
 
-def box_iou_rotated(
-    bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool
-) -> Tensor:
+def box_iou_rotated(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
     """See :func:`mmrotate.ops.box_iou_rotated`: overlaps (n, m), or (n,) of aligned boxes."""
     n, m = len(bboxes1), len(bboxes2)
     out = bboxes1.new_empty((n,) if aligned else (n, m))

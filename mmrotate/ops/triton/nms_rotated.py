@@ -42,9 +42,7 @@ def nms_rotated(boxes: Tensor, labels: Tensor | None, threshold: float, clockwis
             )
             _decide[(1,)](keep, mask, start, n, WORDS=words, num_warps=1, **ROUNDING)
             if start + block < n:
-                _clear[(triton.cdiv(n, _COLS),)](
-                    *shared, *groups, start, BLOCK=block, ROWS=_ROWS, COLS=_COLS, **flags
-                )
+                _clear[(triton.cdiv(n, _COLS),)](*shared, *groups, start, BLOCK=block, ROWS=_ROWS, COLS=_COLS, **flags)
     return keep.bool()
 
 

@@ -43,9 +43,7 @@ def roi_align_rotated_backward(
     return out.permute(0, 3, 1, 2).contiguous()
 
 
-def _launch(
-    maps: Tensor, features: Tensor, rois: Tensor, sampling: int, clockwise: bool, backward: bool
-) -> None:
+def _launch(maps: Tensor, features: Tensor, rois: Tensor, sampling: int, clockwise: bool, backward: bool) -> None:
     count, height, width, channels = maps.shape
     out_h, out_w = features.shape[2:]
     if features.numel() == 0:

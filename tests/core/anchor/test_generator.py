@@ -15,9 +15,7 @@ SIZES = [(5, 6), (3, 3), (2, 2)]
 
 
 def test_reference():
-    octaves = _rotated(
-        octave_base_scale=4, scales_per_octave=3, ratios=[1.0, 0.5, 2.0], strides=[8, 16, 32]
-    )
+    octaves = _rotated(octave_base_scale=4, scales_per_octave=3, ratios=[1.0, 0.5, 2.0], strides=[8, 16, 32])
     got = torch.cat(octaves.grid_priors(SIZES))
     torch.testing.assert_close(got, tensor('anchors_3/out'), atol=1e-3, rtol=0)
     single = _rotated(scales=[4], ratios=[1.0], strides=[8, 16])

@@ -14,8 +14,7 @@ ROTATED = dict(type='RBboxOverlaps2D')
 
 def _build(**kwargs):
     return build_assigner(
-        dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=ROTATED)
-        | kwargs
+        dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, iou_calculator=ROTATED) | kwargs
     )
 
 
@@ -43,9 +42,7 @@ def loop_of_overlaps(overlaps, low, pos, neg, ignored=(), every=True):
 
 
 def test_reference():
-    result = _build(min_pos_iou=0).assign(
-        tensor('assign_max_iou/priors'), tensor('assign_max_iou/gt')
-    )
+    result = _build(min_pos_iou=0).assign(tensor('assign_max_iou/priors'), tensor('assign_max_iou/gt'))
     assert result.gt_inds.tolist() == array('assign_max_iou/gt_inds').tolist()
     expected = tensor('assign_max_iou/max_overlaps')
     torch.testing.assert_close(result.max_overlaps, expected, atol=1e-5, rtol=0)
@@ -109,9 +106,7 @@ def test_only_the_first_best_prior():
     gt = torch.tensor([[50.0, 50, 20, 20, 0]])
     priors = torch.tensor([[60.0, 50, 20, 20, 0], [40, 50, 20, 20, 0], [50, 60, 20, 20, 0]])
     every = _build(pos_iou_thr=0.9, neg_iou_thr=0.8, min_pos_iou=0.3).assign(priors, gt)
-    first = _build(
-        pos_iou_thr=0.9, neg_iou_thr=0.8, min_pos_iou=0.3, gt_max_assign_all=False
-    ).assign(priors, gt)
+    first = _build(pos_iou_thr=0.9, neg_iou_thr=0.8, min_pos_iou=0.3, gt_max_assign_all=False).assign(priors, gt)
     # 10 of 20 px apart along one side or the other: all three overlap by a third
     assert every.gt_inds.tolist() == [1, 1, 1]
     assert sorted(first.gt_inds.tolist()) == [0, 0, 1]

@@ -29,9 +29,7 @@ def _check(coder, name, **kwargs):
 
 
 @pytest.mark.parametrize('version', VERSIONS)
-@pytest.mark.parametrize(
-    ('edge_swap', 'proj_xy', 'norm_factor'), [(0, 0, None), (1, 1, None), (1, 0, 2)]
-)
+@pytest.mark.parametrize(('edge_swap', 'proj_xy', 'norm_factor'), [(0, 0, None), (1, 1, None), (1, 0, 2)])
 def test_rotated_priors(version, edge_swap, proj_xy, norm_factor):
     coder = build_bbox_coder(
         dict(
@@ -64,9 +62,7 @@ def test_horizontal_priors(version, edge_swap, norm_factor):
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_midpoint_offsets(version):
-    coder = build_bbox_coder(
-        dict(type='MidpointOffsetCoder', angle_range=version, target_stds=(1, 1, 1, 1, 0.5, 0.5))
-    )
+    coder = build_bbox_coder(dict(type='MidpointOffsetCoder', angle_range=version, target_stds=(1, 1, 1, 1, 0.5, 0.5)))
     _check(coder, f'coder_midpoint_{version}')
 
 

@@ -59,22 +59,14 @@ def test_bhattacharyya_is_the_form_with_determinants(pair):
 def test_kalman_overlap_is_the_filters(pair):
     p, q = pair
     gain = p.sigma @ (p.sigma + q.sigma).inverse()
-    shared, first, second = (
-        4 * s.det().sqrt() for s in (p.sigma - gain @ p.sigma, p.sigma, q.sigma)
-    )
-    torch.testing.assert_close(
-        gaussian.kalman_overlap(p, q, eps=0), shared / (first + second - shared)
-    )
+    shared, first, second = (4 * s.det().sqrt() for s in (p.sigma - gain @ p.sigma, p.sigma, q.sigma))
+    torch.testing.assert_close(gaussian.kalman_overlap(p, q, eps=0), shared / (first + second - shared))
 
 
 def test_pairs_broadcast(pair):
     first, second = random_boxes(4, 2), random_boxes(3, 3)
-    every = gaussian.kl_divergence(
-        gaussian.boxes_to_gaussian(first[:, None]), gaussian.boxes_to_gaussian(second)
-    )
-    one = gaussian.kl_divergence(
-        gaussian.boxes_to_gaussian(first[2]), gaussian.boxes_to_gaussian(second[1])
-    )
+    every = gaussian.kl_divergence(gaussian.boxes_to_gaussian(first[:, None]), gaussian.boxes_to_gaussian(second))
+    one = gaussian.kl_divergence(gaussian.boxes_to_gaussian(first[2]), gaussian.boxes_to_gaussian(second[1]))
     assert every.shape == (4, 3)
     torch.testing.assert_close(every[2, 1], one)
 

@@ -217,9 +217,7 @@ def test_no_points_or_objects():
 
 
 def _convex(**kwargs):
-    return build_assigner(
-        dict(type='MaxConvexIoUAssigner', pos_iou_thr=0.4, neg_iou_thr=0.3, min_pos_iou=0) | kwargs
-    )
+    return build_assigner(dict(type='MaxConvexIoUAssigner', pos_iou_thr=0.4, neg_iou_thr=0.3, min_pos_iou=0) | kwargs)
 
 
 @pytest.mark.parametrize('of_prior', [True, False])

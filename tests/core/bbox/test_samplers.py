@@ -11,9 +11,7 @@ from tests.helpers.golden import random_boxes
 
 
 def _assigned(positive=20, negative=100, ignored=5):
-    gt_inds = torch.cat(
-        [torch.arange(positive) % 3 + 1, torch.zeros(negative), torch.full((ignored,), -1.0)]
-    ).long()
+    gt_inds = torch.cat([torch.arange(positive) % 3 + 1, torch.zeros(negative), torch.full((ignored,), -1.0)]).long()
     labels = torch.where(gt_inds > 0, gt_inds + 6, -1)
     return AssignResult(3, gt_inds, torch.rand(len(gt_inds)), labels), random_boxes(len(gt_inds))
 
@@ -40,13 +38,9 @@ def test_few_positives_are_filled_up_with_negatives():
 
 
 def test_negatives_per_positive():
-    result, _ = _sample(
-        num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(2, 100, 0)
-    )
+    result, _ = _sample(num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(2, 100, 0))
     assert (len(result.pos_inds), len(result.neg_inds)) == (2, 6)
-    result, _ = _sample(
-        num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(0, 100, 0)
-    )
+    result, _ = _sample(num=40, pos_fraction=0.5, neg_pos_ub=3, add_gt_as_proposals=False, counts=(0, 100, 0))
     assert (len(result.pos_inds), len(result.neg_inds)) == (0, 3)
 
 
@@ -139,8 +133,7 @@ def test_the_hardest_are_taken(counts):
     assigned, priors = _assigned(*counts)
     head = _RoIHead()
     sampler = build_sampler(
-        dict(type='OHEMSampler', num=40, pos_fraction=0.25, add_gt_as_proposals=False),
-        context=head,
+        dict(type='OHEMSampler', num=40, pos_fraction=0.25, add_gt_as_proposals=False), context=head
     )
     feats = [torch.zeros(1, 2, 3, 3)]
     gts, labels = random_boxes(3, 9), torch.tensor([7, 8, 9])

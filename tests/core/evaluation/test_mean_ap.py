@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrotate.core.evaluation import (
-    average_precision,
-    eval_rbbox_map,
-    eval_rbbox_map_thresholds,
-)
+from mmrotate.core.evaluation import average_precision, eval_rbbox_map, eval_rbbox_map_thresholds
 from tests.helpers.golden import array, random_boxes
 
 
@@ -16,12 +12,7 @@ def _reference():
     for i in range(6):
         gt, labels, ignore = (array(f'eval_{i}/{key}') for key in ('gt', 'labels', 'ignore'))
         annotations.append(
-            dict(
-                bboxes=gt[~ignore],
-                labels=labels[~ignore],
-                bboxes_ignore=gt[ignore],
-                labels_ignore=labels[ignore],
-            )
+            dict(bboxes=gt[~ignore], labels=labels[~ignore], bboxes_ignore=gt[ignore], labels_ignore=labels[ignore])
         )
         scored = np.c_[array(f'eval_{i}/dets'), array(f'eval_{i}/scores')]
         dets.append([scored[array(f'eval_{i}/det_labels') == c] for c in range(3)])
@@ -31,9 +22,7 @@ def _reference():
 @pytest.mark.parametrize('voc07', [0, 1])
 @pytest.mark.parametrize('thr', [0.5, 0.75])
 def test_reference(voc07, thr):
-    mean, classes = eval_rbbox_map(
-        *_reference(), iou_thr=thr, use_07_metric=bool(voc07), logger='silent'
-    )
+    mean, classes = eval_rbbox_map(*_reference(), iou_thr=thr, use_07_metric=bool(voc07), logger='silent')
     name = f'eval_map_07{voc07}_{thr}'
     assert mean == pytest.approx(float(array(f'{name}/mAP')), abs=1e-6)
     for key in ('ap', 'num_gts', 'num_dets'):
@@ -51,10 +40,7 @@ def _truth(images=3, classes=3, count=6):
 
 def _as_results(annotations, classes=3):
     return [
-        [
-            np.c_[a['bboxes'], np.ones(len(a['bboxes']))][a['labels'] == c].astype(np.float32)
-            for c in range(classes)
-        ]
+        [np.c_[a['bboxes'], np.ones(len(a['bboxes']))][a['labels'] == c].astype(np.float32) for c in range(classes)]
         for a in annotations
     ]
 
@@ -91,12 +77,7 @@ def test_ignored_objects_count_neither_way():
     annotations = _truth(1, 1, 2)
     boxes = annotations[0]['bboxes']
     ignoring = [
-        dict(
-            bboxes=boxes[:1],
-            labels=np.zeros(1, int),
-            bboxes_ignore=boxes[1:],
-            labels_ignore=np.zeros(1, int),
-        )
+        dict(bboxes=boxes[:1], labels=np.zeros(1, int), bboxes_ignore=boxes[1:], labels_ignore=np.zeros(1, int))
     ]
     results = [[np.c_[boxes, [0.5, 0.9]]]]
     _, (result,) = eval_rbbox_map(results, ignoring, use_07_metric=False, logger='silent')
@@ -127,9 +108,7 @@ def test_ranges_of_size():
     small, large = [0, 0, 10, 10, 0.1], [300, 300, 100, 100, 0.1]
     annotations = [dict(bboxes=np.array([small, large]), labels=np.zeros(2, int))]
     results = [[np.array([[*small, 0.9]])]]
-    means, classes = eval_rbbox_map(
-        results, annotations, scale_ranges=[(0, 50), (50, 500)], logger='silent'
-    )
+    means, classes = eval_rbbox_map(results, annotations, scale_ranges=[(0, 50), (50, 500)], logger='silent')
     assert means == [pytest.approx(1.0), 0.0]
     (result,) = classes
     assert result['num_dets'] == 1
@@ -139,11 +118,7 @@ def test_ranges_of_size():
     # a wrong detection counts in the range of its own size
     wrong = [[np.array([[*small, 0.8], [900, 900, 10, 10, 0, 0.9], [*large, 0.7]])]]
     means, _ = eval_rbbox_map(
-        wrong,
-        annotations,
-        scale_ranges=[(0, 50), (50, 500)],
-        use_07_metric=False,
-        logger='silent',
+        wrong, annotations, scale_ranges=[(0, 50), (50, 500)], use_07_metric=False, logger='silent'
     )
     assert means == [pytest.approx(0.5), pytest.approx(1)]
 

@@ -19,9 +19,7 @@ def show(img=BLANK, bboxes=(BOX,), labels=None, **kwargs):
 
 
 def test_corners():
-    np.testing.assert_allclose(
-        rbox_corners(np.array([BOX]))[0], [[40, 40], [80, 40], [80, 60], [40, 60]]
-    )
+    np.testing.assert_allclose(rbox_corners(np.array([BOX]))[0], [[40, 40], [80, 40], [80, 60], [40, 60]])
     turned = rbox_corners(np.array([[60, 50, 40, 20, math.pi / 2]]))[0]
     np.testing.assert_allclose(turned, [[70, 30], [70, 70], [50, 70], [50, 30]])
     assert rbox_corners(np.zeros((0, 5))).shape == (0, 4, 2)
@@ -86,8 +84,7 @@ def test_no_boxes():
 
 
 @pytest.mark.parametrize(
-    'box',
-    [[60, 50, 0, 0, 0.0], [60, 50, 1e6, 1, 0.3], [1e9, -1e9, 5, 5, 0], [math.nan, 1, 1, 1, 0]],
+    'box', [[60, 50, 0, 0, 0.0], [60, 50, 1e6, 1, 0.3], [1e9, -1e9, 5, 5, 0], [math.nan, 1, 1, 1, 0]]
 )
 def test_boxes_that_cannot_be_seen_do_no_harm(box):
     assert show(bboxes=[box]).shape == BLANK.shape

@@ -21,9 +21,7 @@ def test_labels_grow_with_size_and_text():
     assert label_patch('船é', 12, (0, 0, 0)).shape[0] > 0
 
 
-box = st.tuples(
-    st.floats(-20, 220), st.floats(-20, 220), st.floats(1, 90), st.floats(1, 90), st.floats(-2, 2)
-)
+box = st.tuples(st.floats(-20, 220), st.floats(-20, 220), st.floats(1, 90), st.floats(1, 90), st.floats(-2, 2))
 
 
 @settings(max_examples=30, deadline=None)

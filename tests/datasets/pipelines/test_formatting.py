@@ -30,9 +30,7 @@ def test_normalize_refuses_what_cannot_be():
 
 @pytest.mark.parametrize('count', [0, 1, 3])
 def test_bundle_gives_tensors(count):
-    results = dict(
-        img=IMG, gt_bboxes=np.ones((count, 5)), gt_labels=np.ones(count), gt_bboxes_ignore=[]
-    )
+    results = dict(img=IMG, gt_bboxes=np.ones((count, 5)), gt_labels=np.ones(count), gt_bboxes_ignore=[])
     results = DefaultFormatBundle()(results)
     assert results['img'].dtype == torch.float32 and results['img'].is_contiguous()
     np.testing.assert_array_equal(results['img'].numpy(), IMG.transpose(2, 0, 1))

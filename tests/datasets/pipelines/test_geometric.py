@@ -109,9 +109,7 @@ def test_resize_without_the_ratio():
     assert results['img_shape'] == (240, 160, 3)
     np.testing.assert_allclose(results['scale_factor'], [2, 4, 2, 4])
     side = math.sqrt(8)
-    np.testing.assert_allclose(
-        results['gt_bboxes'], [[80, 120, 20 * side, 10 * side, 0.5]], rtol=1e-6
-    )
+    np.testing.assert_allclose(results['gt_bboxes'], [[80, 120, 20 * side, 10 * side, 0.5]], rtol=1e-6)
 
 
 def test_resize_leaves_the_input_boxes_alone():
@@ -161,16 +159,12 @@ def test_wrong_resize(wrong):
 def test_flip_probabilities():
     def shares(step, count=4000):
         np.random.seed(0)
-        drawn = [
-            step(dict(img=np.zeros((2, 2, 3), np.uint8)))['flip_direction'] for _ in range(count)
-        ]
+        drawn = [step(dict(img=np.zeros((2, 2, 3), np.uint8)))['flip_direction'] for _ in range(count)]
         return [drawn.count(direction) / count for direction in (None, *DIRECTIONS)]
 
     quarter = RRandomFlip([0.25, 0.25, 0.25], DIRECTIONS)
     np.testing.assert_allclose(shares(quarter), [0.25] * 4, atol=0.03)
-    np.testing.assert_allclose(
-        shares(RRandomFlip(0.6, DIRECTIONS)), [0.4, 0.2, 0.2, 0.2], atol=0.03
-    )
+    np.testing.assert_allclose(shares(RRandomFlip(0.6, DIRECTIONS)), [0.4, 0.2, 0.2, 0.2], atol=0.03)
     np.testing.assert_allclose(shares(RRandomFlip(0.5)), [0.5, 0.5, 0, 0], atol=0.03)
     assert shares(RRandomFlip(), 20) == [1, 0, 0, 0]
     assert shares(RRandomFlip([0.1, 0.2, 0.7], DIRECTIONS), 20)[0] == 0

@@ -2,13 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrotate.datasets.pipelines.image import (
-    BadImageError,
-    pad,
-    read_image,
-    rescaled_size,
-    resize,
-)
+from mmrotate.datasets.pipelines.image import BadImageError, pad, read_image, rescaled_size, resize
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8)
 

@@ -31,12 +31,7 @@ def test_without_prefix(info, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'wrong',
-    [
-        dict(color_type='colour'),
-        dict(channel_order='hsv'),
-        dict(file_client_args=dict(backend='s3')),
-    ],
+    'wrong', [dict(color_type='colour'), dict(channel_order='hsv'), dict(file_client_args=dict(backend='s3'))]
 )
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match=r'must be|disk only'):

@@ -115,13 +115,7 @@ def test_share_of_turned_images():
 
 
 @pytest.mark.parametrize(
-    'wrong',
-    [
-        dict(mode='both'),
-        dict(angles_range=[30]),
-        dict(mode='value'),
-        dict(mode='value', angles_range=[]),
-    ],
+    'wrong', [dict(mode='both'), dict(angles_range=[30]), dict(mode='value'), dict(mode='value', angles_range=[])]
 )
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match='mode'):

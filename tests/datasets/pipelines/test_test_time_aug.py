@@ -19,9 +19,7 @@ def results():
 
 
 def test_one_sample_per_scale_and_flip():
-    step = MultiScaleFlipAug(
-        STEPS, img_scale=[(16, 8), (32, 16)], flip=True, flip_direction=['horizontal', 'vertical']
-    )
+    step = MultiScaleFlipAug(STEPS, img_scale=[(16, 8), (32, 16)], flip=True, flip_direction=['horizontal', 'vertical'])
     source = results()
     sample = step(source)
     assert [tuple(img.shape[1:]) for img in sample['img']] == [(8, 16)] * 3 + [(16, 32)] * 3

@@ -22,9 +22,7 @@ def filled(corners: list[float]) -> Tensor:
 
 def test_reference():
     points = tensor('convex_giou_value/points')
-    got = build_loss(dict(type='ConvexGIoULoss', reduction='none'))(
-        points, tensor('convex_giou_value/polygons')
-    )
+    got = build_loss(dict(type='ConvexGIoULoss', reduction='none'))(points, tensor('convex_giou_value/polygons'))
     torch.testing.assert_close(1 - got, tensor('convex_giou_value/out'), atol=1e-6, rtol=1e-5)
 
 

@@ -17,9 +17,7 @@ GD = [
     for fun, tau in (('log1p', 1.0), ('sqrt', 2.0), ('none', 0.0))
 ]
 V1 = [
-    dict(type='GDLoss_v1', loss_type=kind, fun=fun)
-    for kind in ('kld', 'bcd', 'gwd')
-    for fun in ('sqrt', 'log1p', '')
+    dict(type='GDLoss_v1', loss_type=kind, fun=fun) for kind in ('kld', 'bcd', 'gwd') for fun in ('sqrt', 'log1p', '')
 ]
 KF = [dict(type='KFLoss', fun=fun) for fun in ('none', 'ln', 'exp')]
 OF_BOXES = [*GD, *V1, *KF]
@@ -173,9 +171,7 @@ def test_alpha_weighs_shapes_against_centres():
     a = torch.tensor([[0, 0, 20.0, 10, 0]])
     moved, grown = a + torch.tensor([5.0, 0, 0, 0, 0]), a + torch.tensor([0, 0, 4.0, 0, 0])
     for kind, pred in (('gwd', grown), ('kld', moved)):
-        plain, heavy = (
-            dict(type='GDLoss', loss_type=kind, fun='none', alpha=alpha) for alpha in (1.0, 2.0)
-        )
+        plain, heavy = (dict(type='GDLoss', loss_type=kind, fun='none', alpha=alpha) for alpha in (1.0, 2.0))
         factor = 2.0 if kind == 'gwd' else 0.5  # of the square root of the distance
         torch.testing.assert_close(call(heavy, pred, a), factor * call(plain, pred, a))
 

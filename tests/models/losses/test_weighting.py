@@ -20,9 +20,7 @@ BOX_LOSSES = [
     dict(type='ConvexGIoULoss'),
     dict(type='BCConvexGIoULoss'),
 ]
-every_loss = pytest.mark.parametrize(
-    'cfg', BOX_LOSSES, ids=lambda c: '_'.join(map(str, c.values()))
-)
+every_loss = pytest.mark.parametrize('cfg', BOX_LOSSES, ids=lambda c: '_'.join(map(str, c.values())))
 
 
 def inputs(cfg: dict, count: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -52,9 +50,7 @@ def test_reductions_and_weights(cfg):
     expected = (each * weight).sum() / 7
     for form in (weight, weight[:, None].expand(-1, 5)):
         torch.testing.assert_close(loss(pred, target, form, avg_factor=7, **boxes), expected)
-    torch.testing.assert_close(
-        loss(pred, target, weight, reduction_override='none', **boxes), each * weight
-    )
+    torch.testing.assert_close(loss(pred, target, weight, reduction_override='none', **boxes), each * weight)
 
 
 @every_loss

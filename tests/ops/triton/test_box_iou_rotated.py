@@ -25,9 +25,7 @@ def test_it_is_the_plain_one(device, monkeypatch, mode, dtype, clockwise):
     boxes1 = random_boxes(35, dtype=dtype)
     boxes2 = torch.cat([random_boxes(30, dtype=dtype), random_boxes(40, dtype=dtype) + 500])
     for first, second, aligned in ((boxes1, boxes2, False), (boxes1, boxes2[:35], True)):
-        got = box_iou_rotated(
-            first.to(device), second.to(device), mode, aligned, clockwise=clockwise
-        ).cpu()
+        got = box_iou_rotated(first.to(device), second.to(device), mode, aligned, clockwise=clockwise).cpu()
         expected = _plain(monkeypatch, first, second, mode, aligned, clockwise=clockwise)
         assert got.dtype == dtype
         torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7)

@@ -61,9 +61,7 @@ def test_sums_in_order_where_they_are_asked_for(device, monkeypatch):
     monkeypatch.setattr(backend.triton_kernels(), 'roi_align_rotated_backward', refuse)
     torch.use_deterministic_algorithms(True)
     try:
-        _, grad = _run(
-            torch.rand(1, 2, 6, 6), torch.tensor([[0, 3, 3, 4, 2, 0.4]]), device, output_size=2
-        )
+        _, grad = _run(torch.rand(1, 2, 6, 6), torch.tensor([[0, 3, 3, 4, 2, 0.4]]), device, output_size=2)
     finally:
         torch.use_deterministic_algorithms(False)
     assert grad.abs().max() > 0

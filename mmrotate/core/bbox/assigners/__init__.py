@@ -4,14 +4,3 @@ from .assign_result import AssignResult
 from .atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .convex_assigner import ConvexAssigner, ConvexOverlaps, MaxConvexIoUAssigner
 from .max_iou_assigner import MaxIoUAssigner
-
-__all__ = [
-    'ATSSKldAssigner',
-    'ATSSObbAssigner',
-    'AssignResult',
-    'ConvexAssigner',
-    'ConvexOverlaps',
-    'MaxConvexIoUAssigner',
-    'MaxIoUAssigner',
-    'SASAssigner',
-]

@@ -25,9 +25,7 @@ class AssignResult:
     labels: Tensor | None = None
 
     @classmethod
-    def of(
-        cls, num_gts: int, gt_inds: Tensor, max_overlaps: Tensor, gt_labels: Tensor | None
-    ) -> 'AssignResult':
+    def of(cls, num_gts: int, gt_inds: Tensor, max_overlaps: Tensor, gt_labels: Tensor | None) -> 'AssignResult':
         """The result with the labels of ``gt_inds`` filled in from ``gt_labels`` (num_gts,)."""
         labels = None
         if gt_labels is not None:
@@ -37,11 +35,7 @@ class AssignResult:
 
     @classmethod
     def of_pairs(
-        cls,
-        counts: tuple[int, int],
-        pairs: tuple[Tensor, Tensor],
-        values: Tensor,
-        gt_labels: Tensor | None,
+        cls, counts: tuple[int, int], pairs: tuple[Tensor, Tensor], values: Tensor, gt_labels: Tensor | None
     ) -> 'AssignResult':
         """Every prior goes to the object of the pair of largest value, of equal ones the first.
 
@@ -62,8 +56,6 @@ class AssignResult:
         """Put every object in front, as a prior of its own."""
         own = torch.arange(1, len(gt_labels) + 1, device=gt_labels.device)
         self.gt_inds = torch.cat([own, self.gt_inds])
-        self.max_overlaps = torch.cat(
-            [self.max_overlaps.new_ones(len(gt_labels)), self.max_overlaps]
-        )
+        self.max_overlaps = torch.cat([self.max_overlaps.new_ones(len(gt_labels)), self.max_overlaps])
         if self.labels is not None:
             self.labels = torch.cat([gt_labels, self.labels])

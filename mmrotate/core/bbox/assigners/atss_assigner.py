@@ -34,9 +34,7 @@ class ByLevelAssigner:
     by_level = True
     default_overlaps = dict(type='ConvexOverlaps')
 
-    def __init__(
-        self, topk: int, ignore_iof_thr: float = -1, iou_calculator: dict | None = None
-    ) -> None:
+    def __init__(self, topk: int, ignore_iof_thr: float = -1, iou_calculator: dict | None = None) -> None:
         if topk < 1:
             raise ValueError(f'topk must be at least 1, got {topk}')
         self.topk = topk
@@ -66,10 +64,7 @@ class ByLevelAssigner:
         centres, polygons = self._centres(bboxes), self._polygons(gt_bboxes)
         middle = polygons.unflatten(1, (4, 2)).mean(1)
         priors = nearest_of_levels(centres, middle, num_level_bboxes, self.topk)  # (m, k)
-        pairs = (
-            priors.flatten(),
-            torch.arange(m, device=priors.device).repeat_interleave(priors.size(1)),
-        )
+        pairs = (priors.flatten(), torch.arange(m, device=priors.device).repeat_interleave(priors.size(1)))
         overlaps = self._overlaps(bboxes[pairs[0]], gt_bboxes[pairs[1]])
         overlaps = overlaps.masked_fill(ignored[pairs[0]], 0).view_as(priors)
         mean = overlaps.mean(1, keepdim=True)
@@ -115,11 +110,7 @@ class ATSSObbAssigner(ByLevelAssigner):
     default_overlaps = dict(type='RBboxOverlaps2D')
 
     def __init__(
-        self,
-        topk: int,
-        angle_version: str = 'oc',
-        iou_calculator: dict | None = None,
-        ignore_iof_thr: float = -1,
+        self, topk: int, angle_version: str = 'oc', iou_calculator: dict | None = None, ignore_iof_thr: float = -1
     ) -> None:
         version_of(angle_version)
         self.angle_version = angle_version
@@ -171,9 +162,7 @@ class SASAssigner(ByLevelAssigner):
         return (-ratio / 4).exp()
 
 
-def nearest_of_levels(
-    centres: Tensor, middle: Tensor, num_level_bboxes: list[int], topk: int
-) -> Tensor:
+def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[int], topk: int) -> Tensor:
     """Indices (m, k) of the priors nearest to each object, the ``topk`` nearest of each level.
 
     Args:
@@ -183,9 +172,7 @@ def nearest_of_levels(
         topk: At most as many of a level.
     """
     if sum(num_level_bboxes) != len(centres):
-        raise ValueError(
-            f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}'
-        )
+        raise ValueError(f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}')
     starts = [sum(num_level_bboxes[:i]) for i in range(len(num_level_bboxes))]
     chunks = []
     for part in middle.split(max(CHUNK // max(len(centres), 1), 1)):

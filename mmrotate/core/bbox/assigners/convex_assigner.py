@@ -19,9 +19,7 @@ _TINY = 1e-6
 class ConvexOverlaps:
     """Overlaps of the convex hulls of point sets (n, 18) with quadrilaterals (m, 8)."""
 
-    def __call__(
-        self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False
-    ) -> Tensor:
+    def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
         """Overlaps, with either kind as the first; see :func:`mmrotate.ops.convex_iou`."""
         if bboxes1.size(1) == 18:
             return convex_iou(bboxes1, bboxes2, mode, is_aligned)

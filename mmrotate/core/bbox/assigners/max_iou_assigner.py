@@ -15,11 +15,7 @@ CHUNK = 16_000_000
 
 
 def ignored_priors(
-    bboxes: Tensor,
-    ignore: Tensor | None,
-    threshold: float,
-    calculate: Callable[..., Tensor],
-    of_priors: bool = True,
+    bboxes: Tensor, ignore: Tensor | None, threshold: float, calculate: Callable[..., Tensor], of_priors: bool = True
 ) -> Tensor:
     """Mask (n,) of the priors that lie in ignored boxes.
 
@@ -80,11 +76,7 @@ class MaxIoUAssigner:
 
     @torch.no_grad()
     def assign(
-        self,
-        bboxes: Tensor,
-        gt_bboxes: Tensor,
-        gt_bboxes_ignore: Tensor | None = None,
-        gt_labels: Tensor | None = None,
+        self, bboxes: Tensor, gt_bboxes: Tensor, gt_bboxes_ignore: Tensor | None = None, gt_labels: Tensor | None = None
     ) -> AssignResult:
         """Assign priors (n, d) to objects (m, d).
 
@@ -109,9 +101,7 @@ class MaxIoUAssigner:
         calculate, of_priors = self.iou_calculator, self.ignore_wrt_candidates
         return ignored_priors(bboxes, ignore, self.ignore_iof_thr, calculate, of_priors)
 
-    def _match(
-        self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _match(self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Best overlap of each prior, its object, and the object it is a best prior of.
 
         Objects are counted from 1; 0 for a prior that is no object's best.
@@ -146,9 +136,7 @@ class MaxIoUAssigner:
         gts, priors = best.nonzero(as_tuple=True)
         return gts, priors + start, top[gts]
 
-    def _best_of_chunks(
-        self, gts: Tensor, priors: Tensor, values: Tensor, num_gts: int
-    ) -> tuple[Tensor, Tensor]:
+    def _best_of_chunks(self, gts: Tensor, priors: Tensor, values: Tensor, num_gts: int) -> tuple[Tensor, Tensor]:
         """The pairs whose overlap is the object's best of all chunks; the first, or every one."""
         best_of_gt = values.new_zeros(num_gts).scatter_reduce_(0, gts, values, 'amax')
         best = values == best_of_gt[gts]

@@ -6,15 +6,3 @@ from .delta_xywha import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder
 from .distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder
 from .gliding_vertex import GVFixCoder, GVRatioCoder
 from .midpoint_offset import MidpointOffsetCoder
-
-__all__ = [
-    'CSLCoder',
-    'DeltaXYWHAHBBoxCoder',
-    'DeltaXYWHAOBBoxCoder',
-    'DeltaXYWHBBoxCoder',
-    'DistanceAnglePointCoder',
-    'DistancePointBBoxCoder',
-    'GVFixCoder',
-    'GVRatioCoder',
-    'MidpointOffsetCoder',
-]

@@ -23,8 +23,7 @@ class DeltaCoder:
     def __init__(self, target_means: Sequence[float], target_stds: Sequence[float]) -> None:
         if len(target_means) != len(target_stds):
             raise ValueError(
-                f'target_means and target_stds must be of one length, got {len(target_means)} '
-                f'and {len(target_stds)}'
+                f'target_means and target_stds must be of one length, got {len(target_means)} and {len(target_stds)}'
             )
         self.means, self.stds = tuple(target_means), tuple(target_stds)
 
@@ -54,22 +53,13 @@ def xyxy_to_cxcywh(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return (left + right) * 0.5, (top + bottom) * 0.5, right - left, bottom - top
 
 
-def centre_and_size_deltas(
-    prior: Sequence[Tensor], centre: Sequence[Tensor], sides: Sequence[Tensor]
-) -> list[Tensor]:
+def centre_and_size_deltas(prior: Sequence[Tensor], centre: Sequence[Tensor], sides: Sequence[Tensor]) -> list[Tensor]:
     """dx, dy in units of the prior's sides and log ratios of the sides (R-CNN, appendix C)."""
     px, py, pw, ph = prior
-    return [
-        (centre[0] - px) / pw,
-        (centre[1] - py) / ph,
-        (sides[0] / pw).log(),
-        (sides[1] / ph).log(),
-    ]
+    return [(centre[0] - px) / pw, (centre[1] - py) / ph, (sides[0] / pw).log(), (sides[1] / ph).log()]
 
 
-def decode_offsets(
-    sides: Sequence[Tensor], deltas: Sequence[Tensor], limit: float | None
-) -> list[Tensor]:
+def decode_offsets(sides: Sequence[Tensor], deltas: Sequence[Tensor], limit: float | None) -> list[Tensor]:
     """Offsets of centres in pixels, from deltas in units of the prior's sides.
 
     Args:
@@ -81,9 +71,7 @@ def decode_offsets(
     return offsets if limit is None else [d.clamp(-limit, limit) for d in offsets]
 
 
-def decode_sides(
-    prior: Sequence[Tensor], deltas: Sequence[Tensor], wh_ratio_clip: float
-) -> tuple[Tensor, Tensor]:
+def decode_sides(prior: Sequence[Tensor], deltas: Sequence[Tensor], wh_ratio_clip: float) -> tuple[Tensor, Tensor]:
     """Sides of boxes from those of priors and log ratios, kept within a factor."""
     limit = abs(math.log(wh_ratio_clip))
     w, h = (p * d.clamp(-limit, limit).exp() for p, d in zip(prior, deltas, strict=True))

@@ -28,9 +28,7 @@ class CSLCoder:
         radius: Of the window, above 0.
     """
 
-    def __init__(
-        self, angle_version: str, omega: float = 1, window: str = 'gaussian', radius: float = 6
-    ) -> None:
+    def __init__(self, angle_version: str, omega: float = 1, window: str = 'gaussian', radius: float = 6) -> None:
         version = version_of(angle_version)
         self.angle_version = angle_version
         self.start, self.span = math.degrees(version.start), math.degrees(version.span)
@@ -38,8 +36,7 @@ class CSLCoder:
             raise ValueError(f'window must be one of {_WINDOWS}, got {window!r}')
         if not 0 < omega <= self.span or radius <= 0:
             raise ValueError(
-                f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} '
-                f'and {radius}'
+                f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} and {radius}'
             )
         self.omega, self.window, self.radius = omega, window, radius
         self.coding_len = int(round(self.span) // omega)

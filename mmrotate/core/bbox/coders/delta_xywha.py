@@ -110,9 +110,7 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
             w, h, theta = self._long_edge_first(w, h, theta)
         return torch.stack([x, y, w, h, theta], -1).flatten(1)
 
-    def _long_edge_first(
-        self, w: Tensor, h: Tensor, theta: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _long_edge_first(self, w: Tensor, h: Tensor, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Sides in falling order; under ``oc`` too, as the published models expect."""
         if angle_version(self.angle_range).long_edge:
             return regularize(w, h, theta, self.angle_range)

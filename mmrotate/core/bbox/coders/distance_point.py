@@ -32,9 +32,7 @@ class DistanceAnglePointCoder:
         self.clip_border = clip_border
         self.angle_version = angle_version
 
-    def encode(
-        self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1
-    ) -> Tensor:
+    def encode(self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1) -> Tensor:
         """Distances left, top, right, bottom and angle (n, 5).
 
         Args:
@@ -51,9 +49,7 @@ class DistanceAnglePointCoder:
         sides = torch.stack([w / 2 + along, h / 2 + across, w / 2 - along, h / 2 - across], -1)
         return torch.cat([_limited(sides, max_dis, eps), theta[:, None]], -1)
 
-    def decode(
-        self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None
-    ) -> Tensor:
+    def decode(self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
         """Boxes (n, 5) of points (n, 2) and distances with angle (n, 5), whatever ``max_shape``."""
         same_count(points, pred_bboxes)
         left, top, right, bottom, theta = pred_bboxes.float().unbind(-1)
@@ -76,18 +72,14 @@ class DistancePointBBoxCoder:
     def __init__(self, clip_border: bool = True) -> None:
         self.clip_border = clip_border
 
-    def encode(
-        self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1
-    ) -> Tensor:
+    def encode(self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1) -> Tensor:
         """Distances left, top, right, bottom (n, 4); see :class:`DistanceAnglePointCoder`."""
         same_count(points, gt_bboxes)
         x, y, w, h = xyxy_to_cxcywh(gt_bboxes.float())
         upright = torch.stack([x, y, w, h, torch.zeros_like(x)], -1)
         return DistanceAnglePointCoder().encode(points, upright, max_dis, eps)[:, :4]
 
-    def decode(
-        self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None
-    ) -> Tensor:
+    def decode(self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
         """Boxes (n, 4) of points (n, 2) and distances (n, 4).
 
         Args:

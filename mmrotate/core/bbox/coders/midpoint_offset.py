@@ -9,14 +9,7 @@ from mmrotate.registry import TASK_UTILS
 
 from ..angle import angle_version
 from ..transforms import obb2poly, obb2xyxy, poly2obb
-from .base import (
-    WH_RATIO_CLIP,
-    DeltaCoder,
-    centre_and_size_deltas,
-    decode_sides,
-    same_count,
-    xyxy_to_cxcywh,
-)
+from .base import WH_RATIO_CLIP, DeltaCoder, centre_and_size_deltas, decode_sides, same_count, xyxy_to_cxcywh
 
 # corners within this many pixels of a side of the circumscribed box lie on it
 _TOUCH = 0.1

@@ -3,5 +3,3 @@
 from .ohem_sampler import OHEMSampler
 from .random_sampler import PseudoSampler, RandomSampler, RRandomSampler
 from .sampling_result import SamplingResult
-
-__all__ = ['OHEMSampler', 'PseudoSampler', 'RRandomSampler', 'RandomSampler', 'SamplingResult']

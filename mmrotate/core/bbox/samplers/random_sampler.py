@@ -86,9 +86,7 @@ class RandomSampler:
         """``count`` of the indices (n,), without repetition: here at random."""
         return indices[torch.randperm(len(indices), device=indices.device)[:count]]
 
-    def _choose(
-        self, positive: Tensor, negative: Tensor, candidates: Candidates
-    ) -> tuple[Tensor, Tensor]:
+    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         wanted = int(self.num * self.pos_fraction)
         if len(positive) > wanted:
             positive = self._pick(positive, wanted, candidates)
@@ -112,7 +110,5 @@ class PseudoSampler(RandomSampler):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(num=-1, pos_fraction=1.0, add_gt_as_proposals=False)
 
-    def _choose(
-        self, positive: Tensor, negative: Tensor, candidates: Candidates
-    ) -> tuple[Tensor, Tensor]:
+    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         return positive, negative
