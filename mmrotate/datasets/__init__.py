@@ -5,8 +5,7 @@ from mmrotate.registry import PIPELINES as ROTATED_PIPELINES
 
 from . import pipelines
 from .base import RotatedDataset
-from .builder import build_dataloader, build_dataset
-from .collate import collate
+from .builder import build_dataloader, build_dataset, collate
 from .dota import DOTADataset, HITUAVDataset, SARDataset
 from .dota_labels import LabelError
 from .hrsc import HRSCDataset

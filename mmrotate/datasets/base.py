@@ -19,15 +19,15 @@ from .submission import write_task1
 class RotatedDataset(Dataset):
     """Images with rotated boxes.
 
-    ``data_infos`` holds per image dict(filename, ann), with ann = dict(bboxes (n, 5) float32,
-    labels (n,) int64, bboxes_ignore (k, 5), labels_ignore (k,)), pixels and radians.
+    ``data_infos`` holds per image dict(filename, ann), with ann = dict(bboxes (n, 5) float32, labels (n,) int64,
+    bboxes_ignore (k, 5), labels_ignore (k,)), pixels and radians.
 
     Args:
         ann_file: file or folder of the annotations, relative to ``data_root`` or absolute.
         pipeline: the steps, see :class:`mmrotate.datasets.pipelines.Compose`.
         version: angle version of the boxes: 'oc', 'le90' or 'le135'.
-        classes: class names: a sequence, a single name, or the path of a file with one name a
-            line. None: the class attribute ``CLASSES``.
+        classes: class names: a sequence, a single name, or the path of a file with one name a line. None: the class
+            attribute ``CLASSES``.
         data_root: folder that relative paths start from.
         img_prefix: folder of the images.
         test_mode: samples are made by the test pipeline, without annotations, from all images.
@@ -51,12 +51,9 @@ class RotatedDataset(Dataset):
     ) -> None:
         self.ann_file = _join(data_root, ann_file)
         self.img_prefix = _join(data_root, img_prefix)
-        self.data_root = data_root
-        self.version = version
-        self.test_mode = test_mode
-        self.filter_empty_gt = filter_empty_gt
-        # of this instance; they cover the class's own
-        self.CLASSES = self.get_classes(classes)
+        self.data_root, self.version = data_root, version
+        self.test_mode, self.filter_empty_gt = test_mode, filter_empty_gt
+        self.CLASSES = self.get_classes(classes)  # of this instance; they cover the class's own
         self.has_annotations = True
         self.bad_images: dict[str, int] = {}
         self.pipeline = Compose(pipeline)
@@ -76,12 +73,9 @@ class RotatedDataset(Dataset):
             if not cls.CLASSES:
                 raise ValueError(f'{cls.__name__} has no classes of its own: give classes=[...]')
             return tuple(cls.CLASSES)
-        if isinstance(classes, str):
-            names = _class_names(classes)
-        elif isinstance(classes, Sequence):
-            names = tuple(classes)
-        else:
+        if not isinstance(classes, Sequence):
             raise TypeError(f'classes: a name, a file or a list of names, got {classes!r}')
+        names = _class_names(classes) if isinstance(classes, str) else tuple(classes)
         if not names or not all(isinstance(name, str) and name for name in names):
             raise ValueError(f'classes must be one or more names, got {classes!r}')
         if len(set(names)) < len(names):
@@ -96,8 +90,7 @@ class RotatedDataset(Dataset):
                 f'none of the {found} images of {self.ann_file} has an object to train on '
                 '(filter_empty_gt=False keeps images without objects)'
             )
-        if found > len(self.data_infos):
-            left_out = found - len(self.data_infos)
+        if left_out := found - len(self.data_infos):
             get_root_logger().info(f'{left_out} of {found} images have no objects: left out')
 
     def __len__(self) -> int:
@@ -106,8 +99,8 @@ class RotatedDataset(Dataset):
     def __getitem__(self, index: int) -> dict:
         """Sample ``index``, as the pipeline makes it.
 
-        In training an image that cannot be read is skipped: a warning names it, it is counted in
-        ``bad_images`` (per data loader worker), and a random other sample is given.
+        In training an image that cannot be read is skipped: a warning names it, it is counted in ``bad_images`` (per
+        data loader worker), and a random other sample is given.
 
         Raises:
             BadImageError: test mode, or ten unreadable images in a row.
@@ -117,8 +110,7 @@ class RotatedDataset(Dataset):
         failures: list[str] = []
         while len(failures) < 10:
             try:
-                sample = self.prepare_train_img(index)
-                if sample is not None:
+                if (sample := self.prepare_train_img(index)) is not None:
                     return sample
                 failures.append(f'the pipeline dropped {self.data_infos[index]["filename"]}')
             except BadImageError as error:
@@ -131,8 +123,8 @@ class RotatedDataset(Dataset):
         name = self.data_infos[index]['filename']
         self.bad_images[name] = self.bad_images.get(name, 0) + 1
         if self.bad_images[name] == 1:
-            message = f'{error}; another sample is taken ({len(self.bad_images)} bad images so far)'
-            get_root_logger().warning(message)
+            count = len(self.bad_images)
+            get_root_logger().warning(f'{error}; another sample is taken ({count} bad images so far)')
 
     def get_ann_info(self, index: int) -> dict[str, np.ndarray]:
         """Annotation of image ``index``, see the class."""
@@ -151,8 +143,7 @@ class RotatedDataset(Dataset):
 
     def prepare_test_img(self, index: int) -> dict:
         """Test sample ``index``."""
-        sample = self.pipeline(self._results(index))
-        if sample is None:
+        if (sample := self.pipeline(self._results(index))) is None:
             raise ValueError(f'the test pipeline dropped {self.data_infos[index]["filename"]}')
         return sample
 
@@ -162,21 +153,12 @@ class RotatedDataset(Dataset):
         metric: str | Sequence[str] = 'mAP',
         logger: logging.Logger | str | None = None,
         iou_thr: float | Sequence[float] | None = None,
-        scale_ranges: Sequence[tuple[float, float]] | None = None,
-        nproc: int = 4,
         **kwargs: Any,
     ) -> dict[str, float]:
-        """Score detections against the annotations: :func:`mmrotate.datasets.metrics.evaluate_map`.
+        """Score detections, in the dataset's order, against the annotations.
 
-        Args:
-            results: per image, in the dataset's order, a list over classes of arrays (n, 6):
-                x, y, w, h, theta, score.
-            metric: 'mAP', 'AP50', 'AP75', 'AP50:95', or a list of them.
-            logger: where the table per class goes; None: standard output.
-            iou_thr: threshold or thresholds of 'mAP'; None: the class attribute ``IOU_THR``.
-            scale_ranges: (smallest, largest) edge in pixels, to score objects by size.
-            nproc: processes or threads of the matching.
-            kwargs: further arguments of ``evaluate_map``.
+        The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`; ``iou_thr`` None stands for the
+        class attribute ``IOU_THR``.
         """
         if not self.has_annotations:
             raise UserError(
@@ -184,17 +166,8 @@ class RotatedDataset(Dataset):
                 'nothing to score against; write the detections out with --format-only or --out'
             )
         annotations = [self.get_ann_info(i) for i in range(len(self))]
-        return evaluate_map(
-            results,
-            annotations,
-            self.CLASSES,
-            metric=metric,
-            logger=logger,
-            iou_thr=self.IOU_THR if iou_thr is None else iou_thr,
-            scale_ranges=scale_ranges,
-            nproc=nproc,
-            **kwargs,
-        )
+        iou_thr = self.IOU_THR if iou_thr is None else iou_thr
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, iou_thr, **kwargs)
 
     def format_results(
         self,
@@ -203,11 +176,7 @@ class RotatedDataset(Dataset):
         nproc: int = 4,
         with_zip: bool = True,
     ) -> tuple[list[str], str]:
-        """Write DOTA Task 1 files: :func:`mmrotate.datasets.submission.write_task1`.
-
-        Returns:
-            The files, and the folder they stand in (a new temporary one for None).
-        """
+        """Write DOTA Task 1 files: :func:`mmrotate.datasets.submission.write_task1`."""
         del nproc  # 0.x name; writing needs no processes
         return write_task1(results, self.img_ids, self.CLASSES, self.version, submission_dir, with_zip)
 

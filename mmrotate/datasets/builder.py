@@ -7,16 +7,16 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mmrotate.registry import DATASETS, ROTATED_DATASETS, ROTATED_PIPELINES
 
 from .checked_build import build_checked, check_arguments
-from .collate import collate
 from .wrappers import ConcatDataset
 
-__all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'worker_init_fn']
+__all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'collate', 'worker_init_fn']
 
 _RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
 
@@ -43,14 +43,13 @@ def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) 
         separate = cfg.pop('separate_eval', True)
         parts = [build_dataset(part, default_args) for part in _split(cfg)]
         return ConcatDataset(parts, separate)
-    where = f'dataset {cfg.get("type")!r}'
     if 'datasets' in cfg:
         cfg['datasets'] = [build_dataset(one, default_args) for one in cfg['datasets']]
     elif 'dataset' in cfg:
         cfg['dataset'] = build_dataset(cfg['dataset'], default_args)
     else:
         cfg = {**(default_args or {}), **cfg}
-    return build_checked(DATASETS, cfg, where)
+    return build_checked(DATASETS, cfg, f'dataset {cfg.get("type")!r}')
 
 
 def _split(cfg: dict) -> list[dict]:
@@ -59,8 +58,7 @@ def _split(cfg: dict) -> list[dict]:
     prefixes = list(prefix) if isinstance(prefix, (list, tuple)) else [prefix] * len(files)
     if len(prefixes) != len(files):
         raise ValueError(f'{len(files)} ann_file entries, but {len(prefixes)} of img_prefix')
-    pairs = zip(files, prefixes, strict=True)
-    return [{**cfg, 'ann_file': file, 'img_prefix': folder} for file, folder in pairs]
+    return [{**cfg, 'ann_file': file, 'img_prefix': folder} for file, folder in zip(files, prefixes, strict=True)]
 
 
 def build_dataloader(
@@ -77,9 +75,9 @@ def build_dataloader(
 ) -> DataLoader:
     """Data loader with a sampler that shares the images out among the processes.
 
-    What the augmentations of the workers draw follows from torch's seed at the moment when the
-    iterator of the loader is made. ``persistent_workers`` are seeded only once, so a run that is
-    resumed with them draws other augmentations than the unbroken one.
+    What the augmentations of the workers draw follows from torch's seed at the moment when the iterator of the loader
+    is made. ``persistent_workers`` are seeded only once, so a run that is resumed with them draws other augmentations
+    than the unbroken one.
 
     Args:
         dataset: the dataset.
@@ -97,9 +95,8 @@ def build_dataloader(
         raise ValueError(f'runner_type must be one of {_RUNNERS}, got {runner_type!r}')
     per_process = 1 if dist else num_gpus
     workers = per_process * workers_per_gpu
-    infinite = runner_type == 'IterBasedRunner'
     options: dict[str, Any] = dict(
-        sampler=_sampler(dataset, infinite, dist, shuffle=shuffle, seed=seed),
+        sampler=_sampler(dataset, runner_type == 'IterBasedRunner', dist, shuffle=shuffle, seed=seed),
         batch_size=per_process * samples_per_gpu,
         num_workers=workers,
         collate_fn=collate,
@@ -114,12 +111,8 @@ def build_dataloader(
 
 
 def _sampler(dataset: Any, infinite: bool, dist: bool, **kwargs: Any) -> Sampler:
-    sampler: Any
-    if infinite:
-        sampler = InfiniteSampler(dataset, **kwargs)
-    else:
-        # the shares of several processes must be of one length
-        sampler = DefaultSampler(dataset, round_up=dist, **kwargs)
+    # the shares of several processes must be of one length
+    sampler: Any = InfiniteSampler(dataset, **kwargs) if infinite else DefaultSampler(dataset, round_up=dist, **kwargs)
     if not dist:  # the caller's processes do not share: each has all of the dataset it gave
         sampler.rank, sampler.world_size = 0, 1
         sampler.num_samples = sampler.total_size = len(dataset)
@@ -132,3 +125,36 @@ def worker_init_fn(worker_id: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     cv2.setNumThreads(0)
+
+
+def collate(samples: Sequence[dict], size_divisor: int = 1) -> dict[str, Any]:
+    """Batch of the samples of a pipeline, without wrappers around the tensors.
+
+    Train samples (``img`` a tensor): the images are padded with 0 at the right and bottom to the largest of the batch
+    and stacked to (B, C, H, W), height and width multiples of ``size_divisor``; every other entry becomes a list of
+    length B. Test samples (every entry a list with one item per augmentation) become, per augmentation, a batch of
+    the same kind: ``img`` a list of (B, C, H, W), the rest lists of lists.
+
+    Raises:
+        ValueError: no samples, or samples that do not fit together.
+    """
+    if not samples:
+        raise ValueError('cannot make a batch of no samples')
+    keys = list(samples[0])
+    for sample in samples[1:]:
+        if set(sample) != set(keys):
+            raise ValueError(f'the samples of a batch hold other keys: {keys}, {list(sample)}')
+    if not isinstance(samples[0].get('img'), (list, tuple)):
+        return {key: _merge(key, [s[key] for s in samples], size_divisor) for key in keys}
+    counts = {len(sample['img']) for sample in samples}
+    if len(counts) > 1:
+        raise ValueError(f'the samples of a batch have {sorted(counts)} augmentations')
+    return {key: [_merge(key, [s[key][i] for s in samples], size_divisor) for i in range(*counts)] for key in keys}
+
+
+def _merge(key: str, values: list, size_divisor: int) -> torch.Tensor | list:
+    """The values of one key; images (C, H_i, W_i) are padded and stacked."""
+    if key != 'img':
+        return values
+    h, w = (-(-max(image.shape[axis] for image in values) // size_divisor) * size_divisor for axis in (-2, -1))
+    return torch.stack([F.pad(i, (0, w - i.shape[-1], 0, h - i.shape[-2])) for i in values])

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from mmrotate.registry import Registry
@@ -16,7 +17,7 @@ def build_checked(registry: Registry, cfg: dict, where: str) -> Any:
     """Build ``cfg`` by ``registry``; an unknown type or argument raises an error that says where.
 
     Args:
-        registry: registry that knows ``cfg['type']``.
+        registry: knows ``cfg['type']``.
         cfg: config dict with the key ``type`` (a registered name or a class).
         where: place in the config, the beginning of every error, e.g. ``'pipeline step 3'``.
 
@@ -38,28 +39,26 @@ def build_checked(registry: Registry, cfg: dict, where: str) -> Any:
         raise KeyError(f'{where}: {error.args[0]}') from None
 
 
+def near_name(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """``"did you mean 'A'? "``, or an empty string where no known name is near."""
+    near = difflib.get_close_matches(name, list(known), 1, cutoff)
+    return f'did you mean {near[0]!r}? ' if near else ''
+
+
 def check_arguments(cls: type, given: set[str], where: str) -> None:
     """Raise an ArgumentError if ``cls`` cannot be made with the arguments named ``given``."""
     known, required = _arguments(cls)
     if known is None:
         return
-    place = f'{where} ({cls.__name__})'
-    takes = f'it takes: {", ".join(known) or "nothing"}'
-    for key in sorted(given):
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f'did you mean {near[0]!r}? ' if near else ''
-            raise ArgumentError(f'{place} does not know the argument {key!r}; {hint}{takes}')
-    missing = [key for key in required if key not in given]
-    if missing:
+    place, takes = f'{where} ({cls.__name__})', f'it takes: {", ".join(known) or "nothing"}'
+    for key in sorted(given.difference(known)):
+        raise ArgumentError(f'{place} does not know the argument {key!r}; {near_name(key, known)}{takes}')
+    if missing := [key for key in required if key not in given]:
         raise ArgumentError(f'{place} misses the argument(s) {", ".join(missing)}; {takes}')
 
 
 def _arguments(cls: type) -> tuple[list[str] | None, list[str]]:
-    """Names that the constructor takes (None: any) and those without a default.
-
-    A ``**kwargs`` is followed to the constructor of the next base class.
-    """
+    """Names that the constructor takes (None: any), with its base's for ``**kwargs``; and those without a default."""
     known: list[str] = []
     required: list[str] = []
     open_end = False

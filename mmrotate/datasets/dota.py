@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmrotate.core.visualization import DOTA_PALETTE, HIT_UAV_PALETTE
+from mmrotate.core.visualization import DOTA_PALETTE, HIT_UAV_PALETTE, SAR_PALETTE
 from mmrotate.registry import DATASETS
 from mmrotate.utils import UserError, get_root_logger
 
 from .base import RotatedDataset
-from .dota_labels import empty_labels, read_dota_labels
+from .dota_labels import pack_labels, read_dota_labels
 from .image_folder import IMAGE_SUFFIXES, find_images, find_labels
 
 
@@ -22,37 +22,21 @@ class MissingFilesError(UserError, FileNotFoundError):
 class DOTADataset(RotatedDataset):
     """DOTA, and every dataset with one text file of corners per image.
 
-    ``ann_file`` is the folder of the text files (see :mod:`mmrotate.datasets.dota_labels`);
-    ``img_prefix`` holds the images, found by their stem. In test mode a folder without text files
-    is one of images without annotations. Boxes below about two pixels are dropped and counted in a
-    warning.
+    ``ann_file`` is the folder of the text files (see :mod:`mmrotate.datasets.dota_labels`); ``img_prefix`` holds the
+    images, found by their stem. In test mode a folder without text files is one of images without annotations. Boxes
+    below about two pixels are dropped and counted in a warning.
 
     Args:
-        ann_file: folder of the labels, or in test mode of the images.
-        pipeline: the steps.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
-        difficulty: objects with a larger value are ignored: no object to find, and no error to
-            find them, as on DOTA's server. (0.x dropped them, which made finding them an error;
-            in training both are the same unless a pipeline collects ``gt_bboxes_ignore``.)
-        kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`.
+        ann_file, pipeline, version, kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`; in test mode
+            ``ann_file`` may be the folder of the images.
+        difficulty: objects with a larger value are ignored: no object to find, and no error to find them, as on DOTA's
+            server. (0.x dropped them, which made finding them an error; in training both are the same unless a
+            pipeline collects ``gt_bboxes_ignore``.)
     """
 
-    CLASSES: tuple[str, ...] = (
-        'plane',
-        'baseball-diamond',
-        'bridge',
-        'ground-track-field',
-        'small-vehicle',
-        'large-vehicle',
-        'ship',
-        'tennis-court',
-        'basketball-court',
-        'storage-tank',
-        'soccer-ball-field',
-        'roundabout',
-        'harbor',
-        'swimming-pool',
-        'helicopter',
+    CLASSES: tuple[str, ...] = tuple(
+        'plane baseball-diamond bridge ground-track-field small-vehicle large-vehicle ship tennis-court '
+        'basketball-court storage-tank soccer-ball-field roundabout harbor swimming-pool helicopter'.split()
     )
     PALETTE: Any = DOTA_PALETTE
 
@@ -69,8 +53,7 @@ class DOTADataset(RotatedDataset):
             MissingFilesError: no labels, no images, or a label file without its image.
             LabelError: a label file that cannot be read.
         """
-        labels = find_labels(ann_file) if ann_file else {}
-        if labels:
+        if labels := find_labels(ann_file) if ann_file else {}:
             return self._load_labelled(labels)
         if not self.test_mode:
             raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_file!r}')
@@ -81,7 +64,7 @@ class DOTADataset(RotatedDataset):
                 f'({", ".join(IMAGE_SUFFIXES)}) in img_prefix={self.img_prefix!r}'
             )
         self.has_annotations = False
-        ann = empty_labels().annotation(self.difficulty)
+        ann = pack_labels([], self.version).annotation(self.difficulty)
         return [dict(filename=name, ann=dict(ann)) for name in images.values()]
 
     def _load_labelled(self, labels: dict[str, Path]) -> list[dict]:
@@ -90,32 +73,23 @@ class DOTADataset(RotatedDataset):
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
         self._check_images(labels, images)
-        infos = []
-        degenerate: dict[str, int] = {}
-        for stem, path in labels.items():
-            found = read_dota_labels(path, class_index, self.version)
-            if found.degenerate:
-                degenerate[os.fspath(path)] = found.degenerate
-            infos.append(dict(filename=images[stem], ann=found.annotation(self.difficulty)))
-        _warn_degenerate(degenerate)
-        return infos
+        found = {stem: read_dota_labels(path, class_index, self.version) for stem, path in labels.items()}
+        _warn_degenerate({os.fspath(labels[stem]): one.degenerate for stem, one in found.items() if one.degenerate})
+        return [dict(filename=images[stem], ann=one.annotation(self.difficulty)) for stem, one in found.items()]
 
     def _check_images(self, labels: dict[str, Path], images: dict[str, str]) -> None:
-        missing = [path for stem, path in labels.items() if stem not in images]
+        endings = ', '.join(IMAGE_SUFFIXES)
         if not images:
             raise MissingFilesError(
-                f'no images ({", ".join(IMAGE_SUFFIXES)}) in img_prefix={self.img_prefix!r}, but '
+                f'no images ({endings}) in img_prefix={self.img_prefix!r}, but '
                 f'{len(labels)} label files in ann_file={self.ann_file!r}'
             )
-        if missing:
-            stem = os.path.splitext(os.path.basename(missing[0]))[0]
+        if missing := [stem for stem in labels if stem not in images]:
             raise MissingFilesError(
-                f'{len(missing)} of {len(labels)} label files have no image, the first: '
-                f'{missing[0]} needs {os.path.join(self.img_prefix, stem)} with one of '
-                f'{", ".join(IMAGE_SUFFIXES)}'
+                f'{len(missing)} of {len(labels)} label files have no image, the first: {labels[missing[0]]} '
+                f'needs {os.path.join(self.img_prefix, missing[0])} with one of {endings}'
             )
-        unlabelled = len(images) - len(labels)
-        if unlabelled:
+        if unlabelled := len(images) - len(labels):
             get_root_logger().info(f'{unlabelled} images without a label file: left out')
 
 
@@ -124,7 +98,7 @@ class SARDataset(DOTADataset):
     """Ships in radar images (SSDD, HRSID), with labels in the DOTA format."""
 
     CLASSES: tuple[str, ...] = ('ship',)
-    PALETTE: Any = [(0, 255, 0)]
+    PALETTE: Any = SAR_PALETTE
 
 
 @DATASETS.register_module()

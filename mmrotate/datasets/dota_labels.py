@@ -1,10 +1,11 @@
 """Reading one label file in the DOTA format.
 
-A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels, in order around the
-object. The file may begin with the header lines ``imagesource:...`` and ``gsd:...``.
+A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels, in order around the object. The file
+may begin with the header lines ``imagesource:...`` and ``gsd:...``.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,16 +43,8 @@ class Labels:
     def annotation(self, difficulty: int) -> dict[str, np.ndarray]:
         """As the dict that datasets hold; objects above ``difficulty`` are those to ignore."""
         keep = self.difficulties <= difficulty
-        names = ('bboxes', 'labels', 'polygons')
-        ann = {name: getattr(self, name)[keep] for name in names}
-        ann |= {f'{name}_ignore': getattr(self, name)[~keep] for name in names}
-        return ann
-
-
-def empty_labels() -> Labels:
-    """Labels of an image without objects."""
-    boxes, polygons = np.zeros((0, 5), np.float32), np.zeros((0, 8), np.float32)
-    return Labels(boxes, np.zeros(0, np.int64), polygons, np.zeros(0, np.int64))
+        every = {'bboxes': self.bboxes, 'labels': self.labels, 'polygons': self.polygons}
+        return {f'{key}{end}': v[mask] for end, mask in (('', keep), ('_ignore', ~keep)) for key, v in every.items()}
 
 
 def read_dota_labels(path: str | Path, class_index: dict[str, int], version: str) -> Labels:
@@ -63,8 +56,8 @@ def read_dota_labels(path: str | Path, class_index: dict[str, int], version: str
         version: angle version of the boxes: 'oc', 'le90' or 'le135'.
 
     Raises:
-        LabelError: a line has the wrong length, a value that is no finite number, or an unknown
-            class. Degenerate boxes are no error: they are counted.
+        LabelError: a line has the wrong length, a value that is no finite number, or an unknown class. Degenerate
+            boxes are no error: they are counted.
     """
     try:
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
@@ -79,22 +72,17 @@ def read_dota_labels(path: str | Path, class_index: dict[str, int], version: str
             objects.append(_parse(fields, class_index))
         except ValueError as error:
             raise LabelError(f'{path}, line {number}: {error}') from None
-    return _pack(objects, version)
+    return pack_labels(objects, version)
 
 
-def _pack(objects: list[tuple[list[float], int, int]], version: str) -> Labels:
+def pack_labels(objects: Sequence[tuple[list[float], int, int]], version: str) -> Labels:
     """Labels of objects given as polygon, label and difficulty."""
-    if not objects:
-        return empty_labels()
-    polygons, labels, difficulties = (np.array(column) for column in zip(*objects, strict=True))
-    boxes, good = polys2obb_np(polygons.astype(np.float32), version)
-    return Labels(
-        boxes[good].astype(np.float32),
-        labels[good].astype(np.int64),
-        polygons[good].astype(np.float32),
-        difficulties[good].astype(np.int64),
-        int((~good).sum()),
-    )
+    columns = zip(*objects, strict=True) if objects else ((), (), ())
+    polygons, labels, difficulties = map(np.array, columns, (np.float32, np.int64, np.int64))
+    polygons = polygons.reshape(-1, 8)
+    boxes, good = polys2obb_np(polygons, version)
+    boxes = boxes[good].astype(np.float32)
+    return Labels(boxes, labels[good], polygons[good], difficulties[good], degenerate=int((~good).sum()))
 
 
 def _parse(fields: list[str], class_index: dict[str, int]) -> tuple[list[float], int, int]:
@@ -103,18 +91,15 @@ def _parse(fields: list[str], class_index: dict[str, int]) -> tuple[list[float],
         raise ValueError(f'9 or 10 columns ({_FORMAT}) are needed, got {len(fields)}: {fields}')
     name = fields[8]
     if name not in class_index:
-        hint = ''
-        if _is_number(name):
-            hint = ' (a number: is this the YOLO format, with the class in the first column?)'
+        yolo = ' (a number: is this the YOLO format, with the class in the first column?)'
+        hint = yolo if _is_number(name) else ''
         raise ValueError(f'unknown class {name!r}{hint}; the known classes: {list(class_index)}')
-    polygon = []
     for text in fields[:8]:
         if not _is_number(text):
             raise ValueError(f'the corner value {text!r} is no finite number; needed: {_FORMAT}')
-        polygon.append(float(text))
     difficulty = fields[9] if len(fields) == 10 else '0'
     try:
-        return polygon, class_index[name], int(difficulty)
+        return [float(text) for text in fields[:8]], class_index[name], int(difficulty)
     except ValueError:
         raise ValueError(f'the difficulty must be an integer, got {difficulty!r}') from None
 

@@ -15,7 +15,7 @@ from mmrotate.registry import DATASETS
 
 from .base import RotatedDataset
 from .dota import MissingFilesError
-from .dota_labels import LabelError, Labels, empty_labels
+from .dota_labels import LabelError, Labels
 from .image_folder import IMAGE_SUFFIXES, find_images
 from .metrics import METRICS
 
@@ -40,12 +40,10 @@ class HRSCDataset(RotatedDataset):
 
     Args:
         ann_file: text file with the name of an image, without its ending, in each line.
-        pipeline: the steps.
         img_subdir: folder of the images, where ``img_prefix`` is not given.
         ann_subdir: folder of the XML files.
         classwise: a class for each kind of ship; objects of other kinds are left out.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
-        kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`.
+        pipeline, version, kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`.
     """
 
     CLASSES: tuple[str, ...] = ('ship',)
@@ -64,8 +62,7 @@ class HRSCDataset(RotatedDataset):
         **kwargs: Any,
     ) -> None:
         root = kwargs.get('data_root') or ''
-        self.img_subdir = os.path.join(root, img_subdir)
-        self.ann_subdir = os.path.join(root, ann_subdir)
+        self.img_subdir, self.ann_subdir = os.path.join(root, img_subdir), os.path.join(root, ann_subdir)
         self.classwise = classwise
         if classwise:
             self.PALETTE = None  # distinct colours
@@ -99,18 +96,15 @@ class HRSCDataset(RotatedDataset):
         boxes, labels = [], []
         try:
             for item in ElementTree.parse(path).iterfind('HRSC_Objects/HRSC_Object'):
-                label = self._label(item)
-                if label is not None:
+                if (label := self._label(item)) is not None:
                     boxes.append([float(item.findtext(key, '')) for key in _BOX])
                     labels.append(label)
         except (ElementTree.ParseError, ValueError) as error:
             raise LabelError(f'{path}: {error}; each object needs Class_ID and {_BOX}') from None
-        if not boxes:
-            return empty_labels().annotation(0)
-        x, y, w, h, theta = np.array(boxes, np.float64).T
+        x, y, w, h, theta = np.array(boxes, np.float64).reshape(-1, 5).T
         found = np.stack([x, y, *regularize(w, h, theta, self.version)], 1).astype(np.float32)
-        count = np.zeros(len(labels), np.int64)
-        return Labels(found, np.array(labels), obb2poly_np(found, self.version), count).annotation(0)
+        easy = np.zeros(len(labels), np.int64)
+        return Labels(found, np.array(labels, np.int64), obb2poly_np(found, self.version), easy).annotation(0)
 
     def _label(self, item: ElementTree.Element) -> int | None:
         """Class of an object, None for one of no class."""

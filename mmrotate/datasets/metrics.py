@@ -1,6 +1,5 @@
 """mAP of a dataset, at one threshold or several."""
 
-import difflib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from mmrotate.core.evaluation import eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
 from mmrotate.utils import UserError
 
+from .checked_build import near_name
 from .submission import check_results
 
 _COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
@@ -40,19 +40,17 @@ def evaluate_map(
         results: per image a list over classes of arrays (n, 6): x, y, w, h, theta, score.
         annotations: per image dict(bboxes (n, 5), labels (n,), bboxes_ignore, labels_ignore).
         classes: class names.
-        metric: 'mAP', 'AP50', 'AP75', 'AP50:95' (mean over the IoU thresholds 0.5, 0.55, ...
-            0.95), or a list of them.
+        metric: 'mAP', 'AP50', 'AP75', 'AP50:95' (mean over the IoU thresholds 0.5, 0.55, ... 0.95), or a list of them.
         logger: where the table per class goes; None: standard output; 'silent': nowhere.
-        iou_thr: IoU threshold of 'mAP' and of the table, or several: then 'mAP' is their mean, and
-            the table is that of the first.
-        scale_ranges: ranges (low, high) of the objects' sides in pixels, each scored by itself at
-            the table's threshold under the key 'mAP_LOW_HIGH'.
+        iou_thr: IoU threshold of 'mAP' and of the table, or several: then 'mAP' is their mean, and the table is that
+            of the first.
+        scale_ranges: ranges (low, high) of the objects' sides in pixels, each scored by itself at the table's threshold
+            under the key 'mAP_LOW_HIGH'.
         use_07_metric: mean of 11 points (VOC 2007), else the area under the curve.
         nproc: a 0.x name; one process is fast enough.
 
     Returns:
-        'mAP' always; 'AP50', 'AP75' and 'AP50:95' where asked for by ``metric`` or covered by
-        several thresholds.
+        'mAP' always; 'AP50', 'AP75' and 'AP50:95' where asked for by ``metric`` or covered by several thresholds.
 
     Raises:
         UnknownMetricError: an unknown metric; the message lists the known ones.
@@ -61,7 +59,9 @@ def evaluate_map(
     del nproc
     metrics = [metric] if isinstance(metric, str) else list(metric)
     for name in metrics:
-        _check_metric(name)
+        if name not in METRICS:
+            hint = near_name(str(name), METRICS, cutoff=0.5)
+            raise UnknownMetricError(f'unknown metric {name!r}; {hint}known metrics: {list(METRICS)}')
     check_results(results, len(annotations), classes)
     wanted = [round(float(thr), 4) for thr in np.atleast_1d(np.asarray(iou_thr, np.float64))]
     thresholds = sorted({*wanted, *(thr for name in metrics for thr in METRICS[name])})
@@ -69,12 +69,10 @@ def evaluate_map(
     per_threshold = dict(zip(thresholds, scored, strict=True))
     _tell(f'mAP at IoU {wanted[0]:g}', logger)
     print_map_summary(*per_threshold[wanted[0]], classes, None, logger)
-    means = {thr: mean for thr, (mean, _) in per_threshold.items()}
-    scores = _scores(means, wanted, metrics)
+    scores = _scores({thr: mean for thr, (mean, _) in per_threshold.items()}, wanted, metrics)
     if scale_ranges is not None:
-        options: dict[str, Any] = dict(iou_thr=wanted[0], use_07_metric=use_07_metric)
-        options |= dict(scale_ranges=scale_ranges, dataset=classes, logger=logger)
-        per_range, _ = eval_rbbox_map(results, annotations, **options)
+        options: Any = (scale_ranges, wanted[0], use_07_metric, classes, logger)
+        per_range, _ = eval_rbbox_map(results, annotations, *options)
         for (low, high), mean in zip(scale_ranges, per_range, strict=True):
             scores[f'mAP_{low:g}_{high:g}'] = mean
     return scores
@@ -95,10 +93,3 @@ def _tell(text: str, logger: logging.Logger | str | None) -> None:
         logger.info(text)
     elif logger != 'silent':
         print(text)
-
-
-def _check_metric(name: str) -> None:
-    if name not in METRICS:
-        near = difflib.get_close_matches(str(name), METRICS, n=1, cutoff=0.5)
-        hint = f'did you mean {near[0]!r}? ' if near else ''
-        raise UnknownMetricError(f'unknown metric {name!r}; {hint}known metrics: {list(METRICS)}')

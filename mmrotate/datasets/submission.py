@@ -25,8 +25,7 @@ def write_task1(
         img_ids: name of each image without its ending.
         classes: class names, in the order of the results.
         version: angle version of the boxes.
-        folder: where to write; it is made, and must be empty. None: a new temporary folder, which
-            is the caller's to delete.
+        folder: where to write; it is made, and must be empty. None: a new temporary one, the caller's to delete.
         with_zip: also write ``FOLDER.zip`` into it, ready for upload.
 
     Returns:
@@ -40,18 +39,16 @@ def write_task1(
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise ValueError(f'submission_dir={str(folder)!r} holds files: name a new or empty folder')
-    files = []
-    for label, name in enumerate(classes):
-        path = target / f'Task1_{name}.txt'
+    files = [target / f'Task1_{name}.txt' for name in classes]
+    for label, path in enumerate(files):
         with path.open('w', encoding='utf-8') as out:
             for img_id, per_class in zip(img_ids, results, strict=True):
                 out.writelines(_lines(img_id, per_class[label], version))
-        files.append(str(path))
     if with_zip:
         with zipfile.ZipFile(target / f'{target.name}.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
-            for path in map(Path, files):
+            for path in files:
                 archive.write(path, path.name)
-    return files, str(target)
+    return list(map(str, files)), str(target)
 
 
 def check_results(results: Sequence[Sequence[np.ndarray]], num_images: int, classes: Sequence[str]) -> None:

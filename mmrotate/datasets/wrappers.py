@@ -14,13 +14,41 @@ from .base import RotatedDataset
 from .metrics import evaluate_map
 
 
+class _Wrapper(Dataset):
+    """A dataset whose images are those of others."""
+
+    def _locate(self, index: int) -> tuple[RotatedDataset, int]:
+        """The dataset that image ``index``, from 0 on, comes from, and its index there."""
+        raise NotImplementedError
+
+    def _image(self, index: int) -> tuple[RotatedDataset, int]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f'index {index} in a dataset of {len(self)}')
+        return self._locate(index % len(self))
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> dict:
+        dataset, inner = self._image(index)
+        return dataset[inner]
+
+    def get_ann_info(self, index: int) -> dict[str, np.ndarray]:
+        """Annotation of image ``index``."""
+        dataset, inner = self._image(index)
+        return dataset.get_ann_info(inner)
+
+    def get_cat_ids(self, index: int) -> list[int]:
+        """Label of every object of image ``index``."""
+        dataset, inner = self._image(index)
+        return dataset.get_cat_ids(inner)
+
+
 @DATASETS.register_module()
-class ConcatDataset(Dataset):
+class ConcatDataset(_Wrapper):
     """Datasets of the same classes, one after the other.
 
-    Args:
-        datasets: the datasets.
-        separate_eval: evaluate each by itself (keys '0_mAP', '1_mAP', ...) or all as one.
+    With ``separate_eval`` each is evaluated by itself (keys '0_mAP', '1_mAP', ...), else all as one.
     """
 
     def __init__(self, datasets: Sequence[RotatedDataset], separate_eval: bool = True) -> None:
@@ -31,35 +59,15 @@ class ConcatDataset(Dataset):
             raise ValueError(f'ConcatDataset needs datasets of the same classes, got {classes}')
         self.datasets = list(datasets)
         self.separate_eval = separate_eval
-        self.CLASSES = datasets[0].CLASSES
-        self.PALETTE = datasets[0].PALETTE
-        self.version = datasets[0].version
+        self.CLASSES, self.PALETTE, self.version = datasets[0].CLASSES, datasets[0].PALETTE, datasets[0].version
         self.ends = list(itertools.accumulate(len(dataset) for dataset in datasets))
 
     def __len__(self) -> int:
         return self.ends[-1]
 
     def _locate(self, index: int) -> tuple[RotatedDataset, int]:
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(f'index {index} in a dataset of {len(self)}')
         which = bisect.bisect_right(self.ends, index)
         return self.datasets[which], index - (self.ends[which - 1] if which else 0)
-
-    def __getitem__(self, index: int) -> dict:
-        dataset, inner = self._locate(index)
-        return dataset[inner]
-
-    def get_ann_info(self, index: int) -> dict[str, np.ndarray]:
-        """Annotation of image ``index``."""
-        dataset, inner = self._locate(index)
-        return dataset.get_ann_info(inner)
-
-    def get_cat_ids(self, index: int) -> list[int]:
-        """Label of every object of image ``index``."""
-        dataset, inner = self._locate(index)
-        return dataset.get_cat_ids(inner)
 
     def evaluate(self, results: Sequence[Sequence[np.ndarray]], **kwargs: Any) -> dict[str, float]:
         """Score detections; see :meth:`RotatedDataset.evaluate` for ``kwargs``."""
@@ -76,34 +84,17 @@ class ConcatDataset(Dataset):
 
 
 @DATASETS.register_module()
-class RepeatDataset(Dataset):
-    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers.
-
-    Args:
-        dataset: the dataset.
-        times: how often it is repeated.
-    """
+class RepeatDataset(_Wrapper):
+    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers."""
 
     def __init__(self, dataset: RotatedDataset, times: int) -> None:
         if times < 1 or len(dataset) == 0:
             raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
-        self.dataset = dataset
-        self.times = times
-        self.CLASSES = dataset.CLASSES
-        self.PALETTE = dataset.PALETTE
+        self.dataset, self.times = dataset, times
+        self.CLASSES, self.PALETTE = dataset.CLASSES, dataset.PALETTE
 
     def __len__(self) -> int:
         return self.times * len(self.dataset)
 
-    def __getitem__(self, index: int) -> dict:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f'index {index} in a dataset of {len(self)}')
-        return self.dataset[index % len(self.dataset)]
-
-    def get_ann_info(self, index: int) -> dict[str, np.ndarray]:
-        """Annotation of image ``index``."""
-        return self.dataset.get_ann_info(index % len(self.dataset))
-
-    def get_cat_ids(self, index: int) -> list[int]:
-        """Label of every object of image ``index``."""
-        return self.dataset.get_cat_ids(index % len(self.dataset))
+    def _locate(self, index: int) -> tuple[RotatedDataset, int]:
+        return self.dataset, index % len(self.dataset)

@@ -12,11 +12,8 @@ Step = Callable[[dict], dict | None]
 class Compose:
     """Calls its steps one after the other.
 
-    Args:
-        transforms: the steps, config dicts with a ``type`` or functions ``dict -> dict | None``.
-
-    Raises:
-        TypeError, KeyError: a step is unknown or has a wrong argument; its position is named.
+    They are config dicts with a ``type`` or functions ``dict -> dict | None``. A TypeError or KeyError names the
+    position of a step that is unknown or has a wrong argument.
     """
 
     def __init__(self, transforms: Sequence[dict | Step]) -> None:
@@ -26,12 +23,11 @@ class Compose:
 
     def __call__(self, results: dict) -> dict | None:
         """Run ``results`` through all steps; None as soon as a step gives None."""
-        current: dict | None = results
         for step in self.transforms:
-            if current is None:
+            if (changed := step(results)) is None:
                 return None
-            current = step(current)
-        return current
+            results = changed
+        return results
 
     def __repr__(self) -> str:
         steps = '\n'.join(f'    {step}' for step in self.transforms)

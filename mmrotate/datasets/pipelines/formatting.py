@@ -1,6 +1,8 @@
 """Last steps of a pipeline: normalizing, tensors, and the choice of what the model gets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,20 +10,13 @@ import torch
 
 from mmrotate.registry import PIPELINES
 
-META_KEYS = (
-    'filename',
-    'ori_filename',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'img_norm_cfg',
+META_KEYS = tuple(
+    'filename ori_filename ori_shape img_shape pad_shape scale_factor flip flip_direction img_norm_cfg'.split()
 )
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class Normalize:
     """Subtracts ``mean`` and divides by ``std`` per channel; the image becomes float32.
 
@@ -31,14 +26,17 @@ class Normalize:
         to_rgb: swap BGR to RGB first.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True) -> None:
-        self.mean = np.array(mean, np.float32)
-        self.std = np.array(std, np.float32)
+    mean: Any
+    std: Any
+    to_rgb: bool = True
+
+    def __post_init__(self) -> None:
+        mean, std = self.mean, self.std
+        self.mean, self.std = np.array(mean, np.float32), np.array(std, np.float32)
         if self.mean.shape != self.std.shape or self.mean.ndim != 1:
             raise ValueError(f'mean and std need one value per channel, got {mean} and {std}')
         if not (self.std > 0).all():
             raise ValueError(f'std must be positive, got {std}')
-        self.to_rgb = to_rgb
         # the 256 results of each channel: reading them off is several times faster
         self._table = self._normalize(np.arange(256, dtype=np.float64)[:, None])[None]
 
@@ -58,12 +56,9 @@ class Normalize:
     def _normalize(self, img: np.ndarray) -> np.ndarray:
         return ((img - self.mean) * (1 / self.std.astype(np.float64))).astype(np.float32)
 
-    def __repr__(self) -> str:
-        mean, std = self.mean.tolist(), self.std.tolist()
-        return f'{type(self).__name__}(mean={mean}, std={std}, to_rgb={self.to_rgb})'
-
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class DefaultFormatBundle:
     """Turns the image, boxes and labels into tensors.
 
@@ -74,8 +69,7 @@ class DefaultFormatBundle:
         img_to_float: make an integer image float32.
     """
 
-    def __init__(self, img_to_float: bool = True) -> None:
-        self.img_to_float = img_to_float
+    img_to_float: bool = True
 
     def __call__(self, results: dict) -> dict:
         """Format ``results``."""
@@ -95,16 +89,13 @@ class DefaultFormatBundle:
             results['gt_labels'] = torch.as_tensor(results['gt_labels'], dtype=torch.int64)
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(img_to_float={self.img_to_float})'
-
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class ImageToTensor:
     """Turns the images under ``keys`` into tensors (C, H, W) of the same type."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self.keys = keys
+    keys: Sequence[str]
 
     def __call__(self, results: dict) -> dict:
         """Replace the arrays by tensors; tensors stay as they are."""
@@ -113,11 +104,9 @@ class ImageToTensor:
                 results[key] = image_to_tensor(results[key])
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keys={list(self.keys)})'
-
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class Collect:
     """Keeps ``keys``, and ``meta_keys`` as the dict ``img_metas``.
 
@@ -126,25 +115,17 @@ class Collect:
         meta_keys: entries of ``img_metas``; those of the defaults that are not there are left out.
     """
 
-    def __init__(self, keys: Sequence[str], meta_keys: Sequence[str] = META_KEYS) -> None:
-        self.keys = keys
-        self.meta_keys = meta_keys
+    keys: Sequence[str]
+    meta_keys: Sequence[str] = META_KEYS
 
     def __call__(self, results: dict) -> dict:
-        """Gather the sample.
-
-        Raises:
-            KeyError: a key is not there.
-        """
+        """Gather the sample; a KeyError names the keys that are not there."""
         needed = [*self.keys, *(k for k in self.meta_keys if k not in META_KEYS)]
         missing = [key for key in needed if key not in results]
         if missing:
             raise KeyError(f'Collect: no {missing} in the results, which hold {sorted(results)}')
         metas = {key: results[key] for key in self.meta_keys if key in results}
         return {'img_metas': metas, **{key: results[key] for key in self.keys}}
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(keys={list(self.keys)}, meta_keys={list(self.meta_keys)})'
 
 
 def image_to_tensor(img: np.ndarray) -> torch.Tensor:

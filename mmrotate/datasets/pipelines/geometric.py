@@ -1,6 +1,7 @@
 """Steps that move the pixels and the boxes (x, y, w, h, theta) together."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,38 +27,34 @@ def as_list(value: Scale | Sequence[Scale] | None) -> list[tuple[int, int]]:
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class RResize:
     """Resizes the image and its boxes.
 
-    The target is ``results['scale']`` or the float ``results['scale_factor']`` where an earlier
-    step (test-time augmentation) has set one, else it is drawn from the arguments. A target is a
-    pair that holds the longest long edge and the longest short edge, in any order, in pixels.
-    Centres are scaled by the factors of width and height, w and h by the root of their product.
+    The target is ``results['scale']`` or the float ``results['scale_factor']`` where an earlier step (test-time
+    augmentation) has set one, else it is drawn from the arguments. A target is a pair that holds the longest long
+    edge and the longest short edge, in any order, in pixels. Centres are scaled by the factors of width and height,
+    w and h by the root of their product.
 
     Args:
         img_scale: one target or several.
-        multiscale_mode: with several targets: 'value' takes one of them, 'range' draws the long
-            edge between the smallest and the largest long edge, and so the short one.
-        ratio_range: (smallest, largest) factor on the single ``img_scale``, or without one on the
-            size of the image.
+        multiscale_mode: with several targets: 'value' takes one of them, 'range' draws the long edge between the
+            smallest and the largest long edge, and so the short one.
+        ratio_range: (smallest, largest) factor on the single ``img_scale``, or without one on the size of the image.
         keep_ratio: False stretches the image to exactly (w, h) = target.
     """
 
-    def __init__(
-        self,
-        img_scale: Scale | Sequence[Scale] | None = None,
-        multiscale_mode: str = 'range',
-        ratio_range: tuple[float, float] | None = None,
-        keep_ratio: bool = True,
-    ) -> None:
-        self.img_scale = as_list(img_scale)
-        if multiscale_mode not in ('range', 'value'):
-            raise ValueError(f"multiscale_mode: 'range' or 'value', got {multiscale_mode!r}")
-        if ratio_range is not None and len(self.img_scale) > 1:
+    img_scale: Any = None
+    multiscale_mode: str = 'range'
+    ratio_range: tuple[float, float] | None = None
+    keep_ratio: bool = True
+
+    def __post_init__(self) -> None:
+        self.img_scale = as_list(self.img_scale)
+        if self.multiscale_mode not in ('range', 'value'):
+            raise ValueError(f"multiscale_mode: 'range' or 'value', got {self.multiscale_mode!r}")
+        if self.ratio_range is not None and len(self.img_scale) > 1:
             raise ValueError(f'ratio_range needs a single img_scale, got {self.img_scale}')
-        self.multiscale_mode = multiscale_mode
-        self.ratio_range = ratio_range
-        self.keep_ratio = keep_ratio
 
     def __call__(self, results: dict) -> dict:
         """Resize; sets scale, scale_factor (4,) float32, img_shape, pad_shape, keep_ratio."""
@@ -70,18 +67,16 @@ class RResize:
         shape = results['img'].shape
         w_scale, h_scale = shape[1] / w, shape[0] / h
         results['scale_factor'] = np.array([w_scale, h_scale, w_scale, h_scale], np.float32)
-        results['img_shape'] = results['pad_shape'] = shape
-        results['keep_ratio'] = self.keep_ratio
+        results.update(img_shape=shape, pad_shape=shape, keep_ratio=self.keep_ratio)
+        side = np.sqrt(w_scale * h_scale)
+        factors = np.array([w_scale, h_scale, side, side, 1], np.float32)
         for key in results.get('bbox_fields', []):
-            side = np.sqrt(w_scale * h_scale)
-            factors = np.array([w_scale, h_scale, side, side, 1], np.float32)
             results[key] = results[key].reshape(-1, 5) * factors
         return results
 
     def _target(self, results: dict) -> tuple[int, int]:
         h, w = results['img'].shape[:2]
-        if isinstance(results.get('scale_factor'), (int, float)):
-            factor = results['scale_factor']
+        if isinstance(factor := results.get('scale_factor'), (int, float)):
             return int(w * factor), int(h * factor)
         if self.ratio_range is not None:
             low, high = self.ratio_range
@@ -94,45 +89,35 @@ class RResize:
             return self.img_scale[0]
         if self.multiscale_mode == 'value':
             return self.img_scale[np.random.randint(len(self.img_scale))]
-        longs = [max(scale) for scale in self.img_scale]
-        shorts = [min(scale) for scale in self.img_scale]
-        return (np.random.randint(min(longs), max(longs) + 1), np.random.randint(min(shorts), max(shorts) + 1))
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(img_scale={self.img_scale}, '
-            f'multiscale_mode={self.multiscale_mode!r}, ratio_range={self.ratio_range}, '
-            f'keep_ratio={self.keep_ratio})'
-        )
+        longs, shorts = ([edge(scale) for scale in self.img_scale] for edge in (max, min))
+        return np.random.randint(min(longs), max(longs) + 1), np.random.randint(min(shorts), max(shorts) + 1)
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class RRandomFlip:
     """Mirrors the image and its boxes at random, or as test-time augmentation has set.
 
-    The centre x goes to width - x, because pixel i covers the coordinates from i to i + 1, as
-    RResize and RoIAlignRotated have it too. (0.x took width - x - 1, one pixel off.)
+    The centre x goes to width - x, because pixel i covers the coordinates from i to i + 1, as RResize and
+    RoIAlignRotated have it too. (0.x took width - x - 1, one pixel off.)
 
     Args:
-        flip_ratio: probability of a flip, shared evenly among the directions, or one probability
-            for each of them. None: never, unless an earlier step set ``flip``.
+        flip_ratio: probability of a flip, shared evenly among the directions, or one probability for each of them.
+            None: never, unless an earlier step set ``flip``.
         direction: 'horizontal', 'vertical', 'diagonal' (both at once), or a list of them.
         version: angle version of the boxes: 'oc', 'le90' or 'le135'.
     """
 
-    def __init__(
-        self,
-        flip_ratio: float | Sequence[float] | None = None,
-        direction: str | Sequence[str] = 'horizontal',
-        version: str = 'oc',
-    ) -> None:
-        directions = [direction] if isinstance(direction, str) else list(direction)
-        unknown = [d for d in directions if d not in FLIP_DIRECTIONS]
-        if unknown or not directions:
-            raise ValueError(f'direction: one or more of {FLIP_DIRECTIONS}, got {direction!r}')
-        self.direction = directions
-        self.flip_ratio = _ratios(flip_ratio, len(directions))
-        self.version = version
+    flip_ratio: Any = None
+    direction: Any = 'horizontal'
+    version: str = 'oc'
+
+    def __post_init__(self) -> None:
+        given = self.direction
+        self.direction = [given] if isinstance(given, str) else list(given)
+        if not self.direction or not set(self.direction) <= set(FLIP_DIRECTIONS):
+            raise ValueError(f'direction: one or more of {FLIP_DIRECTIONS}, got {given!r}')
+        self.flip_ratio = _ratios(self.flip_ratio, len(self.direction))
 
     def __call__(self, results: dict) -> dict:
         """Flip; sets flip and flip_direction (None without a flip)."""
@@ -156,18 +141,11 @@ class RRandomFlip:
         x, y, w, h, theta = flipped.unbind(dim=1)
         return torch.stack([x, y, *regularize(w, h, theta, self.version)], dim=1).numpy()
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(flip_ratio={self.flip_ratio}, direction={self.direction}, version={self.version!r})'
-        )
-
 
 def _ratios(flip_ratio: float | Sequence[float] | None, count: int) -> list[float]:
     """One probability for each of ``count`` directions."""
-    if flip_ratio is None:
-        flip_ratio = 0.0
-    if isinstance(flip_ratio, (int, float)):
-        ratios = [flip_ratio / count] * count
+    if flip_ratio is None or isinstance(flip_ratio, (int, float)):
+        ratios = [(flip_ratio or 0.0) / count] * count
     else:
         ratios = [float(ratio) for ratio in flip_ratio]
     if len(ratios) != count:
@@ -178,6 +156,7 @@ def _ratios(flip_ratio: float | Sequence[float] | None, count: int) -> list[floa
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class Pad:
     """Pads the image at its right and bottom; boxes stay as they are.
 
@@ -188,32 +167,28 @@ class Pad:
         pad_val: value of the new pixels, or dict(img=value).
     """
 
-    def __init__(
-        self,
-        size: tuple[int, int] | None = None,
-        size_divisor: int | None = None,
-        pad_to_square: bool = False,
-        pad_val: float | dict = 0,
-    ) -> None:
-        if size is None and size_divisor is None and not pad_to_square:
+    size: tuple[int, int] | None = None
+    size_divisor: int | None = None
+    pad_to_square: bool = False
+    pad_val: Any = 0
+
+    def __post_init__(self) -> None:
+        by_content = self.size_divisor is not None or self.pad_to_square
+        if self.size is None and not by_content:
             raise ValueError('Pad needs size, size_divisor or pad_to_square')
-        if size is not None and (size_divisor is not None or pad_to_square):
+        if self.size is not None and by_content:
             raise ValueError('Pad: size excludes size_divisor and pad_to_square')
-        if size_divisor is not None and size_divisor < 1:
-            raise ValueError(f'Pad: size_divisor must be positive, got {size_divisor}')
-        self.size = size
-        self.size_divisor = size_divisor
-        self.pad_to_square = pad_to_square
-        self.pad_val = pad_val.get('img', 0) if isinstance(pad_val, dict) else pad_val
+        if self.size_divisor is not None and self.size_divisor < 1:
+            raise ValueError(f'Pad: size_divisor must be positive, got {self.size_divisor}')
+        if isinstance(self.pad_val, dict):
+            self.pad_val = self.pad_val.get('img', 0)
 
     def __call__(self, results: dict) -> dict:
         """Pad; sets pad_shape, pad_fixed_size, pad_size_divisor."""
         for key in results.get('img_fields', ['img']):
-            h, w = results[key].shape[:2]
-            results[key] = pad(results[key], self._shape(h, w), self.pad_val)
+            results[key] = pad(results[key], self._shape(*results[key].shape[:2]), self.pad_val)
         results['pad_shape'] = results['img'].shape
-        results['pad_fixed_size'] = self.size
-        results['pad_size_divisor'] = self.size_divisor
+        results.update(pad_fixed_size=self.size, pad_size_divisor=self.size_divisor)
         return results
 
     def _shape(self, h: int, w: int) -> tuple[int, int]:
@@ -223,9 +198,3 @@ class Pad:
             h = w = max(h, w)
         step = self.size_divisor or 1
         return -(-h // step) * step, -(-w // step) * step
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(size={self.size}, size_divisor={self.size_divisor}, '
-            f'pad_to_square={self.pad_to_square}, pad_val={self.pad_val})'
-        )

@@ -29,10 +29,9 @@ def read_image(path: str | Path, color_type: str = 'color') -> np.ndarray:
 
     Args:
         path: a file of a format that OpenCV reads (png, jpg, tif, bmp, ...).
-        color_type: 'color' gives uint8 (H, W, 3) in BGR order from any file (grey is repeated,
-            alpha dropped, 16 bits divided by 256, floats cut to 0..255), 'grayscale' uint8 (H, W),
-            'unchanged' keeps the depth of the file, with three channels: grey is repeated, alpha
-            dropped. The endings '_ignore_orientation' leave the EXIF orientation aside.
+        color_type: 'color' gives uint8 (H, W, 3) in BGR order from any file (grey is repeated, alpha dropped, 16 bits
+            divided by 256, floats cut to 0..255), 'grayscale' uint8 (H, W), 'unchanged' keeps the depth of the file,
+            with three channels as 'color'. The endings '_ignore_orientation' leave the EXIF orientation aside.
 
     Raises:
         BadImageError: the file is missing or damaged; the message holds its path.
@@ -53,10 +52,8 @@ def read_image(path: str | Path, color_type: str = 'color') -> np.ndarray:
     except cv2.error as error:
         raise BadImageError(f'cannot decode the image {path}: {error}') from error
     if img is None:
-        raise BadImageError(
-            f'cannot decode the image {path} ({len(data)} bytes): it is truncated, damaged or of '
-            'a format that OpenCV does not read'
-        )
+        reason = 'it is truncated, damaged or of a format that OpenCV does not read'
+        raise BadImageError(f'cannot decode the image {path} ({len(data)} bytes): {reason}')
     return _three_channels(img) if color_type == 'unchanged' else img
 
 
@@ -76,14 +73,13 @@ def _three_channels(img: np.ndarray) -> np.ndarray:
 
 def rescaled_size(size: tuple[int, int], scale: float | tuple[int, int]) -> tuple[int, int]:
     """Size (w, h) after scaling by a factor, or to fit into a long and a short edge (any order)."""
-    w, h = size
     if isinstance(scale, (int, float)):
         if scale <= 0:
             raise ValueError(f'a scale must be positive, got {scale}')
         factor = float(scale)
     else:
-        factor = min(max(scale) / max(h, w), min(scale) / min(h, w))
-    return int(w * factor + 0.5), int(h * factor + 0.5)
+        factor = min(max(scale) / max(size), min(scale) / min(size))
+    return int(size[0] * factor + 0.5), int(size[1] * factor + 0.5)
 
 
 def resize(img: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """First steps of a pipeline: reading the image and its annotations."""
 
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from .image import COLOR_TYPES, read_image
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class LoadImageFromFile:
     """Reads ``img_prefix/img_info['filename']`` into ``img``.
 
@@ -22,29 +24,21 @@ class LoadImageFromFile:
         file_client_args: only ``dict(backend='disk')`` of 0.x is understood.
     """
 
-    def __init__(
-        self,
-        to_float32: bool = False,
-        color_type: str = 'color',
-        channel_order: str = 'bgr',
-        file_client_args: dict | None = None,
-    ) -> None:
-        if color_type not in COLOR_TYPES:
-            raise ValueError(f'color_type must be one of {COLOR_TYPES}, got {color_type!r}')
-        if channel_order not in ('bgr', 'rgb'):
-            raise ValueError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
+    to_float32: bool = False
+    color_type: str = 'color'
+    channel_order: str = 'bgr'
+    file_client_args: InitVar[dict | None] = None
+
+    def __post_init__(self, file_client_args: dict | None) -> None:
+        if self.color_type not in COLOR_TYPES:
+            raise ValueError(f'color_type must be one of {COLOR_TYPES}, got {self.color_type!r}')
+        if self.channel_order not in ('bgr', 'rgb'):
+            raise ValueError(f"channel_order must be 'bgr' or 'rgb', got {self.channel_order!r}")
         if (file_client_args or {}).get('backend', 'disk') != 'disk':
             raise ValueError(f'images are read from disk only, got {file_client_args}')
-        self.to_float32 = to_float32
-        self.color_type = color_type
-        self.channel_order = channel_order
 
     def __call__(self, results: dict) -> dict:
-        """Read the image.
-
-        Raises:
-            BadImageError: the file is missing or damaged.
-        """
+        """Read the image; a BadImageError says that its file is missing or damaged."""
         name = results['img_info']['filename']
         prefix = results.get('img_prefix')
         filename = str(Path(prefix) / name) if prefix else str(name)
@@ -54,19 +48,13 @@ class LoadImageFromFile:
         results['filename'], results['ori_filename'] = filename, str(name)
         return _set_image(results, img, self.to_float32)
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(to_float32={self.to_float32}, '
-            f'color_type={self.color_type!r}, channel_order={self.channel_order!r})'
-        )
-
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class LoadImageFromWebcam:
     """Takes the image that already is in ``results['img']``: an array (H, W, 3) or (H, W), BGR."""
 
-    def __init__(self, to_float32: bool = False) -> None:
-        self.to_float32 = to_float32
+    to_float32: bool = False
 
     def __call__(self, results: dict) -> dict:
         """Set what :class:`LoadImageFromFile` sets; the file names are None."""
@@ -87,23 +75,24 @@ def _set_image(results: dict, img: np.ndarray, to_float32: bool) -> dict:
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class LoadAnnotations:
     """Copies the annotations of the image: gt_bboxes, gt_bboxes_ignore (n, 5), gt_labels (n,).
 
     Args:
-        with_bbox: load the boxes, those to ignore included (a pipeline's last step says whether
-            they are handed on).
+        with_bbox: load the boxes, those to ignore included (a pipeline's last step says whether they are handed on).
         with_label: load the labels.
         with_mask, with_seg: only False: masks and segmentation maps are not part of the datasets.
     """
 
-    def __init__(
-        self, with_bbox: bool = True, with_label: bool = True, with_mask: bool = False, with_seg: bool = False
-    ) -> None:
+    with_bbox: bool = True
+    with_label: bool = True
+    with_mask: InitVar[bool] = False
+    with_seg: InitVar[bool] = False
+
+    def __post_init__(self, with_mask: bool, with_seg: bool) -> None:
         if with_mask or with_seg:
             raise ValueError('with_mask and with_seg are not supported: rotated boxes only')
-        self.with_bbox = with_bbox
-        self.with_label = with_label
 
     def __call__(self, results: dict) -> dict:
         """Copy the annotations, so that later steps can change them in place."""
@@ -117,6 +106,3 @@ class LoadAnnotations:
         if self.with_label:
             results['gt_labels'] = np.array(ann['labels'], np.int64)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(with_bbox={self.with_bbox}, with_label={self.with_label})'

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,53 +15,46 @@ _SMALLEST = 5  # pixels
 
 
 @PIPELINES.register_module()
+@dataclass(eq=False)
 class PolyRandomRotate:
     """Turns the image and its boxes about the centre of the image at random.
 
-    A box stays if its centre is in the new image and both sides are longer than 5 pixels, whether
-    it was turned or not; a sample that loses all its objects so is dropped.
+    A box stays if its centre is in the new image and both sides are longer than 5 pixels, whether it was turned or
+    not; a sample that loses all its objects so is dropped.
 
     Args:
         rotate_ratio: probability of a rotation.
         mode: 'range' draws an angle from 0 to ``angles_range``, 'value' takes one out of it.
         angles_range: the largest angle, or the angles; degrees, counter-clockwise on the screen.
         auto_bound: the new image holds the whole turned one, else it keeps its size.
-        rect_classes: labels of classes whose boxes are always upright: an image with one of them is
-            turned by quarter turns only.
+        rect_classes: labels of classes whose boxes are always upright: an image with one of them is turned by
+            quarter turns only.
         allow_negative: with 'range' draw from -``angles_range`` on.
         version: angle version of the boxes: 'oc', 'le90' or 'le135'.
     """
 
-    def __init__(
-        self,
-        rotate_ratio: float = 0.5,
-        mode: str = 'range',
-        angles_range: float | Sequence[float] = 180,
-        auto_bound: bool = False,
-        rect_classes: Sequence[int] | None = None,
-        allow_negative: bool = False,
-        version: str = 'le90',
-    ) -> None:
-        if mode not in ('range', 'value'):
-            raise ValueError(f"PolyRandomRotate: mode must be 'range' or 'value', got {mode!r}")
-        if isinstance(angles_range, (int, float)) != (mode == 'range') or angles_range == []:
+    rotate_ratio: float = 0.5
+    mode: str = 'range'
+    angles_range: float | Sequence[float] = 180
+    auto_bound: bool = False
+    rect_classes: Sequence[int] | None = None
+    allow_negative: bool = False
+    version: str = 'le90'
+
+    def __post_init__(self) -> None:
+        if self.mode not in ('range', 'value'):
+            raise ValueError(f"PolyRandomRotate: mode must be 'range' or 'value', got {self.mode!r}")
+        if isinstance(self.angles_range, (int, float)) != (self.mode == 'range') or self.angles_range == []:
             raise ValueError(
-                "PolyRandomRotate: angles_range is a number for mode 'range' and a list of angles "
-                f"for 'value', got {angles_range!r} for {mode!r}"
+                "PolyRandomRotate: angles_range is a number for mode 'range' and a list of angles for 'value', "
+                f'got {self.angles_range!r} for {self.mode!r}'
             )
-        self.rotate_ratio = rotate_ratio
-        self.mode = mode
-        self.angles_range = angles_range
-        self.auto_bound = auto_bound
-        self.rect_classes = list(rect_classes or [])
-        self.allow_negative = allow_negative
-        self.version = version
+        self.rect_classes = list(self.rect_classes or [])
 
     def __call__(self, results: dict) -> dict | None:
         """Rotate; sets rotate and rotate_angle (degrees), changes img_shape and pad_shape."""
         results['rotate'] = bool(np.random.rand() < self.rotate_ratio)
-        angle = self._angle(results) if results['rotate'] else 0.0
-        results['rotate_angle'] = angle
+        angle = results['rotate_angle'] = self._angle(results) if results['rotate'] else 0.0
         h, w = results['img'].shape[:2]
         matrix, size = self._matrix(w, h, angle)
         if results['rotate']:
@@ -101,10 +95,3 @@ class PolyRandomRotate:
         w, h, theta = boxes[:, 2:].astype(np.float64).T
         turned = regularize(w, h, theta - math.radians(angle), self.version)
         return np.stack([x, y, *turned], axis=1).astype(np.float32)
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(rotate_ratio={self.rotate_ratio}, mode={self.mode!r}, '
-            f'angles_range={self.angles_range}, auto_bound={self.auto_bound}, '
-            f'rect_classes={self.rect_classes}, version={self.version!r})'
-        )
