@@ -14,8 +14,7 @@ from mmrotate.core.bbox import obb2poly
 from .palette import Color, get_palette
 from .text import LabelPlacer, label_patch
 
-# sub-pixel positions: cv2 takes coordinates in 1/16 pixel
-_SHIFT = 4
+_SHIFT = 4  # sub-pixel positions: cv2 takes coordinates in 1/16 pixel
 
 
 def imshow_det_rbboxes(
@@ -66,27 +65,24 @@ def imshow_det_rbboxes(
     Raises:
         ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
     """
-    canvas = _canvas(img, out_file, segms, mask_color)
+    if segms is not None or mask_color is not None:
+        raise ValueError('segms and mask_color are not supported: rotated boxes only')
+    if out_file is not None and isinstance(img, (str, Path)):
+        refuse_overwrite(out_file, img)
+    canvas = _read(img)
     boxes, classes = _shown(*_check_boxes(bboxes, labels), score_thr)
     texts = _texts(boxes, classes, class_names, show_label, show_score)
     colors = _colors(bbox_color, classes, class_names)
     grounds = colors if text_color is None else _colors(text_color, classes, class_names)
-    _draw_boxes(canvas, boxes, colors, thickness, show_direction)
-    _draw_texts(canvas, boxes, grounds, texts, font_size)
+    for box, color in zip(boxes, colors, strict=True):
+        draw_rbox(canvas, box[:5], color, thickness or max(1, round(_edge(canvas) / 450)), show_direction)
+    if any(texts):
+        _draw_texts(canvas, boxes[:, :5], grounds, texts, font_size or _font_size(canvas, boxes))
     if out_file is not None:
         write_image(out_file, canvas)
     if show:
         _show(canvas, win_name, wait_time)
     return canvas
-
-
-def _canvas(img: np.ndarray | str | Path, out_file: str | Path | None, segms: None, mask_color: None) -> np.ndarray:
-    """The image to draw on, once the options are known to be good."""
-    if segms is not None or mask_color is not None:
-        raise ValueError('segms and mask_color are not supported: rotated boxes only')
-    if out_file is not None and isinstance(img, (str, Path)):
-        refuse_overwrite(out_file, img)
-    return _read(img)
 
 
 def _shown(boxes: np.ndarray, labels: np.ndarray, score_thr: float) -> tuple[np.ndarray, np.ndarray]:
@@ -98,13 +94,10 @@ def _shown(boxes: np.ndarray, labels: np.ndarray, score_thr: float) -> tuple[np.
     return boxes[order], labels[order]
 
 
-def _colors(
-    palette: str | Sequence | None, labels: np.ndarray, names: Sequence[str] | None
-) -> list[tuple[int, int, int]]:
+def _colors(palette: str | Sequence | None, labels: np.ndarray, names: Sequence[str] | None) -> list[Color]:
     """Colour (B, G, R) of each box, by its class."""
-    count = max(len(names or ()), int(labels.max()) + 1 if len(labels) else 0)
-    colors = [_bgr(color) for color in get_palette(palette, count)]
-    return [colors[label] for label in labels]
+    colors = get_palette(palette, max(len(names or ()), int(labels.max(initial=-1)) + 1))
+    return [(blue, green, red) for red, green, blue in (colors[label] for label in labels)]
 
 
 def rbox_corners(boxes: np.ndarray) -> np.ndarray:
@@ -120,8 +113,8 @@ def draw_rbox(
 ) -> None:
     """Draw one box (x, y, w, h, theta) into ``canvas``, uint8 (H, W, 3), in its channel order.
 
-    The mark of the direction is a stroke from the centre (for a small box from halfway, so that
-    the object stays visible) to the middle of the edge that theta points to, with a dot there.
+    The mark of the direction is a stroke from the centre (for a small box from halfway, so that the object stays
+    visible) to the middle of the edge that theta points to, with a dot there.
     """
     corners = rbox_corners(np.asarray(box, np.float64)[None])[0]
     small = min(abs(box[2]), abs(box[3])) < 12 * thickness
@@ -129,8 +122,7 @@ def draw_rbox(
     cv2.polylines(canvas, [_fixed(corners)], True, color, width, cv2.LINE_AA, _SHIFT)
     if not show_direction:
         return
-    tip = (corners[1] + corners[2]) / 2
-    centre = np.asarray(box[:2])
+    centre, tip = np.asarray(box[:2]), (corners[1] + corners[2]) / 2
     start, end = _fixed((centre + tip) / 2 if small else centre), _fixed(tip)
     cv2.line(canvas, tuple(start), tuple(end), color, max(1, width // 2), cv2.LINE_AA, _SHIFT)
     radius = min(0.8 * width + 0.8, 0.25 * max(abs(box[3]), 4))
@@ -186,15 +178,13 @@ def _check_boxes(bboxes: np.ndarray | None, labels: np.ndarray | None) -> tuple[
 def _texts(
     bboxes: np.ndarray, labels: np.ndarray, class_names: Sequence[str] | None, show_label: bool, show_score: bool
 ) -> list[str]:
-    """What stands at each box; an empty list if nothing does."""
-    texts = []
+    """What stands at each box."""
+    known, texts = class_names or (), []
     for box, label in zip(bboxes, labels, strict=True):
-        known = class_names is not None and label < len(class_names)
-        parts = [class_names[label] if known else f'class {label}'] if show_label else []  # type: ignore[index]
-        if show_score and len(box) == 6:
-            parts.append(f'{box[5]:.2f}')
-        texts.append(' '.join(parts))
-    return texts if any(texts) else []
+        name = known[label] if label < len(known) else f'class {label}'
+        score = f'{box[5]:.2f}' if len(box) == 6 else ''
+        texts.append(' '.join(part for part, shown in ((name, show_label), (score, show_score)) if shown and part))
+    return texts
 
 
 def _edge(canvas: np.ndarray) -> float:
@@ -204,33 +194,18 @@ def _edge(canvas: np.ndarray) -> float:
 
 def _font_size(canvas: np.ndarray, bboxes: np.ndarray) -> int:
     """Height of the letters: by the size of the picture, smaller for small objects."""
-    edge = _edge(canvas)
     by_objects = 0.35 * float(np.median(np.abs(bboxes[:, 2:4]).max(axis=1)))
-    return round(min(max(by_objects, 10), max(edge / 65, 10), 30))
+    return round(min(max(by_objects, 10), max(_edge(canvas) / 65, 10), 30))
 
 
-def _draw_boxes(
-    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], thickness: int | None, show_direction: bool
-) -> None:
-    thickness = thickness or max(1, round(_edge(canvas) / 450))
-    for box, color in zip(bboxes, colors, strict=True):
-        draw_rbox(canvas, box[:5], color, thickness, show_direction)
-
-
-def _draw_texts(
-    canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], texts: list[str], font_size: int | None
-) -> None:
-    if not texts:
-        return
-    size = font_size or _font_size(canvas, bboxes)
-    corners = rbox_corners(bboxes[:, :5])
-    placer = LabelPlacer((canvas.shape[1], canvas.shape[0]), bboxes[:, :5])
-    for i in reversed(range(len(texts))):
-        patch = label_patch(texts[i], size, colors[i])
-        spot = placer.place(corners[i], (patch.shape[1], patch.shape[0]))
-        if spot is not None:
+def _draw_texts(canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], texts: list[str], size: int) -> None:
+    placer = LabelPlacer((canvas.shape[1], canvas.shape[0]), bboxes)
+    for corners, text, color in reversed(list(zip(rbox_corners(bboxes), texts, colors, strict=True))):
+        patch = label_patch(text, size, color)
+        height, width = patch.shape[:2]
+        if spot := placer.place(corners, (width, height)):
             x, y = spot
-            canvas[y : y + patch.shape[0], x : x + patch.shape[1]] = patch
+            canvas[y : y + height, x : x + width] = patch
 
 
 def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
@@ -254,7 +229,3 @@ def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
 def _fixed(points: np.ndarray) -> np.ndarray:
     """Points in pixels as the integers that cv2 draws at with sub-pixel precision."""
     return np.clip(np.round(points * (1 << _SHIFT)), -(2**30), 2**30).astype(np.int32)
-
-
-def _bgr(color: Color) -> Color:
-    return color[2], color[1], color[0]

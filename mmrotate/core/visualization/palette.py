@@ -1,5 +1,6 @@
 """Colours of classes, as (red, green, blue) in 0..255."""
 
+import re
 from collections.abc import Sequence
 
 import cv2
@@ -7,40 +8,23 @@ import numpy as np
 
 Color = tuple[int, int, int]
 
-DOTA_PALETTE: list[Color] = [
-    (165, 42, 42),
-    (189, 183, 107),
-    (0, 255, 0),
-    (255, 0, 0),
-    (138, 43, 226),
-    (255, 128, 0),
-    (255, 0, 255),
-    (0, 255, 255),
-    (255, 193, 193),
-    (0, 51, 153),
-    (255, 250, 205),
-    (0, 139, 139),
-    (255, 255, 0),
-    (147, 116, 116),
-    (0, 0, 255),
-]
-SAR_PALETTE: list[Color] = [(0, 255, 0)]
-HRSC_PALETTE: list[Color] = [(0, 255, 0)]
-# bright and far apart: the images are grey
-HIT_UAV_PALETTE: list[Color] = [(255, 90, 90), (60, 220, 90), (80, 170, 255), (255, 210, 50)]
+
+def _rgb(digits: str) -> list[Color]:
+    """Colours written as rrggbb, one after the other."""
+    values = bytes.fromhex(digits)
+    return list(zip(values[::3], values[1::3], values[2::3], strict=True))
+
+
+DOTA_PALETTE = _rgb(
+    'a52a2a bdb76b 00ff00 ff0000 8a2be2 ff8000 ff00ff 00ffff ffc1c1 003399 fffacd 008b8b ffff00 937474 0000ff'
+)
+SAR_PALETTE = _rgb('00ff00')
+HRSC_PALETTE = _rgb('00ff00')
+HIT_UAV_PALETTE = _rgb('ff5a5a 3cdc5a 50aaff ffd232')  # bright and far apart: the images are grey
 
 _NAMED = {'dota': DOTA_PALETTE, 'sar': SAR_PALETTE, 'hrsc': HRSC_PALETTE, 'hit_uav': HIT_UAV_PALETTE}
-_COLORS: dict[str, Color] = {
-    'black': (0, 0, 0),
-    'white': (255, 255, 255),
-    'red': (255, 0, 0),
-    'green': (0, 255, 0),
-    'blue': (0, 0, 255),
-    'yellow': (255, 255, 0),
-    'cyan': (0, 255, 255),
-    'magenta': (255, 0, 255),
-    'orange': (255, 128, 0),
-}
+_NAMES = ('black', 'white', 'red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange')
+_COLORS = dict(zip(_NAMES, _rgb('000000 ffffff ff0000 00ff00 0000ff ffff00 00ffff ff00ff ff8000'), strict=True))
 
 
 def to_color(value: str | Sequence[int] | int) -> Color:
@@ -48,12 +32,8 @@ def to_color(value: str | Sequence[int] | int) -> Color:
     if isinstance(value, str):
         if value.lower() in _COLORS:
             return _COLORS[value.lower()]
-        digits = value.removeprefix('#')
-        if value.startswith('#') and len(digits) == 6:
-            try:
-                return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-            except ValueError:
-                pass
+        if re.fullmatch('#[0-9a-fA-F]{6}', value):
+            return _rgb(value[1:])[0]
         raise ValueError(
             f'unknown colour {value!r}: one of {list(_COLORS)}, "#rrggbb", or for several classes '
             f'one of the palettes {[*_NAMED, "random"]}'
@@ -68,9 +48,8 @@ def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]
     """One colour per class.
 
     Args:
-        palette: 'dota', 'sar', 'hrsc', 'hit_uav'; 'random' or None for distinct colours of any
-            number; a colour (see :func:`to_color`) for all classes; or a list of colours. A list
-            that is too short is continued with distinct colours.
+        palette: 'dota', 'sar', 'hrsc', 'hit_uav'; 'random' or None for distinct colours of any number; a colour (see
+            :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it is too short.
         num_classes: how many are needed.
     """
     if num_classes < 0:
@@ -89,7 +68,5 @@ def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]
 def _distinct(index: int) -> Color:
     """Colour ``index`` of an endless row of bright colours whose neighbours differ in hue."""
     hue = int(index * 0.618034 % 1 * 180)  # the golden ratio spreads the hues evenly
-    value = 255 if index % 2 == 0 else 200
-    hsv = np.array([[[hue, 200, value]]], np.uint8)
-    r, g, b = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].tolist()
-    return r, g, b
+    hsv = np.array([[[hue, 200, 200 if index % 2 else 255]]], np.uint8)
+    return tuple(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].tolist())

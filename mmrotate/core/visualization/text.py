@@ -18,16 +18,11 @@ def label_patch(text: str, size: int, color: Color) -> np.ndarray:
         size: height of the letters in pixels.
         color: ground; the text takes the shade with the larger contrast.
     """
-    mask = _text_mask(text, size)
     ground = np.array(color, np.float32)
-    ink = 0.0 if _luminance(ground) > 110 else 255.0
-    alpha = mask[..., None] / 255.0
-    return (ground * (1 - alpha) + ink * alpha).astype(np.uint8)
-
-
-def _luminance(color: np.ndarray) -> float:
     # the two outer channels weigh alike, so that RGB and BGR get the same ink
-    return float(color @ np.array([0.2, 0.6, 0.2], np.float32))
+    ink = 0.0 if ground @ np.array([0.2, 0.6, 0.2], np.float32) > 110 else 255.0
+    alpha = _text_mask(text, size)[..., None] / 255.0
+    return (ground * (1 - alpha) + ink * alpha).astype(np.uint8)
 
 
 @lru_cache(maxsize=2048)
@@ -68,9 +63,8 @@ class LabelPlacer:
         """Upper left corner of a label at an object; None if there is no room.
 
         Args:
-            corners: (4, 2) corners of the object. Tried are places above the topmost, below the
-                lowest, at the right of the rightmost and at the left of the leftmost, and last
-                one inside.
+            corners: (4, 2) corners of the object. Tried are places above the topmost, below the lowest, at the right of
+                the rightmost and at the left of the leftmost, and last one inside.
             label: (width, height) of the label in pixels.
         """
         width, height = label
@@ -85,17 +79,15 @@ class LabelPlacer:
         return None
 
     def _is_free(self, x: int, y: int, width: int, height: int) -> bool:
-        taken = self.taken
-        apart = (taken[:, 2] <= x) | (taken[:, 0] >= x + width)
-        apart |= (taken[:, 3] <= y) | (taken[:, 1] >= y + height)
-        return bool(apart.all())
+        x1, y1, x2, y2 = self.taken.T
+        return bool(((x2 <= x) | (x1 >= x + width) | (y2 <= y) | (y1 >= y + height)).all())
 
 
 def _spots(corners: np.ndarray, label: tuple[int, int], image: tuple[int, int]) -> list[tuple[float, float]]:
     """Upper left corners of a label beside the four outermost corners, the best first.
 
-    Places that the image's border would push onto the object are left out; the last one, below the
-    topmost corner, is for objects that fill the image.
+    Places that the image's border would push onto the object are left out; the last one, below the topmost corner, is
+    for objects that fill the image.
     """
     width, height = label
     x, y = corners[:, 0], corners[:, 1]
