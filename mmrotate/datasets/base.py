@@ -1,6 +1,5 @@
 """What all datasets of rotated boxes share; a subclass says how annotations are found and read."""
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from mmrotate.utils import UserError, get_root_logger
 
 from .metrics import evaluate_map
 from .pipelines import BadImageError, Compose
-from .submission import write_task1
+from .submission import Results, write_task1
 
 
 class RotatedDataset(Dataset):
@@ -63,7 +62,12 @@ class RotatedDataset(Dataset):
         self.img_ids = [Path(info['filename']).stem for info in self.data_infos]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
-        """Give ``data_infos``; may set ``has_annotations`` to False."""
+        """Give ``data_infos``; may set ``has_annotations`` to False.
+
+        Raises:
+            MissingFilesError: annotations or images are not there.
+            LabelError: annotations cannot be read.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -148,17 +152,12 @@ class RotatedDataset(Dataset):
         return sample
 
     def evaluate(
-        self,
-        results: Sequence[Sequence[np.ndarray]],
-        metric: str | Sequence[str] = 'mAP',
-        logger: logging.Logger | str | None = None,
-        iou_thr: float | Sequence[float] | None = None,
-        **kwargs: Any,
+        self, results: Results, metric: str | Sequence[str] = 'mAP', logger: Any = None, **kwargs: Any
     ) -> dict[str, float]:
         """Score detections, in the dataset's order, against the annotations.
 
-        The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`; ``iou_thr`` None stands for the
-        class attribute ``IOU_THR``.
+        The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`, but ``iou_thr`` None (the default)
+        stands for the class attribute ``IOU_THR``.
         """
         if not self.has_annotations:
             raise UserError(
@@ -166,15 +165,12 @@ class RotatedDataset(Dataset):
                 'nothing to score against; write the detections out with --format-only or --out'
             )
         annotations = [self.get_ann_info(i) for i in range(len(self))]
-        iou_thr = self.IOU_THR if iou_thr is None else iou_thr
-        return evaluate_map(results, annotations, self.CLASSES, metric, logger, iou_thr, **kwargs)
+        if kwargs.get('iou_thr') is None:
+            kwargs['iou_thr'] = self.IOU_THR
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, **kwargs)
 
     def format_results(
-        self,
-        results: Sequence[Sequence[np.ndarray]],
-        submission_dir: str | None = None,
-        nproc: int = 4,
-        with_zip: bool = True,
+        self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
     ) -> tuple[list[str], str]:
         """Write DOTA Task 1 files: :func:`mmrotate.datasets.submission.write_task1`."""
         del nproc  # 0.x name; writing needs no processes
@@ -186,10 +182,7 @@ class RotatedDataset(Dataset):
 
 
 def _join(root: str | None, path: str | None) -> str:
-    if not path:
-        return ''
-    path = os.fspath(path)
-    return path if root is None or os.path.isabs(path) else os.path.join(root, path)
+    return os.path.join(root or '', path) if path else ''
 
 
 def _class_names(text: str) -> tuple[str, ...]:

@@ -25,11 +25,8 @@ def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) 
     """Dataset of a config.
 
     A list of configs, and a config whose ``ann_file`` is a list, are joined to a ConcatDataset.
-    Wrappers (RepeatDataset, ConcatDataset) have the wrapped config under ``dataset``/``datasets``.
-
-    Args:
-        cfg: the config, or several.
-        default_args: arguments for every dataset that is no wrapper, where its config has none.
+    Wrappers (RepeatDataset, ConcatDataset) have the wrapped config under ``dataset``/``datasets``. ``default_args`` are
+    arguments for every dataset that is no wrapper, where its config has none.
 
     Raises:
         TypeError, KeyError: an unknown type or argument; the message lists the known ones.
@@ -41,8 +38,7 @@ def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) 
     cfg = dict(cfg)
     if isinstance(cfg.get('ann_file'), (list, tuple)):
         separate = cfg.pop('separate_eval', True)
-        parts = [build_dataset(part, default_args) for part in _split(cfg)]
-        return ConcatDataset(parts, separate)
+        return ConcatDataset([build_dataset(part, default_args) for part in _split(cfg)], separate)
     if 'datasets' in cfg:
         cfg['datasets'] = [build_dataset(one, default_args) for one in cfg['datasets']]
     elif 'dataset' in cfg:

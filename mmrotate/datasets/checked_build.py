@@ -14,12 +14,9 @@ class ArgumentError(UserError, TypeError):
 
 
 def build_checked(registry: Registry, cfg: dict, where: str) -> Any:
-    """Build ``cfg`` by ``registry``; an unknown type or argument raises an error that says where.
+    """Build ``cfg``, whose ``type`` is a name in ``registry`` or a class.
 
-    Args:
-        registry: knows ``cfg['type']``.
-        cfg: config dict with the key ``type`` (a registered name or a class).
-        where: place in the config, the beginning of every error, e.g. ``'pipeline step 3'``.
+    Every error begins with ``where``, the place in the config, e.g. ``'pipeline step 3'``.
 
     Raises:
         ArgumentError: ``cfg`` is no dict, or its class does not take, or misses, an argument.
@@ -47,31 +44,24 @@ def near_name(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 def check_arguments(cls: type, given: set[str], where: str) -> None:
     """Raise an ArgumentError if ``cls`` cannot be made with the arguments named ``given``."""
-    known, required = _arguments(cls)
-    if known is None:
+    if (known := _arguments(cls)) is None:
         return
     place, takes = f'{where} ({cls.__name__})', f'it takes: {", ".join(known) or "nothing"}'
     for key in sorted(given.difference(known)):
         raise ArgumentError(f'{place} does not know the argument {key!r}; {near_name(key, known)}{takes}')
-    if missing := [key for key in required if key not in given]:
+    if missing := [key for key, needed in known.items() if needed and key not in given]:
         raise ArgumentError(f'{place} misses the argument(s) {", ".join(missing)}; {takes}')
 
 
-def _arguments(cls: type) -> tuple[list[str] | None, list[str]]:
-    """Names that the constructor takes (None: any), with its base's for ``**kwargs``; and those without a default."""
-    known: list[str] = []
-    required: list[str] = []
-    open_end = False
-    for base in cls.__mro__:
-        if '__init__' not in vars(base):
-            continue
-        if base is object:  # no constructor at all, or one that keeps the ``**kwargs`` itself
-            return (None if open_end else known), required
+def _arguments(cls: type) -> dict[str, bool] | None:
+    """Arguments of the constructor (for ``**kwargs`` its base's too) and whether they are needed; None: takes any."""
+    known: dict[str, bool] = {}
+    *bases, _ = (base for base in cls.__mro__ if '__init__' in vars(base))  # the last is object
+    for base in bases:
         parameters = list(inspect.signature(vars(base)['__init__']).parameters.values())[1:]
-        named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        required += [p.name for p in named if p.default is p.empty and p.name not in known]
-        known += [p.name for p in named if p.name not in known]
-        open_end = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        if not open_end:
-            break
-    return known, required
+        for parameter in parameters:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                known.setdefault(parameter.name, parameter.default is parameter.empty)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return known
+    return None if bases else known  # the ``**kwargs`` are kept, or there is no constructor at all

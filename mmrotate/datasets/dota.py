@@ -47,12 +47,7 @@ class DOTADataset(RotatedDataset):
         super().__init__(ann_file, pipeline, version, **kwargs)
 
     def load_annotations(self, ann_file: str) -> list[dict]:
-        """Read every label file, or in test mode list the images.
-
-        Raises:
-            MissingFilesError: no labels, no images, or a label file without its image.
-            LabelError: a label file that cannot be read.
-        """
+        """Read every label file, each of which needs an image, or in test mode list the images."""
         if labels := find_labels(ann_file) if ann_file else {}:
             return self._load_labelled(labels)
         if not self.test_mode:

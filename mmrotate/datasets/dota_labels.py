@@ -24,21 +24,13 @@ class LabelError(UserError, ValueError):
 
 @dataclass
 class Labels:
-    """Objects of one image.
+    """Objects of one image."""
 
-    Attributes:
-        bboxes: float32 (n, 5), pixels and radians.
-        labels: int64 (n,), index into the classes.
-        polygons: float32 (n, 8), the corners as they stand in the file.
-        difficulties: int64 (n,).
-        degenerate: number of lines left out because their box has no area to speak of.
-    """
-
-    bboxes: np.ndarray
-    labels: np.ndarray
-    polygons: np.ndarray
-    difficulties: np.ndarray
-    degenerate: int = 0
+    bboxes: np.ndarray  # float32 (n, 5), pixels and radians
+    labels: np.ndarray  # int64 (n,), index into the classes
+    polygons: np.ndarray  # float32 (n, 8), the corners as they stand in the file
+    difficulties: np.ndarray  # int64 (n,)
+    degenerate: int = 0  # number of lines left out because their box has no area to speak of
 
     def annotation(self, difficulty: int) -> dict[str, np.ndarray]:
         """As the dict that datasets hold; objects above ``difficulty`` are those to ignore."""
@@ -48,12 +40,7 @@ class Labels:
 
 
 def read_dota_labels(path: str | Path, class_index: dict[str, int], version: str) -> Labels:
-    """Read a label file.
-
-    Args:
-        path: the file.
-        class_index: class name -> label.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
+    """Read a label file; ``class_index`` has the label of each class name, ``version`` is that of the boxes' angles.
 
     Raises:
         LabelError: a line has the wrong length, a value that is no finite number, or an unknown class. Degenerate

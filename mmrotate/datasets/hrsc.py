@@ -71,12 +71,7 @@ class HRSCDataset(RotatedDataset):
         super().__init__(ann_file, pipeline, version, **kwargs)
 
     def load_annotations(self, ann_file: str) -> list[dict]:
-        """Read the XML file of every image in the list.
-
-        Raises:
-            MissingFilesError: the list, an image or an XML file is not there.
-            LabelError: an XML file that cannot be read.
-        """
+        """Read the XML file of every image in the list."""
         if not os.path.isfile(ann_file):
             raise MissingFilesError(f'no list of images ann_file={ann_file!r}')
         names = Path(ann_file).read_text(encoding='utf-8-sig').split()

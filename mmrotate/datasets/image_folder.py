@@ -12,28 +12,18 @@ def find_images(folder: str | Path) -> dict[str, str]:
 
     Endings count in upper and lower case; a folder that does not exist has no images.
     """
-    found: dict[str, str] = {}
-    for name in sorted(_files(folder)):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in IMAGE_SUFFIXES and _rank(name) < _rank(found.get(stem)):
-            found[stem] = name
-    return dict(sorted(found.items()))
+    images = [path for path in _files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+    images.sort(key=lambda path: (IMAGE_SUFFIXES.index(path.suffix.lower()), path.name), reverse=True)
+    return dict(sorted({path.stem: path.name for path in images}.items()))
 
 
 def find_labels(folder: str | Path) -> dict[str, Path]:
     """Text files of a folder as {stem: path}, sorted by stem."""
-    names = sorted(name for name in _files(folder) if name.lower().endswith('.txt'))
-    return {os.path.splitext(name)[0]: Path(folder) / name for name in names}
+    return {path.stem: path for path in sorted(_files(folder)) if path.suffix.lower() == '.txt'}
 
 
-def _rank(name: str | None) -> int:
-    if name is None:
-        return len(IMAGE_SUFFIXES)
-    return IMAGE_SUFFIXES.index(os.path.splitext(name)[1].lower())
-
-
-def _files(folder: str | Path) -> list[str]:
+def _files(folder: str | Path) -> list[Path]:
     if not os.path.isdir(folder):
         return []
     with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if entry.is_file()]
+        return [Path(entry.path) for entry in entries if entry.is_file()]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from mmrotate.core.evaluation import eval_rbbox_map, eval_rbbox_map_thresholds, 
 from mmrotate.utils import UserError
 
 from .checked_build import near_name
-from .submission import check_results
+from .submission import Results, check_results
 
 _COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 # metric -> the IoU thresholds that it needs beside those of 'mAP'
@@ -24,7 +23,7 @@ class UnknownMetricError(UserError, KeyError):
 
 
 def evaluate_map(
-    results: Sequence[Sequence[np.ndarray]],
+    results: Results,
     annotations: Sequence[dict[str, np.ndarray]],
     classes: Sequence[str],
     metric: str | Sequence[str] = 'mAP',
@@ -71,10 +70,8 @@ def evaluate_map(
     print_map_summary(*per_threshold[wanted[0]], classes, None, logger)
     scores = _scores({thr: mean for thr, (mean, _) in per_threshold.items()}, wanted, metrics)
     if scale_ranges is not None:
-        options: Any = (scale_ranges, wanted[0], use_07_metric, classes, logger)
-        per_range, _ = eval_rbbox_map(results, annotations, *options)
-        for (low, high), mean in zip(scale_ranges, per_range, strict=True):
-            scores[f'mAP_{low:g}_{high:g}'] = mean
+        means, _ = eval_rbbox_map(results, annotations, scale_ranges, wanted[0], use_07_metric, classes, logger)
+        scores |= {f'mAP_{low:g}_{high:g}': mean for (low, high), mean in zip(scale_ranges, means, strict=True)}
     return scores
 
 

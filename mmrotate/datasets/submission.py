@@ -9,9 +9,11 @@ import numpy as np
 
 from mmrotate.core.bbox import obb2poly_np
 
+Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
+
 
 def write_task1(
-    results: Sequence[Sequence[np.ndarray]],
+    results: Results,
     img_ids: Sequence[str],
     classes: Sequence[str],
     version: str,
@@ -51,7 +53,7 @@ def write_task1(
     return list(map(str, files)), str(target)
 
 
-def check_results(results: Sequence[Sequence[np.ndarray]], num_images: int, classes: Sequence[str]) -> None:
+def check_results(results: Results, num_images: int, classes: Sequence[str]) -> None:
     """Raise a ValueError unless there is one entry per image, with one array per class."""
     if len(results) != num_images:
         raise ValueError(f'{len(results)} results for {num_images} images')
@@ -63,7 +65,5 @@ def check_results(results: Sequence[Sequence[np.ndarray]], num_images: int, clas
 
 
 def _lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
-    if len(dets) == 0:
-        return []
-    polygons = obb2poly_np(np.asarray(dets, np.float32), version)
+    polygons = obb2poly_np(np.asarray(dets, np.float32).reshape(-1, 6), version)
     return [f'{img_id} {row[8]:.6g} {" ".join(f"{value:.2f}" for value in row[:8])}\n' for row in polygons]

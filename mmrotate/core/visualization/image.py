@@ -37,7 +37,7 @@ def imshow_det_rbboxes(
     show_score: bool = True,
     show_direction: bool = True,
 ) -> np.ndarray:
-    """Draw rotated boxes, with a mark on the edge that theta points to.
+    """Draw rotated boxes, with a mark on the edge that theta points to; gives the picture, uint8 (H, W, 3), BGR.
 
     Args:
         img: array (H, W, 3) or (H, W), uint8, BGR, or the path of an image. It is not changed.
@@ -59,22 +59,16 @@ def imshow_det_rbboxes(
         show_score: the labels hold the score.
         show_direction: draw the mark.
 
-    Returns:
-        The picture, uint8 (H, W, 3), BGR.
-
     Raises:
         ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
     """
     if segms is not None or mask_color is not None:
         raise ValueError('segms and mask_color are not supported: rotated boxes only')
-    if out_file is not None and isinstance(img, (str, Path)):
-        refuse_overwrite(out_file, img)
-    canvas = _read(img)
-    boxes, classes = _shown(*_check_boxes(bboxes, labels), score_thr)
+    canvas = _read(img, out_file)
+    boxes, classes = _shown(bboxes, labels, score_thr)
     texts = _texts(boxes, classes, class_names, show_label, show_score)
-    colors = _colors(bbox_color, classes, class_names)
-    grounds = colors if text_color is None else _colors(text_color, classes, class_names)
-    for box, color in zip(boxes, colors, strict=True):
+    grounds = _colors(bbox_color if text_color is None else text_color, classes, class_names)
+    for box, color in zip(boxes, _colors(bbox_color, classes, class_names), strict=True):
         draw_rbox(canvas, box[:5], color, thickness or max(1, round(_edge(canvas) / 450)), show_direction)
     if any(texts):
         _draw_texts(canvas, boxes[:, :5], grounds, texts, font_size or _font_size(canvas, boxes))
@@ -85,13 +79,19 @@ def imshow_det_rbboxes(
     return canvas
 
 
-def _shown(boxes: np.ndarray, labels: np.ndarray, score_thr: float) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes from a score on; the best last, which draws them on top."""
-    if boxes.shape[1] != 6:
-        return boxes, labels
-    order = np.argsort(boxes[:, 5], kind='stable')
-    order = order[boxes[order, 5] >= score_thr]
-    return boxes[order], labels[order]
+def _shown(bboxes: np.ndarray | None, labels: np.ndarray | None, score_thr: float) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes from a score on, and their labels; the best last, which draws them on top."""
+    bboxes = np.zeros((0, 5)) if bboxes is None else np.asarray(bboxes, np.float64)
+    if bboxes.ndim != 2 or bboxes.shape[1] not in (5, 6):
+        raise ValueError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
+    labels = np.zeros(len(bboxes)) if labels is None else np.asarray(labels)
+    if labels.shape != (len(bboxes),):
+        raise ValueError(f'{len(bboxes)} boxes, but labels of the shape {labels.shape}')
+    order = np.flatnonzero(np.isfinite(bboxes).all(axis=1))
+    if bboxes.shape[1] == 6:
+        order = order[np.argsort(bboxes[order, 5], kind='stable')]
+        order = order[bboxes[order, 5] >= score_thr]
+    return bboxes[order], labels[order].astype(np.int64)
 
 
 def _colors(palette: str | Sequence | None, labels: np.ndarray, names: Sequence[str] | None) -> list[Color]:
@@ -101,10 +101,7 @@ def _colors(palette: str | Sequence | None, labels: np.ndarray, names: Sequence[
 
 
 def rbox_corners(boxes: np.ndarray) -> np.ndarray:
-    """Corners (n, 4, 2) of boxes (n, 5); theta points to the edge between the 2nd and the 3rd.
-
-    In the frame of the box they are (-w, -h), (w, -h), (w, h), (-w, h), halved.
-    """
+    """Corners (n, 4, 2) of boxes (n, 5): (-w, -h), (w, -h), (w, h), (-w, h), halved, in the frame of the box."""
     return obb2poly(torch.from_numpy(boxes)).numpy().reshape(-1, 4, 2)
 
 
@@ -122,7 +119,7 @@ def draw_rbox(
     cv2.polylines(canvas, [_fixed(corners)], True, color, width, cv2.LINE_AA, _SHIFT)
     if not show_direction:
         return
-    centre, tip = np.asarray(box[:2]), (corners[1] + corners[2]) / 2
+    centre, tip = np.asarray(box[:2]), (corners[1] + corners[2]) / 2  # theta points to the edge between these two
     start, end = _fixed((centre + tip) / 2 if small else centre), _fixed(tip)
     cv2.line(canvas, tuple(start), tuple(end), color, max(1, width // 2), cv2.LINE_AA, _SHIFT)
     radius = min(0.8 * width + 0.8, 0.25 * max(abs(box[3]), 4))
@@ -142,15 +139,17 @@ def write_image(path: str | Path, img: np.ndarray) -> None:
     target.write_bytes(data.tobytes())
 
 
-def refuse_overwrite(out_file: str | Path, *inputs: str | Path) -> None:
-    """Raise a ValueError if ``out_file`` is one of the files ``inputs``, also through a link."""
-    for path in inputs:
-        if os.path.exists(out_file) and os.path.exists(path) and os.path.samefile(out_file, path):
-            raise ValueError(f'out_file={str(out_file)!r} is the input image: name another file')
+def refuse_overwrite(out_file: str | Path, path: str | Path) -> None:
+    """Raise a ValueError if ``out_file`` is the file ``path``, also through a link."""
+    if os.path.exists(out_file) and os.path.exists(path) and os.path.samefile(out_file, path):
+        raise ValueError(f'out_file={str(out_file)!r} is the input image: name another file')
 
 
-def _read(img: np.ndarray | str | Path) -> np.ndarray:
+def _read(img: np.ndarray | str | Path, out_file: str | Path | None) -> np.ndarray:
+    """The image to draw on, which is not that of ``out_file``."""
     if isinstance(img, (str, Path)):
+        if out_file is not None:
+            refuse_overwrite(out_file, img)
         if not os.path.isfile(img):
             raise FileNotFoundError(f'no image {img}')
         found = cv2.imdecode(np.fromfile(img, np.uint8), cv2.IMREAD_COLOR)
@@ -162,17 +161,6 @@ def _read(img: np.ndarray | str | Path) -> np.ndarray:
     if img.ndim != 3 or img.shape[2] != 3:
         raise ValueError(f'an image (H, W, 3) is needed, got the shape {img.shape}')
     return np.ascontiguousarray(np.clip(img, 0, 255).astype(np.uint8)).copy()
-
-
-def _check_boxes(bboxes: np.ndarray | None, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    bboxes = np.zeros((0, 5)) if bboxes is None else np.asarray(bboxes, np.float64)
-    if bboxes.ndim != 2 or bboxes.shape[1] not in (5, 6):
-        raise ValueError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
-    labels = np.zeros(len(bboxes)) if labels is None else np.asarray(labels)
-    if labels.shape != (len(bboxes),):
-        raise ValueError(f'{len(bboxes)} boxes, but labels of the shape {labels.shape}')
-    keep = np.isfinite(bboxes).all(axis=1)
-    return bboxes[keep], labels[keep].astype(np.int64)
 
 
 def _texts(

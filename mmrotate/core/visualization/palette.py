@@ -45,12 +45,10 @@ def to_color(value: str | Sequence[int] | int) -> Color:
 
 
 def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]:
-    """One colour per class.
+    """One colour for each of ``num_classes`` classes.
 
-    Args:
-        palette: 'dota', 'sar', 'hrsc', 'hit_uav'; 'random' or None for distinct colours of any number; a colour (see
-            :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it is too short.
-        num_classes: how many are needed.
+    The palette is 'dota', 'sar', 'hrsc' or 'hit_uav'; 'random' or None for distinct colours of any number; a colour
+    (see :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it is too short.
     """
     if num_classes < 0:
         raise ValueError(f'num_classes must not be negative, got {num_classes}')

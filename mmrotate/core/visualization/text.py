@@ -11,12 +11,9 @@ from .palette import Color
 
 
 def label_patch(text: str, size: int, color: Color) -> np.ndarray:
-    """Picture of a label: uint8 (h, w, 3), the text black or white on ``color`` (any order).
+    """Picture of a label: uint8 (h, w, 3), the text black or white, by contrast, on the ground ``color`` (any order).
 
-    Args:
-        text: one line, any characters that the font DejaVu Sans has.
-        size: height of the letters in pixels.
-        color: ground; the text takes the shade with the larger contrast.
+    The text is one line of any characters that the font DejaVu Sans has, ``size`` the height of the letters in pixels.
     """
     ground = np.array(color, np.float32)
     # the two outer channels weigh alike, so that RGB and BGR get the same ink
@@ -46,11 +43,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 class LabelPlacer:
-    """Finds places for labels in the image, where they cover neither each other nor an object.
+    """Finds places for labels in an image of ``size`` (width, height), where they cover neither each other nor objects.
 
-    Args:
-        size: (width, height) of the image in pixels.
-        boxes: (n, 5) objects: their cores must stay visible.
+    Of the objects, ``boxes`` (n, 5), the cores must stay visible.
     """
 
     def __init__(self, size: tuple[int, int], boxes: np.ndarray) -> None:
@@ -60,12 +55,10 @@ class LabelPlacer:
         self.taken = np.concatenate([boxes[:, :2] - core, boxes[:, :2] + core], axis=1)
 
     def place(self, corners: np.ndarray, label: tuple[int, int]) -> tuple[int, int] | None:
-        """Upper left corner of a label at an object; None if there is no room.
+        """Upper left corner of a label (width, height) at an object of ``corners`` (4, 2); None if there is no room.
 
-        Args:
-            corners: (4, 2) corners of the object. Tried are places above the topmost, below the lowest, at the right of
-                the rightmost and at the left of the leftmost, and last one inside.
-            label: (width, height) of the label in pixels.
+        Tried are places above the topmost corner, below the lowest, at the right of the rightmost and at the left of
+        the leftmost, and last one inside.
         """
         width, height = label
         if width > self.width or height > self.height:
@@ -73,14 +66,11 @@ class LabelPlacer:
         for x, y in _spots(corners, label, (self.width, self.height)):
             left = min(max(round(x), 0), self.width - width)
             top = min(max(round(y), 0), self.height - height)
-            if self._is_free(left, top, width, height):
+            x1, y1, x2, y2 = self.taken.T
+            if np.all((x2 <= left) | (x1 >= left + width) | (y2 <= top) | (y1 >= top + height)):
                 self.taken = np.vstack([self.taken, [left, top, left + width, top + height]])
                 return left, top
         return None
-
-    def _is_free(self, x: int, y: int, width: int, height: int) -> bool:
-        x1, y1, x2, y2 = self.taken.T
-        return bool(((x2 <= x) | (x1 >= x + width) | (y2 <= y) | (y1 >= y + height)).all())
 
 
 def _spots(corners: np.ndarray, label: tuple[int, int], image: tuple[int, int]) -> list[tuple[float, float]]:

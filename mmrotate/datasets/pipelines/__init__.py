@@ -1,9 +1,8 @@
 """Steps of the data pipelines."""
 
-from .compose import Compose
+from .compose import Compose, MultiScaleFlipAug
 from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize
 from .geometric import Pad, RRandomFlip, RResize
 from .image import BadImageError
 from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
 from .rotate import PolyRandomRotate
-from .test_time_aug import MultiScaleFlipAug

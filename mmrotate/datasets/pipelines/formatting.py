@@ -18,12 +18,9 @@ META_KEYS = tuple(
 @PIPELINES.register_module()
 @dataclass(eq=False)
 class Normalize:
-    """Subtracts ``mean`` and divides by ``std`` per channel; the image becomes float32.
+    """Subtracts ``mean`` and divides by ``std``, which is positive; the image becomes float32.
 
-    Args:
-        mean: one value per channel, in the order of the output (RGB with ``to_rgb``).
-        std: one positive value per channel.
-        to_rgb: swap BGR to RGB first.
+    Both hold one value per channel in the order of the output: ``to_rgb`` swaps BGR to RGB first.
     """
 
     mean: Any
@@ -62,17 +59,14 @@ class Normalize:
 class DefaultFormatBundle:
     """Turns the image, boxes and labels into tensors.
 
-    ``img`` becomes (C, H, W); gt_bboxes and gt_bboxes_ignore float32 (n, 5), gt_labels int64 (n,).
-    Meta values that no earlier step has set get their defaults.
-
-    Args:
-        img_to_float: make an integer image float32.
+    ``img`` becomes (C, H, W), with ``img_to_float`` float32; gt_bboxes and gt_bboxes_ignore float32 (n, 5), gt_labels
+    int64 (n,). Meta values that no earlier step has set get their defaults.
     """
 
     img_to_float: bool = True
 
     def __call__(self, results: dict) -> dict:
-        """Format ``results``."""
+        """Format what is there."""
         if 'img' in results:
             img = results['img']
             results.setdefault('pad_shape', img.shape)
@@ -121,8 +115,7 @@ class Collect:
     def __call__(self, results: dict) -> dict:
         """Gather the sample; a KeyError names the keys that are not there."""
         needed = [*self.keys, *(k for k in self.meta_keys if k not in META_KEYS)]
-        missing = [key for key in needed if key not in results]
-        if missing:
+        if missing := [key for key in needed if key not in results]:
             raise KeyError(f'Collect: no {missing} in the results, which hold {sorted(results)}')
         metas = {key: results[key] for key in self.meta_keys if key in results}
         return {'img_metas': metas, **{key: results[key] for key in self.keys}}

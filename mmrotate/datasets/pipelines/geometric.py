@@ -142,12 +142,10 @@ class RRandomFlip:
         return torch.stack([x, y, *regularize(w, h, theta, self.version)], dim=1).numpy()
 
 
-def _ratios(flip_ratio: float | Sequence[float] | None, count: int) -> list[float]:
+def _ratios(flip_ratio: Any, count: int) -> list[float]:
     """One probability for each of ``count`` directions."""
-    if flip_ratio is None or isinstance(flip_ratio, (int, float)):
-        ratios = [(flip_ratio or 0.0) / count] * count
-    else:
-        ratios = [float(ratio) for ratio in flip_ratio]
+    shared = flip_ratio is None or isinstance(flip_ratio, (int, float))
+    ratios = [(flip_ratio or 0.0) / count] * count if shared else [float(ratio) for ratio in flip_ratio]
     if len(ratios) != count:
         raise ValueError(f'flip_ratio: {count} direction(s), but {len(ratios)} ratio(s) {ratios}')
     if min(ratios) < 0 or sum(ratios) > 1 + 1e-6:

@@ -25,13 +25,11 @@ class BadImageError(UserError, ValueError):
 
 
 def read_image(path: str | Path, color_type: str = 'color') -> np.ndarray:
-    """Read an image file.
+    """Read an image file of a format that OpenCV reads (png, jpg, tif, bmp, ...).
 
-    Args:
-        path: a file of a format that OpenCV reads (png, jpg, tif, bmp, ...).
-        color_type: 'color' gives uint8 (H, W, 3) in BGR order from any file (grey is repeated, alpha dropped, 16 bits
-            divided by 256, floats cut to 0..255), 'grayscale' uint8 (H, W), 'unchanged' keeps the depth of the file,
-            with three channels as 'color'. The endings '_ignore_orientation' leave the EXIF orientation aside.
+    The ``color_type`` 'color' gives uint8 (H, W, 3) in BGR order from any file (grey is repeated, alpha dropped, 16
+    bits divided by 256, floats cut to 0..255), 'grayscale' uint8 (H, W), 'unchanged' keeps the depth of the file, with
+    three channels as 'color'. The endings '_ignore_orientation' leave the EXIF orientation aside.
 
     Raises:
         BadImageError: the file is missing or damaged; the message holds its path.

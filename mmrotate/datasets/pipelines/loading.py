@@ -39,8 +39,7 @@ class LoadImageFromFile:
 
     def __call__(self, results: dict) -> dict:
         """Read the image; a BadImageError says that its file is missing or damaged."""
-        name = results['img_info']['filename']
-        prefix = results.get('img_prefix')
+        name, prefix = results['img_info']['filename'], results.get('img_prefix')
         filename = str(Path(prefix) / name) if prefix else str(name)
         img = read_image(filename, self.color_type)
         if self.channel_order == 'rgb' and img.ndim == 3:
