@@ -1,7 +1,7 @@
 """A detector from its files, and its results on images."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,8 @@ def init_detector(
     else:
         raise TypeError(f'config must be a path or a Config, got {type(config).__name__}')
     model: Any = build_test_model(cfg)
-    meta: dict[str, Any] = {}
-    if checkpoint is not None:
-        meta = load_checkpoint(model, checkpoint)['meta']
-    model.CLASSES = meta.get('CLASSES') or _config_classes(cfg)
-    model.PALETTE = meta.get('PALETTE')
+    meta = {} if checkpoint is None else load_checkpoint(model, checkpoint)['meta']
+    model.CLASSES, model.PALETTE = meta.get('CLASSES') or _config_classes(cfg), meta.get('PALETTE')
     model.cfg = cfg
     return model.to(pick_device(device)).eval()
 
@@ -86,49 +83,37 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         batch_size: Images that go through the detector at once.
 
     Returns:
-        For a single image a list over classes of arrays (n, 6): x, y, w, h in pixels of the image,
-        theta in radians (clockwise on the screen), score. For a list or tuple, a list of these.
+        For a single image a list over classes of arrays (n, 6): x, y, w, h in pixels of the image, theta in radians
+        (clockwise on the screen), score. For a list or tuple, a list of these.
+
+    Raises:
+        BadImageError: A file cannot be read.
     """
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
     images: Any = [imgs] if single else imgs
     prepare = _Preparation(model.cfg)
     device = next(model.parameters()).device
     results: list[Result] = []
-    for chunk in _chunks(images, batch_size):
-        batch = to_device(collate([prepare(image) for image in chunk]), device)
+    for start in range(0, len(images), batch_size):
+        batch = collate([prepare(image) for image in images[start : start + batch_size]])
         with torch.no_grad():
-            results.extend(model(return_loss=False, rescale=True, **batch))
+            results.extend(model(return_loss=False, rescale=True, **to_device(batch, device)))
     return results[0] if single else results
 
 
-def _chunks(images: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    if size < 1:
-        raise ValueError(f'batch_size must be at least 1, got {size}')
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
-
-
 class _Preparation:
-    """The test pipeline of a config, for files and for arrays.
-
-    Args:
-        cfg: The config of a detector; the pipeline of ``data.test`` is taken (else ``data.val``).
-    """
+    """The pipeline of a config's ``data.test`` (else ``data.val``), for files and for arrays."""
 
     def __init__(self, cfg: Config) -> None:
         split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
-        data = dataset_config(cfg, split)
-        steps = list((data[0] if isinstance(data, list) else _innermost(data)).pipeline)
+        steps = list(innermost_dataset(dataset_config(cfg, split)).pipeline)
         rest = [step for step in steps if not step['type'].startswith('LoadImage')]
         self.of_file = Compose(steps)
         self.of_array = Compose([dict(type='LoadImageFromWebcam'), *rest])
 
     def __call__(self, image: Image) -> dict[str, Any]:
-        """Test sample of an image file or an array.
-
-        Raises:
-            BadImageError: The file cannot be read.
-        """
         if isinstance(image, np.ndarray):
             sample = self.of_array({'img': image})
         else:
@@ -138,20 +123,19 @@ class _Preparation:
         return sample
 
 
-def _innermost(data: Any) -> Any:
-    """Config of the dataset inside of wrappers."""
-    while 'dataset' in data or 'datasets' in data:
-        data = data['dataset'] if 'dataset' in data else data['datasets'][0]
-    return data
+def innermost_dataset(data: Any) -> Any:
+    """Config of the first dataset inside of lists and wrappers."""
+    if isinstance(data, list | tuple):
+        return innermost_dataset(data[0])
+    inner = data.get('dataset') or data.get('datasets')
+    return innermost_dataset(inner) if inner else data
 
 
 def _config_classes(cfg: Config) -> tuple[str, ...] | None:
     """Class names of the config's test data, without opening them."""
-    for split in ('test', 'val', 'train'):
-        data = (cfg.get('data') or {}).get(split)
-        if not data:
-            continue
-        data = _innermost(data[0] if isinstance(data, list) else data)
+    splits = cfg.get('data') or {}
+    for data in filter(None, (splits.get(name) for name in ('test', 'val', 'train'))):
+        data = innermost_dataset(data)
         cls = DATASETS.get(data.get('type', ''))
         if cls is not None and (data.get('classes') or cls.CLASSES):
             return cls.get_classes(data.get('classes'))

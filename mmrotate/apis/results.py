@@ -8,40 +8,13 @@ from typing import Any
 import numpy as np
 
 from mmrotate.core.visualization import rbox_corners
+from mmrotate.datasets.submission import Results
 
-SCHEMA = 'mmrotate.detections'
-SCHEMA_VERSION = 1
-
-
-def results_to_dict(
-    images: Sequence[str | Path],
-    results: Sequence[Sequence[np.ndarray]],
-    classes: Sequence[str],
-    score_thr: float = 0.0,
-) -> dict[str, Any]:
-    """What :func:`write_results_json` writes."""
-    if len(images) != len(results):
-        raise ValueError(f'{len(images)} images, but {len(results)} results')
-    return {
-        'schema': SCHEMA,
-        'version': SCHEMA_VERSION,
-        'units': 'pixels; theta in radians, clockwise on the screen',
-        'classes': list(classes),
-        'images': [
-            {'image': str(image), 'detections': _detections(result, classes, score_thr)}
-            for image, result in zip(images, results, strict=True)
-        ],
-    }
+Images = Sequence[str | Path]
 
 
-def write_results_json(
-    path: str | Path,
-    images: Sequence[str | Path],
-    results: Sequence[Sequence[np.ndarray]],
-    classes: Sequence[str],
-    score_thr: float = 0.0,
-) -> None:
-    """Write detections as JSON.
+def results_to_dict(images: Images, results: Results, classes: Sequence[str], score_thr: float = 0.0) -> dict[str, Any]:
+    """Detections in a plain form for JSON.
 
     Schema, version 1::
 
@@ -53,16 +26,35 @@ def write_results_json(
               "rbox": [cx, cy, w, h, theta],
               "polygon": [[x1, y1], [x2, y2], [x3, y3], [x4, y4]]}]}]}
 
-    Detections stand by falling score.
-
     Args:
-        path: The file; its folder is made.
         images: Name of each image.
         results: Per image a list over classes of arrays (n, 6): x, y, w, h, theta, score.
         classes: Names of the classes.
-        score_thr: Detections with lower scores are left out.
+        score_thr: Detections with lower scores are left out; the others stand by falling score.
     """
-    content = results_to_dict(images, results, classes, score_thr)
+    if len(images) != len(results):
+        raise ValueError(f'{len(images)} images, but {len(results)} results')
+    return {
+        'schema': 'mmrotate.detections',
+        'version': 1,
+        'units': 'pixels; theta in radians, clockwise on the screen',
+        'classes': list(classes),
+        'images': [
+            {'image': str(image), 'detections': _detections(result, classes, score_thr)}
+            for image, result in zip(images, results, strict=True)
+        ],
+    }
+
+
+def write_results_json(
+    path: str | Path, images: Images, results: Results, classes: Sequence[str], score_thr: float = 0.0
+) -> None:
+    """Write what :func:`results_to_dict` gives for the other arguments into a file; its folder is made."""
+    write_json(path, results_to_dict(images, results, classes, score_thr))
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write plain values as JSON; the file's folder is made."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(content, indent=1), encoding='utf-8')
@@ -71,17 +63,15 @@ def write_results_json(
 def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:
     if len(result) != len(classes):
         raise ValueError(f'a result over {len(result)} classes, but {len(classes)} class names')
-    found = []
-    for label, boxes in enumerate(result):
-        boxes = boxes[boxes[:, 5] >= score_thr]
-        for box, corners in zip(boxes, rbox_corners(boxes[:, :5]), strict=True):
-            found.append(
-                {
-                    'label': classes[label],
-                    'label_id': label,
-                    'score': round(float(box[5]), 6),
-                    'rbox': [round(float(value), 5) for value in box[:5]],
-                    'polygon': [[round(float(v), 3) for v in corner] for corner in corners],
-                }
-            )
+    found = [
+        {
+            'label': classes[label],
+            'label_id': label,
+            'score': round(float(box[5]), 6),
+            'rbox': [round(float(value), 5) for value in box[:5]],
+            'polygon': [[round(float(v), 3) for v in corner] for corner in corners],
+        }
+        for label, boxes in enumerate(boxes[boxes[:, 5] >= score_thr] for boxes in result)
+        for box, corners in zip(boxes, rbox_corners(boxes[:, :5]), strict=True)
+    ]
     return sorted(found, key=lambda one: -one['score'])

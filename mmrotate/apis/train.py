@@ -13,10 +13,7 @@ from mmrotate.utils import get_root_logger, init_random_seed, load_state
 
 
 def training_seed(cfg: Config) -> int:
-    """The seed of a training: the config's, else the resumed checkpoint's, else a drawn one.
-
-    Every process gets the same.
-    """
+    """The seed of a training, in every process: the config's, else the resumed checkpoint's, else a drawn one."""
     seed = cfg.get('seed')
     if seed is None and cfg.get('resume_from'):
         seed = load_state(cfg.resume_from)['meta'].get('seed')
@@ -36,14 +33,12 @@ def train_detector(
 
     Args:
         model: A detector with its weights initialised.
-        dataset: The training data; or a list, whose second entry gives the validation losses
-            where ``workflow`` asks for them.
-        cfg: The config. ``work_dir``, ``seed``, ``resume_from``, ``load_from`` and ``device`` are
-            read from it too.
+        dataset: The training data; or a list, whose second entry gives the validation losses where ``workflow`` asks
+            for them.
+        cfg: The config. ``work_dir``, ``seed``, ``resume_from``, ``load_from`` and ``device`` are read from it too.
         distributed: Whether this process is one of several that train together.
         validate: Evaluate on ``cfg.data.val`` as ``cfg.evaluation`` says.
-        timestamp: Name of the log file in ``work_dir``, the same in all processes; by default
-            the present time.
+        timestamp: Name of the log file in ``work_dir``, the same in all processes; by default the present time.
         meta: Plain values (no arrays, no objects) that every checkpoint carries.
 
     Returns:
@@ -60,22 +55,17 @@ def train_detector(
     logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
     final = FinalConfig.of(cfg)
-    meta = _complete_meta(meta, datasets, final)
-    runner = build_runner(model, datasets, final, distributed, validate, meta, timestamp)
+    meta = {**_meta(datasets, final), **(meta or {})}
+    runner = build_runner(model, datasets, final, distributed, validate, plain(meta), timestamp)
     start = time.time()
     runner.train()
     logger.info('training took %.0f seconds, work_dir %s', time.time() - start, runner.work_dir)
     return runner.detector
 
 
-def _complete_meta(meta: dict[str, Any] | None, datasets: Sequence[Any], cfg: Config) -> dict[str, Any]:
-    found = {
-        'CLASSES': getattr(datasets[0], 'CLASSES', None),
-        'PALETTE': getattr(datasets[0], 'PALETTE', None),
-        'config': cfg.pretty_text,
-        'exp_name': Path(cfg.filename).name if cfg.filename else None,
-    }
-    return {key: plain(value) for key, value in {**found, **(meta or {})}.items()}
+def _meta(datasets: Sequence[Any], cfg: Config) -> dict[str, Any]:
+    found = {key: getattr(datasets[0], key, None) for key in ('CLASSES', 'PALETTE')}
+    return {**found, 'config': cfg.pretty_text, 'exp_name': Path(cfg.filename).name if cfg.filename else None}
 
 
 def plain(value: Any) -> Any:

@@ -4,9 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
+from mmrotate.datasets import build_dataset
+from mmrotate.engine import dataset_config
 from mmrotate.engine.distributed import LAUNCHERS, leave_dist
 from mmrotate.utils import UserError
 
@@ -16,29 +19,23 @@ DEBUG_VARIABLE = 'MMROTATE_DEBUG'
 def run_command(
     add_arguments: Callable[[argparse.ArgumentParser], None],
     run: Callable[[argparse.Namespace], None],
+    prog: str,
     description: str,
-    argv: Sequence[str] | None,
-    prog: str | None = None,
+    argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse ``argv`` and run; an error that the user can mend is shown in one line.
-
-    Returns:
-        0, or 1 after such an error.
-    """
+    """Parse ``argv`` and run; gives the exit code: 1 after an error that the user can mend, shown in one line."""
     parser = argparse.ArgumentParser(prog, description=description)
     add_arguments(parser)
     parser.add_argument(
         '--debug', action='store_true', help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)'
     )
     args = parser.parse_args(argv)
-    if args.debug or os.environ.get(DEBUG_VARIABLE) == '1':
-        run(args)
-        leave_dist()
-        return 0
     try:
         run(args)
         leave_dist()
     except (UserError, FileNotFoundError) as error:
+        if args.debug or os.environ.get(DEBUG_VARIABLE) == '1':
+            raise
         # a FileNotFoundError's own text starts with its number
         text = str(error.args[0]) if len(error.args) == 1 else str(error)
         print(f'error: {text}', file=sys.stderr)
@@ -48,15 +45,9 @@ def run_command(
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """``--cfg-options``, and its older name."""
-    parser.add_argument(
-        '--cfg-options',
-        '--options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
-        'lists as key=a,b or key="[(a,b),(c,d)]"',
-    )
+    text = 'put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
+    text += 'lists as key=a,b or key="[(a,b),(c,d)]"'
+    parser.add_argument('--cfg-options', '--options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +58,19 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')
     parser.add_argument('--gpu-ids', type=int, nargs='+', help='older form: the first one is used')
     parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
+
+
+def open_dataset(cfg: Config, split: str, **overrides: Any) -> Any:
+    """Dataset ``train``, ``val`` or ``test`` of a config, with ``overrides`` put into its arguments.
+
+    Raises:
+        UserError: The data or their description in the config are at fault.
+    """
+    try:
+        return build_dataset(dataset_config(cfg, split, **overrides))
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise UserError(f'data.{split}: {text}') from error
 
 
 def chosen_device(args: argparse.Namespace) -> str | None:

@@ -1,6 +1,7 @@
 """``mmrotate infer``: detect objects in images."""
 
 import argparse
+import functools
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     for file, target, result in zip(files, targets, results, strict=True):
         if target is not None or args.show:
             colours = {'bbox_color': args.palette} if args.palette else {}
-            draw_result(model, file, result, target, args.show, args.score_thr, **colours)
+            draw_result(model, file, result, target, args.show, score_thr=args.score_thr, **colours)
     if args.json:
         classes = model.CLASSES or [f'class {i}' for i in range(len(results[0]))]
         write_results_json(args.json, files, results, classes, args.score_thr)
@@ -85,12 +86,8 @@ def _targets(args: argparse.Namespace, files: Sequence[Path]) -> list[Path | Non
 def _say(args: argparse.Namespace, files: Sequence[Path], results: Sequence[Any]) -> None:
     found = sum(int((boxes[:, 5] >= args.score_thr).sum()) for r in results for boxes in r)
     print(f'{found} detections with a score from {args.score_thr} on in {len(files)} image(s)')
-    for place in (args.out_file, args.out_dir, args.json):
-        if place:
-            print(f'written: {place}')
+    for place in filter(None, (args.out_file, args.out_dir, args.json)):
+        print(f'written: {place}')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; gives the exit code."""
-    description = 'Detect rotated objects in images.'
-    return run_command(add_arguments, run, description, argv, 'mmrotate infer')
+main = functools.partial(run_command, add_arguments, run, 'mmrotate infer', 'Detect rotated objects in images.')

@@ -19,11 +19,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit code.
-
-    Args:
-        argv: Arguments after the program's name; default: those of the process.
-    """
+    """Run the command of ``argv`` (default: the process's, after the program's name); gives the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in COMMANDS:
         module = importlib.import_module(f'mmrotate.cli.{COMMANDS[argv[0]][0]}')

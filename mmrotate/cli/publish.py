@@ -1,7 +1,7 @@
 """``mmrotate publish``: a checkpoint of a training as a small file to share."""
 
 import argparse
-from collections.abc import Sequence
+import functools
 from pathlib import Path
 
 import torch
@@ -34,6 +34,4 @@ def run(args: argparse.Namespace) -> None:
     print(f'{target}: {sizes[1]:.1f} MB (from {sizes[0]:.1f} MB)')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; gives its exit status."""
-    return run_command(add_arguments, run, __doc__, argv, 'mmrotate publish')
+main = functools.partial(run_command, add_arguments, run, 'mmrotate publish', __doc__)

@@ -1,28 +1,19 @@
 """``mmrotate test``: run a detector over a dataset, score it, write its results."""
 
 import argparse
-import json
+import functools
 import pickle
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmrotate.apis import draw_results, init_detector, write_results_json
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
-from mmrotate.cli.data import open_dataset
-from mmrotate.engine import (
-    build_test_loader,
-    check_metrics,
-    init_dist,
-    load_config,
-    loader_options,
-    predict_everywhere,
-    read_evaluation,
-)
+from mmrotate.apis import draw_results, init_detector, multi_gpu_test, write_results_json
+from mmrotate.apis.results import write_json
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
+from mmrotate.engine import build_test_loader, check_metrics, init_dist, load_config, loader_options, read_evaluation
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.fuse import fuse_conv_bn
 
@@ -41,14 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wanted.add_argument('--show', action='store_true', help='show each picture in a window')
     wanted.add_argument('--show-dir', help='folder for pictures')
     parser.add_argument('--show-score-thr', type=float, default=0.3, help='lowest score drawn (default: 0.3)')
-    parser.add_argument(
-        '--eval-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='arguments of dataset.evaluate() or, with --format-only, dataset.format_results(), '
-        'e.g. iou_thr=0.75 or submission_dir=work_dirs/task1',
-    )
+    text = 'arguments of dataset.evaluate() or, with --format-only, dataset.format_results(), '
+    text += 'e.g. iou_thr=0.75 or submission_dir=work_dirs/task1'
+    parser.add_argument('--eval-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
     parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norms into convolutions')
     parser.add_argument('--gpu-collect', action='store_true', help=argparse.SUPPRESS)  # 0.x,
     parser.add_argument('--tmpdir', help=argparse.SUPPRESS)  # without effect
@@ -71,8 +57,7 @@ def run(args: argparse.Namespace) -> None:
     if args.fuse_conv_bn:
         fuse_conv_bn(model)
     loader = build_test_loader(dataset, **loader_options(cfg, 'test'))
-    results = predict_everywhere(model, loader, len(dataset))
-    if results is None:  # not rank 0
+    if (results := multi_gpu_test(model, loader)) is None:  # not rank 0
         return
     if args.out:
         _write(args.out, dataset, results)
@@ -99,35 +84,29 @@ def _check_arguments(args: argparse.Namespace) -> None:
 
 def _write(path: str, dataset: Any, results: list[Any]) -> None:
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == '.json':
         names = [info['filename'] for info in dataset.data_infos]
         write_results_json(target, names, results, dataset.CLASSES)
         return
+    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open('wb') as stream:
         pickle.dump(results, stream)
 
 
 def _evaluate(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]) -> None:
     evaluation = read_evaluation(cfg)
-    options = dict(evaluation.options) if evaluation else {}
-    options.update(args.eval_options or {})
+    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
     options['metric'] = args.eval if len(args.eval) > 1 else args.eval[0]
-    metrics = dataset.evaluate(results, **{'logger': get_root_logger(), **options})
+    metrics = dataset.evaluate(results, **options)
     metrics = {name: float(value) for name, value in metrics.items()}
     print(metrics)
     if args.work_dir:
-        folder = Path(args.work_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         content = {'config': args.config, 'checkpoint': args.checkpoint, 'metric': metrics}
-        name = time.strftime('eval_%Y%m%d_%H%M%S.json')
-        Path(folder, name).write_text(json.dumps(content, indent=1), encoding='utf-8')
+        write_json(Path(args.work_dir, time.strftime('eval_%Y%m%d_%H%M%S.json')), content)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; gives the exit code."""
-    description = 'Run a detector over the test data of a config.'
-    return run_command(add_arguments, run, description, argv, 'mmrotate test')
+_DESCRIPTION = 'Run a detector over the test data of a config.'
+main = functools.partial(run_command, add_arguments, run, 'mmrotate test', _DESCRIPTION)
 
 
 if __name__ == '__main__':

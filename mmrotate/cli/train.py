@@ -1,18 +1,18 @@
 """``mmrotate train``: train a detector."""
 
 import argparse
+import functools
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
-from mmrotate.cli.data import open_dataset
+from mmrotate.apis.inference import innermost_dataset
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
 from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
@@ -42,8 +42,9 @@ def run(args: argparse.Namespace) -> None:
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     if args.auto_resume or cfg.get('auto_resume'):
         cfg.resume_from = find_latest_checkpoint(cfg.work_dir) or cfg.get('resume_from')
-    for key in ('resume_from', 'load_from'):
-        _check_file(cfg.get(key))
+    for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
+        if '://' not in path and not os.path.isfile(path):
+            raise UserError(f'checkpoint {path} does not exist')
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
     timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
     logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
@@ -54,9 +55,7 @@ def run(args: argparse.Namespace) -> None:
     datasets = _datasets(cfg)
     model = _model(cfg)
     model.CLASSES, model.PALETTE = datasets[0].CLASSES, getattr(datasets[0], 'PALETTE', None)
-    train_detector(
-        model, datasets, cfg, distributed=args.launcher != 'none', validate=not args.no_validate, timestamp=timestamp
-    )
+    train_detector(model, datasets, cfg, args.launcher != 'none', not args.no_validate, timestamp)
 
 
 def _apply(args: argparse.Namespace, cfg: Config) -> None:
@@ -70,24 +69,12 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     cfg.device = chosen_device(args) or cfg.get('device')
 
 
-def _check_file(path: str | None) -> None:
-    if path and '://' not in path and not os.path.isfile(path):
-        raise UserError(f'checkpoint {path} does not exist')
-
-
 def _datasets(cfg: Config) -> list[Any]:
     datasets = [open_dataset(cfg, 'train')]
     if len(cfg.get('workflow') or []) == 2:
-        pipeline = _pipeline(cfg.data.train)
+        pipeline = innermost_dataset(cfg.data.train)['pipeline']
         datasets.append(open_dataset(cfg, 'val', pipeline=pipeline, test_mode=False))
     return datasets
-
-
-def _pipeline(data: Any) -> Any:
-    """The training pipeline, also where the dataset stands inside of wrappers."""
-    if isinstance(data, list | tuple):
-        return _pipeline(data[0])
-    return _pipeline(data['dataset']) if 'dataset' in data else data['pipeline']
 
 
 def _model(cfg: Config) -> Any:
@@ -98,9 +85,7 @@ def _model(cfg: Config) -> Any:
     return model
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command; gives the exit code."""
-    return run_command(add_arguments, run, 'Train a detector.', argv, 'mmrotate train')
+main = functools.partial(run_command, add_arguments, run, 'mmrotate train', 'Train a detector.')
 
 
 if __name__ == '__main__':
