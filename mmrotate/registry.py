@@ -44,7 +44,12 @@ class Registry(_MMEngineRegistry):
         return super().get(key) if own is None else own
 
     def _unknown(self, name: str) -> str:
-        known = sorted(self._all_names())
+        names: set[str] = set()
+        registry: _MMEngineRegistry | None = self
+        while registry is not None:
+            names |= set(registry.module_dict)
+            registry = registry.parent
+        known = sorted(names)
         lower = {k.lower(): k for k in known}
         near = difflib.get_close_matches(name.lower(), lower, n=5, cutoff=0.6)
         hint = f'did you mean {", ".join(lower[n] for n in near)}?' if near else f'known: {known}'
@@ -53,30 +58,17 @@ class Registry(_MMEngineRegistry):
             '(modules of your own are loaded by custom_imports in the config)'
         )
 
-    def _all_names(self) -> set[str]:
-        names: set[str] = set()
-        registry: _MMEngineRegistry | None = self
-        while registry is not None:
-            names |= set(registry.module_dict)
-            registry = registry.parent
-        return names
-
 
 def _registry(name: str, *locations: str, parent: _MMEngineRegistry | None = None) -> Registry:
     """A registry that imports ``locations`` at its first look-up, so that its names are known."""
     return Registry(name, parent=parent, scope='mmrotate', locations=list(locations))
 
 
-# every nn.Module: detectors, backbones, necks, heads, RoI extractors, losses
-MODELS = _registry('model', 'mmrotate.models')
-# anchor generators, box coders, assigners, samplers, IoU calculators
-TASK_UTILS = _registry('task util', 'mmrotate.core')
-# datasets and their wrappers
-DATASETS = _registry('dataset', 'mmrotate.datasets')
-# steps of a data pipeline
-PIPELINES = _registry('pipeline', 'mmrotate.datasets')
-# hooks of the training loop; those of the engine library are found too
-HOOKS = _registry('hook', 'mmrotate.engine', parent=mmengine.registry.HOOKS)
+MODELS = _registry('model', 'mmrotate.models')  # detectors, backbones, necks, heads, RoI extractors, losses
+TASK_UTILS = _registry('task util', 'mmrotate.core')  # anchors, box coders, assigners, samplers, IoU calculators
+DATASETS = _registry('dataset', 'mmrotate.datasets')  # and their wrappers
+PIPELINES = _registry('pipeline', 'mmrotate.datasets')  # steps of a data pipeline
+HOOKS = _registry('hook', 'mmrotate.engine', parent=mmengine.registry.HOOKS)  # those of mmengine are found too
 
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS

@@ -14,6 +14,5 @@ from mmrotate.engine.config import (
 from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
 from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook, check_num_classes
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
-from mmrotate.engine.metrics import check_metrics
 from mmrotate.engine.schedules import Progress, Schedule
-from mmrotate.engine.testing import PredictionError, build_test_loader, predict, predict_everywhere
+from mmrotate.engine.testing import PredictionError, build_test_loader, check_metrics, predict, predict_everywhere

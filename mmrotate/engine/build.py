@@ -11,15 +11,15 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmrotate.datasets import build_dataloader, build_dataset
+from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.config import Evaluation, Plan, dataset_config, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
-from mmrotate.engine.metrics import check_metrics
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner
 from mmrotate.engine.schedules import Schedule
-from mmrotate.engine.testing import build_test_loader
+from mmrotate.engine.testing import build_test_loader, check_metrics
 from mmrotate.utils import UserError, get_root_logger
 
 
@@ -34,51 +34,38 @@ def build_runner(
 ) -> DetectorRunner:
     """Everything that a training needs, from a 0.x config.
 
-    Args:
-        model: The detector, with its weights initialised.
-        datasets: The training data; a second one gives the validation losses of a workflow.
-        cfg: The config; ``work_dir`` and ``seed`` are set.
-        distributed: Whether this process is one of several.
-        validate: Evaluate ``data.val`` as the key ``evaluation`` says.
-        meta: Plain values for the checkpoints.
-        timestamp: Name of the log file.
+    The arguments are those of :func:`mmrotate.apis.train_detector`; ``work_dir`` and ``seed`` of ``cfg`` are set.
 
     Raises:
         UserError: The config makes no sense.
     """
-    logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
-    warn_of_unknown_keys(cfg, logger)
+    warn_of_unknown_keys(cfg, get_root_logger(log_level=cfg.get('log_level', 'INFO')))
     plan = read_plan(cfg)
-    loader = _train_loader(datasets[0], cfg, distributed)
     evaluation = plan.evaluation if validate else None
+    device = pick_device(cfg.get('device'))
     return DetectorRunner(
         model,
-        device=pick_device(cfg.get('device')),
-        precision=plan.precision,
-        loss_scale=plan.loss_scale,
+        device=device,
         meta=meta,
         timestamp=timestamp,
+        cfg=cfg,
         work_dir=cfg.work_dir,
-        train_dataloader=loader,
-        train_cfg=_train_loop(plan, cfg, evaluation),
-        optim_wrapper=plan.optim_wrapper,
-        auto_scale_lr=cfg.get('auto_scale_lr'),
-        default_hooks=_default_hooks(plan),
-        custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
+        launcher='pytorch' if distributed else 'none',
         load_from=cfg.get('resume_from') or cfg.get('load_from'),
         resume=bool(cfg.get('resume_from')),
-        launcher='pytorch' if distributed else 'none',
-        env_cfg=_environment(cfg),
-        log_processor=DetectorLogProcessor(plan.log_interval, plan.by_epoch),
-        log_level=cfg.get('log_level', 'INFO'),
-        visualizer=_visualizer(plan),
-        randomness=dict(
-            seed=cfg.seed,
-            diff_rank_seed=bool(cfg.get('diff_seed', False)),
-            deterministic=bool(cfg.get('deterministic', False)),
+        train_dataloader=_train_loader(datasets[0], cfg, distributed),
+        train_cfg=dict(
+            type=TrainLoop,
+            counts_epochs=plan.by_epoch,
+            length=plan.length,
+            evaluation=evaluation,
+            detect_nonfinite=bool(cfg.get('detect_nonfinite', True)),
         ),
-        experiment_name=Path(cfg.filename).stem if cfg.filename else None,
-        cfg=cfg,
+        optim_wrapper=_optim_wrapper(plan, device.type),
+        auto_scale_lr=cfg.get('auto_scale_lr'),
+        custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
+        **_environment(cfg),
+        **_log_parts(cfg, plan),
         **_evaluation_parts(cfg, evaluation),
     )
 
@@ -89,19 +76,58 @@ def _train_loader(dataset: Any, cfg: Config, distributed: bool) -> DataLoader:
     loader = build_dataloader(dataset, **options)
     if loader.persistent_workers:
         get_root_logger().warning(
-            'persistent_workers: they are seeded only once, so a resumed training will draw other '
-            'augmentations than an unbroken one'
+            'persistent_workers: they are seeded only once, so a resumed training will draw other augmentations than '
+            'an unbroken one'
         )
     return loader
 
 
-def _train_loop(plan: Plan, cfg: Config, evaluation: Evaluation | None) -> dict[str, Any]:
+def _optim_wrapper(plan: Plan, device_type: str) -> dict[str, Any]:
+    if plan.precision == 'float32':
+        return plan.optim_wrapper
+    precision = dict(type=AmpWrapper, device_type=device_type, dtype=plan.precision, loss_scale=plan.loss_scale)
+    return {**precision, **plan.optim_wrapper}
+
+
+def _hooks(
+    plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool, evaluation: Evaluation | None
+) -> list[Hook]:
+    best = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
+    try:
+        lr, momentum = (Schedule.from_config(given) if given else None for given in (plan.lr, plan.momentum))
+        hooks = [ScheduleHook(lr, momentum), CheckpointHook(**plan.checkpoint, **best)]
+    except (TypeError, ValueError) as error:
+        raise UserError(f'lr_config, momentum_config or checkpoint_config: {error}') from error
+    if len(datasets) > 1 and plan.validate_after:
+        options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
+        hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))
+    return [*hooks, *build_custom_hooks(plan.custom_hooks)]
+
+
+def _environment(cfg: Config) -> dict[str, Any]:
     return dict(
-        type=TrainLoop,
-        counts_epochs=plan.by_epoch,
-        length=plan.length,
-        evaluation=evaluation,
-        detect_nonfinite=bool(cfg.get('detect_nonfinite', True)),
+        env_cfg=dict(
+            cudnn_benchmark=bool(cfg.get('cudnn_benchmark', False)) and torch.cuda.is_available(),
+            mp_cfg={key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg},
+            dist_cfg=dict(cfg.get('dist_params') or {}),
+        ),
+        randomness=dict(
+            seed=cfg.seed,
+            diff_rank_seed=bool(cfg.get('diff_seed', False)),
+            deterministic=bool(cfg.get('deterministic', False)),
+        ),
+    )
+
+
+def _log_parts(cfg: Config, plan: Plan) -> dict[str, Any]:
+    # sampler, schedules and checkpoints are the work of the loop, ScheduleHook and our CheckpointHook
+    unused = dict.fromkeys(('sampler_seed', 'param_scheduler', 'checkpoint'))
+    return dict(
+        experiment_name=Path(cfg.filename).stem if cfg.filename else None,
+        log_level=cfg.get('log_level', 'INFO'),
+        log_processor=DetectorLogProcessor(plan.log_interval, plan.by_epoch),
+        default_hooks=dict(logger=dict(type='LoggerHook', interval=plan.log_interval), **unused),
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), *plan.log_backends]),
     )
 
 
@@ -115,49 +141,3 @@ def _evaluation_parts(cfg: Config, evaluation: Evaluation | None) -> dict[str, A
         val_cfg=dict(type=EvaluationLoop, dataset=dataset),
         val_evaluator=evaluation.options,
     )
-
-
-def _default_hooks(plan: Plan) -> dict[str, Any]:
-    return dict(
-        logger=dict(type='LoggerHook', interval=plan.log_interval),
-        # their work is done by the loop, ScheduleHook and our CheckpointHook
-        sampler_seed=None,
-        param_scheduler=None,
-        checkpoint=None,
-    )
-
-
-def _hooks(
-    plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool, evaluation: Evaluation | None
-) -> list[Hook]:
-    best: dict[str, Any] = {}
-    if evaluation is not None:
-        best = dict(save_best=evaluation.save_best, rule=evaluation.rule)
-    try:
-        hooks = [_schedules(plan), CheckpointHook(**plan.checkpoint, **best)]
-    except (TypeError, ValueError) as error:
-        raise UserError(f'lr_config, momentum_config or checkpoint_config: {error}') from error
-    if len(datasets) > 1 and plan.validate_after:
-        options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed}
-        loader = build_dataloader(datasets[1], **{**options, 'shuffle': False})
-        hooks.append(ValidationLossHook(loader, plan.validate_after))
-    return [*hooks, *build_custom_hooks(plan.custom_hooks)]
-
-
-def _schedules(plan: Plan) -> Hook:
-    lr = None if plan.lr is None else Schedule.from_config(plan.lr)
-    momentum = None if plan.momentum is None else Schedule.from_config(plan.momentum)
-    return ScheduleHook(lr, momentum)
-
-
-def _environment(cfg: Config) -> dict[str, Any]:
-    mp_cfg = {key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg}
-    return dict(
-        cudnn_benchmark=bool(cfg.get('cudnn_benchmark', False)) and torch.cuda.is_available(),
-        mp_cfg=mp_cfg,
-        dist_cfg=dict(cfg.get('dist_params') or {}),
-    )
-
-
-def _visualizer(plan: Plan) -> dict[str, Any]:
-    return dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), *plan.log_backends])

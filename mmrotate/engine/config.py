@@ -2,8 +2,8 @@
 
 import functools
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,13 @@ from mmengine.utils import import_modules_from_strings
 from mmrotate.engine.config_keys import unknown_keys
 from mmrotate.registry import FORERUNNERS
 from mmrotate.utils import UserError, compat_cfg
-from mmrotate.utils.suggest import near_files
+from mmrotate.utils.files import near_files
 
 _EPOCH_RUNNER, _ITER_RUNNER = 'EpochBasedRunner', 'IterBasedRunner'
 # keys of ``evaluation`` that say when and how; the rest goes to ``dataset.evaluate``
-_EVALUATION_CONTROL = {
-    'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority',
-}  # fmt: skip
+_EVALUATION_CONTROL = {'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority'}
 _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
+_CHECKPOINT_WITHOUT_EFFECT = {'meta', 'sync_buffer', 'file_client_args'}
 _LOADER_RENAMED = {'batch_size': 'samples_per_gpu', 'num_workers': 'workers_per_gpu'}
 _LOG_BACKENDS = {
     'TensorboardLoggerHook': 'TensorboardVisBackend',
@@ -59,47 +58,28 @@ class Evaluation:
     options: dict[str, Any]
 
     def is_due(self, done: int, last: int) -> bool:
-        """Whether to evaluate after ``done`` of ``last`` epochs (or iterations).
-
-        The last one is always evaluated.
-        """
-        if done == last:
-            return True
-        start = 0 if self.start is None else self.start
-        return done >= start and (done - start) % self.interval == 0
+        """Whether to evaluate after ``done`` of ``last`` epochs (or iterations); after the last one always."""
+        start = self.start or 0
+        return done == last or (done >= start and (done - start) % self.interval == 0)
 
 
 @dataclass
 class Plan:
-    """What the engine runs on, read from a config.
+    """What the engine runs on, read from a config."""
 
-    Attributes:
-        by_epoch: Whether the training counts epochs (EpochBasedRunner) or iterations.
-        length: Number of epochs or iterations.
-        optim_wrapper: Config for mmengine's optimizer wrapper.
-        precision: ``float32``, ``float16`` or ``bfloat16``.
-        loss_scale: Scale of the loss under float16.
-        checkpoint: Arguments of ``CheckpointHook``.
-        log_interval: Iterations between log lines.
-        log_backends: Configs of further places that scalars are written to.
-        evaluation: None where nothing is evaluated.
-        validate_after: Train epochs between two runs over the validation losses; 0: never.
-        custom_hooks: Configs of hooks.
-    """
-
-    by_epoch: bool
-    length: int
-    optim_wrapper: dict[str, Any]
-    precision: str
-    loss_scale: Any
-    lr: dict[str, Any] | None
-    momentum: dict[str, Any] | None
-    checkpoint: dict[str, Any]
-    log_interval: int
-    log_backends: list[dict[str, Any]]
-    evaluation: Evaluation | None
-    validate_after: int
-    custom_hooks: list[dict[str, Any]] = field(default_factory=list)
+    by_epoch: bool  # whether the training counts epochs (EpochBasedRunner) or iterations
+    length: int  # number of epochs or iterations
+    optim_wrapper: dict[str, Any]  # config for mmengine's optimizer wrapper
+    precision: str  # 'float32', 'float16' or 'bfloat16'
+    loss_scale: Any  # scale of the loss under float16
+    lr: dict[str, Any]  # arguments of Schedule.from_config; empty: it stays as it is
+    momentum: dict[str, Any]  # the same
+    checkpoint: dict[str, Any]  # arguments of CheckpointHook
+    log_interval: int  # iterations between log lines
+    log_backends: list[dict[str, Any]]  # configs of further places that scalars are written to
+    evaluation: Evaluation | None  # None where nothing is evaluated
+    validate_after: int  # train epochs between two runs over the validation losses; 0: never
+    custom_hooks: list[dict[str, Any]]  # configs of hooks
 
 
 def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
@@ -129,10 +109,8 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
 
 def _import_modules(imports: str | list[str], **options: Any) -> None:
     """Import modules, but none of a library whose parts are here and which is not installed."""
-    names = [imports] if isinstance(imports, str) else list(imports)
-    roots = {name: name.partition('.')[0] for name in names}
-    absent = {root for root in roots.values() if root in FORERUNNERS and find_spec(root) is None}
-    names = [name for name in names if roots[name] not in absent]
+    absent = {root for root in FORERUNNERS if find_spec(root) is None}
+    names = [name for name in _as_list(imports) if name.partition('.')[0] not in absent]
     if names:
         import_modules_from_strings(names, **options)
 
@@ -153,18 +131,21 @@ def read_plan(config: Config) -> Plan:
     """
     by_epoch, length = _runner(config)
     precision, loss_scale = _precision(config)
-    hooks = list(config.get('log_config', {}).get('hooks', []))
+    log = config.get('log_config') or {}
     return Plan(
         by_epoch=by_epoch,
         length=length,
         optim_wrapper=_optim_wrapper(config),
         precision=precision,
         loss_scale=loss_scale,
-        lr=_schedule(config, 'lr_config'),
-        momentum=_schedule(config, 'momentum_config'),
-        checkpoint=_checkpoint(config, by_epoch),
-        log_interval=config.get('log_config', {}).get('interval', 10),
-        log_backends=_log_backends(hooks),
+        lr=dict(config.get('lr_config') or {}),
+        momentum=dict(config.get('momentum_config') or {}),
+        checkpoint={
+            'by_epoch': by_epoch,
+            **_without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT),
+        },
+        log_interval=log.get('interval', 10),
+        log_backends=_log_backends(log.get('hooks', [])),
         evaluation=read_evaluation(config, by_epoch),
         validate_after=_validate_after(config.get('workflow', [('train', 1)])),
         custom_hooks=[dict(hook) for hook in config.get('custom_hooks') or []],
@@ -176,7 +157,6 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
     given = config.get('evaluation')
     if not given:
         return None
-    options = {k: v for k, v in given.items() if k not in _EVALUATION_CONTROL and k not in _EVALUATION_WITHOUT_EFFECT}
     interval = given.get('interval', 1)
     if not isinstance(interval, int) or interval < 1:
         raise UserError(f'evaluation.interval must be a whole number from 1 on, got {interval!r}')
@@ -186,25 +166,24 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
         by_epoch=given.get('by_epoch', by_epoch) and by_epoch,
         save_best=given.get('save_best'),
         rule=given.get('rule'),
-        options=options,
+        options=_without(given, _EVALUATION_CONTROL | _EVALUATION_WITHOUT_EFFECT),
     )
 
 
 def loader_options(config: Config, split: str) -> dict[str, Any]:
     """Arguments of ``build_dataloader`` for ``train``, ``val`` or ``test``.
 
-    ``data.samples_per_gpu`` and ``data.workers_per_gpu`` serve for training; ``val`` and ``test``
-    take one image at a time unless ``data.SPLIT.samples_per_gpu`` or ``data.SPLIT_dataloader``
-    says otherwise.
+    ``data.samples_per_gpu`` and ``data.workers_per_gpu`` serve for training; ``val`` and ``test`` take one image at a
+    time unless ``data.SPLIT.samples_per_gpu`` or ``data.SPLIT_dataloader`` says otherwise.
     """
     data = compat_cfg(config).data
-    options: dict[str, Any] = {'workers_per_gpu': data.get('workers_per_gpu', 2)}
-    options['samples_per_gpu'] = data.get('samples_per_gpu', 1) if split == 'train' else 1
+    sized = data if split == 'train' else data.get(split) or {}
+    options = {
+        'workers_per_gpu': data.get('workers_per_gpu', 2),
+        'samples_per_gpu': max(part.get('samples_per_gpu', 1) for part in _as_list(sized)),
+    }
     if data.get('persistent_workers') is not None:
         options['persistent_workers'] = data['persistent_workers']
-    if split != 'train':
-        parts = data.get(split) if isinstance(data.get(split), list) else [data.get(split) or {}]
-        options['samples_per_gpu'] = max(part.get('samples_per_gpu', 1) for part in parts)
     given = data.get(f'{split}_dataloader') or {}
     return {**options, **{_LOADER_RENAMED.get(key, key): v for key, v in given.items()}}
 
@@ -218,12 +197,16 @@ def dataset_config(config: Config, split: str, **overrides: Any) -> Any:
     given = (config.get('data') or {}).get(split)
     if not given:
         raise UserError(f'the config has no data.{split}')
-    parts = given if isinstance(given, list | tuple) else [given]
-    cleaned = []
-    for part in parts:
-        kept = {key: value for key, value in part.items() if key != 'samples_per_gpu'}
-        cleaned.append(ConfigDict({**kept, **overrides}))
-    return cleaned if isinstance(given, list | tuple) else cleaned[0]
+    parts = [ConfigDict({**_without(part, {'samples_per_gpu'}), **overrides}) for part in _as_list(given)]
+    return parts if isinstance(given, list | tuple) else parts[0]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _without(config: Mapping[str, Any], keys: Set[str]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in keys}
 
 
 def _runner(config: Config) -> tuple[bool, int]:
@@ -258,31 +241,16 @@ def _optim_wrapper(config: Config) -> dict[str, Any]:
         raise UserError("the config has no optimizer, e.g. optimizer=dict(type='SGD', lr=0.0025)")
     optimizer = dict(config.optimizer)
     options = config.get('optimizer_config') or {}
-    wrapper: dict[str, Any] = {}
-    if optimizer.get('paramwise_cfg') is not None:
-        wrapper['paramwise_cfg'] = optimizer.pop('paramwise_cfg')
-    optimizer.pop('paramwise_cfg', None)
-    constructor = optimizer.pop('constructor', None)
-    if constructor not in (None, 'DefaultOptimizerConstructor'):
+    wrapper = {'optimizer': optimizer}
+    if (paramwise := optimizer.pop('paramwise_cfg', None)) is not None:
+        wrapper['paramwise_cfg'] = paramwise
+    if (constructor := optimizer.pop('constructor', None)) not in (None, 'DefaultOptimizerConstructor'):
         wrapper['constructor'] = constructor
     if options.get('grad_clip'):
         wrapper['clip_grad'] = dict(options['grad_clip'])
     if options.get('cumulative_iters', 1) > 1:
         wrapper['accumulative_counts'] = options['cumulative_iters']
-    return {**wrapper, 'optimizer': optimizer}
-
-
-def _schedule(config: Config, key: str) -> dict[str, Any] | None:
-    given = config.get(key)
-    return dict(given) if given else None
-
-
-def _checkpoint(config: Config, by_epoch: bool) -> dict[str, Any]:
-    given = dict(config.get('checkpoint_config') or {})
-    for without_effect in ('meta', 'sync_buffer', 'file_client_args'):
-        given.pop(without_effect, None)
-    given.setdefault('by_epoch', by_epoch)
-    return given
+    return wrapper
 
 
 def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -292,21 +260,17 @@ def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if kind == 'TextLoggerHook':
             continue
         if kind not in _LOG_BACKENDS:
-            known = ['TextLoggerHook', *_LOG_BACKENDS]
-            raise UserError(f'log_config: unknown hook {kind!r}, known: {known}')
-        backend: dict[str, Any] = {'type': _LOG_BACKENDS[kind]}
-        if hook.get('init_kwargs'):
-            backend['init_kwargs'] = hook['init_kwargs']
-        if hook.get('log_dir'):
-            backend['save_dir'] = hook['log_dir']
-        backends.append(backend)
+            raise UserError(f'log_config: unknown hook {kind!r}, known: {["TextLoggerHook", *_LOG_BACKENDS]}')
+        options = {'init_kwargs': hook.get('init_kwargs'), 'save_dir': hook.get('log_dir')}
+        backends.append({'type': _LOG_BACKENDS[kind], **{key: value for key, value in options.items() if value}})
     return backends
 
 
 def _validate_after(workflow: Iterable[Any]) -> int:
-    flow = [(str(mode), int(count)) for mode, count in workflow]
-    if [mode for mode, _ in flow] == ['train']:
-        return 0
-    if [mode for mode, _ in flow] == ['train', 'val'] and flow[1][1] == 1:
-        return flow[0][1]
-    raise UserError(f"workflow must be [('train', 1)] or [('train', n), ('val', 1)], got {flow}")
+    match [(str(mode), int(count)) for mode, count in workflow]:
+        case [('train', _)]:
+            return 0
+        case [('train', count), ('val', 1)]:
+            return count
+        case flow:
+            raise UserError(f"workflow must be [('train', 1)] or [('train', n), ('val', 1)], got {flow}")

@@ -8,18 +8,17 @@ from mmengine.config import Config
 # keys whose own keys are checked too
 _TRAINING: dict[str, set[str]] = {
     'optimizer_config': {
-        'type', 'grad_clip', 'loss_scale', 'cumulative_iters', 'coalesce', 'bucket_size_mb',
-        'distributed',
+        'type', 'grad_clip', 'loss_scale', 'cumulative_iters', 'coalesce', 'bucket_size_mb', 'distributed',
     },
     'runner': {'type', 'max_epochs', 'max_iters'},
     'checkpoint_config': {
-        'type', 'interval', 'by_epoch', 'save_optimizer', 'out_dir', 'max_keep_ckpts', 'save_last',
-        'create_symlink', 'meta', 'sync_buffer', 'file_client_args',
+        'type', 'interval', 'by_epoch', 'save_optimizer', 'out_dir', 'max_keep_ckpts', 'save_last', 'create_symlink',
+        'meta', 'sync_buffer', 'file_client_args',
     },
     'log_config': {'interval', 'hooks'},
     'data': {
-        'samples_per_gpu', 'imgs_per_gpu', 'workers_per_gpu', 'persistent_workers', 'train',
-        'val', 'test', 'train_dataloader', 'val_dataloader', 'test_dataloader',
+        'samples_per_gpu', 'imgs_per_gpu', 'workers_per_gpu', 'persistent_workers', 'train', 'val', 'test',
+        'train_dataloader', 'val_dataloader', 'test_dataloader',
     },
     'fp16': {'loss_scale'},
     'auto_scale_lr': {'enable', 'base_batch_size'},
@@ -27,20 +26,18 @@ _TRAINING: dict[str, set[str]] = {
 }  # fmt: skip
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {
-    'model', 'train_cfg', 'test_cfg', 'optimizer', 'lr_config', 'momentum_config', 'evaluation',
-    'custom_hooks', 'custom_imports', 'total_epochs', 'total_iters', 'bf16', 'resume_from',
-    'load_from', 'auto_resume', 'workflow', 'seed', 'deterministic', 'cudnn_benchmark', 'log_level',
-    'find_unused_parameters', 'opencv_num_threads', 'mp_start_method', 'work_dir', 'gpu_ids',
-    'device', 'sync_bn', 'detect_nonfinite', 'filename', 'diff_seed',
+    'model', 'train_cfg', 'test_cfg', 'optimizer', 'lr_config', 'momentum_config', 'evaluation', 'custom_hooks',
+    'custom_imports', 'total_epochs', 'total_iters', 'bf16', 'resume_from', 'load_from', 'auto_resume', 'workflow',
+    'seed', 'deterministic', 'cudnn_benchmark', 'log_level', 'find_unused_parameters', 'opencv_num_threads',
+    'mp_start_method', 'work_dir', 'gpu_ids', 'device', 'sync_bn', 'detect_nonfinite', 'filename', 'diff_seed',
     'channels_last',
 }  # fmt: skip
 # usual names of the building blocks of a file, used by its other keys
 _HELPERS = {
-    'dataset_type', 'data_root', 'img_norm_cfg', 'img_scale', 'angle_version', 'norm_cfg',
-    'conv_cfg', 'act_cfg', 'train_pipeline', 'val_pipeline', 'test_pipeline', 'classes', 'CLASSES',
-    'num_classes', 'pretrained', 'checkpoint_file', 'albu_train_transforms', 'file_client_args',
-    'backend_args', 'find_unused', 'max_epochs', 'max_iters', 'base_lr', 'interval', 'num_stages',
-    'crop_size', 'image_size', 'version', 'train_dataset',
+    'dataset_type', 'data_root', 'img_norm_cfg', 'img_scale', 'angle_version', 'norm_cfg', 'conv_cfg', 'act_cfg',
+    'train_pipeline', 'val_pipeline', 'test_pipeline', 'classes', 'CLASSES', 'num_classes', 'pretrained',
+    'checkpoint_file', 'albu_train_transforms', 'file_client_args', 'backend_args', 'find_unused', 'max_epochs',
+    'max_iters', 'base_lr', 'interval', 'num_stages', 'crop_size', 'image_size', 'version', 'train_dataset',
 }  # fmt: skip
 
 

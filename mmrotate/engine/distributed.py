@@ -15,6 +15,9 @@ from mmrotate.utils import UserError
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 _DAY = datetime.timedelta(days=1)
 
+# rank of this process and number of processes; (0, 1) without a group
+rank_and_size = mmengine_dist.get_dist_info
+
 
 def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
     """Join the process group that a launcher prepared.
@@ -46,15 +49,8 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
 
 def leave_dist() -> None:
     """Leave the process group, if there is one: connections are closed in good order."""
-    if dist.is_available() and dist.is_initialized():
+    if mmengine_dist.is_distributed():
         dist.destroy_process_group()
-
-
-def rank_and_size() -> tuple[int, int]:
-    """Rank of this process and number of processes; (0, 1) without a group."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -77,44 +73,30 @@ def _waiting_group(group: Any) -> Any:
 
 
 def _side_group() -> Any:
-    return _waiting_group(dist.group.WORLD)
+    return _waiting_group(dist.group.WORLD) if rank_and_size()[1] > 1 else None
 
 
 def gather_objects(value: Any) -> list[Any] | None:
     """On rank 0 what every rank gave, by rank; None on the other ranks."""
-    rank, size = rank_and_size()
-    if size == 1:
-        return [value]
-    parts: list[Any] | None = [None] * size if rank == 0 else None
-    dist.gather_object(value, parts, dst=0, group=_side_group())
-    return parts
+    return mmengine_dist.gather_object(value, dst=0, group=_side_group())
 
 
 def share_from_first(value: Any) -> Any:
     """What rank 0 gave, on every rank."""
-    if rank_and_size()[1] == 1:
-        return value
     content = [value]
-    dist.broadcast_object_list(content, src=0, group=_side_group())
+    mmengine_dist.broadcast_object_list(content, src=0, group=_side_group())
     return content[0]
 
 
 def interleave(parts: list[list[Any]], count: int) -> list[Any]:
-    """Items 0, 1, 2, ... from the ranks' lists, where rank r of n holds items r, r + n, ...
-
-    Args:
-        parts: Per rank its items, maybe padded at the end.
-        count: Number of items in all; padding beyond it is dropped.
-    """
+    """The first ``count`` items of the ranks' lists, where rank r of n holds items r, r + n, ... and maybe padding."""
     return [parts[i % len(parts)][i // len(parts)] for i in range(count)]
 
 
 def share_batch_norm(model: nn.Module) -> None:
     """Give every rank the running statistics of rank 0, which are those that get saved."""
-    if rank_and_size()[1] == 1:
-        return
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             for statistic in (module.running_mean, module.running_var):
                 if statistic is not None:
-                    dist.broadcast(statistic, 0)
+                    mmengine_dist.broadcast(statistic, src=0)

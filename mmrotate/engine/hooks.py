@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,20 +17,14 @@ from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
 
 
+@dataclass(eq=False)
 class ScheduleHook(Hook):
-    """Sets learning rate and momentum before every iteration, by closed formulas.
+    """Sets learning rate and momentum (``betas[0]`` of Adam) before every iteration; None leaves it as it is."""
 
-    Args:
-        lr: Schedule of the learning rate; None: as it is.
-        momentum: Schedule of the momentum (``betas[0]`` of Adam); None: as it is.
-    """
+    priority = 'HIGHEST'  # before RuntimeInfoHook, which notes the learning rate for the log
 
-    # before RuntimeInfoHook, which notes the learning rate for the log
-    priority = 'HIGHEST'
-
-    def __init__(self, lr: Schedule | None = None, momentum: Schedule | None = None) -> None:
-        self.lr = lr
-        self.momentum = momentum
+    lr: Schedule | None = None
+    momentum: Schedule | None = None
 
     def before_train(self, runner: Any) -> None:
         """Note the values of the config; a resumed optimizer has them already."""
@@ -45,34 +40,28 @@ class ScheduleHook(Hook):
             if self.lr is not None:
                 group['lr'] = self.lr.value(group['initial_lr'], progress)
             if self.momentum is not None:
-                self._set_momentum(group, progress)
-
-    def _set_momentum(self, group: dict[str, Any], progress: Progress) -> None:
-        assert self.momentum is not None
-        # while the learning rate is warmed up by a factor, the momentum is divided by it
-        regular = self.momentum.regular(group['initial_momentum'], progress)
-        value = regular / self.momentum.warmup_factor(progress)
-        if 'momentum' in group:
-            group['momentum'] = value
-        elif 'betas' in group:
-            group['betas'] = (value, *group['betas'][1:])
+                # while the learning rate is warmed up by a factor, the momentum is divided by it
+                regular = self.momentum.regular(group['initial_momentum'], progress)
+                _set_momentum(group, regular / self.momentum.warmup_factor(progress))
 
 
 def _momentum(group: dict[str, Any]) -> float:
     return group['betas'][0] if 'betas' in group else group.get('momentum', 0.0)
 
 
+def _set_momentum(group: dict[str, Any], value: float) -> None:
+    if 'momentum' in group:
+        group['momentum'] = value
+    elif 'betas' in group:
+        group['betas'] = (value, *group['betas'][1:])
+
+
+@dataclass(eq=False)
 class ValidationLossHook(Hook):
-    """Losses on the validation data, the ``('val', 1)`` of a workflow.
+    """Losses on the validation data, the ``('val', 1)`` of a workflow."""
 
-    Args:
-        loader: Yields batches with ground truth.
-        interval: Training epochs between two runs.
-    """
-
-    def __init__(self, loader: DataLoader, interval: int) -> None:
-        self.loader = loader
-        self.interval = interval
+    loader: DataLoader  # yields batches with ground truth
+    interval: int  # training epochs between two runs
 
     def after_train_epoch(self, runner: Any) -> None:
         """Log the mean of every loss."""
@@ -102,11 +91,7 @@ class NumClassCheckHook(Hook):
     """Compares ``num_classes`` of the heads with the classes of the training data."""
 
     def before_train(self, runner: Any) -> None:
-        """Check once, before the first iteration.
-
-        Raises:
-            NumClassesError: They disagree.
-        """
+        """Check once, before the first iteration; raises a NumClassesError."""
         check_num_classes(runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None))
 
 
@@ -135,23 +120,17 @@ def _counts_classes(name: str, module: nn.Module) -> bool:
 
 
 @HOOKS.register_module()
+@dataclass(eq=False)
 class CheckInvalidLossHook(Hook):
-    """Stops at a loss that is not finite (the training loop does so too, unless told not to).
+    """Stops at a loss that is not finite (the training loop does so too, unless told not to)."""
 
-    Args:
-        interval: Iterations between checks.
-    """
-
-    def __init__(self, interval: int = 50) -> None:
-        self.interval = interval
+    interval: int = 50  # iterations between checks
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Check."""
         if self.every_n_train_iters(runner, self.interval) and not math.isfinite(outputs['loss']):
-            raise NonFiniteLossError(
-                f'the loss is {outputs["loss"]} at iteration {runner.iter + 1}; images of this '
-                f'batch: {files_of(data_batch)}'
-            )
+            place = f'iteration {runner.iter + 1}; images of this batch: {files_of(data_batch)}'
+            raise NonFiniteLossError(f'the loss is {outputs["loss"]} at {place}')
 
 
 @HOOKS.register_module()
@@ -168,10 +147,8 @@ def build_custom_hooks(configs: Iterable[dict[str, Any]]) -> list[Hook]:
     """Hooks of ``custom_hooks``, each with its ``priority`` (a name or 0 to 100)."""
     hooks = []
     for config in configs:
-        options = dict(config)
-        priority = options.pop('priority', None)
-        hook = HOOKS.build(options)
-        if priority is not None:
-            hook.priority = priority
+        hook = HOOKS.build({key: value for key, value in config.items() if key != 'priority'})
+        if config.get('priority') is not None:
+            hook.priority = config['priority']
         hooks.append(hook)
     return hooks

@@ -28,11 +28,10 @@ class NonFiniteLossError(UserError, TrainingError):
 class TrainLoop(BaseLoop):
     """Epochs over the training data, by a number of epochs or of iterations.
 
-    All random numbers are seeded anew for each epoch and each iteration, from the run's seed, so a
-    resumed run draws what the unbroken one drew.
+    All random numbers are seeded anew for each epoch and each iteration, from the run's seed, so a resumed run draws
+    what the unbroken one drew.
 
     Args:
-        runner: The runner.
         dataloader: Yields training batches.
         counts_epochs: Whether ``length`` counts epochs; then the hooks of epochs run at each.
         length: Epochs or iterations of the training.
@@ -59,39 +58,29 @@ class TrainLoop(BaseLoop):
         self.evaluation = evaluation
         self.detect_nonfinite = detect_nonfinite
         self.stop_training = False  # set by EarlyStoppingHook
-        self._epoch = 0
-        self._iter = 0
+        self.epoch = 0  # finished epochs
+        self.iter = 0  # finished iterations
         self._overflows = 0
-
-    @property
-    def epoch(self) -> int:
-        """Finished epochs."""
-        return self._epoch
-
-    @property
-    def iter(self) -> int:
-        """Finished iterations."""
-        return self._iter
 
     def restore(self, epoch: int, iteration: int, epoch_length: int | None) -> None:
         """Go on after ``epoch`` epochs and ``iteration`` iterations.
 
-        Where the number of batches per epoch is not that of the broken run, an interrupted epoch
-        starts from its beginning.
+        Where the number of batches per epoch is not that of the broken run, an interrupted epoch starts from its
+        beginning.
         """
-        if epoch_length in (None, self.epoch_length):
-            self._epoch, self._iter = epoch, iteration
-        elif self.by_epoch:
-            self._epoch, self._iter = epoch, epoch * self.epoch_length
-        else:
-            self._epoch, self._iter = iteration // self.epoch_length, iteration
+        self.epoch, self.iter = epoch, iteration
+        if epoch_length not in (None, self.epoch_length):
+            if self.by_epoch:
+                self.iter = epoch * self.epoch_length
+            else:
+                self.epoch = iteration // self.epoch_length
 
     def run(self) -> nn.Module:
         """Train to the end."""
         self.runner.call_hook('before_train')
         if not self.by_epoch:
             self.runner.call_hook('before_train_epoch')
-        while self._iter < self.max_iters and not self.stop_training:
+        while self.iter < self.max_iters and not self.stop_training:
             self._run_epoch()
         if not self.by_epoch:
             self.runner.call_hook('after_train_epoch')
@@ -103,27 +92,27 @@ class TrainLoop(BaseLoop):
             self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for index, batch in self._batches():
-            self._run_iteration(index if self.by_epoch else self._iter, batch)
-            if self._iter >= self.max_iters or self.stop_training:
+            self._run_iteration(index if self.by_epoch else self.iter, batch)
+            if self.iter >= self.max_iters or self.stop_training:
                 break
         if self.by_epoch:
             self.runner.call_hook('after_train_epoch')
-        self._epoch += 1
+        self.epoch += 1
         if self.by_epoch:
             self._evaluate_if_due(by_epoch=True)
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
         """Batches of the epoch that are still to do, with their place in it."""
         seed, rank = self.runner.seed, rank_and_size()[0]
-        seed_epoch(seed, rank, self._epoch)
-        _set_epoch(self.dataloader, self._epoch)
-        done = self._iter - self._epoch * self.epoch_length
+        seed_epoch(seed, rank, self.epoch)
+        _set_epoch(self.dataloader, self.epoch)
+        done = self.iter - self.epoch * self.epoch_length
         iterator = iter(self.dataloader)
         if done:
             self.runner.logger.info('reading over the %d batches of this epoch that are done', done)
         for index in range(self.epoch_length):
             # before the batch is fetched: without workers its augmentation draws from this too
-            seed_iteration(seed, rank, self._epoch * self.epoch_length + index)
+            seed_iteration(seed, rank, self.epoch * self.epoch_length + index)
             batch = next(iterator)
             if index >= done:
                 yield index, batch
@@ -135,20 +124,17 @@ class TrainLoop(BaseLoop):
         except NonFiniteLossError:
             raise
         except Exception as error:
-            raise TrainingError(
-                f'iteration {self._iter + 1} (epoch {self._epoch + 1}) failed on '
-                f'{files_of(batch)}: {type(error).__name__}: {error}'
-            ) from error
+            failure = f'{type(error).__name__}: {error}'
+            raise TrainingError(f'{self._place()} failed on {files_of(batch)}: {failure}') from error
         self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs)
-        self._iter += 1
+        self.iter += 1
         self._evaluate_if_due(by_epoch=False)
 
     def _step(self, batch: Any) -> dict[str, float]:
         """One update of the weights; gives the values to log."""
         model, wrapper = self.runner.model, self.runner.optim_wrapper
-        batch = to_device(batch, self.runner.device)
         with wrapper.optim_context(model):
-            losses = model(**batch)
+            losses = model(**to_device(batch, self.runner.device))
             loss, log_vars = self.runner.detector._parse_losses(losses)
         if self.detect_nonfinite:
             self._check_finite(log_vars, batch)
@@ -166,29 +152,26 @@ class TrainLoop(BaseLoop):
             return
         shown = ', '.join(f'{name}={value:.4g}' for name, value in log_vars.items())
         raise NonFiniteLossError(
-            f'the loss is not finite at iteration {self._iter + 1} (epoch {self._epoch + 1}): '
-            f'{shown}; images of this batch: {files_of(batch)}. The weights were not updated with '
-            'it. Usual causes: a learning rate too high for the batch size, degenerate boxes, fp16'
+            f'the loss is not finite at {self._place()}: {shown}; images of this batch: {files_of(batch)}. '
+            'The weights were not updated with it. Usual causes: a learning rate too high for the batch size, '
+            'degenerate boxes, fp16'
         )
+
+    def _place(self) -> str:
+        return f'iteration {self.iter + 1} (epoch {self.epoch + 1})'
 
     def _evaluate_if_due(self, by_epoch: bool) -> None:
         rule = self.evaluation
-        if rule is None or rule.by_epoch != by_epoch or self.runner.val_loop is None:
-            return
-        done, last = (self._epoch, self.max_epochs) if by_epoch else (self._iter, self.max_iters)
-        if rule.is_due(done, last):
+        done, last = (self.epoch, self.max_epochs) if by_epoch else (self.iter, self.max_iters)
+        if rule is not None and rule.by_epoch == by_epoch and rule.is_due(done, last):
             self.runner.val_loop.run()
             self.runner.model.train()
 
 
 class EvaluationLoop(BaseLoop):
-    """Predicts the evaluation data in all processes and scores them by ``dataset.evaluate``.
+    """Predicts ``dataset`` in all processes and scores the results by its ``evaluate(results, **evaluator)``.
 
-    Args:
-        runner: The runner.
-        dataloader: This process's share, see ``build_test_loader``.
-        evaluator: Arguments of ``dataset.evaluate``.
-        dataset: The whole evaluation dataset.
+    ``dataloader`` yields this process's share, see :func:`build_test_loader`.
     """
 
     def __init__(self, runner: Any, dataloader: DataLoader, evaluator: dict[str, Any], dataset: Any) -> None:
@@ -215,7 +198,6 @@ class EvaluationLoop(BaseLoop):
 def _set_epoch(loader: DataLoader, epoch: int) -> None:
     """Tell the samplers the epoch, which their order follows from."""
     batch_sampler: Any = loader.batch_sampler
-    samplers: list[Any] = [loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)]
-    for sampler in samplers:
+    for sampler in (loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)):
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import mmrotate
-from mmrotate.engine.amp import AmpWrapper
+from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
@@ -32,8 +32,6 @@ class DetectorRunner(Runner):
     Args:
         model: The detector, with its weights initialised.
         device: Where it is trained.
-        precision: ``float32``, ``float16`` or ``bfloat16``.
-        loss_scale: Scale of the loss under float16.
         meta: Plain values that every checkpoint carries (``CLASSES``, ...).
         timestamp: Name of the log file; by default the time at which the runner is made.
         kwargs: Arguments of mmengine's ``Runner``.
@@ -43,15 +41,11 @@ class DetectorRunner(Runner):
         self,
         model: nn.Module,
         device: torch.device,
-        precision: str = 'float32',
-        loss_scale: Any = 'dynamic',
         meta: dict[str, Any] | None = None,
         timestamp: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.device = device
-        self.precision = precision
-        self.loss_scale = loss_scale
         self.meta = dict(meta or {})
         self._given_timestamp = timestamp
         # mmengine keeps loggers and log values by this name: two runners must not share them
@@ -61,8 +55,7 @@ class DetectorRunner(Runner):
     @property
     def detector(self) -> nn.Module:
         """The detector itself, without the wrapper of distributed training."""
-        wrapped = isinstance(self.model, DistributedDataParallel)
-        return self.model.module if wrapped else self.model
+        return self.model.module if isinstance(self.model, DistributedDataParallel) else self.model
 
     def setup_env(self, env_cfg: dict) -> None:
         """Set up the processes; keep the time that the caller's log file is named by."""
@@ -76,8 +69,7 @@ class DetectorRunner(Runner):
     def set_randomness(self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False) -> None:
         """Seed this process; the training loop seeds every epoch and iteration anew."""
         self._seed, self._deterministic = seed, deterministic
-        rank = rank_and_size()[0] if diff_rank_seed else 0
-        set_random_seed(seed + rank, deterministic)
+        set_random_seed(seed + (rank_and_size()[0] if diff_rank_seed else 0), deterministic)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """The model on its device, for several processes under DistributedDataParallel."""
@@ -97,20 +89,6 @@ class DetectorRunner(Runner):
 
     def _init_model_weights(self) -> None:
         """Nothing: the caller initialised the weights, DistributedDataParallel spread them."""
-
-    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """The optimizer, under mixed precision where asked for."""
-        built = super().build_optim_wrapper(optim_wrapper)
-        if self.precision == 'float32' or isinstance(built, AmpWrapper):
-            return built
-        return AmpWrapper(
-            self.device.type,
-            self.precision,
-            self.loss_scale,
-            optimizer=built.optimizer,
-            accumulative_counts=built._accumulative_counts,
-            clip_grad=built.clip_grad_kwargs,
-        )
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any
@@ -136,28 +114,18 @@ class DetectorRunner(Runner):
         else:
             self.logger.warning('%s holds no optimizer: its momenta start anew', filename)
         self.train_loop.restore(meta['epoch'], meta['iter'], meta.get('epoch_length'))
+        messages = meta.get('hook_msgs') or {}
         for hook in self.hooks:
             if isinstance(hook, CheckpointHook):
-                messages = meta.get('hook_msgs') or {}
                 hook.best = {k: messages[k] for k in ('best_score', 'best_ckpt') if k in messages}
         self.logger.info('resumed after epoch %d, iteration %d', self.epoch, self.iter)
 
     def save_checkpoint_file(
-        self,
-        path: Path,
-        epoch: int,
-        iteration: int,
-        save_optimizer: bool = True,
-        messages: dict[str, Any] | None = None,
+        self, path: Path, epoch: int, iteration: int, save_optimizer: bool = True, messages: dict | None = None
     ) -> None:
-        """Write a checkpoint of plain values and tensors, on rank 0.
+        """Write a checkpoint of plain values and tensors, on rank 0; at no moment is the file half written.
 
-        Args:
-            path: The file; at no moment is it half written.
-            epoch: Finished epochs.
-            iteration: Finished iterations.
-            save_optimizer: Save the optimizer too.
-            messages: What the hooks need after resuming.
+        ``epoch`` and ``iteration`` are finished ones, ``messages`` what the hooks need after resuming.
         """
         if rank_and_size()[0] > 0:
             return
@@ -176,7 +144,7 @@ class DetectorRunner(Runner):
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_atomically(_to_cpu(checkpoint), path)
+        save_atomically(map_tensors(checkpoint, lambda tensor: tensor.detach().cpu()), path)
 
 
 class DetectorLogProcessor(LogProcessor):
@@ -197,16 +165,6 @@ def _peak_memory() -> int:
         return 0
     unit = 1 if sys.platform == 'darwin' else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
-
-
-def _to_cpu(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu()
-    if isinstance(value, dict):
-        return {key: _to_cpu(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_to_cpu(item) for item in value)
-    return value
 
 
 def _to_channels_last(model: nn.Module) -> None:

@@ -1,7 +1,7 @@
 """Running a detector over a dataset, in one process or several."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,23 +9,38 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
-from mmrotate.datasets import build_dataloader
+from mmrotate.datasets import RotatedDataset, build_dataloader
+from mmrotate.datasets.metrics import METRICS
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.distributed import gather_objects, interleave, rank_and_size
+from mmrotate.utils import UserError
 
 
 class PredictionError(RuntimeError):
     """The detector failed on a batch; the message names its image files."""
 
 
+def check_metrics(dataset: Any, metrics: str | Sequence[str]) -> None:
+    """Refuse a metric that ``evaluate`` of a dataset, or of a wrapper's datasets, does not know, before hours of work.
+
+    A dataset with an ``evaluate`` of its own checks its metrics itself.
+
+    Raises:
+        UserError: An unknown metric; the known ones are listed.
+    """
+    inner = next(iter(getattr(dataset, 'datasets', [])), dataset)
+    if type(inner).evaluate is not RotatedDataset.evaluate:
+        return
+    names = [metrics] if isinstance(metrics, str) else metrics
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
+        raise UserError(f'unknown metric {", ".join(unknown)}; known: {", ".join(METRICS)}')
+
+
 def build_test_loader(dataset: Dataset, **options: Any) -> DataLoader:
-    """Loader over this process's share of ``dataset``: images rank, rank + size, ...
+    """Loader over this process's share of ``dataset``, which is in test mode: images rank, rank + size, ...
 
-    Nothing is padded, so every image is seen exactly once.
-
-    Args:
-        dataset: A dataset in test mode.
-        options: Arguments of ``build_dataloader``.
+    Nothing is padded, so every image is seen exactly once. ``options`` are those of ``build_dataloader``.
     """
     rank, size = rank_and_size()
     share = Subset(dataset, range(rank, len(dataset), size)) if size > 1 else dataset  # type: ignore[arg-type]
@@ -46,8 +61,10 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
     model.eval()
     device = next(model.parameters()).device
     results: list[Any] = []
+    # in a log file a line every half a minute is enough
+    interval, hidden = 0.1 if sys.stderr.isatty() else 30, not progress or rank_and_size()[0] > 0
     with torch.no_grad():
-        for batch in _with_bar(loader, progress and rank_and_size()[0] == 0):
+        for batch in tqdm(loader, desc='test', unit='batch', disable=hidden, mininterval=interval):
             try:
                 batch = to_device(batch, device)
                 results.extend(model(return_loss=False, rescale=True, **batch))
@@ -57,22 +74,9 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
 
 
 def predict_everywhere(model: nn.Module, loader: DataLoader, count: int, progress: bool = True) -> list[Any] | None:
-    """Results of all processes, in the dataset's order.
+    """On rank 0 the results of all ``count`` images of a dataset, in its order; None on the other ranks.
 
-    Args:
-        model: A detector.
-        loader: This process's share, rank r of n having the images r, r + n, ...
-        count: Images of the whole dataset.
-        progress: Show a bar.
-
-    Returns:
-        The results on rank 0, None on the other ranks.
+    As :func:`predict`; ``loader`` yields this process's share, rank r of n having the images r, r + n, ...
     """
     parts = gather_objects(predict(model, loader, progress))
     return None if parts is None else interleave(parts, count)
-
-
-def _with_bar(loader: Iterable[Any], shown: bool) -> Iterator[Any]:
-    # in a log file a line every half a minute is enough
-    interval = 0.1 if sys.stderr.isatty() else 30
-    return iter(tqdm(loader, desc='test', unit='batch', disable=not shown, mininterval=interval))

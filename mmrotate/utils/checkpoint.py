@@ -15,6 +15,7 @@ import torchvision
 from torch import nn
 
 from mmrotate.utils.errors import UserError
+from mmrotate.utils.files import replacing
 
 _ALLOW_VARIABLE = 'MMROTATE_ALLOW_PICKLE'
 _WRAPPER_PREFIX = 'module.'
@@ -29,30 +30,25 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
     """Read a checkpoint and bring it into one layout.
 
     Args:
-        filename: A path, an ``http(s)://`` address (kept in the cache of ``torch.hub``), or
-            ``torchvision://NAME`` for the weights that torchvision publishes.
+        filename: A path, an ``http(s)://`` address (kept in the cache of ``torch.hub``), or ``torchvision://NAME`` for
+            the weights that torchvision publishes.
         map_location: Where the tensors go, as for ``torch.load``.
-        allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by
-            the environment variable ``MMROTATE_ALLOW_PICKLE=1``.
+        allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by the environment
+            variable ``MMROTATE_ALLOW_PICKLE=1``.
 
     Returns:
-        A dict with ``state_dict`` (name -> tensor, without a wrapper's ``module.``), ``meta`` (a
-        dict) and whatever else the file holds (``optimizer`` ...).
+        A dict with ``state_dict`` (name -> tensor, without a wrapper's ``module.``), ``meta`` (a dict) and whatever
+        else the file holds (``optimizer`` ...).
 
     Raises:
         FileNotFoundError: The file does not exist.
-        CheckpointError: The address cannot be reached, the file is damaged, needs unpickling, or
-            holds no weights.
+        CheckpointError: The address cannot be reached, the file is damaged, needs unpickling, or holds no weights.
     """
     name = os.fspath(filename)
     if name.startswith('torchvision://'):
-        content: Any = _torchvision_weights(name.removeprefix('torchvision://'))
-    elif name.startswith(('http://', 'https://')):
-        path = _download(name)
-        content = _load_file(path, map_location, allow_pickle)
-    else:
-        content = _load_file(name, map_location, allow_pickle)
-    return _one_layout(content, name)
+        return _one_layout(_torchvision_weights(name.removeprefix('torchvision://')), name)
+    path = _download(name) if name.startswith(('http://', 'https://')) else name
+    return _one_layout(_load_file(path, map_location, allow_pickle), name)
 
 
 def load_checkpoint(
@@ -63,22 +59,10 @@ def load_checkpoint(
     allow_pickle: bool = False,
     logger: logging.Logger | None = None,
 ) -> dict[str, Any]:
-    """Load a checkpoint's weights into ``model``; what does not fit is listed in a warning.
-
-    Args:
-        model: The model; a wrapper's ``module`` is looked through.
-        filename: As for :func:`load_state`.
-        map_location: As for ``torch.load``.
-        strict: Raise where a key is missing, unexpected or of another shape.
-        allow_pickle: As for :func:`load_state`.
-        logger: Where the warning goes; default: the package's logger.
+    """Load a checkpoint's weights into ``model``: :func:`load_state`, then :func:`load_weights`.
 
     Returns:
         The whole checkpoint, as :func:`load_state` gives it.
-
-    Raises:
-        CheckpointError: No weight fits (the checkpoint is another model's), or ``strict`` and not
-            all fit; the keys are listed.
     """
     checkpoint = load_state(filename, map_location, allow_pickle)
     load_weights(model, checkpoint['state_dict'], strict, source=str(filename), logger=logger)
@@ -92,8 +76,20 @@ def load_weights(
     source: str = 'state_dict',
     logger: logging.Logger | None = None,
 ) -> None:
-    """Load ``state_dict`` into ``model``; see :func:`load_checkpoint`, which adds the reading."""
-    model = getattr(model, 'module', model) if _is_wrapper(model) else model
+    """Load ``state_dict`` into ``model``; what does not fit is listed in a warning.
+
+    Args:
+        model: The model; a wrapper's ``module`` is looked through.
+        state_dict: Tensors by name.
+        strict: Raise where a key is missing, unexpected or of another shape.
+        source: What the messages call the weights.
+        logger: Where the warning goes; default: the package's logger.
+
+    Raises:
+        CheckpointError: No weight fits (they are another model's), or ``strict`` and not all fit; the keys are listed.
+    """
+    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        model = model.module
     own = model.state_dict()
     bad_shape = {
         key: f'{key}: {_shape(value)} in the checkpoint, {_shape(own[key])} in the model'
@@ -117,21 +113,10 @@ def load_weights(
 
 def save_atomically(content: Any, filename: str | os.PathLike) -> None:
     """``torch.save`` so that ``filename`` is whole at any moment, also if the process is killed."""
-    path = Path(filename)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with temporary.open('wb') as stream:
-            torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _is_wrapper(model: nn.Module) -> bool:
-    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    return isinstance(model, parallel)
+    with replacing(Path(filename)) as temporary, temporary.open('wb') as stream:
+        torch.save(content, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
@@ -144,31 +129,22 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
     allow_pickle = allow_pickle or os.environ.get(_ALLOW_VARIABLE) == '1'
     try:
         return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
-    except pickle.UnpicklingError as error:
-        if allow_pickle or not _looks_saved_by_torch(path):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        refused = isinstance(error, pickle.UnpicklingError) and not allow_pickle and _looks_saved_by_torch(path)
+        if not refused:
             raise CheckpointError(f'{path} is no checkpoint, or is damaged: {error}') from error
-        reason = str(error).split('\n', 1)[0]
+        lines = [*str(error).splitlines(), '']
+        reason = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])  # it names the class that it met
         raise CheckpointError(
-            f'{path} holds more than weights and plain values, and reading that can run any code '
-            f'that its author put there. If you trust the file, set {_ALLOW_VARIABLE}=1 in the '
-            f'environment, or pass allow_pickle=True. ({_first_global(str(error)) or reason})'
+            f'{path} holds more than weights and plain values, and reading that can run any code that its author put '
+            f'there. If you trust the file, set {_ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
+            f'({reason})'
         ) from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise CheckpointError(f'{path} is no checkpoint, or is damaged: {error}') from error
 
 
 def _looks_saved_by_torch(path: str | os.PathLike) -> bool:
     with Path(path).open('rb') as stream:
-        start = stream.read(2)
-    return start == b'PK' or start[:1] == b'\x80'  # a zip archive, or a pickle of protocol 2 on
-
-
-def _first_global(message: str) -> str:
-    """The line of PyTorch's message that names the class it met."""
-    for line in message.splitlines():
-        if 'GLOBAL' in line:
-            return line.strip()
-    return ''
+        return stream.read(2).startswith((b'PK', b'\x80'))  # a zip archive, or a pickle of protocol 2 on
 
 
 def _download(url: str) -> Path:
@@ -181,8 +157,8 @@ def _download(url: str) -> Path:
         torch.hub.download_url_to_file(url, str(path), progress=False)
     except (URLError, OSError, RuntimeError) as error:
         raise CheckpointError(
-            f'{url} cannot be downloaded ({error}). Without a network: put the file at {path}, or '
-            'give a local path instead'
+            f'{url} cannot be downloaded ({error}). Without a network: put the file at {path}, or give a local path '
+            'instead'
         ) from error
     return path
 
@@ -204,20 +180,15 @@ def _one_layout(content: Any, source: str) -> dict[str, Any]:
         state = nested if isinstance(nested, Mapping) else checkpoint
         if not any(isinstance(value, torch.Tensor) for value in state.values()):
             raise CheckpointError(
-                f'{source} holds no weights: neither a dict "state_dict" nor tensors, but the '
-                f'keys {list(checkpoint)[:_LISTED_KEYS]}'
+                f'{source} holds no weights: neither a dict "state_dict" nor tensors, but the keys '
+                f'{list(checkpoint)[:_LISTED_KEYS]}'
             )
         checkpoint = {'state_dict': state}
-    checkpoint['state_dict'] = _without_prefix(checkpoint['state_dict'])
     if not isinstance(checkpoint.get('meta'), Mapping):
         checkpoint['meta'] = {}
-    return checkpoint
-
-
-def _without_prefix(state: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
-    if state and all(key.startswith(_WRAPPER_PREFIX) for key in state):
-        return OrderedDict((k.removeprefix(_WRAPPER_PREFIX), v) for k, v in state.items())
-    return OrderedDict(state)
+    state = checkpoint['state_dict']
+    prefix = _WRAPPER_PREFIX if all(key.startswith(_WRAPPER_PREFIX) for key in state) else ''
+    return {**checkpoint, 'state_dict': OrderedDict((key.removeprefix(prefix), v) for key, v in state.items())}
 
 
 def _report(source: str, missing: list[str], unexpected: list[str], bad_shape: list[str]) -> str:

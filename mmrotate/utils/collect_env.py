@@ -7,6 +7,4 @@ import mmrotate
 
 def collect_env() -> dict[str, str]:
     """Versions of Python, PyTorch, the compilers, the GPUs and this package."""
-    info = {key: str(value) for key, value in collect_base_env().items()}
-    info['MMRotate'] = mmrotate.__version__
-    return info
+    return {key: str(value) for key, value in {**collect_base_env(), 'MMRotate': mmrotate.__version__}.items()}

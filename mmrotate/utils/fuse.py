@@ -9,30 +9,22 @@ _NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 def fuse_conv_bn(model: nn.Module) -> nn.Module:
     """Fold every batch norm into the convolution that is registered right before it.
 
-    The outputs of the model in eval mode stay the same up to rounding; it cannot be trained
-    any more.
-
-    Args:
-        model: Changed in place and put into eval mode.
-
-    Returns:
-        ``model``.
+    ``model`` is changed in place, put into eval mode and given back. Its outputs in eval mode stay the same up to
+    rounding; it cannot be trained any more.
     """
-    model.eval()
-    for module in model.modules():
+    for module in model.eval().modules():
         _fuse_children(module)
     return model
 
 
 def _fuse_children(module: nn.Module) -> None:
-    conv_name: str | None = None
+    before: tuple[str, nn.Conv2d] | None = None
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Conv2d):
-            conv_name = name
-        elif isinstance(child, _NORMS) and conv_name is not None:
-            conv = module.get_submodule(conv_name)
-            assert isinstance(conv, nn.Conv2d)
+            before = name, child
+        elif isinstance(child, _NORMS) and before is not None:
+            conv_name, conv = before
             if conv.out_channels == child.num_features:
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, child))
                 setattr(module, name, nn.Identity())
-            conv_name = None
+            before = None

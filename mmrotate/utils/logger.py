@@ -4,8 +4,8 @@ import logging
 import sys
 from pathlib import Path
 
+from mmengine.dist import get_rank
 from mmengine.logging import MMLogger
-from torch import distributed as dist
 
 LOGGER_NAME = 'mmrotate'
 _FORMAT = '%(asctime)s - %(name)s - %(levelname)s - %(message)s'
@@ -23,22 +23,19 @@ class _Stdout(logging.StreamHandler):
 
 
 def get_root_logger(log_file: str | Path | None = None, log_level: int | str = logging.INFO) -> logging.Logger:
-    """The logger named ``mmrotate``.
+    """The logger named ``mmrotate``, the same object at every call.
 
     Args:
-        log_file: Also write into this file; a later call with another file replaces it. Only the
-            process of rank 0 writes files.
+        log_file: Also write into this file; a later call with another file replaces it. Only the process of rank 0
+            writes files.
         log_level: Level of rank 0; other ranks log errors only.
-
-    Returns:
-        The logger, the same object at every call.
     """
     logger = logging.getLogger(LOGGER_NAME)
     # where the program has set up a console for all loggers, a second one would print all twice
     consoles = [*logger.handlers, *logging.getLogger().handlers]
     if not any(type(handler) in (_Stdout, logging.StreamHandler) for handler in consoles):
         _add(logger, _Stdout())
-    if _rank() > 0:
+    if get_rank() > 0:
         logger.setLevel(logging.ERROR)
         return logger
     logger.setLevel(log_level)
@@ -75,7 +72,3 @@ def _is_news(record: logging.LogRecord) -> bool:
 def _add(logger: logging.Logger, handler: logging.Handler) -> None:
     handler.setFormatter(logging.Formatter(_FORMAT))
     logger.addHandler(handler)
-
-
-def _rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

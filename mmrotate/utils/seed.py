@@ -4,18 +4,13 @@ import random
 
 import numpy as np
 import torch
-from torch import distributed as dist
+from mmengine.dist import broadcast_object_list
 
 _EPOCH, _ITERATION = 0, 1
 
 
 def set_random_seed(seed: int, deterministic: bool = False) -> None:
-    """Seed Python, NumPy and PyTorch (all devices).
-
-    Args:
-        seed: At least 0.
-        deterministic: Also make cuDNN choose deterministic algorithms.
-    """
+    """Seed Python, NumPy and all devices of PyTorch with ``seed >= 0``; ``deterministic`` goes for cuDNN's choices."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -29,8 +24,7 @@ def init_random_seed(seed: int | None = None) -> int:
     if seed is not None:
         return seed
     drawn = [int(np.random.SeedSequence().generate_state(1)[0]) % 2**31]
-    if dist.is_available() and dist.is_initialized():
-        dist.broadcast_object_list(drawn, src=0)
+    broadcast_object_list(drawn)
     return drawn[0]
 
 
