@@ -1,6 +1,7 @@
 """The registries: name in a config -> class. The ``ROTATED_*`` names of 0.x are aliases."""
 
 import difflib
+import functools
 from typing import Any
 
 import mmengine
@@ -59,16 +60,15 @@ class Registry(_MMEngineRegistry):
         )
 
 
-def _registry(name: str, *locations: str, parent: _MMEngineRegistry | None = None) -> Registry:
-    """A registry that imports ``locations`` at its first look-up, so that its names are known."""
-    return Registry(name, parent=parent, scope='mmrotate', locations=list(locations))
+# ``locations`` are imported at the first look-up, so that their names are known
+_registry = functools.partial(Registry, scope='mmrotate')
 
-
-MODELS = _registry('model', 'mmrotate.models')  # detectors, backbones, necks, heads, RoI extractors, losses
-TASK_UTILS = _registry('task util', 'mmrotate.core')  # anchors, box coders, assigners, samplers, IoU calculators
-DATASETS = _registry('dataset', 'mmrotate.datasets')  # and their wrappers
-PIPELINES = _registry('pipeline', 'mmrotate.datasets')  # steps of a data pipeline
-HOOKS = _registry('hook', 'mmrotate.engine', parent=mmengine.registry.HOOKS)  # those of mmengine are found too
+MODELS = _registry('model', locations=['mmrotate.models'])  # detectors, backbones, necks, heads, RoI extractors, losses
+TASK_UTILS = _registry('task util', locations=['mmrotate.core'])  # anchors, coders, assigners, samplers, IoUs
+DATASETS = _registry('dataset', locations=['mmrotate.datasets'])  # and their wrappers
+PIPELINES = _registry('pipeline', locations=['mmrotate.datasets'])  # steps of a data pipeline
+# hooks of the training loop; those of mmengine are found too
+HOOKS = _registry('hook', locations=['mmrotate.engine'], parent=mmengine.registry.HOOKS)
 
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS

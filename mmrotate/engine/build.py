@@ -92,7 +92,7 @@ def _optim_wrapper(plan: Plan, device_type: str) -> dict[str, Any]:
 def _hooks(
     plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool, evaluation: Evaluation | None
 ) -> list[Hook]:
-    best = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
+    best: dict[str, Any] = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
     try:
         lr, momentum = (Schedule.from_config(given) if given else None for given in (plan.lr, plan.momentum))
         hooks = [ScheduleHook(lr, momentum), CheckpointHook(**plan.checkpoint, **best)]

@@ -16,7 +16,7 @@ from mmrotate.registry import FORERUNNERS
 from mmrotate.utils import UserError, compat_cfg
 from mmrotate.utils.files import near_files
 
-_EPOCH_RUNNER, _ITER_RUNNER = 'EpochBasedRunner', 'IterBasedRunner'
+_LENGTHS = {'EpochBasedRunner': 'max_epochs', 'IterBasedRunner': 'max_iters'}
 # keys of ``evaluation`` that say when and how; the rest goes to ``dataset.evaluate``
 _EVALUATION_CONTROL = {'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority'}
 _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
@@ -131,6 +131,7 @@ def read_plan(config: Config) -> Plan:
     """
     by_epoch, length = _runner(config)
     precision, loss_scale = _precision(config)
+    checkpoint = _without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT)
     log = config.get('log_config') or {}
     return Plan(
         by_epoch=by_epoch,
@@ -140,10 +141,7 @@ def read_plan(config: Config) -> Plan:
         loss_scale=loss_scale,
         lr=dict(config.get('lr_config') or {}),
         momentum=dict(config.get('momentum_config') or {}),
-        checkpoint={
-            'by_epoch': by_epoch,
-            **_without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT),
-        },
+        checkpoint={'by_epoch': by_epoch, **checkpoint},
         log_interval=log.get('interval', 10),
         log_backends=_log_backends(log.get('hooks', [])),
         evaluation=read_evaluation(config, by_epoch),
@@ -211,14 +209,14 @@ def _without(config: Mapping[str, Any], keys: Set[str]) -> dict[str, Any]:
 
 def _runner(config: Config) -> tuple[bool, int]:
     runner = compat_cfg(config).get('runner') or {}
-    kind = runner.get('type', _EPOCH_RUNNER)
-    names = {_EPOCH_RUNNER: 'max_epochs', _ITER_RUNNER: 'max_iters'}
-    if kind not in names or not isinstance(runner.get(names[kind]), int):
+    kind = runner.get('type', 'EpochBasedRunner')
+    length = runner.get(_LENGTHS.get(kind))
+    if not isinstance(length, int):
         raise UserError(
             "runner must be dict(type='EpochBasedRunner', max_epochs=N) or "
             f"dict(type='IterBasedRunner', max_iters=N), got {dict(runner)}"
         )
-    return kind == _EPOCH_RUNNER, runner[names[kind]]
+    return kind == 'EpochBasedRunner', length
 
 
 def _precision(config: Config) -> tuple[str, Any]:

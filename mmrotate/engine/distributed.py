@@ -34,9 +34,8 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
         raise UserError(f'unknown launcher {launcher!r}, known: {list(LAUNCHERS)}')
     if launcher == 'none' or dist.is_initialized():
         return
-    if backend in (None, 'nccl') and not torch.cuda.is_available():
-        backend = 'gloo'
-    backend = backend or 'nccl'
+    if backend in (None, 'nccl'):
+        backend = 'nccl' if torch.cuda.is_available() else 'gloo'
     if launcher != 'pytorch':
         mmengine_dist.init_dist(launcher, backend, **kwargs)
         return

@@ -30,7 +30,8 @@ class ScheduleHook(Hook):
         """Note the values of the config; a resumed optimizer has them already."""
         for group in runner.optim_wrapper.param_groups:
             group.setdefault('initial_lr', group['lr'])
-            group.setdefault('initial_momentum', _momentum(group))
+            momentum = group['betas'][0] if 'betas' in group else group.get('momentum', 0.0)
+            group.setdefault('initial_momentum', momentum)
 
     def before_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         """Set the values of this iteration."""
@@ -43,10 +44,6 @@ class ScheduleHook(Hook):
                 # while the learning rate is warmed up by a factor, the momentum is divided by it
                 regular = self.momentum.regular(group['initial_momentum'], progress)
                 _set_momentum(group, regular / self.momentum.warmup_factor(progress))
-
-
-def _momentum(group: dict[str, Any]) -> float:
-    return group['betas'][0] if 'betas' in group else group.get('momentum', 0.0)
 
 
 def _set_momentum(group: dict[str, Any], value: float) -> None:

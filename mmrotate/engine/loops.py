@@ -147,8 +147,7 @@ class TrainLoop(BaseLoop):
             return
         self._overflows += 1
         # under float16 an overflow now and then is normal: the step is skipped, the scale lowered
-        scales = getattr(self.runner.optim_wrapper, 'scales', False)
-        if scales and self._overflows < _OVERFLOWS_IN_A_ROW:
+        if getattr(self.runner.optim_wrapper, 'scales', False) and self._overflows < _OVERFLOWS_IN_A_ROW:
             return
         shown = ', '.join(f'{name}={value:.4g}' for name, value in log_vars.items())
         raise NonFiniteLossError(
@@ -186,10 +185,8 @@ class EvaluationLoop(BaseLoop):
         detector = self.runner.detector
         share_batch_norm(detector)
         results = predict_everywhere(detector, self.dataloader, len(self.dataset))
-        metrics: dict[str, Any] = {}
-        if results is not None:
-            metrics = dict(self.dataset.evaluate(results, logger=self.runner.logger, **self.options))
-        metrics = share_from_first(metrics)
+        scores = {} if results is None else self.dataset.evaluate(results, logger=self.runner.logger, **self.options)
+        metrics = share_from_first(dict(scores))
         self.runner.call_hook('after_val_epoch', metrics=metrics)
         self.runner.call_hook('after_val')
         return metrics
@@ -197,7 +194,7 @@ class EvaluationLoop(BaseLoop):
 
 def _set_epoch(loader: DataLoader, epoch: int) -> None:
     """Tell the samplers the epoch, which their order follows from."""
-    batch_sampler: Any = loader.batch_sampler
-    for sampler in (loader.sampler, batch_sampler, getattr(batch_sampler, 'sampler', None)):
+    samplers: list[Any] = [loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, 'sampler', None)]
+    for sampler in samplers:
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)

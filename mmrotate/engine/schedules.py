@@ -40,11 +40,8 @@ def linear(start: float, end: float, factor: float) -> float:
 _ANNEAL = {'cos': cosine, 'linear': linear}
 
 
-# The policies: the base value, the steps done, the steps in all and the policy's options give the value.
-# ``lowest`` are the options of _lowest, which say where an annealing ends.
-
-
 def _lowest(base: float, minimum: float | None = None, minimum_ratio: float | None = None) -> float:
+    """Where an annealing ends."""
     if (minimum is None) == (minimum_ratio is None):
         raise ValueError(
             'exactly one of the lowest value and its ratio to the base is needed '
@@ -121,6 +118,7 @@ def _one_cycle(
     return anneal(max_lr, low / final_div_factor, min((done - top) / (last - top), 1))
 
 
+# the base value, the steps done, the steps in all and the policy's options give the value
 _POLICIES: dict[str, Callable[..., float]] = {
     'fixed': lambda base, done, total: base,
     'step': _step,
@@ -138,7 +136,12 @@ _POLICIES: dict[str, Callable[..., float]] = {
     'onecycle': _one_cycle,
 }
 _BY_ITERATION = {'cyclic', 'onecycle'}
-_WARMUPS = ('constant', 'linear', 'exp')
+# the first value as a part of the regular one, and the part of the warm-up that is left, give the factor
+_WARMUPS: dict[str, Callable[[float, float], float]] = {
+    'constant': lambda ratio, rest: ratio,
+    'linear': lambda ratio, rest: 1 - rest * (1 - ratio),
+    'exp': lambda ratio, rest: ratio**rest,
+}
 
 
 class Schedule:
@@ -178,7 +181,7 @@ class Schedule:
             given = f'{warmup_iters} and {warmup_ratio}'
             raise ValueError(f'a warmup needs warmup_iters > 0 and a warmup_ratio in (0, 1], got {given}')
         # min_lr and min_momentum are the minimum, min_lr_ratio and min_momentum_ratio its ratio to the base
-        named = {re.sub('^min_(lr|momentum)', 'minimum', key): v for key, v in options.items() if v is not None}
+        named = {re.sub('^min_(lr|momentum)', 'minimum', name): v for name, v in options.items() if v is not None}
         self._formula = functools.partial(_POLICIES[key], **named)
         try:
             self._formula(1.0, 1, 1000)  # options that it does not take are told now, not at the first iteration
@@ -215,7 +218,4 @@ class Schedule:
             iters *= progress.max_iterations // max(progress.max_epochs, 1)
         if self.warmup is None or progress.iteration >= iters:
             return 1.0
-        if self.warmup == 'constant':
-            return self.warmup_ratio
-        rest = 1 - progress.iteration / iters
-        return 1 - rest * (1 - self.warmup_ratio) if self.warmup == 'linear' else self.warmup_ratio**rest
+        return _WARMUPS[self.warmup](self.warmup_ratio, 1 - progress.iteration / iters)

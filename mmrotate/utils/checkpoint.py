@@ -177,13 +177,12 @@ def _one_layout(content: Any, source: str) -> dict[str, Any]:
     checkpoint = dict(content)
     if not isinstance(checkpoint.get('state_dict'), Mapping):
         nested = checkpoint.get('model')
-        state = nested if isinstance(nested, Mapping) else checkpoint
-        if not any(isinstance(value, torch.Tensor) for value in state.values()):
+        checkpoint = {'state_dict': nested if isinstance(nested, Mapping) else checkpoint}
+        if not any(isinstance(value, torch.Tensor) for value in checkpoint['state_dict'].values()):
+            keys = list(content)[:_LISTED_KEYS]
             raise CheckpointError(
-                f'{source} holds no weights: neither a dict "state_dict" nor tensors, but the keys '
-                f'{list(checkpoint)[:_LISTED_KEYS]}'
+                f'{source} holds no weights: neither a dict "state_dict" nor tensors, but the keys {keys}'
             )
-        checkpoint = {'state_dict': state}
     if not isinstance(checkpoint.get('meta'), Mapping):
         checkpoint['meta'] = {}
     state = checkpoint['state_dict']

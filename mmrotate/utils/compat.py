@@ -10,8 +10,7 @@ from mmengine.utils.dl_utils import set_multi_processing
 def compat_cfg(cfg: Config) -> Config:
     """A copy of ``cfg`` where the older keys stand under their later names.
 
-    ``total_epochs`` (``total_iters``) becomes ``runner``, ``data.imgs_per_gpu`` becomes
-    ``data.samples_per_gpu``.
+    ``total_epochs`` (``total_iters``) becomes ``runner``, ``data.imgs_per_gpu`` becomes ``data.samples_per_gpu``.
     """
     cfg = copy.deepcopy(cfg)
     if not cfg.get('runner') and cfg.get('total_epochs'):

@@ -13,18 +13,14 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     rounding; it cannot be trained any more.
     """
     for module in model.eval().modules():
-        _fuse_children(module)
+        before: tuple[str, nn.Conv2d] | None = None
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv2d):
+                before = name, child
+            elif isinstance(child, _NORMS) and before is not None:
+                conv_name, conv = before
+                if conv.out_channels == child.num_features:
+                    setattr(module, conv_name, fuse_conv_bn_eval(conv, child))
+                    setattr(module, name, nn.Identity())
+                before = None
     return model
-
-
-def _fuse_children(module: nn.Module) -> None:
-    before: tuple[str, nn.Conv2d] | None = None
-    for name, child in list(module.named_children()):
-        if isinstance(child, nn.Conv2d):
-            before = name, child
-        elif isinstance(child, _NORMS) and before is not None:
-            conv_name, conv = before
-            if conv.out_channels == child.num_features:
-                setattr(module, conv_name, fuse_conv_bn_eval(conv, child))
-                setattr(module, name, nn.Identity())
-            before = None
