@@ -132,6 +132,8 @@ def read_plan(config: Config) -> Plan:
     by_epoch, length = _runner(config)
     precision, loss_scale = _precision(config)
     checkpoint = _without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT)
+    if (kind := checkpoint.pop('type', 'CheckpointHook')) != 'CheckpointHook':
+        raise UserError(f'checkpoint_config.type={kind!r}: a hook of your own goes into custom_hooks')
     log = config.get('log_config') or {}
     return Plan(
         by_epoch=by_epoch,

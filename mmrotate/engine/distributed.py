@@ -25,7 +25,7 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
     Args:
         launcher: ``pytorch`` (torchrun), ``slurm`` or ``mpi``; ``none`` does nothing.
         backend: ``nccl`` or ``gloo``; default: nccl with CUDA. Without CUDA nccl becomes gloo.
-        kwargs: Arguments of ``torch.distributed.init_process_group``.
+        kwargs: Arguments of ``torch.distributed.init_process_group``; ``timeout`` in seconds.
 
     Raises:
         UserError: The launcher is unknown, or torchrun did not start this process.
@@ -43,6 +43,8 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
         raise UserError('--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES')
     if backend == 'nccl':
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+    if 'timeout' in kwargs:
+        kwargs['timeout'] = datetime.timedelta(seconds=kwargs['timeout'])
     dist.init_process_group(backend, **kwargs)
 
 

@@ -48,6 +48,13 @@ def test_iterations_and_the_older_key_for_epochs():
     assert (plan.by_epoch, plan.length) == (True, 24)
 
 
+def test_a_checkpoint_hook_named_by_its_type_is_the_usual_one():
+    plan = read_plan(config(checkpoint_config=dict(type='CheckpointHook', interval=2)))
+    assert plan.checkpoint == dict(interval=2, by_epoch=True)
+    with pytest.raises(UserError, match='custom_hooks'):
+        read_plan(config(checkpoint_config=dict(type='MyHook')))
+
+
 def test_a_config_is_not_changed():
     cfg = config(optimizer=dict(type='SGD', lr=1, paramwise_cfg=dict(bias_lr_mult=2.0)))
     before = cfg.pretty_text

@@ -12,6 +12,7 @@ from mmrotate.engine.distributed import (
     gather_objects,
     init_dist,
     interleave,
+    leave_dist,
     pick_device,
     rank_and_size,
     share_from_first,
@@ -41,6 +42,18 @@ def test_a_launcher_that_did_not_launch_is_an_error(monkeypatch):
         init_dist('pytorch')
     with pytest.raises(UserError, match='unknown launcher'):
         init_dist('rocket')
+
+
+def test_the_timeout_is_in_seconds(monkeypatch):
+    environment = dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    init_dist('pytorch', 'gloo', timeout=60)
+    try:
+        assert torch.distributed.is_initialized()
+    finally:
+        leave_dist()
+    assert not torch.distributed.is_initialized()
 
 
 def test_pick_device(monkeypatch):
