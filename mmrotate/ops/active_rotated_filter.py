@@ -38,17 +38,13 @@ def active_rotated_filter(input: Tensor, indices: Tensor) -> Tensor:
 class ORConv2d(nn.Conv2d):
     """Convolution with filters under every rotation (Zhou et al., CVPR 2017).
 
-    Args:
+    Args, besides those of a convolution:
         in_channels: Channels of the input, per orientation.
         out_channels: Channels of the output, per rotation.
         kernel_size: 1 or 3.
-        arf_config: (orientations of the input, rotations of the filters) of a full turn, both of
-            1, 2, 4 or 8; one number for both.
-        stride: Stride of the convolution.
-        padding: Zeros added at every border.
-        dilation: Spacing of the kernel.
+        arf_config: (orientations of the input, rotations of the filters) of a full turn, both of 1, 2, 4 or 8; one
+            number for both.
         groups: Only 1 is defined.
-        bias: Add one number per output map.
     """
 
     indices: Tensor

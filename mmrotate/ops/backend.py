@@ -9,9 +9,11 @@ import importlib.machinery
 import importlib.util
 import os
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ _CHOICES = ('cpp', 'triton', 'torch')
 _INTERFACE = 5
 
 _Argument = Tensor | float | int | bool | ctypes.c_int | None
+_C_TYPES: dict[type, Callable] = {bool: ctypes.c_int, int: ctypes.c_int64, float: ctypes.c_double}
 
 
 @cache
@@ -40,24 +43,18 @@ def _load(path: Path) -> ctypes.CDLL | None:
         reason = 'it was built from other sources'
     except (OSError, AttributeError) as error:
         reason = str(error)
-    warnings.warn(
-        f'the C++ operations in {path} are not used: {reason}. Install the package again; until '
-        'then plain PyTorch serves',
-        stacklevel=2,
-    )
+    advice = 'Install the package again; until then plain PyTorch serves'
+    warnings.warn(f'the C++ operations in {path} are not used: {reason}. {advice}', stacklevel=2)
     return None
 
 
 def _forced() -> str | None:
     name = os.environ.get(_VARIABLE)
-    if name is None:
-        return None
-    if name not in _CHOICES:
+    if name not in (None, *_CHOICES):
         raise ValueError(f'{_VARIABLE} must be one of {_CHOICES}, got {name!r}')
     if name == 'cpp' and _library() is None:
         raise RuntimeError(
-            f'{_VARIABLE}=cpp, but the C++ operations were not built: install a C++ compiler and '
-            'install the package again'
+            f'{_VARIABLE}=cpp, but the C++ operations were not built: install a C++ compiler and the package again'
         )
     if name == 'triton' and not _has_triton():
         raise RuntimeError(
@@ -84,10 +81,8 @@ def _gpu_failure() -> str | None:
             return 'Triton needs a GPU of compute capability 7.0'
         _ = importlib.import_module('triton.runtime').driver.active.utils
     except Exception as error:  # a compiler, a header or a driver is missing: errors of any kind
-        return (
-            f'Triton does not start: {type(error).__name__}: {error}. It needs a C compiler (gcc, '
-            "or the one that CC names) and Python's headers"
-        )
+        needs = "It needs a C compiler (gcc, or the one that CC names) and Python's headers"
+        return f'Triton does not start: {type(error).__name__}: {error}. {needs}'
     return None
 
 
@@ -145,16 +140,37 @@ def triton_kernels() -> ModuleType:
     return importlib.import_module('mmrotate.ops.triton')
 
 
-def compute_dtype(tensor: Tensor) -> torch.dtype:
-    """The type an operation computes in: float64 for itself, float32 for all else."""
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+def compute_dtype(*tensors: Tensor) -> torch.dtype:
+    """The type an operation computes in: float64 where a tensor is of it, else float32."""
+    return torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
+
+
+def bare(*tensors: Tensor) -> list[Tensor]:
+    """The tensors without gradient, in the type that an operation on them computes in."""
+    dtype = compute_dtype(*tensors)
+    return [tensor.detach().to(dtype) for tensor in tensors]
+
+
+def operation(name: str, fake: Callable, schema: str | None = None) -> Callable[[Callable], Any]:
+    """Register a function as ``mmrotate::name``, which compilers and exports take as a whole.
+
+    ``fake`` gives what the function returns, without values. It asks for a ``size(0)``: len() would ask for a number,
+    also of an unknown one. ``schema`` stands for the annotations of a function that has ``*args``.
+    """
+
+    def register(function: Callable) -> Any:
+        registered = torch.library.custom_op(f'mmrotate::{name}', function, mutates_args=(), schema=schema)
+        registered.register_fake(fake)
+        return registered
+
+    return register
 
 
 def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
     """Call the C++ function ``name`` for ``dtype``; Python's lock is free meanwhile.
 
-    Tensors must be contiguous and stay alive for the call; they are passed by address. Floats
-    become ``double``, whole numbers ``int64_t``, truth values ``int``.
+    Tensors are passed by address, so those that it writes to must be contiguous. Floats become ``double``, whole
+    numbers ``int64_t``, truth values ``int``.
 
     Raises:
         MemoryError: the function ran out of it.
@@ -164,7 +180,8 @@ def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
         raise RuntimeError('the C++ operations were not built')
     function = getattr(library, f'{name}_{"f64" if dtype == torch.float64 else "f32"}')
     function.restype = ctypes.c_int
-    if function(*map(_as_c, args)):
+    held = [value.contiguous() if isinstance(value, Tensor) else value for value in args]
+    if function(*map(_as_c, held)):
         raise MemoryError(f'{name} ran out of memory')
 
 
@@ -174,17 +191,14 @@ def threads() -> ctypes.c_int:
 
 
 def _as_c(value: _Argument) -> object:
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    if value is None:
-        return ctypes.c_void_p(None)
-    if isinstance(value, bool):
-        return ctypes.c_int(value)
-    if isinstance(value, int):
-        return ctypes.c_int64(value)
-    if isinstance(value, float):
-        return ctypes.c_double(value)
-    return value
+    if value is None or isinstance(value, Tensor):
+        return ctypes.c_void_p(None if value is None else value.data_ptr())
+    return _C_TYPES[type(value)](value) if type(value) in _C_TYPES else value
+
+
+def table(first: Tensor, second: Tensor, mode: str, aligned: bool, *flags: bool) -> Tensor:
+    """Without values: (n, m) numbers for each of ``first`` with each of ``second``, or (n,) of ``aligned`` ones."""
+    return first.new_empty((first.size(0),) if aligned else (first.size(0), second.size(0)))
 
 
 def check_boxes(name: str, boxes: Tensor, columns: int = 5) -> None:
@@ -193,3 +207,9 @@ def check_boxes(name: str, boxes: Tensor, columns: int = 5) -> None:
         raise ValueError(f'{name} must have shape (n, {columns}), got {tuple(boxes.shape)}')
     if not boxes.is_floating_point():
         raise ValueError(f'{name} must be floating point, got {boxes.dtype}')
+
+
+def check_maps(name: str, maps: Tensor) -> None:
+    """Raise ValueError unless ``maps`` is a floating-point (N, C, H, W)."""
+    if maps.dim() != 4 or not maps.is_floating_point():
+        raise ValueError(f'{name} must be floating-point maps (N, C, H, W), got {tuple(maps.shape)} of {maps.dtype}')

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, chosen, compute_dtype, threads, triton_kernels
+from .backend import bare, call, check_boxes, chosen, operation, table, threads, triton_kernels
 from .geometry import overlaps, touching
 
 # pairs that the plain implementation holds at once: about 120 MB where all of them touch
@@ -41,8 +41,7 @@ def box_iou_rotated(
     check_boxes('bboxes2', bboxes2)
     if aligned and len(bboxes1) != len(bboxes2):
         raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
-    dtype = torch.promote_types(compute_dtype(bboxes1), compute_dtype(bboxes2))
-    return _op(bboxes1.detach().to(dtype), bboxes2.detach().to(dtype), mode, aligned, clockwise)
+    return _op(*bare(bboxes1, bboxes2), mode, aligned, clockwise)
 
 
 def _batched(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
@@ -56,29 +55,15 @@ def _batched(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwi
     return torch.stack(out).view(*batch, n, m) if out else first.new_zeros(*batch, n, m)
 
 
-@torch.library.custom_op('mmrotate::box_iou_rotated', mutates_args=())
+@operation('box_iou_rotated', table)
 def _op(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
     bboxes1, bboxes2 = bboxes1.contiguous(), bboxes2.contiguous()
-    compute = {'cpp': _cpp, 'triton': _triton, 'torch': _torch}[chosen(bboxes1, bboxes2)]
-    return compute(bboxes1, bboxes2, mode, aligned, clockwise)
-
-
-@_op.register_fake
-def _(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
-    n, m = bboxes1.size(0), bboxes2.size(0)  # len() would ask for a number, also of an unknown
-    return bboxes1.new_empty((n,) if aligned else (n, m))
-
-
-def _cpp(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
-    n, m = len(bboxes1), len(bboxes2)
-    out = bboxes1.new_empty((n,) if aligned else (n, m))
-    flags = (_MODES.index(mode), aligned, clockwise, threads())
-    call('box_iou_rotated', out.dtype, bboxes1, n, bboxes2, m, *flags, out)
+    args, backend = (bboxes1, bboxes2, mode, aligned, clockwise), chosen(bboxes1, bboxes2)
+    if backend != 'cpp':
+        return _torch(*args) if backend == 'torch' else triton_kernels().box_iou_rotated(*args)
+    out, flags = table(*args), (_MODES.index(mode), aligned, clockwise, threads())
+    call('box_iou_rotated', out.dtype, bboxes1, len(bboxes1), bboxes2, len(bboxes2), *flags, out)
     return out
-
-
-def _triton(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
-    return triton_kernels().box_iou_rotated(bboxes1, bboxes2, mode, aligned, clockwise)
 
 
 def _torch(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:

@@ -1,11 +1,12 @@
 """Generalized overlaps of point sets with quadrilaterals, with gradient."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
-from .polygon import Hulls, depths, hulls_of, points_of, shared_area, sides_of
+from .backend import bare, call, check_boxes, compute_dtype, operation, threads, uses_cpp
+from .polygon import Hulls, depths, hulls_of, moved, points_of, shared_area, sides_of
 
 
 def convex_giou(pointsets: Tensor, polygons: Tensor) -> Tensor:
@@ -29,34 +30,26 @@ def convex_giou(pointsets: Tensor, polygons: Tensor) -> Tensor:
     check_boxes('polygons', polygons, 8)
     if len(pointsets) != len(polygons):
         raise ValueError(f'there must be as many polygons as pointsets, got {len(polygons)} and {len(pointsets)}')
-    dtype = torch.promote_types(compute_dtype(pointsets), compute_dtype(polygons))
-    return _op(pointsets.to(dtype), polygons.detach().to(dtype))[0]
+    return _op(pointsets.to(compute_dtype(pointsets, polygons)), bare(polygons, pointsets)[0])[0]
 
 
-@torch.library.custom_op('mmrotate::convex_giou', mutates_args=())
+@operation('convex_giou', lambda points, quads: (points.new_empty(points.size(0)), torch.empty_like(points)))
 def _op(points: Tensor, quads: Tensor) -> tuple[Tensor, Tensor]:
     """Generalized overlaps (n,) and their gradient (n, 18) in the points."""
     if not uses_cpp(points, quads):
         return _torch(points, quads)
-    points, quads = points.contiguous(), quads.contiguous()
-    out, grad = points.new_empty(len(points)), torch.empty_like(points)
+    out, grad = points.new_empty(len(points)), points.new_empty(points.shape)
     call('convex_giou', out.dtype, points, quads, len(points), threads(), out, grad)
     return out, grad
 
 
-@_op.register_fake
-def _(points: Tensor, quads: Tensor) -> tuple[Tensor, Tensor]:
-    return points.new_empty(points.size(0)), torch.empty_like(points)
-
-
-def _setup(ctx: FunctionCtx, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
+def _setup(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(output[1])
 
 
-def _backward(ctx: FunctionCtx, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:
-    (slope,) = ctx.saved_tensors  # type: ignore[attr-defined]
-    return grad[:, None] * slope, None
+def _backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:
+    return grad[:, None] * ctx.saved_tensors[0], None
 
 
 _op.register_autograd(_backward, setup_context=_setup)
@@ -91,8 +84,7 @@ def _inside(first: Hulls, second: Hulls) -> tuple[Tensor, Tensor]:
 
     Empty where the first is not less than the second.
     """
-    origin = first.corners[:, :1]
-    corners, starts, ways = (first.corners - origin, second.corners - origin, sides_of(second.corners))
+    corners, starts, ways = moved(first, second)
     low = torch.zeros_like(corners[..., 0])
     high = torch.ones_like(low)
     for j in range(starts.shape[1]):

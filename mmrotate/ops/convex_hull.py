@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, compute_dtype, threads, uses_cpp
+from .backend import bare, call, operation, threads, uses_cpp
 from .geometry import wide
 from .polygon import hulls_of, pick
 
@@ -26,22 +26,18 @@ def convex_hull(points: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f'points must have shape (n, k, 2), k >= 1, got {tuple(points.shape)}')
     if not points.is_floating_point():
         raise ValueError(f'points must be floating point, got {points.dtype}')
-    index, count = _op(points.detach().to(compute_dtype(points)))
+    index, count = _op(*bare(points))
     return pick(points, index), count
 
 
-@torch.library.custom_op('mmrotate::convex_hull', mutates_args=())
+@operation(
+    'convex_hull', lambda points: tuple(points.new_empty(points.shape[:dims], dtype=torch.int64) for dims in (2, 1))
+)
 def _op(points: Tensor) -> tuple[Tensor, Tensor]:
     """Places (n, k) of the corners among the points, and their count (n,)."""
     if not uses_cpp(points):
         return hulls_of(wide(points))[1:]
     n, k = points.shape[:2]
     index, count = (points.new_empty(s, dtype=torch.int64) for s in ((n, k), (n,)))
-    call('convex_hull', points.dtype, points.contiguous(), n, k, threads(), index, count)
+    call('convex_hull', points.dtype, points, n, k, threads(), index, count)
     return index, count
-
-
-@_op.register_fake
-def _(points: Tensor) -> tuple[Tensor, Tensor]:
-    index = points.new_empty(points.shape[:2], dtype=torch.int64)
-    return index, points.new_empty(points.size(0), dtype=torch.int64)

@@ -1,7 +1,6 @@
 """Convolutions whose kernel points move, on CUDA by torchvision's kernels."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,16 @@ from .backend import compute_dtype
 # in units of half the map, from its middle: more than a pixel beyond any border
 _OUTSIDE = 3.0
 _Size = int | tuple[int, ...]
-_Pair = tuple[int, int]
-_Settings = tuple[_Pair, _Pair, _Pair]  # stride, padding, dilation
+
+
+class _Settings(NamedTuple):
+    """Of a convolution; the first three by axis, the two counts of groups as of the public functions."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+    deform_groups: int
 
 
 def deform_conv2d(
@@ -69,66 +76,46 @@ def modulated_deform_conv2d(
     Raises:
         ValueError: shapes that do not fit.
     """
-    settings = (_pair(stride), _pair(padding), _pair(dilation))
-    _check(input, offset, mask, weight, settings, groups, deform_groups)
+    settings = _Settings(_pair(stride), _pair(padding), _pair(dilation), groups, deform_groups)
+    _check(input, offset, mask, weight, settings)
     dtype = compute_dtype(input)
     x, moves, filters = (t.to(dtype) for t in (input, offset, weight))
     shift, factors = (None if t is None else t.to(dtype) for t in (bias, mask))
     if x.device.type != 'cpu' or x.numel() == 0 or moves.numel() == 0:
-        out = _torchvision_deform_conv2d(x, moves, filters, shift, *settings, factors)
-        return out.to(input.dtype)
+        return _torchvision_deform_conv2d(x, moves, filters, shift, *settings[:3], factors).to(input.dtype)
     with torch.autocast('cpu', enabled=False):
-        columns = _columns(x, moves, factors, weight.shape[2:], settings, groups, deform_groups)
+        columns = _columns(x, moves, factors, weight.shape[2:], settings)
         out = filters.reshape(groups, -1, columns.size(2)) @ columns
     out = out.reshape(len(x), -1, *offset.shape[2:])
     return (out if shift is None else out + shift.view(len(weight), 1, 1)).to(input.dtype)
 
 
-def _check(
-    input: Tensor,
-    offset: Tensor,
-    mask: Tensor | None,
-    weight: Tensor,
-    settings: _Settings,
-    groups: int,
-    deform_groups: int,
-) -> None:
-    if input.dim() != 4 or weight.dim() != 4 or input.size(1) != weight.size(1) * groups:
-        raise ValueError(
-            f'input must be (N, {groups} * C, H, W) and weight (O, C, kh, kw), got '
-            f'{tuple(input.shape)} and {tuple(weight.shape)}'
-        )
+def _check(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, settings: _Settings) -> None:
+    if input.dim() != 4 or weight.dim() != 4 or input.size(1) != weight.size(1) * settings.groups:
+        expected = f'input must be (N, {settings.groups} * C, H, W) and weight (O, C, kh, kw)'
+        raise ValueError(f'{expected}, got {tuple(input.shape)} and {tuple(weight.shape)}')
     kernel = weight.shape[2:]
     size = [
         (length + 2 * border - spacing * (points - 1) - 1) // step + 1
-        for length, points, step, border, spacing in zip(input.shape[2:], kernel, *settings, strict=True)
+        for length, points, step, border, spacing in zip(input.shape[2:], kernel, *settings[:3], strict=True)
     ]
-    points = deform_groups * kernel[0] * kernel[1]
+    points = settings.deform_groups * kernel[0] * kernel[1]
     for name, tensor, channels in (('offset', offset, 2 * points), ('mask', mask, points)):
-        expected = (input.size(0), channels, *size)
-        if tensor is not None and tensor.shape != expected:
-            raise ValueError(f'{name} must have shape {expected}, got {tuple(tensor.shape)}')
+        shape = (input.size(0), channels, *size)
+        if tensor is not None and tensor.shape != shape:
+            raise ValueError(f'{name} must have shape {shape}, got {tuple(tensor.shape)}')
 
 
-def _columns(
-    maps: Tensor,
-    offset: Tensor,
-    mask: Tensor | None,
-    kernel: Sequence[int],
-    settings: _Settings,
-    groups: int,
-    deform_groups: int,
-) -> Tensor:
+def _columns(maps: Tensor, offset: Tensor, mask: Tensor | None, kernel: torch.Size, settings: _Settings) -> Tensor:
     """What every point of the kernel reads, (N, groups, C * kh * kw / groups, H' * W').
 
     PyTorch's own sampling, whose gradient takes a seventh of the time of torchvision's on a CPU.
     """
-    height, width = maps.shape[2:]
-    grouped = maps.contiguous().view(-1, maps.size(1) // deform_groups, height, width)
+    grouped = maps.contiguous().view(-1, maps.size(1) // settings.deform_groups, *maps.shape[2:])
     moves = offset.reshape(len(grouped), -1, 2, *offset.shape[2:])
     at = []  # in units of half the map from its middle, where pixels are areas
-    for axis, length in enumerate((height, width)):
-        step, border, spacing = (pair[axis] for pair in settings)
+    for axis, length in enumerate(maps.shape[2:]):
+        step, border, spacing = (pair[axis] for pair in settings[:3])
         shape = [1, 1]
         shape[axis] = -1
         first = torch.arange(offset.size(2 + axis), device=maps.device).view(shape) * step - border
@@ -142,18 +129,11 @@ def _columns(
     found = found.view(*found.shape[:2], moves.size(1), -1)
     if mask is not None:
         found = found * mask.reshape(len(grouped), 1, moves.size(1), -1)
-    return found.reshape(len(maps), groups, -1, found.size(-1))
+    return found.reshape(len(maps), settings.groups, -1, found.size(-1))
 
 
 class ModulatedDeformConv2d(nn.Conv2d):
-    """See :func:`modulated_deform_conv2d`.
-
-    Args:
-        *args: As of a convolution, up to ``groups``.
-        deform_groups: Groups of channels with offsets of their own.
-        bias: Add one number per output map.
-        **kwargs: As of a convolution.
-    """
+    """See :func:`modulated_deform_conv2d`; arguments as of a convolution up to ``groups``, others by name."""
 
     def __init__(self, *args: Any, deform_groups: int = 1, bias: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, bias=bias, **kwargs)  # type: ignore[misc]

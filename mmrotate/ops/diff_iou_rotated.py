@@ -1,9 +1,11 @@
 """Overlaps of pairs of rotated boxes with their true gradient."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from .backend import check_boxes, compute_dtype
+from .backend import check_boxes, compute_dtype, operation
 from .box_iou_rotated import box_iou_rotated
 from .geometry import valid_boxes, wide
 
@@ -34,21 +36,16 @@ def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
     first, second = box1.flatten(0, -2), box2.flatten(0, -2)
     check_boxes('box1', first)
     check_boxes('box2', second)
-    dtype = torch.promote_types(compute_dtype(first), compute_dtype(second))
+    dtype = compute_dtype(first, second)
     return _op(first.to(dtype), second.to(dtype)).view(box1.shape[:-1])
 
 
-@torch.library.custom_op('mmrotate::diff_iou_rotated_2d', mutates_args=())
+@operation('diff_iou_rotated_2d', lambda box1, box2: box1.new_empty(box1.size(0)))
 def _op(box1: Tensor, box2: Tensor) -> Tensor:
     return box_iou_rotated(box1, box2, aligned=True)
 
 
-@_op.register_fake
-def _(box1: Tensor, box2: Tensor) -> Tensor:
-    return box1.new_empty(box1.size(0))
-
-
-@torch.library.custom_op('mmrotate::diff_iou_rotated_2d_backward', mutates_args=())
+@operation('diff_iou_rotated_2d_backward', lambda grad, *boxes: tuple(map(torch.empty_like, boxes[:2])))
 def _backward_op(grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients (n, 5) of both boxes for a gradient (n,) of their overlaps."""
     first, second, iou = wide(box1), wide(box2), wide(overlap)[:, None]
@@ -64,11 +61,6 @@ def _backward_op(grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor) -> t
         return torch.where(good, change * wide(grad)[:, None], 0).to(grad.dtype)
 
     return gradient(first, second), gradient(second, first)
-
-
-@_backward_op.register_fake
-def _(grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(box1), torch.empty_like(box2)
 
 
 def _shared_area_gradient(boxes: Tensor, others: Tensor) -> Tensor:
@@ -110,12 +102,12 @@ def _within(start: Tensor, slope: Tensor, limit: Tensor) -> tuple[Tensor, Tensor
     return low, high, torch.where(level, inside, 1)
 
 
-def _setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple, output: Tensor) -> None:
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
     ctx.save_for_backward(*inputs, output)
 
 
-def _backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, Tensor]:
-    return _backward_op(grad, *ctx.saved_tensors)  # type: ignore[attr-defined]
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    return _backward_op(grad, *ctx.saved_tensors)
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)

@@ -20,45 +20,42 @@ def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b:
     """Integral over x in [-a, a] of the y of edges p -> q, clamped to [-b, b]; shapes broadcast."""
     x0, x1 = px.clamp(-a, a), qx.clamp(-a, a)
     run = qx - px
-    slope = (qy - py) / torch.where(run == 0, torch.ones_like(run), run)
+    slope = (qy - py) / torch.where(run == 0, 1, run)
     y0, y1 = py + (x0 - px) * slope, qy + (x1 - qx) * slope
     rise = y1 - y0
-    safe = torch.where(rise == 0, torch.ones_like(rise), rise)
+    safe = torch.where(rise == 0, 1, rise)
     # where the edge leaves the band, as shares of the way
     low, high = (-b - y0) / safe, (b - y0) / safe
-    t0 = torch.minimum(low, high).clamp(0, 1)
-    t1 = torch.maximum(low, high).clamp(0, 1)
-    heights = [y.clamp(-b, b) for y in (y0, y0 + rise * t0, y0 + rise * t1, y1)]
-    steps = (t0, t1 - t0, 1 - t1)
-    parts = [(heights[i] + heights[i + 1]) * step for i, step in enumerate(steps)]
-    return (x1 - x0) * 0.5 * (parts[0] + parts[1] + parts[2])
+    t0, t1 = torch.minimum(low, high).clamp(0, 1), torch.maximum(low, high).clamp(0, 1)
+    h0, h1, h2, h3 = (y.clamp(-b, b) for y in (y0, y0 + rise * t0, y0 + rise * t1, y1))
+    return (x1 - x0) * 0.5 * ((h0 + h1) * t0 + (h1 + h2) * (t1 - t0) + (h2 + h3) * (1 - t1))
+
+
+def _relative(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Centre (x, y) and direction (cos, sin) of the second box in the frame of the first."""
+    ox, oy, turn = (boxes2[..., i] - boxes1[..., i] for i in (0, 1, 4))
+    cos, sin = boxes1[..., 4].cos(), boxes1[..., 4].sin()
+    return ox * cos + oy * sin, oy * cos - ox * sin, turn.cos(), turn.sin()
 
 
 def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Area that boxes (..., 5) share with boxes (..., 5); shapes broadcast."""
-    x, y, w, h, theta = boxes1.unbind(-1)
-    x2, y2, w2, h2, theta2 = boxes2.unbind(-1)
-    a, b = w / 2, h / 2
-    cos, sin = theta.cos(), theta.sin()
-    ox, oy = x2 - x, y2 - y
-    dx, dy = ox * cos + oy * sin, oy * cos - ox * sin
-    a2, b2 = w2 / 2, h2 / 2
-    turn = theta2 - theta
-    c, s = turn.cos(), turn.sin()
+    dx, dy, c, s = _relative(boxes1, boxes2)
+    (w, h), (w2, h2) = (boxes[..., 2:4].unbind(-1) for boxes in (boxes1, boxes2))
+    a, b, a2, b2 = w / 2, h / 2, w2 / 2, h2 / 2
     ux, uy, vx, vy = a2 * c, a2 * s, -b2 * s, b2 * c
     xs = (dx - ux - vx, dx + ux - vx, dx + ux + vx, dx - ux + vx)
     ys = (dy - uy - vy, dy + uy - vy, dy + uy + vy, dy - uy + vy)
-    area = torch.zeros_like(dx)
-    for i in range(4):
-        j = (i + 1) % 4
-        area = area + _clamped_edges(xs[i], ys[i], xs[j], ys[j], a, b)
+    corners = list(zip(xs, ys, strict=True))
+    edges = zip(corners, corners[1:] + corners[:1], strict=True)
+    area = sum((_clamped_edges(*p, *q, a, b) for p, q in edges), torch.zeros_like(dx))
     area = torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
     # apart along a side of one of them: exactly 0, not the rounding of the sum
     ac, as_ = c.abs(), s.abs()
     apart = (dx.abs() >= a + a2 * ac + b2 * as_) | (dy.abs() >= b + a2 * as_ + b2 * ac)
     apart |= (dx * c + dy * s).abs() >= a2 + a * ac + b * as_
     apart |= (dy * c - dx * s).abs() >= b2 + a * as_ + b * ac
-    return torch.where(apart, torch.zeros_like(area), area)
+    return torch.where(apart, 0, area)
 
 
 def hull_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
@@ -70,22 +67,17 @@ def hull_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     ends, in order, are the hull's corners.
     """
     boxes1, boxes2 = torch.broadcast_tensors(boxes1, boxes2)
-    x, y, w, h, theta = boxes1.unbind(-1)
-    x2, y2, w2, h2, theta2 = boxes2.unbind(-1)
-    cos, sin = theta.cos(), theta.sin()
-    ox, oy = x2 - x, y2 - y
-    centre = torch.stack([ox * cos + oy * sin, oy * cos - ox * sin], -1)
+    *centre, c, s = _relative(boxes1, boxes2)
     # the same box, turned by less than a right angle
-    c, s = (theta2 - theta).cos(), (theta2 - theta).sin()
     swap = c * s < 0
     c, s = torch.where(swap, s.abs(), c.abs()), torch.where(swap, c.abs(), s.abs())
-    w2, h2 = torch.where(swap, h2, w2), torch.where(swap, w2, h2)
+    sides = boxes2[..., 2:4]
+    w, h = torch.where(swap[..., None], sides.flip(-1), sides).split(1, -1)
     along, across = torch.stack([c, s], -1), torch.stack([-s, c], -1)
-    u, v = along * w2[..., None] / 2, across * h2[..., None] / 2
-    half = torch.stack([w, h], -1) / 2
+    u, v, half = along * w / 2, across * h / 2, boxes1[..., 2:4] / 2
     signs = half.new_tensor([[1, 1], [-1, 1], [-1, -1], [1, -1]])
     p = [half * sign for sign in signs]
-    q = [centre + u * sign[0] + v * sign[1] for sign in signs]
+    q = [torch.stack(centre, -1) + u * sign[0] + v * sign[1] for sign in signs]
     normals1 = [t.expand_as(half) for t in half.new_tensor([[1, 0], [0, 1], [-1, 0], [0, -1]])]
     normals2 = [along, across, -along, -across]
     corners = []
@@ -118,7 +110,6 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
     """
     first, second = wide(boxes1), wide(boxes2)
     valid1, valid2 = valid_boxes(first), valid_boxes(second)
-    good = valid1 & valid2
     unit = first.new_tensor([0, 0, 1, 1, 0])
     first = torch.where(valid1[..., None], first, unit)
     second = torch.where(valid2[..., None], second, unit)
@@ -128,7 +119,7 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
     overlap = (shared / (area if mode == 'iof' else both)).clamp(0, 1)
     if mode == 'giou':
         overlap = overlap - (1 - both / hull_area(first, second)).clamp(0, 1)
-    return torch.where(good, overlap, -1.0 if mode == 'giou' else 0.0)
+    return torch.where(valid1 & valid2, overlap, -1.0 if mode == 'giou' else 0.0)
 
 
 def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .backend import check_boxes, compute_dtype
+from .backend import bare, call, check_boxes
 
 _TILE = 512
 # boxes that a tile is held against at once
 _ROWS = 32_768
 
 
-def check(dets: Tensor, columns: int, scores: Tensor, labels: Tensor | None, threshold: float) -> None:
+def check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float, columns: int = 5) -> None:
     """Raise ValueError unless dets (n, columns), scores (n,) and labels (n,) fit each other."""
     check_boxes('dets', dets, columns)
     if not threshold >= 0:
@@ -23,11 +23,34 @@ def check(dets: Tensor, columns: int, scores: Tensor, labels: Tensor | None, thr
             raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
 
 
-def by_score(dets: Tensor, scores: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The order (n,) of falling score, and boxes and labels in it; of equal scores first first."""
+def suppress(
+    operation: Callable[..., Tensor],
+    dets: Tensor,
+    scores: Tensor,
+    labels: Tensor | None,
+    threshold: float,
+    *flags: bool,
+) -> tuple[Tensor, Tensor]:
+    """Kept boxes with their scores, best first, and their indices; of equal scores the first goes first.
+
+    ``operation`` finds the indices (k,) among boxes, and their labels, in falling order of score.
+    """
     order = scores.sort(descending=True, stable=True).indices
-    boxes = dets.detach()[order].to(compute_dtype(dets))
-    return order, boxes, None if labels is None else labels[order].long()
+    boxes = bare(dets)[0][order]
+    keep = order[operation(boxes, None if labels is None else labels[order].long(), float(threshold), *flags)]
+    return with_scores(dets, scores, keep), keep
+
+
+def unknown_count(boxes: Tensor, *args: object) -> Tensor:
+    """Indices (k,) without values, of nobody knows how many boxes."""
+    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
+
+
+def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) -> Tensor:
+    """Mask (n,) of the boxes to keep, of boxes in falling order of score, by a C++ function."""
+    keep = boxes.new_empty(len(boxes), dtype=torch.bool)
+    call(name, boxes.dtype, boxes, labels, len(boxes), *settings, keep)
+    return keep
 
 
 def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:

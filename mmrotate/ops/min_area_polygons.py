@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .backend import bare, call, check_boxes, operation, threads, uses_cpp
 from .polygon import cross, hulls_of, points_of, sides_of
 
 # rectangles within this share of the least area count as equal, and the one turned least serves:
@@ -29,21 +29,16 @@ def min_area_polygons(pointsets: Tensor) -> Tensor:
         ValueError: a shape or type that makes no sense.
     """
     check_boxes('pointsets', pointsets, 18)
-    return _op(pointsets.detach().to(compute_dtype(pointsets)))
+    return _op(*bare(pointsets))
 
 
-@torch.library.custom_op('mmrotate::min_area_polygons', mutates_args=())
+@operation('min_area_polygons', lambda points: points.new_empty(points.size(0), 8))
 def _op(points: Tensor) -> Tensor:
     if not uses_cpp(points):
         return _torch(points)
     out = points.new_empty(len(points), 8)
-    call('min_area_polygons', out.dtype, points.contiguous(), len(points), threads(), out)
+    call('min_area_polygons', out.dtype, points, len(points), threads(), out)
     return out
-
-
-@_op.register_fake
-def _(points: Tensor) -> Tensor:
-    return points.new_empty(points.size(0), 8)
 
 
 def _torch(points: Tensor) -> Tensor:

@@ -1,10 +1,9 @@
 """Greedy non-maximum suppression of quadrilaterals."""
 
-import torch
 from torch import Tensor
 
-from .backend import call, uses_cpp
-from .greedy import by_score, check, in_tiles, with_scores
+from .backend import operation, uses_cpp
+from .greedy import check, in_cpp, in_tiles, suppress, unknown_count
 from .polygon_iou import box_iou_quadri
 
 
@@ -26,24 +25,15 @@ def nms_quadri(
     Raises:
         ValueError: a shape or type that makes no sense.
     """
-    check(dets, 8, scores, labels, iou_threshold)
-    order, boxes, sorted_labels = by_score(dets, scores, labels)
-    keep = order[_op(boxes, sorted_labels, float(iou_threshold))]
-    return with_scores(dets, scores, keep), keep
+    check(dets, scores, labels, iou_threshold, 8)
+    return suppress(_op, dets, scores, labels, iou_threshold)
 
 
-@torch.library.custom_op('mmrotate::nms_quadri_sorted', mutates_args=())
+@operation('nms_quadri_sorted', unknown_count)
 def _op(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 8) in falling order of score."""
-    if not uses_cpp(boxes):
-        return in_tiles(boxes, labels, threshold, box_iou_quadri).nonzero().squeeze(1)
-    boxes = boxes.contiguous()
-    labels = None if labels is None else labels.contiguous()
-    keep = boxes.new_empty(len(boxes), dtype=torch.bool)
-    call('nms_quadri', boxes.dtype, boxes, labels, len(boxes), threshold, keep)
+    if uses_cpp(boxes):
+        keep = in_cpp('nms_quadri', boxes, labels, threshold)
+    else:
+        keep = in_tiles(boxes, labels, threshold, box_iou_quadri)
     return keep.nonzero().squeeze(1)
-
-
-@_op.register_fake
-def _(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
-    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)

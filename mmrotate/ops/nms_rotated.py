@@ -5,9 +5,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .backend import call, chosen, compute_dtype, triton_kernels
+from .backend import bare, chosen, compute_dtype, operation, triton_kernels
 from .box_iou_rotated import box_iou_rotated
-from .greedy import by_score, check, in_tiles, with_scores
+from .greedy import check, in_cpp, in_tiles, suppress, unknown_count, with_scores
 
 _METHODS = ('linear', 'gaussian', 'naive')
 
@@ -30,10 +30,8 @@ def nms_rotated(
     Raises:
         ValueError: a shape or type that makes no sense.
     """
-    check(dets, 5, scores, labels, iou_threshold)
-    order, boxes, sorted_labels = by_score(dets, scores, labels)
-    keep = order[_op(boxes, sorted_labels, float(iou_threshold), clockwise)]
-    return with_scores(dets, scores, keep), keep
+    check(dets, scores, labels, iou_threshold)
+    return suppress(_op, dets, scores, labels, iou_threshold, clockwise)
 
 
 def batched_nms_rotated(
@@ -86,12 +84,12 @@ def soft_nms_rotated(
     Raises:
         ValueError: a shape, type or method that makes no sense.
     """
-    check(dets, 5, scores, labels, iou_threshold)
+    check(dets, scores, labels, iou_threshold)
     if method not in _METHODS:
         raise ValueError(f'method must be one of {_METHODS}, got {method!r}')
     if not sigma > 0:
         raise ValueError(f'sigma must be positive, got {sigma}')
-    boxes, left = dets.detach().to(compute_dtype(dets)), scores.detach().to(compute_dtype(dets))
+    boxes, left = bare(dets)[0], scores.detach().to(compute_dtype(dets))
     left = torch.where(left >= min_score, left, 0)  # 0: gone
     out = torch.zeros_like(left)
     keep = []
@@ -117,23 +115,14 @@ def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Ten
     return torch.where(overlap > threshold, 1 - overlap if method == 'linear' else 0, 1)
 
 
-@torch.library.custom_op('mmrotate::nms_rotated_sorted', mutates_args=())
+@operation('nms_rotated_sorted', unknown_count)
 def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 5) in falling order of score."""
     backend = chosen(boxes)
-    if backend == 'triton':
+    if backend == 'cpp':
+        keep = in_cpp('nms_rotated', boxes, labels, threshold, clockwise)
+    elif backend == 'triton':
         keep = triton_kernels().nms_rotated(boxes, labels, threshold, clockwise)
-        return keep.nonzero().squeeze(1)
-    if backend == 'torch':
-        iou = partial(box_iou_rotated, clockwise=clockwise)
-        return in_tiles(boxes, labels, threshold, iou).nonzero().squeeze(1)
-    boxes = boxes.contiguous()
-    labels = None if labels is None else labels.contiguous()
-    keep = boxes.new_empty(len(boxes), dtype=torch.bool)
-    call('nms_rotated', boxes.dtype, boxes, labels, len(boxes), threshold, clockwise, keep)
+    else:
+        keep = in_tiles(boxes, labels, threshold, partial(box_iou_rotated, clockwise=clockwise))
     return keep.nonzero().squeeze(1)
-
-
-@_op.register_fake
-def _(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool) -> Tensor:
-    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)

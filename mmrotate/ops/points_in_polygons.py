@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .backend import bare, call, check_boxes, operation, threads, uses_cpp
 from .polygon import cross, points_of
 
 # pairs that the plain implementation holds at once: about 100 MB
@@ -28,11 +28,10 @@ def points_in_polygons(points: Tensor, polygons: Tensor) -> Tensor:
     """
     check_boxes('points', points, 2)
     check_boxes('polygons', polygons, 8)
-    dtype = torch.promote_types(compute_dtype(points), compute_dtype(polygons))
-    return _op(points.detach().to(dtype), polygons.detach().to(dtype))
+    return _op(*bare(points, polygons))
 
 
-@torch.library.custom_op('mmrotate::points_in_polygons', mutates_args=())
+@operation('points_in_polygons', lambda points, quads: points.new_empty(points.size(0), quads.size(0)))
 def _op(points: Tensor, quads: Tensor) -> Tensor:
     n, m = len(points), len(quads)
     out = points.new_empty(n, m)
@@ -41,14 +40,8 @@ def _op(points: Tensor, quads: Tensor) -> Tensor:
         for start in range(0, n, rows):
             out[start : start + rows] = _torch(points[start : start + rows], quads)
         return out
-    points, quads = points.contiguous(), quads.contiguous()
     call('points_in_polygons', out.dtype, points, n, quads, m, threads(), out)
     return out
-
-
-@_op.register_fake
-def _(points: Tensor, quads: Tensor) -> Tensor:
-    return points.new_empty(points.size(0), quads.size(0))
 
 
 def _torch(points: Tensor, quads: Tensor) -> Tensor:

@@ -104,8 +104,7 @@ def moved(first: Hulls, second: Hulls) -> tuple[Tensor, Tensor, Tensor]:
 
 def shared_area(first: Hulls, second: Hulls) -> Tensor:
     """Areas (n,) that hulls share, pair by pair."""
-    origin = first.corners[:, :1]
-    corners, starts, ways = (first.corners - origin, second.corners - origin, sides_of(second.corners))
+    corners, starts, ways = moved(first, second)
     areas = torch.minimum(first.areas, second.areas) * meeting(first.corners, second.corners)
     for j in range(starts.shape[1]):
         corners = _cut(corners, starts[:, j], ways[:, j])

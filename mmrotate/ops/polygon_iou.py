@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, threads, uses_cpp
+from .backend import bare, call, check_boxes, operation, table, threads, uses_cpp
 from .polygon import Hulls, hulls_of, meeting, points_of, shared_area
 
 # pairs that the plain implementation holds at once: about 100 MB
@@ -59,26 +59,17 @@ def _overlap(first: Tensor, quads: Tensor, names: tuple[str, str], mode: str, al
         raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
     if aligned and len(first) != len(quads):
         raise ValueError(f'aligned {names[0]} and {names[1]} must be of one count, got {len(first)} and {len(quads)}')
-    dtype = torch.promote_types(compute_dtype(first), compute_dtype(quads))
-    return _op(first.detach().to(dtype), quads.detach().to(dtype), mode, aligned)
+    return _op(*bare(first, quads), mode, aligned)
 
 
-@torch.library.custom_op('mmrotate::polygon_iou', mutates_args=())
+@operation('polygon_iou', table)
 def _op(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:
     """Overlaps of the hulls of points (n, 2k), k <= 9, with those of quads (m, 8)."""
     if not uses_cpp(points, quads):
         return _torch(points, quads, mode, aligned)
-    points, quads = points.contiguous(), quads.contiguous()
-    n, m = len(points), len(quads)
-    out = points.new_empty((n,) if aligned else (n, m))
-    flags = (_MODES.index(mode), aligned, threads())
-    call('polygon_iou', out.dtype, points, n, points.size(1) // 2, quads, m, *flags, out)
+    out, flags = table(points, quads, mode, aligned), (_MODES.index(mode), aligned, threads())
+    call('polygon_iou', out.dtype, points, len(points), points.size(1) // 2, quads, len(quads), *flags, out)
     return out
-
-
-@_op.register_fake
-def _(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:
-    return points.new_empty((points.size(0),) if aligned else (points.size(0), quads.size(0)))
 
 
 def _torch(points: Tensor, quads: Tensor, mode: str, aligned: bool) -> Tensor:

@@ -49,10 +49,9 @@ def riroi_align_rotated(
     pooled = pooled.unflatten(1, (-1, num_orientations))
     # a region that is not finite reads 0 from every channel
     turn = (wide(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))).nan_to_num(0, 0, 0)
-    whole = turn.floor()
-    share = (turn - whole)[:, None, None]
+    share = (turn - turn.floor())[:, None, None]
     orientation = torch.arange(num_orientations, device=rois.device)
-    source = ((orientation - whole.long()[:, None]) % num_orientations)[..., None]
+    source = ((orientation - turn.floor().long()[:, None]) % num_orientations)[..., None]
     mix = (1 - share) * (source == orientation)
     mix = mix + share * ((source + 1) % num_orientations == orientation)
     with torch.autocast(features.device.type, enabled=False):

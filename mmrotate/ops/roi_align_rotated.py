@@ -1,21 +1,23 @@
 """Features of rotated regions."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .backend import call, check_boxes, chosen, compute_dtype, threads, triton_kernels
-from .bilinear import bilinear
+from .backend import call, check_boxes, check_maps, chosen, compute_dtype, operation, threads, triton_kernels
 from .geometry import wide
 
 # samples that the plain implementation holds at once
 _CHUNK = 200_000
 
 
+_SCHEMA = 'SymInt out_h, SymInt out_w, float scale, SymInt sampling, bool aligned, bool clockwise'
+
+
 class _Settings(NamedTuple):
-    """In the order in which the C++ functions take them."""
+    """In the order in which the operations and the C++ functions take them."""
 
     out_h: int
     out_w: int
@@ -57,21 +59,11 @@ def roi_align_rotated(
         ValueError: a shape, type or index that makes no sense.
     """
     size = _pair(output_size)
-    if input.dim() != 4 or not input.is_floating_point():
-        raise ValueError(f'input must be floating-point maps (N, C, H, W), got {tuple(input.shape)} of {input.dtype}')
+    check_maps('input', input)
     check_boxes('rois', rois, 6)
     dtype = compute_dtype(input)
-    out = _op(
-        input.to(dtype),
-        rois.detach().to(dtype),
-        size[0],
-        size[1],
-        float(spatial_scale),
-        sampling_ratio,
-        aligned,
-        clockwise,
-    )
-    return out.to(input.dtype)
+    settings = _Settings(*size, float(spatial_scale), sampling_ratio, aligned, clockwise)
+    return _op(input.to(dtype), rois.detach().to(dtype), *settings).to(input.dtype)
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:
@@ -82,14 +74,9 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
 
 
 class RoIAlignRotated(nn.Module):
-    """See :func:`roi_align_rotated`.
+    """See :func:`roi_align_rotated`; its arguments after the regions, also with their older names.
 
     Args:
-        output_size: Cells of a region.
-        spatial_scale: Pixels of the map per pixel of the image.
-        sampling_ratio: Samples of a cell in each direction; 0 adapts.
-        aligned: Pixel centres lie at half numbers.
-        clockwise: Sense of theta.
         out_size: Older name of ``output_size``.
         sample_num: Older name of ``sampling_ratio``.
     """
@@ -108,114 +95,74 @@ class RoIAlignRotated(nn.Module):
         size = out_size if output_size is None else output_size
         if size is None:
             raise ValueError('output_size is needed')
-        self.output_size = _pair(size)
-        self.spatial_scale = float(spatial_scale)
+        self.output_size, self.spatial_scale = _pair(size), float(spatial_scale)
         self.sampling_ratio = int(sampling_ratio if sample_num is None else sample_num)
-        self.aligned = aligned
-        self.clockwise = clockwise
+        self.aligned, self.clockwise = aligned, clockwise
+
+    def _settings(self) -> dict[str, Any]:
+        names = ('output_size', 'spatial_scale', 'sampling_ratio', 'aligned', 'clockwise')
+        return {name: getattr(self, name) for name in names}
 
     def forward(self, input: Tensor, rois: Tensor) -> Tensor:
         """Maps (N, C, H, W) and regions (n, 6) -> (n, C, h, w)."""
-        return roi_align_rotated(
-            input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned, self.clockwise
-        )
+        return roi_align_rotated(input, rois, **self._settings())
 
     def extra_repr(self) -> str:
         """Settings, for printing."""
-        return (
-            f'output_size={self.output_size}, spatial_scale={self.spatial_scale}, '
-            f'sampling_ratio={self.sampling_ratio}, aligned={self.aligned}, '
-            f'clockwise={self.clockwise}'
-        )
+        return ', '.join(f'{name}={value}' for name, value in self._settings().items())
 
 
-@torch.library.custom_op('mmrotate::roi_align_rotated', mutates_args=())
-def _op(
-    input: Tensor, rois: Tensor, out_h: int, out_w: int, scale: float, sampling: int, aligned: bool, clockwise: bool
-) -> Tensor:
+@operation(
+    'roi_align_rotated',
+    lambda input, rois, out_h, out_w, *_: input.new_empty(rois.size(0), input.size(1), out_h, out_w),
+    f'(Tensor input, Tensor rois, {_SCHEMA}) -> Tensor',
+)
+def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
     _check_index(rois, input.size(0))
-    settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    channels, backend = input.size(1), chosen(input, rois)
+    settings, backend = _Settings(*args), chosen(input, rois)
+    shape = (len(rois), input.size(1), settings.out_h, settings.out_w)
     if backend == 'triton':
         on_map = _on_map(rois, settings)
-        return triton_kernels().roi_align_rotated(input, on_map, (out_h, out_w), sampling, clockwise)
+        return triton_kernels().roi_align_rotated(input, on_map, shape[2:], settings.sampling, settings.clockwise)
     if backend == 'cpp':
-        out = input.new_empty(len(rois), channels, out_h, out_w)
-        args = (len(rois), *input.shape, *settings, threads(), out)
-        call('roi_align_rotated', input.dtype, input.contiguous(), rois.contiguous(), *args)
+        out = input.new_empty(shape)
+        call('roi_align_rotated', input.dtype, input, rois, len(rois), *input.shape, *settings, threads(), out)
         return out
-    cells = input.new_zeros(len(rois), out_h * out_w, channels)
+    cells = input.new_zeros(len(rois), settings.out_h * settings.out_w, input.size(1))
     _torch(input.permute(0, 2, 3, 1).contiguous(), rois, settings, cells)
-    return cells.transpose(1, 2).reshape(len(rois), channels, out_h, out_w).contiguous()
+    return cells.transpose(1, 2).reshape(shape).contiguous()
 
 
-@_op.register_fake
-def _(
-    input: Tensor, rois: Tensor, out_h: int, out_w: int, scale: float, sampling: int, aligned: bool, clockwise: bool
-) -> Tensor:
-    return input.new_empty(rois.size(0), input.size(1), out_h, out_w)
-
-
-@torch.library.custom_op('mmrotate::roi_align_rotated_backward', mutates_args=())
-def _backward_op(
-    grad: Tensor,
-    rois: Tensor,
-    count: int,
-    height: int,
-    width: int,
-    out_h: int,
-    out_w: int,
-    scale: float,
-    sampling: int,
-    aligned: bool,
-    clockwise: bool,
-) -> Tensor:
+@operation(
+    'roi_align_rotated_backward',
+    lambda grad, rois, count, height, width, *_: grad.new_empty(count, grad.size(1), height, width),
+    f'(Tensor grad, Tensor rois, SymInt count, SymInt height, SymInt width, {_SCHEMA}) -> Tensor',
+)
+def _backward_op(grad: Tensor, rois: Tensor, count: int, height: int, width: int, *args: Any) -> Tensor:
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
-    channels = grad.size(1)
-    settings = _Settings(out_h, out_w, scale, sampling, aligned, clockwise)
-    backend = chosen(grad, rois)
+    settings, backend = _Settings(*args), chosen(grad, rois)
+    shape = (count, grad.size(1), height, width)
     # its atomic sums come in any order; those of PyTorch heed the setting
     if backend == 'triton' and not torch.are_deterministic_algorithms_enabled():
-        shape, on_map = (count, channels, height, width), _on_map(rois, settings)
-        return triton_kernels().roi_align_rotated_backward(grad, on_map, shape, sampling, clockwise)
+        args = (_on_map(rois, settings), shape, settings.sampling, settings.clockwise)
+        return triton_kernels().roi_align_rotated_backward(grad, *args)
     if backend == 'cpp':
-        out = grad.new_empty(count, channels, height, width)
-        args = (len(rois), *out.shape, *settings, threads(), out)
-        call('roi_align_rotated_backward', grad.dtype, grad.contiguous(), rois.contiguous(), *args)
+        out = grad.new_empty(shape)
+        call('roi_align_rotated_backward', grad.dtype, grad, rois, len(rois), *shape, *settings, threads(), out)
         return out
-    out = grad.new_zeros(count, height, width, channels)
+    out = grad.new_zeros(count, height, width, grad.size(1))
     _torch_backward(grad.flatten(2).transpose(1, 2), rois, settings, out)
     return out.permute(0, 3, 1, 2).contiguous()
 
 
-@_backward_op.register_fake
-def _(
-    grad: Tensor,
-    rois: Tensor,
-    count: int,
-    height: int,
-    width: int,
-    out_h: int,
-    out_w: int,
-    scale: float,
-    sampling: int,
-    aligned: bool,
-    clockwise: bool,
-) -> Tensor:
-    return grad.new_empty(count, grad.size(1), height, width)
-
-
-def _setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple, output: Tensor) -> None:
-    input, rois, *rest = inputs
+def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    input, rois, *settings = inputs
     ctx.save_for_backward(rois)
-    count, _, height, width = input.shape
-    ctx.rest = (count, height, width, *rest)  # type: ignore[attr-defined]
+    ctx.rest = (input.size(0), *input.shape[2:], *settings)
 
 
-def _backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple:
-    (rois,) = ctx.saved_tensors  # type: ignore[attr-defined]
-    grad_input = _backward_op(grad, rois, *ctx.rest)  # type: ignore[attr-defined]
-    return (grad_input, *[None] * 7)
+def _backward(ctx: Any, grad: Tensor) -> tuple:
+    return (_backward_op(grad, *ctx.saved_tensors, *ctx.rest), *[None] * 7)
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
@@ -230,21 +177,17 @@ def _check_index(rois: Tensor, count: int) -> None:
 
 def _torch(maps: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
     """Add the features of regions to ``out`` (n, cells, C); the maps are (N, H, W, C)."""
-    _, height, width, channels = maps.shape
-    pixels = maps.view(-1, channels)
-    for index, at, weight in _samples(rois, height, width, settings):
-        for k in range(at.size(-1)):
-            out[index] += pixels[at[..., k]] * weight[..., k, None].to(out.dtype)
+    pixels = maps.flatten(0, 2)
+    for index, at, weight in _samples(rois, *maps.shape[1:3], settings):
+        out[index] += pixels[at] * weight.to(out.dtype)
 
 
 def _torch_backward(grad: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
     """Add the gradient (n, cells, C) of the features to that of the maps, ``out`` (N, H, W, C)."""
-    _, height, width, channels = out.shape
-    pixels = out.view(-1, channels)
-    for index, at, weight in _samples(rois, height, width, settings):
-        for k in range(at.size(-1)):
-            values = grad[index] * weight[..., k, None].to(out.dtype)
-            pixels.index_add_(0, at[..., k].flatten(), values.flatten(0, 1))
+    pixels = out.view(-1, out.size(3))
+    for index, at, weight in _samples(rois, *out.shape[1:3], settings):
+        values = grad[index] * weight.to(out.dtype)
+        pixels.index_add_(0, at.flatten(), values.flatten(0, 1))
 
 
 def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
@@ -259,9 +202,9 @@ def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
 
 
 def _samples(rois: Tensor, height: int, width: int, settings: _Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Indices (k,) of regions, and pixels and weights (k, cells, 4 * samples) of their cells.
+    """Indices (k,) of regions, and a pixel (k, cells) and its weight (k, cells, 1) for each of their cells.
 
-    Regions with the same number of samples per cell come together, in chunks.
+    Regions with the same number of samples per cell come together, in chunks, four pixels for each sample.
     """
     out_h, out_w, _, sampling, _, _ = settings
     rois = _on_map(rois, settings)
@@ -277,7 +220,8 @@ def _samples(rois: Tensor, height: int, width: int, settings: _Settings) -> Iter
             x, y = _points(rois[part], rows, cols, settings)
             at, weight = bilinear(x, y, height, width)
             at = at + rois[part, 0].long().view(-1, 1, 1, 1) * height * width
-            yield part, at.flatten(2), weight.flatten(2) / (rows * cols)
+            shares = weight.flatten(2)[..., None] / (rows * cols)
+            yield from ((part, *each) for each in zip(at.flatten(2).unbind(2), shares.unbind(2), strict=True))
 
 
 def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Tensor, Tensor]:
@@ -294,6 +238,32 @@ def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Te
     v = (h[:, None] * steps(out_h, rows)).view(-1, out_h, 1, rows, 1)
     u = (w[:, None] * steps(out_w, cols)).view(-1, 1, out_w, 1, cols)
     cos, sin, x, y = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin(), x, y))
-    px = x + u * cos - v * sin
-    py = y + u * sin + v * cos
+    px, py = x + u * cos - v * sin, y + u * sin + v * cos
     return px.reshape(len(rois), out_h * out_w, -1), py.reshape(len(rois), out_h * out_w, -1)
+
+
+def bilinear(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """The four pixels around points, and how much each counts.
+
+    A point up to one pixel outside of the map takes the value of the border; one further out, or
+    not finite, reads nothing.
+
+    Args:
+        x: (...) in pixels of the map, 0 at the centre of the first column.
+        y: (...), 0 at the centre of the first row.
+        height: Of the map.
+        width: Of the map.
+
+    Returns:
+        Pixels (..., 4), row * width + column, of int64, and weights (..., 4), which sum to 1 or 0.
+    """
+    inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
+    zero = torch.zeros_like(x)
+    x = torch.where(inside, x, zero).clamp(0, width - 1)
+    y = torch.where(inside, y, zero).clamp(0, height - 1)
+    x0, y0 = x.floor(), y.floor()
+    x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
+    fx, fy = x - x0, y - y0
+    pixels = [(row * width + col).long() for row in (y0, y1) for col in (x0, x1)]
+    weights = [v * u * inside for v in (1 - fy, fy) for u in (1 - fx, fx)]
+    return torch.stack(pixels, -1), torch.stack(weights, -1)

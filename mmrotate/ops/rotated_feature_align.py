@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .backend import compute_dtype
+from .backend import check_maps, compute_dtype
 
 # corners in units of half the sides; the centre comes first
 _POINTS = {1: ((0, 0),), 5: ((0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1))}
@@ -34,19 +34,14 @@ def rotated_feature_align(
     Raises:
         ValueError: a shape, type or number of points that makes no sense.
     """
-    if features.dim() != 4 or not features.is_floating_point():
-        raise ValueError(
-            f'features must be floating-point maps (N, C, H, W), got {tuple(features.shape)} of {features.dtype}'
-        )
+    check_maps('features', features)
     count, _, height, width = features.shape
     if best_rbboxes.shape[-1] != 5 or best_rbboxes.numel() != count * height * width * 5:
         raise ValueError(f'best_rbboxes must have shape {(count, height, width, 5)}, got {tuple(best_rbboxes.shape)}')
     if points not in _POINTS:
         raise ValueError(f'points must be one of {tuple(_POINTS)}, got {points}')
-    dtype = compute_dtype(features)
-    maps = features.to(dtype)
-    boxes = best_rbboxes.detach().to(dtype).reshape(count, height, width, 5)
-    out = maps
+    out = maps = features.to(compute_dtype(features))
+    boxes = best_rbboxes.detach().to(maps.dtype).reshape(count, height, width, 5)
     if maps.numel():
         for x, y in _locations(boxes, spatial_scale, points):
             out = out + _read(maps, x, y)

@@ -3,7 +3,7 @@ import math
 import torch
 from torch.nn import functional
 
-from mmrotate.ops.bilinear import bilinear
+from mmrotate.ops.roi_align_rotated import bilinear
 
 
 def read(image, x, y):

@@ -5,6 +5,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from mmrotate.ops.backend import table
+
 from .geometry import ROUNDING, circles_meet, hull_area, load_boxes, overlap, prepare, relative, shared_area
 
 _ROWS, _COLS = 16, 32
@@ -13,7 +15,7 @@ _ROWS, _COLS = 16, 32
 def box_iou_rotated(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:
     """See :func:`mmrotate.ops.box_iou_rotated`: overlaps (n, m), or (n,) of aligned boxes."""
     n, m = len(bboxes1), len(bboxes2)
-    out = bboxes1.new_empty((n,) if aligned else (n, m))
+    out = table(bboxes1, bboxes2, mode, aligned)
     if out.numel() == 0:
         return out
     first, second = prepare(bboxes1, clockwise), prepare(bboxes2, clockwise)
