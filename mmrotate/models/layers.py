@@ -1,5 +1,7 @@
 """Small blocks that backbones, necks and heads share."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -10,19 +12,14 @@ _NORMS: dict[str, tuple[str, type[nn.Module]]] = {
     'SyncBN': ('bn', nn.SyncBatchNorm),
     'GN': ('gn', nn.GroupNorm),
 }
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    'ReLU': nn.ReLU,
-    'LeakyReLU': nn.LeakyReLU,
-    'SiLU': nn.SiLU,
-    'GELU': nn.GELU,
-}
+_ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU)}
 
 
-def _known(table: dict, kind: str, cfg: dict) -> str:
-    name = str(cfg.get('type'))
-    if name not in table:
+def _split(table: dict, kind: str, cfg: dict) -> tuple[Any, dict]:
+    """What the table has under the type of a config, and the other settings."""
+    if str(cfg.get('type')) not in table:
         raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}')
-    return name
+    return table[cfg['type']], {key: value for key, value in cfg.items() if key != 'type'}
 
 
 def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
@@ -33,42 +30,24 @@ def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
     Returns:
         Its attribute name in a module (``bn`` or ``gn``) and the layer.
     """
-    args = dict(cfg)
-    attribute, cls = _NORMS[_known(_NORMS, 'norm_cfg', args)]
-    del args['type']
+    (attribute, cls), args = _split(_NORMS, 'norm_cfg', cfg)
     requires_grad = args.pop('requires_grad', True)
-    layer: nn.Module
-    if cls is nn.GroupNorm:
-        layer = nn.GroupNorm(num_channels=channels, **args)
-    else:
-        layer = cls(channels, **args)
-    for parameter in layer.parameters():
-        parameter.requires_grad = requires_grad
-    return attribute, layer
+    args['num_channels' if cls is nn.GroupNorm else 'num_features'] = channels
+    return attribute, cls(**args).requires_grad_(requires_grad)
 
 
 def build_activation(cfg: dict | None) -> nn.Module | None:
     """Activation from ``dict(type='ReLU', ...)``; None for none."""
     if cfg is None:
         return None
-    args = dict(cfg)
-    cls = _ACTIVATIONS[_known(_ACTIVATIONS, 'act_cfg', args)]
-    del args['type']
-    if cls is not nn.GELU:
-        args.setdefault('inplace', True)
-    return cls(**args)
+    cls, args = _split(_ACTIVATIONS, 'act_cfg', cfg)
+    return cls(**(args if cls is nn.GELU else dict(inplace=True) | args))
 
 
 class ConvModule(nn.Module):
     """Convolution, normalisation, activation; keys ``conv``, ``bn`` or ``gn``.
 
-    Args:
-        in_channels: Channels of the input (N, in_channels, H, W).
-        out_channels: Channels of the output.
-        kernel_size: Side of the kernel.
-        stride: Stride of the convolution.
-        padding: Zeros added at every border.
-        groups: Groups of the convolution.
+    Args, after those of a convolution:
         norm_cfg: Normalisation, see :func:`build_norm`; the convolution has a bias only without it.
         act_cfg: Activation, see :func:`build_activation`.
     """
@@ -85,9 +64,8 @@ class ConvModule(nn.Module):
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride=stride, padding=padding, groups=groups, bias=norm_cfg is None
-        )
+        settings = dict(groups=groups, bias=norm_cfg is None)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, **settings)
         self.norm_name = None
         if norm_cfg is not None:
             self.norm_name, norm = build_norm(norm_cfg, out_channels)

@@ -1,7 +1,6 @@
 """Operations on rotated boxes: C++ on the CPU where it was built, plain PyTorch everywhere.
 
-A box is ``(x, y, w, h, theta)``: centre and sides in pixels, theta in radians, clockwise on the
-screen.
+A box is ``(x, y, w, h, theta)``: centre and sides in pixels, theta in radians, clockwise on the screen.
 """
 
 from .active_rotated_filter import ORConv2d, RotationInvariantPooling, active_rotated_filter

@@ -12,8 +12,7 @@ _CHUNK = 4_000_000
 def chamfer_distance(pts1: Tensor, pts2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Squared distance of every point to the nearest of the other set, with gradient to both.
 
-    Fan et al., A Point Set Generation Network for 3D Object Reconstruction from a Single Image,
-    CVPR 2017.
+    Fan et al., A Point Set Generation Network for 3D Object Reconstruction from a Single Image, CVPR 2017.
 
     Args:
         pts1: Points (B, N, 2); any other number of coordinates serves too.

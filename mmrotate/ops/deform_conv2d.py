@@ -70,8 +70,7 @@ def modulated_deform_conv2d(
         deform_groups: Groups of channels with offsets of their own.
 
     Returns:
-        (N, O, H', W') of the type of ``input``. On a CPU a point whose offset is not finite reads
-        nothing.
+        (N, O, H', W') of the type of ``input``. On a CPU a point whose offset is not finite reads nothing.
 
     Raises:
         ValueError: shapes that do not fit.

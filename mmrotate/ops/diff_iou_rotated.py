@@ -13,10 +13,9 @@ from .geometry import valid_boxes, wide
 def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
     """Intersection over union of pairs of boxes, with gradient to all parameters of both.
 
-    The gradient is closed: the shared area grows with an edge of a box by as much as of that edge
-    lies inside the other. Where two edges coincide each counts half, so equal boxes, whose
-    overlap is the largest there is, have gradient 0 (Zhou et al., IoU Loss for 2D/3D Object
-    Detection, 3DV 2019, has the loss).
+    The gradient is closed: the shared area grows with an edge of a box by as much as of that edge lies inside the
+    other. Where two edges coincide each counts half, so equal boxes, whose overlap is the largest there is, have
+    gradient 0 (Zhou et al., IoU Loss for 2D/3D Object Detection, 3DV 2019, has the loss).
 
     Args:
         box1: (..., 5) as x, y, w, h in pixels, theta in radians, clockwise on the screen.

@@ -1,10 +1,9 @@
 """The geometry of the operations in plain PyTorch: their readable definition.
 
-The area that two boxes share is found without a list of vertices. In the frame of the first box it
-is the rectangle ``|x| <= a, |y| <= b``; summed over the edges of the second box, the integral of y
-clamped to ``[-b, b]``, over x within ``[-a, a]``, is the area inside: at every x it takes the
-clamped extent between the upper and the lower edge. Every term is at most the rectangle's own area,
-so nothing large cancels.
+The area that two boxes share is found without a list of vertices. In the frame of the first box it is the rectangle
+``|x| <= a, |y| <= b``; summed over the edges of the second box, the integral of y clamped to ``[-b, b]``, over x within
+``[-a, a]``, is the area inside: at every x it takes the clamped extent between the upper and the lower edge. Every term
+is at most the rectangle's own area, so nothing large cancels.
 """
 
 import torch
@@ -61,10 +60,9 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 def hull_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Area of the convex hulls around pairs of boxes (..., 5); shapes broadcast.
 
-    As a direction turns once around, the corner of a box that lies furthest in it changes at the
-    box's four normals only. Between two neighbours of the eight normals each box has one such
-    corner, and the hull has one of the two or passes from one to the other: the furthest at both
-    ends, in order, are the hull's corners.
+    As a direction turns once around, the corner of a box that lies furthest in it changes at the box's four normals
+    only. Between two neighbours of the eight normals each box has one such corner, and the hull has one of the two or
+    passes from one to the other: the furthest at both ends, in order, are the hull's corners.
     """
     boxes1, boxes2 = torch.broadcast_tensors(boxes1, boxes2)
     *centre, c, s = _relative(boxes1, boxes2)

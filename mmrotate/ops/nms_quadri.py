@@ -13,8 +13,7 @@ def nms_quadri(
     """Drop every quadrilateral that overlaps a better kept one more than the threshold.
 
     Args:
-        dets: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is
-            their convex hull.
+        dets: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is their convex hull.
         scores: (n,); of equal scores the first goes first.
         iou_threshold: In [0, 1]; an overlap of exactly this much is allowed.
         labels: (n,) whole numbers; only boxes of one label suppress each other.

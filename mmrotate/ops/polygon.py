@@ -51,9 +51,8 @@ def area_of(corners: Tensor) -> Tensor:
 def hulls_of(points: Tensor) -> Hulls:
     """Convex hulls of point sets (n, k, 2), k >= 1, with no three corners in a line.
 
-    In order of x and y, a point is a corner below if every slope to it from the left is less than
-    every slope from it to the right, and one above if every one is greater. Of equal points the
-    first counts.
+    In order of x and y, a point is a corner below if every slope to it from the left is less than every slope from it
+    to the right, and one above if every one is greater. Of equal points the first counts.
     """
     n, k = points.shape[:2]
     finite = points.isfinite().all(-1).all(-1)

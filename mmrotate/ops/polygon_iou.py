@@ -16,8 +16,7 @@ def box_iou_quadri(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned:
     """Overlaps of convex quadrilaterals, without gradient.
 
     Args:
-        bboxes1: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is
-            their convex hull.
+        bboxes1: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is their convex hull.
         bboxes2: (m, 8); m = n where ``aligned``.
         mode: ``'iou'``: intersection over union, or ``'iof'``: over the area of ``bboxes1``.
         aligned: Compare pairs only.

@@ -22,10 +22,9 @@ def riroi_align_rotated(
 ) -> Tensor:
     """Rotation-invariant RoIAlign (Han et al., ReDet, CVPR 2021), differentiable to ``features``.
 
-    It is :func:`roi_align_rotated` with pixel centres at whole numbers, followed by a cyclic shift
-    of each group of orientation channels by the region's angle. Between two shifts it mixes
-    channel ``k`` with ``k + 1``, as the published models were trained; the paper's text would give
-    ``k - 1``.
+    It is :func:`roi_align_rotated` with pixel centres at whole numbers, followed by a cyclic shift of each group of
+    orientation channels by the region's angle. Between two shifts it mixes channel ``k`` with ``k + 1``, as the
+    published models were trained; the paper's text would give ``k - 1``.
 
     Args:
         features: Maps (N, C * num_orientations, H, W), the orientations of a channel together.

@@ -48,8 +48,7 @@ def roi_align_rotated(
         output_size: Cells (h, w) of a region, or one number for both.
         spatial_scale: Pixels of the map per pixel of the image.
         sampling_ratio: Samples of a cell in each direction; 0: as many as the cell has pixels.
-        aligned: Pixel centres lie at half numbers; else at whole ones, and regions are at least
-            one pixel large.
+        aligned: Pixel centres lie at half numbers; else at whole ones, and regions are at least one pixel large.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
     Returns:

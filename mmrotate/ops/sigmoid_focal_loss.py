@@ -19,8 +19,7 @@ def sigmoid_focal_loss(
 
     Args:
         pred: Logits (n, C).
-        target: Classes (n,), any number outside of 0 to C - 1 for background; or targets (n, C) in
-            [0, 1].
+        target: Classes (n,), any number outside of 0 to C - 1 for background; or targets (n, C) in [0, 1].
         gamma: Exponent that plays down easy samples.
         alpha: Weight of the positive class, 1 - alpha of the negative.
         weight: (C,) factors of the samples of each class; background counts 1.

@@ -2,7 +2,6 @@
 
 from .base import Backbone
 from .convnext import ConvNeXt
-from .re_resnet import ReResNet
-from .resnet import ResNet, ResNeXt
+from .resnet import ReResNet, ResNet, ResNeXt
 from .swin import SwinTransformer
 from .timm_backbone import TIMMBackbone

@@ -15,8 +15,7 @@ class Backbone(BaseModule):
     Args:
         init_cfg: Initialisation.
         pretrained: A checkpoint, short for ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
-        frozen_stages: Stem (0) and stages up to this one get no gradient and stay in eval mode;
-            -1 freezes nothing.
+        frozen_stages: Stem (0) and stages up to this one get no gradient and stay in eval mode; -1 freezes nothing.
         norm_eval: Keep the running statistics of all batch norms fixed in training.
         with_cp: Recompute activations in the backward pass, which saves memory.
     """
@@ -32,9 +31,7 @@ class Backbone(BaseModule):
         if pretrained is not None:
             init_cfg = dict(type='Pretrained', checkpoint=pretrained)
         super().__init__(init_cfg)
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.with_cp = with_cp
+        self.frozen_stages, self.norm_eval, self.with_cp = frozen_stages, norm_eval, with_cp
 
     def _parts(self) -> list[list[nn.Module]]:
         """The modules of the stem, then those of each stage."""
@@ -59,13 +56,7 @@ class Backbone(BaseModule):
 
     def _run(self, blocks: Any, x: Tensor) -> Tensor:
         """``x`` through the blocks of a stage, one after the other."""
+        again = self.with_cp and torch.is_grad_enabled()
         for block in blocks:
-            if self.with_cp and torch.is_grad_enabled():
-                x = checkpoint(block, x, use_reentrant=False)
-            else:
-                x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if again else block(x)
         return x
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Images (N, C, H, W) -> maps of the chosen stages, finest first."""
-        raise NotImplementedError

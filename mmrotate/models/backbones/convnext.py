@@ -1,6 +1,7 @@
 """ConvNeXt, with the keys of mmcls."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ _ARCHITECTURES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     'large': ((3, 3, 27, 3), (192, 384, 768, 1536)),
     'xlarge': ((3, 3, 27, 3), (256, 512, 1024, 2048)),
 }
+_INIT = dict(type='TruncNormal', layer=['Conv2d', 'Linear'], std=0.02, bias=0.0)
 _EPS = 1e-6
 
 
@@ -33,8 +35,7 @@ class ConvNeXtBlock(nn.Module):
         self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
         self.act = nn.GELU()
         self.pointwise_conv2 = nn.Linear(4 * channels, channels)
-        scale = layer_scale * torch.ones(channels)
-        self.gamma = nn.Parameter(scale) if layer_scale > 0 else None
+        self.gamma = nn.Parameter(layer_scale * torch.ones(channels)) if layer_scale > 0 else None
         self.drop_path = StochasticDepth(drop_path, 'row')
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,16 +53,12 @@ class ConvNeXt(Backbone):
     Args:
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'``, ``'xlarge'``, or a dict with the
             blocks (``depths``) and ``channels`` of each stage.
-        in_channels: Channels of the image.
         stem_patch_size: Stride of the first stage in pixels; 4 for the usual pyramid.
         drop_path_rate: Share of images that skip the last block in training; less in earlier ones.
         layer_scale_init_value: First factor of each block's channels; 0 for no factor.
         out_indices: Stages whose maps are returned.
         gap_before_final_norm: Of 0.x; True, which pools the maps to vectors, is not there.
-        init_cfg: Initialisation.
-        frozen_stages: The stages up to this one are frozen; 0 freezes nothing.
-        pretrained: See :class:`Backbone`.
-        with_cp: See :class:`Backbone`.
+        **kwargs: See :class:`Backbone`; the stem belongs to the first stage, so ``frozen_stages=0`` freezes nothing.
     """
 
     def __init__(
@@ -74,21 +71,14 @@ class ConvNeXt(Backbone):
         out_indices: Sequence[int] | int = (0, 1, 2, 3),
         gap_before_final_norm: bool = False,
         init_cfg: dict | list | None = None,
-        frozen_stages: int = 0,
-        pretrained: str | None = None,
-        with_cp: bool = False,
+        **kwargs: Any,
     ) -> None:
         if gap_before_final_norm:
             raise ValueError('gap_before_final_norm=True gives vectors; a detector needs maps')
-        if isinstance(arch, str):
-            if arch not in _ARCHITECTURES:
-                known = list(_ARCHITECTURES)
-                raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {known}, or a dict')
-            depths, channels = _ARCHITECTURES[arch]
-        else:
-            depths, channels = arch['depths'], arch['channels']
-        init = dict(type='TruncNormal', layer=['Conv2d', 'Linear'], std=0.02, bias=0.0)
-        super().__init__(init_cfg or init, pretrained, frozen_stages, with_cp=with_cp)
+        if isinstance(arch, str) and arch not in _ARCHITECTURES:
+            raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {list(_ARCHITECTURES)}, or a dict')
+        depths, channels = _ARCHITECTURES[arch] if isinstance(arch, str) else (arch['depths'], arch['channels'])
+        super().__init__(init_cfg or _INIT, **kwargs)
         chosen = [out_indices] if isinstance(out_indices, int) else out_indices
         self.out_indices = tuple(i % len(depths) for i in chosen)
         rates = iter(np.linspace(0, drop_path_rate, sum(depths)).tolist())
@@ -99,8 +89,8 @@ class ConvNeXt(Backbone):
             # the stem is normalised behind its convolution, all else before it
             shrink.insert(0 if i else 1, LayerNorm2d(before if i else width, eps=_EPS))
             self.downsample_layers.append(nn.Sequential(*shrink))
-            scale = layer_scale_init_value
-            self.stages.append(nn.Sequential(*(ConvNeXtBlock(width, next(rates), scale) for _ in range(depth))))
+            blocks = (ConvNeXtBlock(width, next(rates), layer_scale_init_value) for _ in range(depth))
+            self.stages.append(nn.Sequential(*blocks))
             if i in self.out_indices:
                 self.add_module(f'norm{i}', LayerNorm2d(width, eps=_EPS))
         self._freeze()

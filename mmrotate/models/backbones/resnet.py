@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from mmrotate.models.equivariant import make_equivariant
 from mmrotate.models.layers import build_norm
 from mmrotate.registry import MODELS
 
@@ -29,19 +30,16 @@ class ResNet(Backbone):
 
     Args:
         depth: 18, 34, 50, 101 or 152.
-        in_channels: Channels of the image.
         base_channels: Channels of the stem and the first stage (64 in the paper).
         num_stages: Stages that are built, 1 to 4.
         out_indices: Stages whose maps are returned; strides are 4, 8, 16, 32.
-        style: Where a bottleneck halves the map: ``'pytorch'`` in its 3x3, ``'caffe'`` in its
-            first 1x1 convolution.
+        style: Where a bottleneck halves the map: ``'pytorch'`` in its 3x3, ``'caffe'`` in its first 1x1 convolution.
         norm_cfg: Normalisation layer.
         zero_init_residual: Start the last norm of each block at zero.
         groups: Groups of the 3x3 convolution of a bottleneck.
         base_width: Channels of each group, for 64 planes.
         init_cfg: Initialisation; default Kaiming.
-        norm_eval: See :class:`Backbone`, as ``frozen_stages``, ``with_cp``, ``pretrained``.
-        **kwargs: See :class:`Backbone`.
+        **kwargs: See :class:`Backbone`; ``norm_eval`` is True by default.
     """
 
     def __init__(
@@ -65,14 +63,10 @@ class ResNet(Backbone):
         if style not in ('pytorch', 'caffe'):
             raise ValueError(f"style must be 'pytorch' or 'caffe', got {style!r}")
         if not 1 <= num_stages <= 4 or max(out_indices) >= num_stages:
-            raise ValueError(
-                f'num_stages must be 1 to 4 and out_indices below it, got '
-                f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
-            )
+            given = f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
+            raise ValueError(f'num_stages must be 1 to 4 and out_indices below it, got {given}')
         super().__init__(init_cfg or _DEFAULT_INIT, norm_eval=norm_eval, **kwargs)
-        self.out_indices = tuple(out_indices)
-        self.zero_init_residual = zero_init_residual
-
+        self.out_indices, self.zero_init_residual = tuple(out_indices), zero_init_residual
         self.conv1 = nn.Conv2d(in_channels, base_channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = build_norm(norm_cfg, base_channels)[1]
         self.relu = nn.ReLU(inplace=True)
@@ -80,24 +74,19 @@ class ResNet(Backbone):
         block, counts = _ARCHITECTURES[depth]
         channels, width = base_channels, dict(groups=groups, base_width=base_width)
         for i, count in enumerate(counts[:num_stages]):
-            planes = base_channels * 2**i
-            stride = 1 if i == 0 else 2
+            planes, stride = base_channels * 2**i, 2 if i else 1
             stage = _make_stage(block, channels, planes, count, stride, norm_cfg, **width)
             self.add_module(f'layer{i + 1}', stage)
             channels = planes * block.expansion
-        if style == 'caffe':
-            self._move_strides()
+        for module in self.modules() if style == 'caffe' else ():
+            if isinstance(module, Bottleneck):
+                module.conv1.stride, module.conv2.stride = module.conv2.stride, (1, 1)
         self._freeze()
 
     @property
     def stages(self) -> list[nn.Module]:
         """The residual stages, from stride 4 on."""
         return [m for name, m in self.named_children() if name.startswith('layer')]
-
-    def _move_strides(self) -> None:
-        for module in self.modules():
-            if isinstance(module, Bottleneck):
-                module.conv1.stride, module.conv2.stride = module.conv2.stride, (1, 1)
 
     def _parts(self) -> list[list[nn.Module]]:
         return [[self.conv1, self.bn1], *([stage] for stage in self.stages)]
@@ -136,6 +125,27 @@ class ResNeXt(ResNet):
 
     def __init__(self, depth: int, groups: int = 1, base_width: int = 4, **kwargs: Any) -> None:
         super().__init__(depth, groups=groups, base_width=base_width, **kwargs)
+
+
+@MODELS.register_module()
+class ReResNet(ResNet):
+    """Rotation-equivariant ResNet (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
+
+    Its channels come in groups of eight, one for each direction: a turn of the image by an eighth turns the maps and
+    cycles each group.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        in_channels: Channels of the image.
+        **kwargs: See :class:`ResNet`, but ``out_indices=(3,)`` and ``norm_eval=False`` by default; ``norm_cfg`` and
+            ``zero_init_residual`` are fixed.
+    """
+
+    def __init__(self, depth: int, in_channels: int = 3, **kwargs: Any) -> None:
+        fixed: dict[str, Any] = dict(norm_cfg=dict(type='BN'), zero_init_residual=False)
+        super().__init__(depth, in_channels, **(dict(out_indices=(3,), norm_eval=False) | kwargs | fixed))
+        make_equivariant(self, image_layer=self.conv1)
+        self._freeze()
 
 
 def _make_stage(

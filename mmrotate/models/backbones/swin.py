@@ -105,10 +105,9 @@ class ShiftWindowMSA(nn.Module):
         size, shift = self.window_size, self.shift
         x = F.pad(x, (0, 0, 0, -width % size, 0, -height % size))
         n, h, w, c = x.shape
-        mask = None
+        mask = _shift_mask(h, w, size, shift, x) if shift else None
         if shift:
             x = x.roll((-shift, -shift), (1, 2))
-            mask = _shift_mask(h, w, size, shift, x)
         x = self.w_msa(_windows(x, size), mask)
         x = x.view(n, h // size, w // size, size, size, c).transpose(2, 3).reshape(n, h, w, c)
         if shift:
@@ -170,7 +169,6 @@ class SwinTransformer(Backbone):
     """Swin Transformer (Liu et al., ICCV 2021) as a pyramid of feature maps.
 
     Args:
-        in_channels: Channels of the image.
         embed_dims: Channels of the first stage, doubled in each further one.
         patch_size: Stride of the first stage in pixels; 4 for the usual pyramid.
         window_size: Side of the windows, in positions of a map.
@@ -185,12 +183,8 @@ class SwinTransformer(Backbone):
         attn_drop_rate: Dropout of attention.
         drop_path_rate: Share of images that skip the last block in training; less in earlier ones.
         convert_weights: The pretrained checkpoint has the keys of the original implementation.
-        init_cfg: Initialisation.
-        pretrained: See :class:`Backbone`.
-        frozen_stages: See :class:`Backbone`.
-        with_cp: See :class:`Backbone`.
-        **fixed: ``strides``, ``act_cfg``, ``norm_cfg``, ``use_abs_pos_embed``,
-            ``pretrain_img_size`` of 0.x; only their defaults are there.
+        **kwargs: See :class:`Backbone`; of ``strides``, ``act_cfg``, ``norm_cfg``, ``use_abs_pos_embed`` and
+            ``pretrain_img_size`` of 0.x only their defaults are there.
     """
 
     def __init__(
@@ -211,13 +205,13 @@ class SwinTransformer(Backbone):
         drop_path_rate: float = 0.1,
         convert_weights: bool = False,
         init_cfg: dict | list | None = None,
-        pretrained: str | None = None,
-        frozen_stages: int = -1,
-        with_cp: bool = False,
-        **fixed: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg or _INIT, pretrained, frozen_stages, with_cp=with_cp)
-        self._check(fixed)
+        for key in kwargs.keys() & _FIXED.keys():
+            value = kwargs.pop(key)
+            if (tuple(value) if isinstance(value, list) else value) != _FIXED[key]:
+                raise ValueError(f'SwinTransformer: {key}={value!r} is not there, only {_FIXED[key]!r}')
+        super().__init__(init_cfg or _INIT, **kwargs)
         self.out_indices, self.convert_weights = tuple(out_indices), convert_weights
         self.patch_embed = PatchEmbed(in_channels, embed_dims, patch_size, patch_norm)
         self.drop_after_pos = nn.Dropout(drop_rate)
@@ -226,23 +220,15 @@ class SwinTransformer(Backbone):
         block |= dict(attn_drop=attn_drop_rate, qkv_bias=qkv_bias, qk_scale=qk_scale)
         self.stages = nn.ModuleList()
         for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
-            channels = embed_dims * 2**i
+            channels, block['num_heads'] = embed_dims * 2**i, heads
             shifts = [(j % 2) * (window_size // 2) for j in range(depth)]
-            blocks = [
-                SwinBlock(channels, num_heads=heads, shift=shift, drop_path=next(rates), **block) for shift in shifts
-            ]
+            blocks = [SwinBlock(channels, shift=shift, drop_path=next(rates), **block) for shift in shifts]
             self.stages.append(nn.ModuleDict(dict(blocks=nn.ModuleList(blocks))))
             if i + 1 < len(depths):
                 self.stages[i].add_module('downsample', PatchMerging(channels))
             if i in self.out_indices:
                 self.add_module(f'norm{i}', nn.LayerNorm(channels))
         self._freeze()
-
-    def _check(self, fixed: dict) -> None:
-        for key, value in fixed.items():
-            value = tuple(value) if isinstance(value, list) else value
-            if key not in _FIXED or value != _FIXED[key]:
-                raise ValueError(f'SwinTransformer: {key}={value!r} is not there, only {_FIXED.get(key)!r}')
 
     def _parts(self) -> list[list[nn.Module]]:
         stages = [[stage] for stage in self.stages]

@@ -16,33 +16,23 @@ class TIMMBackbone(BaseModule):
     Args:
         model_name: As in ``timm.list_models()``.
         features_only: Return the maps of ``out_indices``; False gives the last one alone.
-        pretrained: Load the weights that timm publishes, which needs a network.
-        checkpoint_path: A local checkpoint of timm.
-        in_channels: Channels of the image.
-        init_cfg: Initialisation.
-        **kwargs: Arguments of ``timm.create_model``, such as ``out_indices``.
+        **kwargs: Arguments of ``timm.create_model``, such as ``out_indices``, ``pretrained``, which loads the weights
+            that timm publishes and needs a network, and ``checkpoint_path``, a local checkpoint of timm.
     """
 
     def __init__(
         self,
         model_name: str,
         features_only: bool = False,
-        pretrained: bool = False,
-        checkpoint_path: str = '',
+        *,
         in_channels: int = 3,
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(init_cfg)
         timm = import_package('timm', f'the backbone {model_name}')
-        self.timm_model: nn.Module = timm.create_model(
-            model_name,
-            features_only=features_only,
-            pretrained=pretrained,
-            checkpoint_path=checkpoint_path,
-            in_chans=in_channels,
-            **kwargs,
-        )
+        settings = dict(features_only=features_only, in_chans=in_channels, **kwargs)
+        self.timm_model: nn.Module = timm.create_model(model_name, **settings)
         if not features_only:  # layers that no map passes
             for name in ('global_pool', 'fc', 'classifier', 'head'):
                 if hasattr(self.timm_model, name):

@@ -1,5 +1,3 @@
 """Necks: feature maps of a backbone -> a feature pyramid."""
 
-from .fpn import FPN
-from .pafpn import PAFPN
-from .re_fpn import ReFPN
+from .fpn import FPN, PAFPN, ReFPN

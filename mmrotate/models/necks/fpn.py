@@ -1,5 +1,6 @@
-"""Feature Pyramid Network."""
+"""Feature pyramids: top-down, with a second path bottom-up, and one that turns with the image."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmrotate.models.base_module import BaseModule
+from mmrotate.models.equivariant import EquivariantConv2d
 from mmrotate.models.layers import ConvModule
 from mmrotate.registry import MODELS
 
@@ -23,9 +25,8 @@ class FPN(BaseModule):
         num_outs: Levels of the pyramid.
         start_level: First map that is used.
         end_level: Last map that is used; -1 for the last there is.
-        add_extra_convs: Source of the levels above the backbone's: False takes every second pixel
-            of the last level, else a stride-2 convolution ``'on_input'`` (also True),
-            ``'on_lateral'`` or ``'on_output'``.
+        add_extra_convs: Source of the levels above the backbone's: False takes every second pixel of the last level,
+            else a stride-2 convolution ``'on_input'`` (also True), ``'on_lateral'`` or ``'on_output'``.
         relu_before_extra_convs: Rectify before each extra convolution but the first.
         no_norm_on_lateral: Leave the norm out of the lateral convolutions.
         norm_cfg: Normalisation; None for none.
@@ -59,8 +60,7 @@ class FPN(BaseModule):
         self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
         if self.extra_source and self.extra_source not in _EXTRA:
             raise ValueError(f'add_extra_convs must be a bool or one of {_EXTRA}')
-        self.in_channels, self.num_outs = list(in_channels), num_outs
-        self.levels = range(start_level, end)
+        self.in_channels, self.num_outs, self.levels = list(in_channels), num_outs, range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
         self.block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
@@ -81,10 +81,8 @@ class FPN(BaseModule):
             raise ValueError(f'the neck needs {len(self.in_channels)} maps, got {len(inputs)}')
         laterals = [conv(inputs[i]) for i, conv in zip(self.levels, self.lateral_convs, strict=True)]
         for i in range(len(laterals) - 1, 0, -1):
-            size = dict(self.upsample_cfg)
-            if 'scale_factor' not in size:
-                size['size'] = laterals[i - 1].shape[2:]
-            laterals[i - 1] = laterals[i - 1] + F.interpolate(laterals[i], **size)
+            size = {} if 'scale_factor' in self.upsample_cfg else dict(size=laterals[i - 1].shape[2:])
+            laterals[i - 1] = laterals[i - 1] + F.interpolate(laterals[i], **(self.upsample_cfg | size))
         return tuple(self._extend(self._smooth(laterals), laterals, inputs))
 
     def _smooth(self, laterals: list[Tensor]) -> list[Tensor]:
@@ -98,9 +96,43 @@ class FPN(BaseModule):
             if not self.extra_source:
                 outs.append(F.max_pool2d(outs[-1], 1, stride=2))
                 continue
-            first = i == len(laterals)
-            x = sources[self.extra_source] if first else outs[-1]
-            if self.relu_before_extra_convs and not first:
+            x = sources[self.extra_source] if i == len(laterals) else outs[-1]
+            if self.relu_before_extra_convs and i > len(laterals):
                 x = F.relu(x)
             outs.append(self.fpn_convs[i](x))
         return outs
+
+
+@MODELS.register_module()
+class PAFPN(FPN):
+    """FPN with a second, bottom-up path (Liu et al., PANet, CVPR 2018); arguments as of :class:`FPN`."""
+
+    def __init__(self, in_channels: Sequence[int], out_channels: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(in_channels, out_channels, *args, **kwargs)
+        self.downsample_convs, self.pafpn_convs = (
+            nn.ModuleList(self._conv(out_channels, out_channels, 3, stride=stride, padding=1) for _ in self.levels[1:])
+            for stride in (2, 1)
+        )
+
+    def _smooth(self, laterals: list[Tensor]) -> list[Tensor]:
+        outs = super()._smooth(laterals)
+        for i, down in enumerate(self.downsample_convs):
+            outs[i + 1] = outs[i + 1] + down(outs[i])
+        return [outs[0], *(conv(x) for conv, x in zip(self.pafpn_convs, outs[1:], strict=True))]
+
+
+@MODELS.register_module()
+class ReFPN(FPN):
+    """Rotation-equivariant FPN (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
+
+    Arguments as of :class:`FPN`, channels in multiples of eight, without norms and activations.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for key in ('norm_cfg', 'act_cfg', 'no_norm_on_lateral'):
+            if kwargs.get(key):
+                raise ValueError(f'ReFPN has no {key}, got {kwargs[key]}')
+        super().__init__(*args, **kwargs)
+
+    def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
+        return nn.Sequential(OrderedDict(conv=EquivariantConv2d(in_channels, out_channels, size, **kwargs)))
