@@ -15,18 +15,17 @@ from torch.nn import functional as F
 from mmrotate.utils.imports import import_package
 
 ORIENTATIONS = 8
+# what e2cnn calls the filters from a map's channels, and from an image's
+_BLOCKS = {'maps': "block_expansion_('regular', 'regular')", 'colours': "block_expansion_('irrep_0', 'regular')"}
 
 
 @cache
-def _basis(kind: str, kernel_size: int) -> tuple[Tensor, Tensor]:
-    """Filters (b, 8, 1 or 8, k * k) between two groups, and the deviation (b,) to draw each with.
-
-    ``kind`` is ``'regular'`` for a map's channels and ``'irrep_0'`` for an image's colour.
-    """
+def _basis(block: str, kernel_size: int) -> tuple[Tensor, Tensor]:
+    """Filters (b, 8, 1 or 8, k * k) between two groups, and the deviation (b,) to draw each with."""
     user = 'a rotation-equivariant model (ReResNet, ReFPN)'
     enn = import_package('e2cnn.nn', user)
     space = import_package('e2cnn.gspaces', user).Rot2dOnR2(ORIENTATIONS)
-    source = space.trivial_repr if kind == 'irrep_0' else space.regular_repr
+    source = space.trivial_repr if block == _BLOCKS['colours'] else space.regular_repr
     fields = [enn.FieldType(space, [each]) for each in (source, space.regular_repr)]
     # kept for all models, whatever device this one is made on
     with torch.device('cpu'), warnings.catch_warnings():
@@ -34,11 +33,7 @@ def _basis(kind: str, kernel_size: int) -> tuple[Tensor, Tensor]:
         conv = enn.R2Conv(*fields, kernel_size, sigma=None, frequencies_cutoff=lambda r: 3 * r, initialize=False)
         enn.init.generalized_he_init(conv.weights.data, conv.basisexpansion, cache=True)
         deviation = enn.init.cached_he_vars[conv.basisexpansion]
-    return getattr(conv.basisexpansion, _block(kind)).sampled_basis, deviation
-
-
-def _block(kind: str) -> str:
-    return f'block_expansion_{(kind, "regular")}'
+    return getattr(conv.basisexpansion, block).sampled_basis, deviation
 
 
 def _groups(channels: int) -> int:
@@ -50,17 +45,13 @@ def _groups(channels: int) -> int:
 class EquivariantConv2d(nn.Module):
     """Convolution (N, in, H, W) -> (N, out, H', W'), whose filters are sums of basis filters.
 
-    Args:
+    Args, besides those of a convolution:
         in_channels: Channels of the input, a multiple of eight, or of an image.
         out_channels: Channels of the output, a multiple of eight.
-        kernel_size: Side of the filters.
-        stride: Stride in pixels.
-        padding: Zeros added at every border.
         bias: Add a bias to each group.
         image: The input's channels are colours, which no turn changes.
     """
 
-    weights: Tensor
     filter: Tensor
     bias: nn.Parameter | None
     bias_expansion: Tensor
@@ -79,8 +70,8 @@ class EquivariantConv2d(nn.Module):
         super().__init__()
         self.stride, self.padding = stride, padding
         sources, groups = in_channels if image else _groups(in_channels), _groups(out_channels)
-        self.block = _block('irrep_0' if image else 'regular')
-        basis, deviation = _basis('irrep_0' if image else 'regular', kernel_size)
+        self.block = _BLOCKS['colours' if image else 'maps']
+        basis, deviation = _basis(self.block, kernel_size)
         holder = nn.Module()
         holder.register_buffer('sampled_basis', basis.clone())
         self._basisexpansion = nn.ModuleDict({self.block: holder})
@@ -134,9 +125,8 @@ class EquivariantConv2d(nn.Module):
 
 def _accept_any_mode(conv: EquivariantConv2d, keys: Any) -> None:
     """What e2cnn saves in training lacks what follows from the weights; compute it anew."""
-    keys.missing_keys[:] = [
-        key for key in keys.missing_keys if key.rpartition('.')[2] not in ('filter', 'expanded_bias')
-    ]
+    derived = ('filter', 'expanded_bias')
+    keys.missing_keys[:] = [key for key in keys.missing_keys if key.rpartition('.')[2] not in derived]
     conv._derive()
 
 

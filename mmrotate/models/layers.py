@@ -64,8 +64,8 @@ class ConvModule(nn.Module):
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
     ) -> None:
         super().__init__()
-        settings = dict(groups=groups, bias=norm_cfg is None)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, **settings)
+        bias = norm_cfg is None
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias)
         self.norm_name = None
         if norm_cfg is not None:
             self.norm_name, norm = build_norm(norm_cfg, out_channels)

@@ -84,18 +84,13 @@ class ORConv2d(nn.Conv2d):
     def get_indices(self) -> Tensor:
         """(orientations, k, k, rotations) of int32 for :func:`active_rotated_filter`."""
         side = self.kernel_size[0]
-        cells = torch.arange(side * side)
-        table = torch.empty(self.nOrientation, side * side, self.nRotation, dtype=torch.int32)
-        for rotation in range(self.nRotation):
-            moved = cells.clone()
-            if side == 3:
-                ring = torch.tensor(_RING)
-                moved[ring] = ring.roll(-rotation * 8 // self.nRotation)
-            for orientation in range(self.nOrientation):
-                layer = orientation + rotation * self.nOrientation // self.nRotation
-                start = layer % self.nOrientation * side * side
-                table[orientation, :, rotation] = start + moved + 1
-        return table.view(self.nOrientation, side, side, self.nRotation)
+        ring, rotations = torch.tensor(_RING), torch.arange(self.nRotation)
+        cells = torch.arange(side * side)[:, None].repeat(1, self.nRotation)
+        for rotation in range(self.nRotation if side == 3 else 0):
+            cells[ring, rotation] = ring.roll(-rotation * 8 // self.nRotation)
+        layers = torch.arange(self.nOrientation)[:, None] + rotations * self.nOrientation // self.nRotation
+        table = (layers % self.nOrientation)[:, None] * side * side + cells + 1
+        return table.int().view(self.nOrientation, side, side, self.nRotation)
 
     def rotate_arf(self) -> Tensor:
         """The filters under every rotation."""

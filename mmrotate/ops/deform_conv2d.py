@@ -1,6 +1,7 @@
 """Convolutions whose kernel points move, on CUDA by torchvision's kernels."""
 
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +14,7 @@ from .backend import compute_dtype
 # in units of half the map, from its middle: more than a pixel beyond any border
 _OUTSIDE = 3.0
 _Size = int | tuple[int, ...]
-
-
-class _Settings(NamedTuple):
-    """Of a convolution; the first three by axis, the two counts of groups as of the public functions."""
-
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
-    deform_groups: int
+_Settings = namedtuple('_Settings', 'stride padding dilation groups deform_groups')  # the first three by axis
 
 
 def deform_conv2d(
@@ -56,17 +48,13 @@ def modulated_deform_conv2d(
 
     Differentiable to all its tensors.
 
-    Args:
+    Args, besides the settings of a convolution:
         input: Maps (N, C, H, W).
         offset: (N, deform_groups * 2 * kh * kw, H', W') in pixels of the map: for each point of
             the kernel, row by row, how far down and how far to the right it moves.
         mask: Factors (N, deform_groups * kh * kw, H', W'); None for 1.
         weight: (O, C / groups, kh, kw).
         bias: (O,).
-        stride: Stride of the convolution.
-        padding: Zeros added at every border.
-        dilation: Spacing of the kernel.
-        groups: Groups of the convolution.
         deform_groups: Groups of channels with offsets of their own.
 
     Returns:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .backend import check_boxes, compute_dtype, operation
 from .box_iou_rotated import box_iou_rotated
-from .geometry import valid_boxes, wide
+from .geometry import relative, valid_boxes, wide
 
 
 def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
@@ -65,16 +65,12 @@ def _backward_op(grad: Tensor, box1: Tensor, box2: Tensor, overlap: Tensor) -> t
 def _shared_area_gradient(boxes: Tensor, others: Tensor) -> Tensor:
     """Gradient (n, 5) to ``boxes`` of the area that they share with ``others``, pair by pair."""
     w, h, theta = boxes[:, 2:].unbind(1)
-    turn = theta - others[:, 4]
-    c, s = turn.cos(), turn.sin()
+    x, y, c, s = relative(others, boxes)
     # the edges by their outer normals, in the frame of the other box
     nx, ny = torch.stack([c, -s, -c, s]), torch.stack([s, c, -s, -c])
     distance, half = torch.stack([w, h, w, h]) / 2, torch.stack([h, w, h, w]) / 2
-    ox, oy = (boxes[:, :2] - others[:, :2]).unbind(1)
-    cos, sin = others[:, 4].cos(), others[:, 4].sin()
-    x, y = ox * cos + oy * sin + distance * nx, oy * cos - ox * sin + distance * ny
-    low_x, high_x, share_x = _within(x, -ny, others[:, 2] / 2)
-    low_y, high_y, share_y = _within(y, nx, others[:, 3] / 2)
+    low_x, high_x, share_x = _within(x + distance * nx, -ny, others[:, 2] / 2)
+    low_y, high_y, share_y = _within(y + distance * ny, nx, others[:, 3] / 2)
     # the part inside, from the middle of the edge
     low = torch.maximum(low_x, low_y).clamp(-half, half)
     high = torch.minimum(high_x, high_y).clamp(-half, half)

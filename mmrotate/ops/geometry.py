@@ -30,7 +30,7 @@ def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b:
     return (x1 - x0) * 0.5 * ((h0 + h1) * t0 + (h1 + h2) * (t1 - t0) + (h2 + h3) * (1 - t1))
 
 
-def _relative(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def relative(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Centre (x, y) and direction (cos, sin) of the second box in the frame of the first."""
     ox, oy, turn = (boxes2[..., i] - boxes1[..., i] for i in (0, 1, 4))
     cos, sin = boxes1[..., 4].cos(), boxes1[..., 4].sin()
@@ -39,7 +39,7 @@ def _relative(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 
 def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Area that boxes (..., 5) share with boxes (..., 5); shapes broadcast."""
-    dx, dy, c, s = _relative(boxes1, boxes2)
+    dx, dy, c, s = relative(boxes1, boxes2)
     (w, h), (w2, h2) = (boxes[..., 2:4].unbind(-1) for boxes in (boxes1, boxes2))
     a, b, a2, b2 = w / 2, h / 2, w2 / 2, h2 / 2
     ux, uy, vx, vy = a2 * c, a2 * s, -b2 * s, b2 * c
@@ -65,7 +65,7 @@ def hull_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     passes from one to the other: the furthest at both ends, in order, are the hull's corners.
     """
     boxes1, boxes2 = torch.broadcast_tensors(boxes1, boxes2)
-    *centre, c, s = _relative(boxes1, boxes2)
+    *centre, c, s = relative(boxes1, boxes2)
     # the same box, turned by less than a right angle
     swap = c * s < 0
     c, s = torch.where(swap, s.abs(), c.abs()), torch.where(swap, c.abs(), s.abs())

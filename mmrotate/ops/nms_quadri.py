@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from .backend import operation, uses_cpp
-from .greedy import check, in_cpp, in_tiles, suppress, unknown_count
+from .nms_rotated import check, in_cpp, in_tiles, suppress, unknown_count
 from .polygon_iou import box_iou_quadri
 
 
@@ -12,17 +12,8 @@ def nms_quadri(
 ) -> tuple[Tensor, Tensor]:
     """Drop every quadrilateral that overlaps a better kept one more than the threshold.
 
-    Args:
-        dets: (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what counts is their convex hull.
-        scores: (n,); of equal scores the first goes first.
-        iou_threshold: In [0, 1]; an overlap of exactly this much is allowed.
-        labels: (n,) whole numbers; only boxes of one label suppress each other.
-
-    Returns:
-        Kept boxes with their scores (k, 9), best first, and their indices (k,) of int64.
-
-    Raises:
-        ValueError: a shape or type that makes no sense.
+    As :func:`nms_rotated`, but of ``dets`` (n, 8) as x1, y1, ..., x4, y4 in pixels, the corners in any order; what
+    counts is their convex hull. Kept ones come with their scores as (k, 9).
     """
     check(dets, scores, labels, iou_threshold, 8)
     return suppress(_op, dets, scores, labels, iou_threshold)

@@ -1,15 +1,19 @@
-"""Greedy non-maximum suppression of rotated boxes."""
+"""Greedy non-maximum suppression: of rotated boxes, and what it shares with that of other shapes."""
 
+from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .backend import bare, chosen, compute_dtype, operation, triton_kernels
+from .backend import bare, call, check_boxes, chosen, compute_dtype, operation, triton_kernels
 from .box_iou_rotated import box_iou_rotated
-from .greedy import check, in_cpp, in_tiles, suppress, unknown_count, with_scores
 
 _METHODS = ('linear', 'gaussian', 'naive')
+_TILE = 512
+# boxes that a tile is held against at once
+_ROWS = 32_768
 
 
 def nms_rotated(
@@ -37,17 +41,9 @@ def nms_rotated(
 def batched_nms_rotated(
     boxes: Tensor, scores: Tensor, labels: Tensor, iou_threshold: float, class_agnostic: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """:func:`nms_rotated` in each class, or across all of them where ``class_agnostic``.
+    """:func:`nms_rotated`, clockwise, in each class, or across all of them where ``class_agnostic``.
 
-    Args:
-        boxes: (n, 5) as x, y, w, h in pixels, theta in radians, clockwise on the screen.
-        scores: (n,); of equal scores the first goes first.
-        labels: (n,) whole numbers. They are compared as such: no box is moved, nothing is rounded.
-        iou_threshold: In [0, 1]; an overlap of exactly this much is allowed.
-        class_agnostic: Ignore the labels.
-
-    Returns:
-        Kept boxes with their scores (k, 6), best first, and their indices (k,) of int64.
+    Labels are compared as such: no box is moved, nothing is rounded.
     """
     return nms_rotated(boxes, scores, iou_threshold, None if class_agnostic else labels)
 
@@ -64,19 +60,15 @@ def soft_nms_rotated(
 ) -> tuple[Tensor, Tensor]:
     """Lower the scores of boxes that overlap better ones, in place of dropping them.
 
-    Bodla et al., Soft-NMS, ICCV 2017. The best box is taken, the scores of the others fall with
-    their overlap, and so on.
+    Bodla et al., Soft-NMS, ICCV 2017. The best box is taken, the scores of the others fall with their overlap, and so
+    on.
 
-    Args:
-        dets: (n, 5) as x, y, w, h in pixels, theta in radians.
-        scores: (n,)
+    Args, besides those of :func:`nms_rotated`:
         iou_threshold: Overlap above which ``'linear'`` and ``'naive'`` act.
         sigma: Width of ``'gaussian'``: the smaller, the stricter.
         min_score: Boxes whose score falls under this go.
         method: Factor of a score: ``'linear'``: 1 - IoU; ``'gaussian'``: exp(-IoU^2 / sigma);
             ``'naive'``: 0, which is :func:`nms_rotated`.
-        labels: (n,) whole numbers; only boxes of one label act on each other.
-        clockwise: Whether theta runs clockwise on the screen (y down).
 
     Returns:
         Boxes with their lowered scores (k, 6), best first, and their indices (k,) of int64.
@@ -113,6 +105,73 @@ def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Ten
     if method == 'gaussian':
         return (-overlap.square() / sigma).exp()
     return torch.where(overlap > threshold, 1 - overlap if method == 'linear' else 0, 1)
+
+
+def check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float, columns: int = 5) -> None:
+    """Raise ValueError unless dets (n, columns), scores (n,) and labels (n,) fit each other."""
+    check_boxes('dets', dets, columns)
+    if not threshold >= 0:
+        raise ValueError(f'iou_threshold must be in [0, 1], got {threshold}')
+    for name, values in (('scores', scores), ('labels', labels)):
+        if values is not None and values.shape != dets.shape[:1]:
+            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
+
+
+def suppress(
+    find: Callable[..., Tensor], dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float, *flags: bool
+) -> tuple[Tensor, Tensor]:
+    """Kept boxes with their scores, best first, and their indices; of equal scores the first goes first.
+
+    ``find`` gives the indices (k,) among boxes, and their labels, in falling order of score.
+    """
+    order = scores.sort(descending=True, stable=True).indices
+    boxes = bare(dets)[0][order]
+    keep = order[find(boxes, None if labels is None else labels[order].long(), float(threshold), *flags)]
+    return with_scores(dets, scores, keep), keep
+
+
+def unknown_count(boxes: Tensor, *args: object) -> Tensor:
+    """Indices (k,) without values, of nobody knows how many boxes."""
+    return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
+
+
+def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) -> Tensor:
+    """Mask (n,) of the boxes to keep, of boxes in falling order of score, by a C++ function."""
+    keep = boxes.new_empty(len(boxes), dtype=torch.bool)
+    call(name, boxes.dtype, boxes, labels, len(boxes), *settings, keep)
+    return keep
+
+
+def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:
+    """Boxes (k, columns + 1) at ``index`` (k,), their scores in the last column."""
+    return torch.cat([dets[index], scores[index, None].to(dets.dtype)], 1)
+
+
+def in_tiles(boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Mask (n,) of the boxes to keep, of boxes in falling order of score, in plain PyTorch.
+
+    A tile is decided, then clears what follows.
+    """
+
+    def hits(rows: Tensor, cols: Tensor) -> Tensor:
+        found = iou(boxes[rows], boxes[cols]) > threshold
+        return found if labels is None else found & (labels[rows][:, None] == labels[cols])
+
+    keep = boxes.new_ones(len(boxes), dtype=torch.bool)
+    for start in range(0, len(boxes), _TILE):
+        tile = torch.arange(start, min(start + _TILE, len(boxes)), device=boxes.device)
+        tile = tile[keep[tile]]
+        alive = np.ones(len(tile), dtype=bool)
+        for k, row in enumerate(hits(tile, tile).triu(1).cpu().numpy()):
+            if alive[k]:
+                alive &= ~row
+        keep[tile] = torch.from_numpy(alive).to(keep.device)
+        tile = tile[keep[tile]]
+        rest = keep.nonzero().squeeze(1)
+        rest = rest[rest >= start + _TILE]
+        for rows in rest.split(_ROWS):
+            keep[rows[hits(rows, tile).any(1)]] = False
+    return keep
 
 
 @operation('nms_rotated_sorted', unknown_count)

@@ -35,18 +35,7 @@ def box_iou_quadri(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned:
 def convex_iou(pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: bool = False) -> Tensor:
     """Overlaps of the convex hulls of point sets with convex quadrilaterals, without gradient.
 
-    Args:
-        pointsets: (n, 18): nine points as x, y in pixels.
-        polygons: (m, 8): four corners in any order; what counts is their convex hull.
-        mode: ``'iou'``, or ``'iof'``: intersection over the area of the point set's hull.
-        aligned: Compare pairs only; m = n.
-
-    Returns:
-        (n, m), or (n,) where ``aligned``, in [0, 1]; 0 where a hull has no area or is not finite.
-        float64 for float64 points, else float32.
-
-    Raises:
-        ValueError: a shape, type or mode that makes no sense.
+    As :func:`box_iou_quadri`, but the first are ``pointsets`` (n, 18): nine points as x, y in pixels.
     """
     check_boxes('pointsets', pointsets, 18)
     return _overlap(pointsets, polygons, ('pointsets', 'polygons'), mode, aligned)

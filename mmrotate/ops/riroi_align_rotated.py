@@ -26,14 +26,10 @@ def riroi_align_rotated(
     orientation channels by the region's angle. Between two shifts it mixes channel ``k`` with ``k + 1``, as the
     published models were trained; the paper's text would give ``k - 1``.
 
-    Args:
+    Args, besides those of :func:`roi_align_rotated`:
         features: Maps (N, C * num_orientations, H, W), the orientations of a channel together.
-        rois: (n, 6) as index into N, x, y, w, h in pixels of the image, theta in radians.
-        output_size: Cells (h, w) of a region, or one number for both.
-        spatial_scale: Pixels of the map per pixel of the image.
-        num_samples: Samples of a cell in each direction; 0: as many as the cell has pixels.
+        num_samples: Its ``sampling_ratio``: samples of a cell in each direction.
         num_orientations: Orientations that a full turn is divided into.
-        clockwise: Whether theta runs clockwise on the screen (y down).
 
     Returns:
         (n, C * num_orientations, h, w) of the type of ``features``.

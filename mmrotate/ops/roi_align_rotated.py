@@ -1,7 +1,8 @@
 """Features of rotated regions."""
 
+from collections import namedtuple
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +12,9 @@ from .geometry import wide
 
 # samples that the plain implementation holds at once
 _CHUNK = 200_000
-
-
+# in the order in which the operations and the C++ functions take them
+_Settings = namedtuple('_Settings', 'out_h out_w scale sampling aligned clockwise')
 _SCHEMA = 'SymInt out_h, SymInt out_w, float scale, SymInt sampling, bool aligned, bool clockwise'
-
-
-class _Settings(NamedTuple):
-    """In the order in which the operations and the C++ functions take them."""
-
-    out_h: int
-    out_w: int
-    scale: float
-    sampling: int
-    aligned: bool
-    clockwise: bool
 
 
 def roi_align_rotated(
@@ -128,7 +118,9 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
         call('roi_align_rotated', input.dtype, input, rois, len(rois), *input.shape, *settings, threads(), out)
         return out
     cells = input.new_zeros(len(rois), settings.out_h * settings.out_w, input.size(1))
-    _torch(input.permute(0, 2, 3, 1).contiguous(), rois, settings, cells)
+    pixels = input.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
+    for index, at, weight in _samples(rois, input.size(2), input.size(3), settings):
+        cells[index] += pixels[at] * weight.to(cells.dtype)
     return cells.transpose(1, 2).reshape(shape).contiguous()
 
 
@@ -149,9 +141,10 @@ def _backward_op(grad: Tensor, rois: Tensor, count: int, height: int, width: int
         out = grad.new_empty(shape)
         call('roi_align_rotated_backward', grad.dtype, grad, rois, len(rois), *shape, *settings, threads(), out)
         return out
-    out = grad.new_zeros(count, height, width, grad.size(1))
-    _torch_backward(grad.flatten(2).transpose(1, 2), rois, settings, out)
-    return out.permute(0, 3, 1, 2).contiguous()
+    pixels, cells = grad.new_zeros(count * height * width, grad.size(1)), grad.flatten(2).transpose(1, 2)
+    for index, at, weight in _samples(rois, height, width, settings):
+        pixels.index_add_(0, at.flatten(), (cells[index] * weight.to(grad.dtype)).flatten(0, 1))
+    return pixels.view(count, height, width, shape[1]).permute(0, 3, 1, 2).contiguous()
 
 
 def _setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -172,21 +165,6 @@ def _check_index(rois: Tensor, count: int) -> None:
         low, high = (float(value) for value in rois[:, 0].aminmax())
         if not (low >= 0 and high < count):  # also for NaN
             raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {count}')
-
-
-def _torch(maps: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
-    """Add the features of regions to ``out`` (n, cells, C); the maps are (N, H, W, C)."""
-    pixels = maps.flatten(0, 2)
-    for index, at, weight in _samples(rois, *maps.shape[1:3], settings):
-        out[index] += pixels[at] * weight.to(out.dtype)
-
-
-def _torch_backward(grad: Tensor, rois: Tensor, settings: _Settings, out: Tensor) -> None:
-    """Add the gradient (n, cells, C) of the features to that of the maps, ``out`` (N, H, W, C)."""
-    pixels = out.view(-1, out.size(3))
-    for index, at, weight in _samples(rois, *out.shape[1:3], settings):
-        values = grad[index] * weight.to(out.dtype)
-        pixels.index_add_(0, at.flatten(), values.flatten(0, 1))
 
 
 def _on_map(rois: Tensor, settings: _Settings) -> Tensor:

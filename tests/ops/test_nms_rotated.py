@@ -117,7 +117,7 @@ def test_backends_agree(monkeypatch):
     monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
     assert torch.equal(got, nms_rotated(boxes, scores, 0.3, labels)[1])
     for tile in (1, 7):
-        monkeypatch.setattr('mmrotate.ops.greedy._TILE', tile)
+        monkeypatch.setattr(op, '_TILE', tile)
         assert torch.equal(got[:50], nms_rotated(boxes, scores, 0.3, labels)[1][:50])
 
 

@@ -142,8 +142,9 @@ class ReResNet(ResNet):
     """
 
     def __init__(self, depth: int, in_channels: int = 3, **kwargs: Any) -> None:
-        fixed: dict[str, Any] = dict(norm_cfg=dict(type='BN'), zero_init_residual=False)
-        super().__init__(depth, in_channels, **(dict(out_indices=(3,), norm_eval=False) | kwargs | fixed))
+        settings: dict[str, Any] = dict(out_indices=(3,), norm_eval=False) | kwargs
+        settings |= dict(norm_cfg=dict(type='BN'), zero_init_residual=False)
+        super().__init__(depth, in_channels, **settings)
         make_equivariant(self, image_layer=self.conv1)
         self._freeze()
 

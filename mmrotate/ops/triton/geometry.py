@@ -119,20 +119,10 @@ def hull_area(dx, dy, c, s, a, b, a2, b2):
     # the corner before the first: the furthest along x of the last pair
     first = (a - (dx + ux - vx)) >= 0
     fx, fy = tl.where(first, a, dx + ux - vx), tl.where(first, -b, dy + uy - vy)
-    for k in tl.static_range(4):
-        # signs of the quadrants k and k - 1
-        if k == 0:
-            sx, sy, tx, ty = 1, 1, 1, -1
-            nx, ny, ox, oy, mx, my = one, zero, zero, one, c, s
-        elif k == 1:
-            sx, sy, tx, ty = -1, 1, 1, 1
-            nx, ny, ox, oy, mx, my = zero, one, -one, zero, -s, c
-        elif k == 2:
-            sx, sy, tx, ty = -1, -1, -1, 1
-            nx, ny, ox, oy, mx, my = -one, zero, zero, -one, -c, -s
-        else:
-            sx, sy, tx, ty = 1, -1, -1, -1
-            nx, ny, ox, oy, mx, my = zero, -one, one, zero, s, -c
+    # signs of a quadrant and of the one before, and a normal of each box; they turn by a right angle each time
+    sx, sy, tx, ty = one, one, one, -one
+    nx, ny, mx, my = one, zero, c, s
+    for _ in tl.static_range(4):
         px, py = sx * a, sy * b
         qx, qy = dx + sx * ux + sy * vx, dy + sx * uy + sy * vy
         rx, ry = dx + tx * ux + ty * vx, dy + tx * uy + ty * vy
@@ -142,8 +132,10 @@ def hull_area(dx, dy, c, s, a, b, a2, b2):
         sum_ += part
         fx, fy, part = _further_cross(fx, fy, px, py, qx, qy, mx, my)
         sum_ += part
-        fx, fy, part = _further_cross(fx, fy, px, py, qx, qy, ox, oy)
+        nx, ny, mx, my = -ny, nx, -my, mx
+        fx, fy, part = _further_cross(fx, fy, px, py, qx, qy, nx, ny)
         sum_ += part
+        sx, sy, tx, ty = -sy, sx, -ty, tx
     return 0.5 * sum_
 
 

@@ -59,10 +59,7 @@ def _groups(table: Tensor, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _neighbours(table: Tensor, part: int, strip: int) -> Tensor:
     """Order (n,) of boxes: by part of the list, in strips along y, and along each strip.
 
-    Args:
-        table: Boxes from :func:`prepare`.
-        part: Boxes of a part.
-        strip: Boxes of a strip; divides those of a part if there are several.
+    ``part`` and ``strip`` count boxes; a strip divides a part if there are several.
     """
     by_x, by_y = table[0].argsort(), table[1].argsort()
     by_x = by_x[(by_x // part).argsort(stable=True)]

@@ -14,14 +14,9 @@ _CELLS, _CHANNELS = 64, 32
 def roi_align_rotated(
     maps: Tensor, rois: Tensor, output_size: tuple[int, int], sampling: int, clockwise: bool
 ) -> Tensor:
-    """Features (n, C, h, w) of maps (N, C, H, W).
+    """Features (n, C, h, w) of maps (N, C, H, W) of float32 or float64.
 
-    Args:
-        maps: Maps of float32 or float64.
-        rois: (n, 6) of float64 in pixels of the map; those that are not finite read nothing.
-        output_size: Cells (h, w).
-        sampling: Samples of a cell in each direction; 0: as many as the cell has pixels.
-        clockwise: Sense of theta.
+    Regions are (n, 6) of float64 in pixels of the map; the rest is as of :func:`mmrotate.ops.roi_align_rotated`.
     """
     out = maps.new_empty(len(rois), maps.size(1), *output_size)
     # channels last: a sample then reads whole lines of memory
