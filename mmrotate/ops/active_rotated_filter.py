@@ -42,8 +42,7 @@ class ORConv2d(nn.Conv2d):
         in_channels: Channels of the input, per orientation.
         out_channels: Channels of the output, per rotation.
         kernel_size: 1 or 3.
-        arf_config: (orientations of the input, rotations of the filters) of a full turn, both of 1, 2, 4 or 8; one
-            number for both.
+        arf_config: (orientations of the input, rotations of the filters) in a turn: 1, 2, 4 or 8; or one for both.
         groups: Only 1 is defined.
     """
 

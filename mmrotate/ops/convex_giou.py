@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, compute_dtype, operation, threads, uses_cpp
+from .backend import call, check_boxes, compute_dtype, operation, threads, uses_cpp
 from .polygon import Hulls, depths, hulls_of, moved, points_of, shared_area, sides_of
 
 
@@ -30,10 +30,11 @@ def convex_giou(pointsets: Tensor, polygons: Tensor) -> Tensor:
     check_boxes('polygons', polygons, 8)
     if len(pointsets) != len(polygons):
         raise ValueError(f'there must be as many polygons as pointsets, got {len(polygons)} and {len(pointsets)}')
-    return _op(pointsets.to(compute_dtype(pointsets, polygons)), bare(polygons, pointsets)[0])[0]
+    dtype = compute_dtype(pointsets, polygons)
+    return _op(pointsets.to(dtype), polygons.detach().to(dtype))[0]
 
 
-@operation('convex_giou', lambda points, quads: (points.new_empty(points.size(0)), torch.empty_like(points)))
+@operation('convex_giou', lambda points, quads: (points.new_empty(points.size(0)), points.new_empty(points.shape)))
 def _op(points: Tensor, quads: Tensor) -> tuple[Tensor, Tensor]:
     """Generalized overlaps (n,) and their gradient (n, 18) in the points."""
     if not uses_cpp(points, quads):

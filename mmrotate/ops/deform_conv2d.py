@@ -126,9 +126,7 @@ class ModulatedDeformConv2d(nn.Conv2d):
         super().__init__(*args, bias=bias, **kwargs)  # type: ignore[misc]
         self.deform_groups = deform_groups
 
-    def forward(  # type: ignore[override]
-        self, x: Tensor, offset: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Maps, offsets and factors -> (N, out_channels, H', W')."""
         settings = (self.stride, self.padding, self.dilation, self.groups, self.deform_groups)
         return modulated_deform_conv2d(x, offset, mask, self.weight, self.bias, *settings)  # type: ignore[arg-type]

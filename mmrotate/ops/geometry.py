@@ -103,8 +103,7 @@ def valid_boxes(boxes: Tensor) -> Tensor:
 def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
     """Overlaps of boxes (..., 5), computed in float64; shapes broadcast.
 
-    They are in [0, 1], for ``'giou'`` in [-1, 1]. Boxes without an area, or not finite, get the
-    least: they overlap nothing.
+    In [0, 1], for ``'giou'`` in [-1, 1]. Boxes without an area, or not finite, get the least: they overlap nothing.
     """
     first, second = wide(boxes1), wide(boxes2)
     valid1, valid2 = valid_boxes(first), valid_boxes(second)

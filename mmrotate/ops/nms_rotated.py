@@ -60,8 +60,7 @@ def soft_nms_rotated(
 ) -> tuple[Tensor, Tensor]:
     """Lower the scores of boxes that overlap better ones, in place of dropping them.
 
-    Bodla et al., Soft-NMS, ICCV 2017. The best box is taken, the scores of the others fall with their overlap, and so
-    on.
+    Bodla et al., Soft-NMS, ICCV 2017. The best box is taken, the scores of others fall with their overlap, and so on.
 
     Args, besides those of :func:`nms_rotated`:
         iou_threshold: Overlap above which ``'linear'`` and ``'naive'`` act.
@@ -94,17 +93,14 @@ def soft_nms_rotated(
         if labels is not None:
             rest = rest[labels[rest] == labels[best]]
         overlap = box_iou_rotated(boxes[rest], boxes[best, None], clockwise=clockwise).squeeze(1)
-        fallen = left[rest] * _factor(overlap, iou_threshold, sigma, method)
+        if method == 'gaussian':
+            factor = (-overlap.square() / sigma).exp()
+        else:
+            factor = torch.where(overlap > iou_threshold, 1 - overlap if method == 'linear' else 0, 1)
+        fallen = left[rest] * factor
         left[rest] = torch.where(fallen >= min_score, fallen, 0)
     index = torch.tensor(keep, dtype=torch.long, device=dets.device)
     return with_scores(dets, out, index), index
-
-
-def _factor(overlap: Tensor, threshold: float, sigma: float, method: str) -> Tensor:
-    """What remains of the score of a box that overlaps a better one this much."""
-    if method == 'gaussian':
-        return (-overlap.square() / sigma).exp()
-    return torch.where(overlap > threshold, 1 - overlap if method == 'linear' else 0, 1)
 
 
 def check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float, columns: int = 5) -> None:
@@ -135,6 +131,11 @@ def unknown_count(boxes: Tensor, *args: object) -> Tensor:
     return boxes.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=torch.int64)
 
 
+def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:
+    """Boxes (k, columns + 1) at ``index`` (k,), their scores in the last column."""
+    return torch.cat([dets[index], scores[index, None].to(dets.dtype)], 1)
+
+
 def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) -> Tensor:
     """Mask (n,) of the boxes to keep, of boxes in falling order of score, by a C++ function."""
     keep = boxes.new_empty(len(boxes), dtype=torch.bool)
@@ -142,16 +143,8 @@ def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) ->
     return keep
 
 
-def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:
-    """Boxes (k, columns + 1) at ``index`` (k,), their scores in the last column."""
-    return torch.cat([dets[index], scores[index, None].to(dets.dtype)], 1)
-
-
 def in_tiles(boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Mask (n,) of the boxes to keep, of boxes in falling order of score, in plain PyTorch.
-
-    A tile is decided, then clears what follows.
-    """
+    """The same in plain PyTorch: a tile is decided, then clears what follows."""
 
     def hits(rows: Tensor, cols: Tensor) -> Tensor:
         found = iou(boxes[rows], boxes[cols]) > threshold

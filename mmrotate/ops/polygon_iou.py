@@ -35,7 +35,8 @@ def box_iou_quadri(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', aligned:
 def convex_iou(pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: bool = False) -> Tensor:
     """Overlaps of the convex hulls of point sets with convex quadrilaterals, without gradient.
 
-    As :func:`box_iou_quadri`, but the first are ``pointsets`` (n, 18): nine points as x, y in pixels.
+    As :func:`box_iou_quadri`, but the first are the hulls of ``pointsets`` (n, 18), nine points as x, y in pixels, and
+    ``polygons`` (m, 8) the second.
     """
     check_boxes('pointsets', pointsets, 18)
     return _overlap(pointsets, polygons, ('pointsets', 'polygons'), mode, aligned)

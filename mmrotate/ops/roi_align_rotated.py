@@ -107,7 +107,10 @@ class RoIAlignRotated(nn.Module):
     f'(Tensor input, Tensor rois, {_SCHEMA}) -> Tensor',
 )
 def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
-    _check_index(rois, input.size(0))
+    if len(rois) and rois.device.type == 'cpu':
+        low, high = rois[:, 0].aminmax()
+        if not (low >= 0 and high < len(input)):  # also for NaN
+            raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {len(input)}')
     settings, backend = _Settings(*args), chosen(input, rois)
     shape = (len(rois), input.size(1), settings.out_h, settings.out_w)
     if backend == 'triton':
@@ -158,13 +161,6 @@ def _backward(ctx: Any, grad: Tensor) -> tuple:
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
-
-
-def _check_index(rois: Tensor, count: int) -> None:
-    if len(rois) and rois.device.type == 'cpu':
-        low, high = (float(value) for value in rois[:, 0].aminmax())
-        if not (low >= 0 and high < count):  # also for NaN
-            raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {count}')
 
 
 def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
@@ -220,24 +216,14 @@ def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Te
 
 
 def bilinear(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The four pixels around points, and how much each counts.
+    """Four pixels (..., 4) around points, row * width + column, of int64, and how much each counts (..., 4).
 
-    A point up to one pixel outside of the map takes the value of the border; one further out, or
-    not finite, reads nothing.
-
-    Args:
-        x: (...) in pixels of the map, 0 at the centre of the first column.
-        y: (...), 0 at the centre of the first row.
-        height: Of the map.
-        width: Of the map.
-
-    Returns:
-        Pixels (..., 4), row * width + column, of int64, and weights (..., 4), which sum to 1 or 0.
+    Coordinates (...) are 0 at the centre of the first pixel. A point up to one pixel outside of the map takes the value
+    of the border; one further out, or not finite, reads nothing: its weights are 0.
     """
     inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
-    zero = torch.zeros_like(x)
-    x = torch.where(inside, x, zero).clamp(0, width - 1)
-    y = torch.where(inside, y, zero).clamp(0, height - 1)
+    x = torch.where(inside, x, 0).clamp(0, width - 1)
+    y = torch.where(inside, y, 0).clamp(0, height - 1)
     x0, y0 = x.floor(), y.floor()
     x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
     fx, fy = x - x0, y - y0

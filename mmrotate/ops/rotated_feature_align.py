@@ -1,7 +1,5 @@
 """Features taken from where each position's box lies."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -43,17 +41,11 @@ def rotated_feature_align(
     out = maps = features.to(compute_dtype(features))
     boxes = best_rbboxes.detach().to(maps.dtype).reshape(count, height, width, 5)
     if maps.numel():
-        for x, y in _locations(boxes, spatial_scale, points):
-            out = out + _read(maps, x, y)
+        y, x, w, h = (boxes[..., :4] * spatial_scale).unbind(-1)
+        cos, sin = boxes[..., 4].cos() / 2, boxes[..., 4].sin() / 2
+        for u, v in _POINTS[points]:
+            out = out + _read(maps, x + u * w * cos - v * h * sin, y + u * w * sin + v * h * cos)
     return out.to(features.dtype)
-
-
-def _locations(boxes: Tensor, scale: float, points: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Columns and rows (N, H, W) of each point."""
-    y, x, w, h = (boxes[..., :4] * scale).unbind(-1)
-    cos, sin = boxes[..., 4].cos() / 2, boxes[..., 4].sin() / 2
-    for u, v in _POINTS[points]:
-        yield x + u * w * cos - v * h * sin, y + u * w * sin + v * h * cos
 
 
 def _read(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ class Backbone(BaseModule):
     """Image (N, C, H, W) -> maps of the chosen stages, finest first.
 
     Args:
-        init_cfg: Initialisation.
         pretrained: A checkpoint, short for ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
         frozen_stages: Stem (0) and stages up to this one get no gradient and stay in eval mode; -1 freezes nothing.
         norm_eval: Keep the running statistics of all batch norms fixed in training.

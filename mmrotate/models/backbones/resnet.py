@@ -34,7 +34,6 @@ class ResNet(Backbone):
         num_stages: Stages that are built, 1 to 4.
         out_indices: Stages whose maps are returned; strides are 4, 8, 16, 32.
         style: Where a bottleneck halves the map: ``'pytorch'`` in its 3x3, ``'caffe'`` in its first 1x1 convolution.
-        norm_cfg: Normalisation layer.
         zero_init_residual: Start the last norm of each block at zero.
         groups: Groups of the 3x3 convolution of a bottleneck.
         base_width: Channels of each group, for 64 planes.
@@ -114,13 +113,9 @@ class ResNet(Backbone):
 
 @MODELS.register_module()
 class ResNeXt(ResNet):
-    """ResNet with grouped convolutions (Xie et al., CVPR 2017).
+    """ResNet of depth 50, 101 or 152 with grouped convolutions (Xie et al., CVPR 2017).
 
-    Args:
-        depth: 50, 101 or 152.
-        groups: Groups of each 3x3 convolution.
-        base_width: Channels of each group in the first stage.
-        **kwargs: See :class:`ResNet`.
+    Arguments as of :class:`ResNet`; ``base_width`` are the channels of each group in the first stage.
     """
 
     def __init__(self, depth: int, groups: int = 1, base_width: int = 4, **kwargs: Any) -> None:
@@ -132,13 +127,8 @@ class ReResNet(ResNet):
     """Rotation-equivariant ResNet (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
 
     Its channels come in groups of eight, one for each direction: a turn of the image by an eighth turns the maps and
-    cycles each group.
-
-    Args:
-        depth: 18, 34, 50, 101 or 152.
-        in_channels: Channels of the image.
-        **kwargs: See :class:`ResNet`, but ``out_indices=(3,)`` and ``norm_eval=False`` by default; ``norm_cfg`` and
-            ``zero_init_residual`` are fixed.
+    cycles each group. Arguments as of :class:`ResNet`, but by default ``out_indices=(3,)`` and ``norm_eval=False``;
+    ``norm_cfg`` and ``zero_init_residual`` are fixed.
     """
 
     def __init__(self, depth: int, in_channels: int = 3, **kwargs: Any) -> None:

@@ -179,8 +179,7 @@ class SwinTransformer(Backbone):
         qkv_bias: Biases of query, key and value.
         qk_scale: Factor of query times key; None for one over the root of a head's width.
         patch_norm: Normalise the first vectors.
-        drop_rate: Dropout of vectors.
-        attn_drop_rate: Dropout of attention.
+        drop_rate: Dropout of vectors; of attention ``attn_drop_rate``.
         drop_path_rate: Share of images that skip the last block in training; less in earlier ones.
         convert_weights: The pretrained checkpoint has the keys of the original implementation.
         **kwargs: See :class:`Backbone`; of ``strides``, ``act_cfg``, ``norm_cfg``, ``use_abs_pos_embed`` and

@@ -29,8 +29,7 @@ class FPN(BaseModule):
             else a stride-2 convolution ``'on_input'`` (also True), ``'on_lateral'`` or ``'on_output'``.
         relu_before_extra_convs: Rectify before each extra convolution but the first.
         no_norm_on_lateral: Leave the norm out of the lateral convolutions.
-        norm_cfg: Normalisation; None for none.
-        act_cfg: Activation; None for none.
+        norm_cfg: Normalisation; None for none, as of ``act_cfg``.
         upsample_cfg: Arguments of ``torch.nn.functional.interpolate`` for the top-down path.
         init_cfg: Initialisation; default Xavier.
     """

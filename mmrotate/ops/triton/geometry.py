@@ -120,7 +120,7 @@ def hull_area(dx, dy, c, s, a, b, a2, b2):
     first = (a - (dx + ux - vx)) >= 0
     fx, fy = tl.where(first, a, dx + ux - vx), tl.where(first, -b, dy + uy - vy)
     # signs of a quadrant and of the one before, and a normal of each box; they turn by a right angle each time
-    sx, sy, tx, ty = one, one, one, -one
+    sx, sy, tx, ty = 1, 1, 1, -1
     nx, ny, mx, my = one, zero, c, s
     for _ in tl.static_range(4):
         px, py = sx * a, sy * b
