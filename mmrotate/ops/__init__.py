@@ -8,7 +8,6 @@ from .backend import backends
 from .box_iou_rotated import box_iou_rotated
 from .chamfer_distance import chamfer_distance
 from .convex_giou import convex_giou
-from .convex_hull import convex_hull
 from .deform_conv2d import (
     DeformConv2d,
     ModulatedDeformConv2d,
@@ -21,8 +20,8 @@ from .min_area_polygons import min_area_polygons
 from .nms_quadri import nms_quadri
 from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
 from .points_in_polygons import points_in_polygons
+from .polygon import convex_hull
 from .polygon_iou import box_iou_quadri, convex_iou
-from .riroi_align_rotated import RiRoIAlignRotated, riroi_align_rotated
-from .roi_align_rotated import RoIAlignRotated, roi_align_rotated
+from .roi_align_rotated import RiRoIAlignRotated, RoIAlignRotated, riroi_align_rotated, roi_align_rotated
 from .rotated_feature_align import rotated_feature_align
 from .sigmoid_focal_loss import sigmoid_focal_loss

@@ -35,7 +35,7 @@ def chamfer_distance(pts1: Tensor, pts2: Tensor) -> tuple[Tensor, Tensor, Tensor
         raise ValueError(f'points must be floating point, got {pts1.dtype} and {pts2.dtype}')
     if len(pts1) and (pts1.size(1) == 0) != (pts2.size(1) == 0):
         raise ValueError(f'no point is nearest in an empty set, got {pts1.size(1)} and {pts2.size(1)} points')
-    dtype = torch.promote_types(compute_dtype(pts1), compute_dtype(pts2))
+    dtype = compute_dtype(pts1, pts2)
     pts1, pts2 = pts1.to(dtype), pts2.to(dtype)
     index1, index2 = _nearest(pts1, pts2), _nearest(pts2, pts1)
     return _squared(pts1, pts2, index1), _squared(pts2, pts1, index2), index1.int(), index2.int()

@@ -11,7 +11,7 @@ from tests.helpers.exact import exact_hull
 from tests.ops.oracles import property_test
 from tests.ops.point_sets import hard_sets, random_points, shapely_hull
 
-op = importlib.import_module('mmrotate.ops.convex_hull')
+op = importlib.import_module('mmrotate.ops.polygon')
 
 
 @pytest.mark.parametrize('k', [3, 4, 9, 60])
