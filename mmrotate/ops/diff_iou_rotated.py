@@ -9,6 +9,9 @@ from .backend import check_boxes, compute_dtype, operation
 from .box_iou_rotated import box_iou_rotated
 from .geometry import relative, valid_boxes, wide
 
+# turns and gaps, relative to sides, that float64 does not tell from none: the cosine of pi / 2 is no 0
+_ROUNDING = 1e-12
+
 
 def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
     """Intersection over union of pairs of boxes, with gradient to all parameters of both.
@@ -88,12 +91,13 @@ def _within(start: Tensor, slope: Tensor, limit: Tensor) -> tuple[Tensor, Tensor
 
     The share is 0 for a line that runs outside, and 1/2 for one that runs along a limit.
     """
-    level = slope == 0
+    level = slope.abs() <= _ROUNDING
     safe = torch.where(level, 1, slope)
     ends = (-limit - start) / safe, (limit - start) / safe
     low = torch.where(level, -torch.inf, torch.minimum(*ends))
     high = torch.where(level, torch.inf, torch.maximum(*ends))
-    inside = ((limit - start.abs()).sign() + 1) / 2
+    gap = limit - start.abs()
+    inside = torch.where(gap.abs() <= _ROUNDING * (limit + start.abs()), 0.5, (gap > 0).to(gap.dtype))
     return low, high, torch.where(level, inside, 1)
 
 

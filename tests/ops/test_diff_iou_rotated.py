@@ -72,6 +72,14 @@ def test_hard_pairs_have_a_right_bound_gradient(backend, pair):
         assert shift <= 1e-5 * (1 + grad1[:, :2].abs().max())
 
 
+def test_edges_that_coincide_but_for_rounding_count_half(backend):
+    pairs = [[0, 0, 1e-3, 1e-3, math.pi / 2], [0, 5e-4, 1e-3, 1e-3, 0]]
+    first, second = torch.tensor(pairs, dtype=torch.float64).split(1)
+    _, grad1, grad2 = gradients(first, second)
+    torch.testing.assert_close(grad1[:, :2], torch.tensor([[0, 8e3 / 9]], dtype=torch.float64))
+    torch.testing.assert_close(grad2[:, :2], -grad1[:, :2])
+
+
 def test_equal_boxes_are_at_rest(backend):
     boxes = random_boxes(20)
     boxes[:5, 2] = boxes[:5, 3]
