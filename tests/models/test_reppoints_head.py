@@ -11,14 +11,15 @@ from mmrotate.core import obb2poly
 from mmrotate.models import build_head
 from mmrotate.models.dense_heads import RotatedRepPointsHead
 from mmrotate.models.dense_heads.oriented_reppoints_head import _side_points
-from mmrotate.models.dense_heads.reppoints_selection import (
+from mmrotate.models.dense_heads.reppoints_targets import (
+    PointBatch,
     best_of_levels,
     consistent_weights,
     handed_out_in_place,
     own_shares,
+    point_targets,
     rank_in_group,
 )
-from mmrotate.models.dense_heads.reppoints_targets import PointBatch, point_targets
 from mmrotate.models.dense_heads.sam_reppoints_head import shape_distances
 from mmrotate.ops import convex_iou
 from tests.helpers import reference

@@ -4,10 +4,9 @@ from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
-from .kld_reppoints_head import KLDRepPointsHead
 from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
-from .reppoints_head import RotatedRepPointsHead
+from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 from .sam_reppoints_head import SAMRepPointsHead

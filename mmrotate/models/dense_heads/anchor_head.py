@@ -3,19 +3,29 @@
 import itertools
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import build_prior_generator, multiclass_nms_rotated, obb2hbb, rotated_anchor_inside_flags
+from mmrotate.core import build_prior_generator, obb2hbb, rotated_anchor_inside_flags
 from mmrotate.core.bbox import build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
-from .checks import check_parts
-from .targets import AnchorTargets, numbered
+from .base import BaseDenseHead, Detections, flatten_levels, keep_best
+
+
+class AnchorTargets(NamedTuple):
+    """What the anchors of a batch shall say."""
+
+    labels: Tensor  # (N, n) classes, ``num_classes`` for background
+    label_weights: Tensor  # (N, n) 0 for anchors that count neither way
+    pos_images: Tensor  # (p,) image of each positive anchor
+    pos_anchors: Tensor  # (p,) its index in [0, n)
+    bbox_targets: Tensor  # (p, d) encoded boxes, or boxes where the loss wants them decoded
+    avg_factor: int  # anchors that the losses are divided by, at least 1 of each image
 
 
 @MODELS.register_module()
@@ -26,63 +36,23 @@ class RotatedAnchorHead(BaseDenseHead):
     the stage before: ``rois``, per level (N, n, 5), wherever that argument is.
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        feat_channels: Channels of the head's own maps.
+        *args: See :class:`BaseDenseHead`.
         anchor_generator: Config of the anchors.
         bbox_coder: Config of the coder between anchors and boxes.
         reg_decoded_bbox: Regression loss on decoded boxes.
         assign_by_circumhbbox: Angle version; anchors are then assigned to the circumscribed
             horizontal boxes of the objects. None assigns them to the rotated boxes.
-        loss_cls: Config of the classification loss.
         loss_bbox: Config of the regression loss; one that wants decoded boxes says so itself.
-        train_cfg: Assigner, sampler, ``allowed_border``, ``pos_weight``.
-        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
-        init_cfg: Initialisation.
-    """
+        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` has an assigner, and may have a
+            sampler, ``allowed_border`` and ``pos_weight``.
 
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        feat_channels: int = 256,
-        anchor_generator: dict | None = None,
-        bbox_coder: dict | None = None,
-        reg_decoded_bbox: bool = False,
-        assign_by_circumhbbox: str | None = 'oc',
-        loss_cls: dict | None = None,
-        loss_bbox: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
-    ) -> None:
-        super().__init__(train_cfg, test_cfg, init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
-        self.num_classes = num_classes
-        self.in_channels = in_channels
-        self.feat_channels = feat_channels
-        self.assign_by_circumhbbox = assign_by_circumhbbox
-        loss_cls = loss_cls or dict(type='FocalLoss', use_sigmoid=True)
-        self.loss_cls = build_loss(loss_cls)
-        self.loss_bbox = build_loss(loss_bbox or dict(type='L1Loss'))
-        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
-        self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
-        self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
-        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAOBBoxCoder'))
-        self.anchor_generator = build_prior_generator(anchor_generator or self.default_anchors)
-        self.num_anchors = self.anchor_generator.num_base_priors[0]
-        # a loss that weighs all anchors itself, like the focal, takes no sample of them
-        self.sampling = loss_cls['type'] not in ('FocalLoss', 'SmoothFocalLoss')
-        assigner = None
-        if self.train_cfg is not None:
-            assigner = self.assigner = build_assigner(self.train_cfg.assigner)
-            sampler = self.train_cfg.get('sampler') if self.sampling else None
-            self.sampler = build_sampler(sampler or dict(type='PseudoSampler'))
-        check_parts(self, assigner)
-        self._init_layers()
+    Raises:
+        ValueError: coder, priors, overlaps and loss are not of one kind. What a part does not say
+            of itself is not checked, so parts of a user's own pass.
+    """
 
     # numbers that an anchor regresses
     bbox_dim = 5
-
     default_anchors = dict(
         type='RotatedAnchorGenerator',
         octave_base_scale=4,
@@ -90,6 +60,51 @@ class RotatedAnchorHead(BaseDenseHead):
         ratios=[0.5, 1.0, 2.0],
         strides=[8, 16, 32, 64, 128],
     )
+
+    def __init__(
+        self,
+        *args: Any,
+        anchor_generator: dict | None = None,
+        bbox_coder: dict | None = None,
+        reg_decoded_bbox: bool = False,
+        assign_by_circumhbbox: str | None = 'oc',
+        loss_bbox: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.assign_by_circumhbbox = assign_by_circumhbbox
+        self.loss_bbox = build_loss(loss_bbox or dict(type='L1Loss'))
+        self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
+        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAOBBoxCoder'))
+        self.anchor_generator = self.prior_generator = build_prior_generator(anchor_generator or self.default_anchors)
+        self.num_anchors = self.anchor_generator.num_base_priors[0]
+        # a loss that weighs all anchors itself, like the focal, takes no sample of them
+        self.sampling = type(self.loss_cls).__name__ not in ('FocalLoss', 'SmoothFocalLoss')
+        if self.train_cfg is not None:
+            self.assigner = build_assigner(self.train_cfg.assigner)
+            sampler = self.train_cfg.get('sampler') if self.sampling else None
+            self.sampler = build_sampler(sampler or dict(type='PseudoSampler'))
+        self._check_parts()
+        self._init_layers()
+
+    def _check_parts(self) -> None:
+        coder, name = self.bbox_coder, type(self.bbox_coder).__name__
+        size = getattr(coder, 'encode_size', self.bbox_dim)
+        if size != self.bbox_dim:
+            raise ValueError(
+                f'{type(self).__name__} regresses {self.bbox_dim} numbers for an anchor, but its '
+                f'bbox_coder {name} takes {size}: choose another bbox_coder'
+            )
+        priors = getattr(self.anchor_generator, 'prior_dim', None)
+        overlaps = getattr(getattr(self, 'assigner', None), 'iou_calculator', None)
+        for part, fix in ((coder, 'bbox_coder'), (overlaps, "the assigner's iou_calculator")):
+            wanted = getattr(part, 'prior_dim', None)
+            if None not in (priors, wanted) and priors != wanted:
+                raise ValueError(
+                    f'{type(self.anchor_generator).__name__} makes boxes of {priors} numbers '
+                    f'(4: horizontal, 5: rotated), but {fix}, {type(part).__name__}, takes {wanted}: '
+                    'change one of them'
+                )
 
     def _init_layers(self) -> None:
         self.conv_cls = nn.Conv2d(self.in_channels, self.num_anchors * self.cls_out_channels, 1)
@@ -99,21 +114,10 @@ class RotatedAnchorHead(BaseDenseHead):
         """Map of one level -> scores (N, A * C, H, W) and deltas (N, A * d, H, W)."""
         return self.conv_cls(x), self.conv_reg(x)
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
-        """Pyramid -> scores and deltas, a list over levels each."""
-        return tuple(map(list, zip(*map(self.forward_single, feats), strict=True)))
-
     # ------------------------------------------------------------------ anchors and targets
     def _priors(self, maps: list[Tensor], rois: list[Tensor] | None) -> list[Tensor]:
         """Priors per level, (n, d) for all images or (N, n, d) for each."""
-        sizes = map_sizes(maps)
-        return rois or self.anchor_generator.grid_priors(sizes, device=maps[0].device)
-
-    def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> list[Tensor]:
-        """Per image a mask (all priors,) of those whose position is on the image."""
-        sizes, device = map_sizes(maps), maps[0].device
-        flags = self.anchor_generator.valid_flags
-        return [torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas]
+        return rois or self._grid(maps)
 
     def _rows(self, bbox_preds: list[Tensor]) -> list[Tensor]:
         """Maps (N, A * e, H, W) per level -> a row (N, H * W * A, e) for each anchor."""
@@ -121,9 +125,8 @@ class RotatedAnchorHead(BaseDenseHead):
 
     def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
         """Ground truth in the form that anchors are compared with."""
-        if self.assign_by_circumhbbox is None:
-            return gt_bboxes
-        return obb2hbb(gt_bboxes, self.assign_by_circumhbbox)
+        version = self.assign_by_circumhbbox
+        return gt_bboxes if version is None else obb2hbb(gt_bboxes, version)
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         """Ground truth in the form that the coder takes."""
@@ -134,61 +137,39 @@ class RotatedAnchorHead(BaseDenseHead):
         return rotated_anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def _sample(
-        self,
-        anchors: Tensor,
-        valid: Tensor,
-        gt_bboxes: Tensor,
-        gt_ignore: Tensor | None,
-        gt_labels: Tensor | None,
-        meta: dict,
-        counts: list[int],
+        self, counts: list[int], anchors: Tensor, valid: Tensor, boxes: Tensor, meta: dict, *rest: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Indices of an image's positive and negative anchors, and of the positives' objects."""
-        boxes = self._boxes_to_assign(gt_bboxes)
-        ignore = None if gt_ignore is None else self._boxes_to_assign(gt_ignore)
+        ignore, labels = rest
+        boxes = self._boxes_to_assign(boxes)
+        ignore = None if ignore is None else self._boxes_to_assign(ignore)
         inside = self._inside(anchors, valid, meta)
-        candidates = anchors[inside]
-        levels: tuple = ()
-        if getattr(self.assigner, 'by_level', False):
-            levels = ([int(part.sum()) for part in inside.split(counts)],)
-        labels = None if self.sampling else gt_labels
-        assigned = self.assigner.assign(candidates, *levels, boxes, ignore, labels)
+        candidates, index = anchors[inside], inside.nonzero().squeeze(1)
+        by_level = getattr(self.assigner, 'by_level', False)
+        levels = ([int(part.sum()) for part in inside.split(counts)],) if by_level else ()
+        assigned = self.assigner.assign(candidates, *levels, boxes, ignore, None if self.sampling else labels)
         sampled = self.sampler.sample(assigned, candidates, boxes)
-        index = inside.nonzero().squeeze(1)
         return index[sampled.pos_inds], index[sampled.neg_inds], sampled.pos_assigned_gt_inds
 
     def get_targets(
         self,
         anchors: Tensor,
-        valid: list[Tensor],
+        valid: Tensor,
         gt_bboxes: list[Tensor],
         img_metas: list[dict],
         counts: list[int],
         gt_bboxes_ignore: list[Tensor] | None = None,
         gt_labels: list[Tensor] | None = None,
     ) -> AnchorTargets:
-        """Targets of a batch.
-
-        Args:
-            anchors: (N, all anchors, d).
-            valid: Per image a mask (all anchors,).
-            gt_bboxes: Per image (n, 5).
-            img_metas: Facts of each image.
-            counts: Anchors of each level.
-            gt_bboxes_ignore: Per image (k, 5).
-            gt_labels: Per image (n,).
-        """
+        """Targets of a batch, from all anchors (N, n, d), masks (N, n) of valid ones and the ``counts`` of levels."""
         none = [None] * len(img_metas)
         # images have their own numbers of objects
-        sampled = [
-            self._sample(anchors[i], valid[i], gt_bboxes[i], ignore, labels, meta, counts)
-            for i, (ignore, labels, meta) in enumerate(
-                zip(gt_bboxes_ignore or none, gt_labels or none, img_metas, strict=True)
-            )
-        ]
-        (pos_images, pos), (neg_images, neg) = (numbered([found[kind] for found in sampled]) for kind in (0, 1))
-        starts = list(itertools.accumulate(map(len, gt_bboxes), initial=0))
-        owner = torch.cat([found[2] + starts[i] for i, found in enumerate(sampled)])
+        images = zip(anchors, valid, gt_bboxes, img_metas, gt_bboxes_ignore or none, gt_labels or none, strict=True)
+        sampled = [self._sample(counts, *image) for image in images]
+        positive, negative, owners = zip(*sampled, strict=True)
+        (pos_images, pos), (neg_images, neg) = _numbered(positive), _numbered(negative)
+        starts = itertools.accumulate(map(len, gt_bboxes), initial=0)
+        owner = torch.cat([found + start for found, start in zip(owners, starts, strict=False)])
         labels = anchors.new_full(anchors.shape[:2], self.num_classes, dtype=torch.long)
         labels[pos_images, pos] = 0 if gt_labels is None else torch.cat(gt_labels)[owner]
         label_weights = anchors.new_zeros(anchors.shape[:2])
@@ -196,15 +177,13 @@ class RotatedAnchorHead(BaseDenseHead):
         label_weights[pos_images, pos] = weight if weight > 0 else 1.0
         label_weights[neg_images, neg] = 1.0
         targets = self._encode(anchors[pos_images, pos], self._boxes_to_regress(torch.cat(gt_bboxes)[owner]))
-        kinds = (0, 1) if self.sampling else (0,)
-        avg_factor = sum(max(len(found[kind]), 1) for found in sampled for kind in kinds)
+        counted = (*positive, *negative) if self.sampling else positive
+        avg_factor = sum(max(len(found), 1) for found in counted)
         return AnchorTargets(labels, label_weights, pos_images, pos, targets, avg_factor)
 
     def _encode(self, anchors: Tensor, gt_bboxes: Tensor) -> Tensor:
         """Targets (p, d) of positive anchors and their objects."""
-        if self.reg_decoded_bbox:
-            return gt_bboxes
-        return self.bbox_coder.encode(anchors, gt_bboxes)
+        return gt_bboxes if self.reg_decoded_bbox else self.bbox_coder.encode(anchors, gt_bboxes)
 
     # ------------------------------------------------------------------------------- losses
     def loss(
@@ -219,11 +198,10 @@ class RotatedAnchorHead(BaseDenseHead):
     ) -> dict[str, list[Tensor]]:
         """Classification and regression losses, a list over levels each."""
         anchors = self._priors(cls_scores, rois)
-        valid = self._valid(cls_scores, img_metas)
         counts = [a.size(-2) for a in anchors]
         flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
-        truth = gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels
-        targets = self.get_targets(flat, valid, *truth)
+        valid = self._valid(cls_scores, img_metas)
+        targets = self.get_targets(flat, valid, gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels)
         levels = zip(
             flatten_levels(cls_scores, self.cls_out_channels),
             self._rows(bbox_preds),
@@ -248,16 +226,9 @@ class RotatedAnchorHead(BaseDenseHead):
 
     def _loss_positive(self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int) -> dict[str, Tensor]:
         """Losses of rows (p, e) of positive anchors (p, d); the others regress nothing."""
-        loss_bbox = regression_loss(
-            self.loss_bbox,
-            row,
-            target,
-            torch.ones_like(row),
-            avg_factor,
-            partial(self.bbox_coder.decode, anchors),
-            self.reg_decoded_bbox,
-        )
-        return dict(loss_bbox=loss_bbox)
+        rows = (row, target, torch.ones_like(row), avg_factor)
+        decode = partial(self.bbox_coder.decode, anchors)
+        return dict(loss_bbox=regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox))
 
     # ------------------------------------------------------------------------------ testing
     def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
@@ -265,27 +236,16 @@ class RotatedAnchorHead(BaseDenseHead):
         return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
 
     def _candidates(
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], pre: int, rois: list[Tensor] | None = None
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Per level, the at most ``pre`` best anchors of each image.
-
-        Returns:
-            Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d), a list over levels each.
-        """
-        anchors = self._priors(cls_scores, rois)
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], cfg: Any, rois: list[Tensor] | None = None
+    ) -> list[tuple[Tensor, ...]]:
+        """Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d) of each image's best, over levels each."""
         logits = flatten_levels(cls_scores, self.cls_out_channels)
-        deltas = self._rows(bbox_preds)
-        kept: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        for logit, *rest in zip(logits, deltas, anchors, strict=True):
+        levels = []
+        for logit, *level in zip(logits, self._rows(bbox_preds), self._priors(cls_scores, rois), strict=True):
             score = logit.sigmoid() if self.use_sigmoid_cls else logit.softmax(-1)
-            level = [score, rest[0], rest[1].expand(len(score), -1, -1)]
-            if 0 < pre < score.size(1):
-                foreground = score if self.use_sigmoid_cls else score[..., :-1]
-                best = best_scores(foreground.amax(-1), pre)[..., None]
-                level = [t.gather(1, best.expand(-1, -1, t.size(-1))) for t in level]
-            for field, tensor in zip(kept, level, strict=True):
-                field.append(tensor)
-        return kept
+            foreground = score[..., : self.num_classes].amax(-1)
+            levels.append(keep_best(cfg.get('nms_pre', -1), foreground, score, *level))
+        return list(zip(*levels, strict=True))
 
     def get_bboxes(
         self,
@@ -296,21 +256,12 @@ class RotatedAnchorHead(BaseDenseHead):
         rescale: bool = False,
         rois: list[Tensor] | None = None,
     ) -> list[Detections]:
-        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        """See the base."""
         settings = self.test_settings(cfg)
-        kept = self._candidates(cls_scores, bbox_preds, settings.get('nms_pre', -1), rois)
+        kept = self._candidates(cls_scores, bbox_preds, settings, rois)
         scores, deltas, anchors = (torch.cat(field, 1) for field in kept)
-        if self.use_sigmoid_cls:  # the last column is the background's
-            scores = torch.cat([scores, scores.new_zeros(*scores.shape[:2], 1)], -1)
-        results = []
-        for i, meta in enumerate(img_metas):
-            boxes = self._decode(anchors[i], deltas[i], meta['img_shape'])
-            if rescale:
-                boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
-            results.append(
-                multiclass_nms_rotated(boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img)
-            )
-        return results
+        shapes = [meta['img_shape'] for meta in img_metas]
+        return self._detections(map(self._decode, anchors, deltas, shapes), scores, img_metas, settings, rescale)
 
     @torch.no_grad()
     def filter_bboxes(
@@ -329,3 +280,10 @@ class RotatedAnchorHead(BaseDenseHead):
             )
             boxes.append(self.bbox_coder.decode(prior, delta).unflatten(0, (len(logit), -1)))
         return boxes
+
+
+def _numbered(groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Number of its group, and value, for each value of several groups (n,) in a row."""
+    values = torch.cat(list(groups))
+    counts = torch.tensor([len(group) for group in groups], device=values.device)
+    return torch.arange(len(groups), device=values.device).repeat_interleave(counts), values

@@ -1,41 +1,83 @@
 """What every dense head shares: the path from features to losses and to boxes."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
 from torch import Tensor
+from torch.nn import functional as F
 
+from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
+from mmrotate.models.builder import build_loss
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
 
 
 class BaseDenseHead(BaseModule):
-    """A head on a feature pyramid: subclasses give ``forward``, ``loss`` and ``get_bboxes``.
+    """A head on a feature pyramid: subclasses give ``forward_single``, ``loss`` and ``get_bboxes``.
 
     Args:
+        num_classes: Classes without background.
+        in_channels: Channels of the pyramid.
+        feat_channels: Channels of the head's own maps.
+        loss_cls: Config of the classification loss.
         train_cfg: Assigner, sampler and weights of training.
-        test_cfg: Candidates, score threshold and NMS of testing.
+        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
         init_cfg: Initialisation.
     """
 
+    # layers that predict classes: a prior of 1% for each class keeps the first losses of many positions small
+    cls_layers: tuple[str, ...] = ()
+    # whether classes must be independent of each other
+    needs_sigmoid = False
+    # places of the predictions, see mmrotate.core.anchor
+    prior_generator: Any
+
     def __init__(
-        self, train_cfg: dict | None = None, test_cfg: dict | None = None, init_cfg: dict | list | None = None
+        self,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
+        *,
+        loss_cls: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        rare = [dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in self.cls_layers]
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01, override=rare))
+        self.num_classes, self.in_channels, self.feat_channels = num_classes, in_channels, feat_channels
+        self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
+        self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
+        if self.needs_sigmoid and not self.use_sigmoid_cls:
+            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
+        self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
         # Any: a head is built without them, too, but does not train or test then
         self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
         self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
+
+    def forward_single(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+        """Predictions of one level's map (N, C, H, W)."""
+        raise NotImplementedError
+
+    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+        """Pyramid -> what :meth:`forward_single` gives, a list over levels each."""
+        return self._over_levels(feats)
+
+    def _over_levels(self, *facts: Iterable) -> tuple[list[Tensor], ...]:
+        outs = itertools.starmap(self.forward_single, zip(*facts, strict=True))
+        return tuple(map(list, zip(*outs, strict=True)))
 
     def loss(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Losses of the outputs of ``forward``, a list over levels each."""
         raise NotImplementedError
 
     def get_bboxes(self, *args: Any, **kwargs: Any) -> list:
-        """Boxes of the outputs of ``forward``, per image."""
+        """Boxes (n, 6) and labels (n,) of each image after NMS, of the outputs of ``forward``."""
         raise NotImplementedError
 
     def test_settings(self, cfg: dict | None) -> Any:
@@ -73,15 +115,36 @@ class BaseDenseHead(BaseModule):
         """Boxes of each image; ``rescale`` gives them in the pixels of the original image."""
         return self.get_bboxes(*self(x), img_metas=img_metas, rescale=rescale)
 
+    def _grid(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Priors (n, d) of each level."""
+        return self.prior_generator.grid_priors(_sizes(maps), device=maps[0].device)
 
-def map_sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """Height and width of the maps (N, C, H, W) of each level."""
+    def _valid(self, maps: Sequence[Tensor], img_metas: list[dict]) -> Tensor:
+        """Mask (N, all priors) of those whose position is on the image."""
+        flags, device = self.prior_generator.valid_flags, maps[0].device
+        return torch.stack([torch.cat(flags(_sizes(maps), meta['pad_shape'], device)) for meta in img_metas])
+
+    def _detections(
+        self, boxes: Iterable[Tensor], scores: Tensor, img_metas: list[dict], cfg: Any, rescale: bool, *factors: Tensor
+    ) -> list[Detections]:
+        """Result of each image, of its boxes (n, 5), scores (n, C) and, if any, their factors (n,)."""
+        if self.use_sigmoid_cls:  # the last column is the background's
+            scores = F.pad(scores, (0, 1))
+        results = []
+        for meta, image, score, *factor in zip(img_metas, boxes, scores, *factors, strict=True):
+            if rescale:
+                image = torch.cat([image[:, :4] / image.new_tensor(meta['scale_factor']), image[:, 4:]], 1)
+            results.append(multiclass_nms_rotated(image, score, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor))
+        return results
+
+
+def _sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
     return [(m.size(-2), m.size(-1)) for m in maps]
 
 
-def flatten_levels(maps: Sequence[Tensor], channels: int) -> list[Tensor]:
-    """Maps (N, A * channels, H, W) per level -> (N, H * W * A, channels), in float32."""
-    return [m.permute(0, 2, 3, 1).reshape(m.size(0), -1, channels).to(torch.float32) for m in maps]
+def flatten_levels(maps: Sequence[Tensor], channels: int | None = None) -> list[Tensor]:
+    """Maps (N, A * channels, H, W) per level -> (N, H * W * A, channels), in float32; A is 1 without ``channels``."""
+    return [m.permute(0, 2, 3, 1).reshape(m.size(0), -1, channels or m.size(1)).float() for m in maps]
 
 
 def best_scores(scores: Tensor, count: int) -> Tensor:
@@ -89,3 +152,15 @@ def best_scores(scores: Tensor, count: int) -> Tensor:
     chosen = scores.topk(count, dim=1, sorted=False).indices.sort(dim=1).values
     order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True).indices
     return chosen.gather(1, order)
+
+
+def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> list[Tensor]:
+    """Fields (N or 1, n, _) at the at most ``count`` largest of ``ranking`` (N, n), best first.
+
+    All of them, in their order, if ``count`` is not above 0 or they are not more.
+    """
+    fields = tuple(field.expand(len(ranking), -1, -1) for field in fields)
+    if not 0 < count < ranking.size(1):
+        return list(fields)
+    best = best_scores(ranking, count)[..., None]
+    return [field.gather(1, best.expand(-1, -1, field.size(-1))) for field in fields]

@@ -18,8 +18,8 @@ class CSLRRetinaHead(RotatedRetinaHead):
     """A third prediction classifies the angle (Yang and Yan, CSL, ECCV 2020).
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
+        num_classes: See :class:`RotatedRetinaHead`.
+        in_channels: Likewise.
         use_encoded_angle: Classify the angle from the anchor to the object as the box coder
             encodes it, else the object's own.
         shield_reg_angle: Leave the angle out of the regression loss.
@@ -27,6 +27,8 @@ class CSLRRetinaHead(RotatedRetinaHead):
         loss_angle: Config of the loss of the classes.
         **kwargs: See :class:`RotatedRetinaHead`.
     """
+
+    cls_layers = ('retina_cls', 'retina_angle_cls')
 
     def __init__(
         self,
@@ -38,17 +40,10 @@ class CSLRRetinaHead(RotatedRetinaHead):
         loss_angle: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        self.use_encoded_angle = use_encoded_angle
-        self.shield_reg_angle = shield_reg_angle
+        self.use_encoded_angle, self.shield_reg_angle = use_encoded_angle, shield_reg_angle
         self.angle_coder = build_bbox_coder(angle_coder or dict(type='CSLCoder', angle_version='le90'))
-        # the same prior of 1% for every class of either kind
-        rare = [
-            dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in (self.cls_layer, 'retina_angle_cls')
-        ]
-        normal = dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
-        kwargs.setdefault('init_cfg', normal)
         super().__init__(num_classes, in_channels, **kwargs)
-        self.loss_angle = build_loss(loss_angle or dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0))
+        self.loss_angle = build_loss(loss_angle or dict(type='CrossEntropyLoss', use_sigmoid=True))
         self._check_angles()
 
     def _check_angles(self) -> None:
@@ -116,7 +111,7 @@ class CSLRRetinaHead(RotatedRetinaHead):
     def get_bboxes(  # type: ignore[override]
         self, cls_scores: list[Tensor], bbox_preds: list[Tensor], angle_clses: list[Tensor], *args: Any, **kwargs: Any
     ) -> list[Detections]:
-        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        """See the base."""
         return super().get_bboxes(cls_scores, self._join(bbox_preds, angle_clses), *args, **kwargs)
 
     def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Any = None) -> Tensor:

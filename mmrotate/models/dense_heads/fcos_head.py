@@ -9,16 +9,17 @@ from mmengine.dist import all_reduce
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from mmrotate.core import multiclass_nms_rotated
 from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
+from .base import BaseDenseHead, Detections, flatten_levels, keep_best
 
 _FAR = 1e8
+# distances that each level serves, in pixels
+_RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, _FAR))
 # pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
 _CHUNK = 4_000_000
 
@@ -28,51 +29,33 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     """Towers for classes and boxes on every position, and the points they stand on.
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        feat_channels: Channels of the towers.
+        *args: See :class:`BaseDenseHead`.
         stacked_convs: Convolutions of each tower.
         strides: Pixels between positions of each level.
         bbox_coder: Config of the coder between points and boxes.
-        loss_cls: Config of the classification loss, one over sigmoids.
         loss_bbox: Config of the loss on decoded boxes.
         norm_cfg: Normalisation of the towers.
-        train_cfg: Not needed.
-        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
-        init_cfg: Initialisation.
+        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` is not needed.
     """
+
+    cls_layers = ('conv_cls',)
+    needs_sigmoid = True
 
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int,
-        feat_channels: int = 256,
+        *args: Any,
         stacked_convs: int = 4,
         strides: Sequence[int] = (4, 8, 16, 32, 64),
         bbox_coder: dict | None = None,
-        loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
         norm_cfg: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        **kwargs: Any,
     ) -> None:
-        normal = dict(type='Normal', layer='Conv2d', std=0.01)
-        # a prior of 1% for each class keeps the first losses of many positions small
-        rare = dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01)
-        super().__init__(train_cfg, test_cfg, init_cfg or dict(normal, override=rare))
-        self.num_classes = self.cls_out_channels = num_classes
-        self.in_channels = in_channels
-        self.feat_channels = feat_channels
-        self.stacked_convs = stacked_convs
-        self.strides = tuple(strides)
-        self.norm_cfg = norm_cfg
+        super().__init__(*args, **kwargs)
+        self.stacked_convs, self.strides, self.norm_cfg = stacked_convs, tuple(strides), norm_cfg
         self.prior_generator = MlvlPointGenerator(self.strides)
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DistanceAnglePointCoder'))
-        self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
         self.loss_bbox = build_loss(loss_bbox or dict(type='RotatedIoULoss'))
-        if not getattr(self.loss_cls, 'use_sigmoid', False):
-            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
         self._init_layers()
 
     def _init_layers(self) -> None:
@@ -87,8 +70,8 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     """FCOS (Tian et al., ICCV 2019) with an angle: distances to the four sides of a turned box.
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
+        num_classes: See :class:`RotatedAnchorFreeHead`.
+        in_channels: Likewise.
         regress_ranges: Per level the (smallest, largest) distance to the farthest side, in pixels.
         center_sampling: Only positions near an object's centre are its positives.
         center_sample_radius: How near, in units of the stride.
@@ -108,9 +91,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         self,
         num_classes: int,
         in_channels: int,
-        regress_ranges: Sequence[tuple[float, float]] = (
-            (-1, 64), (64, 128), (128, 256), (256, 512), (512, _FAR),
-        ),
+        regress_ranges: Sequence[tuple[float, float]] = _RANGES,
         center_sampling: bool = False,
         center_sample_radius: float = 1.5,
         norm_on_bbox: bool = False,
@@ -122,19 +103,15 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         loss_angle: dict | None = None,
         loss_centerness: dict | None = None,
         **kwargs: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.regress_ranges = [tuple(r) for r in regress_ranges]
-        self.center_sampling = center_sampling
-        self.center_sample_radius = center_sample_radius
-        self.norm_on_bbox = norm_on_bbox
-        self.centerness_on_reg = centerness_on_reg
-        self.separate_angle = separate_angle
-        self.is_scale_angle = scale_angle
+        self.center_sampling, self.center_sample_radius = center_sampling, center_sample_radius
+        self.norm_on_bbox, self.centerness_on_reg = norm_on_bbox, centerness_on_reg
+        self.separate_angle, self.is_scale_angle = separate_angle, scale_angle
         self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
         kwargs.setdefault('norm_cfg', dict(type='GN', num_groups=32, requires_grad=True))
         super().__init__(num_classes, in_channels, **kwargs)
-        sigmoid = dict(type='CrossEntropyLoss', use_sigmoid=True)
-        self.loss_centerness = build_loss(loss_centerness or sigmoid)
+        self.loss_centerness = build_loss(loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True))
         if separate_angle:
             self.h_bbox_coder = build_bbox_coder(h_bbox_coder or dict(type='DistancePointBBoxCoder'))
             self.loss_angle = build_loss(loss_angle or dict(type='L1Loss'))
@@ -170,10 +147,10 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
         The distances are in pixels; in training with ``norm_on_bbox`` in units of the stride.
         """
-        levels = zip(feats, self.scales, self.strides, strict=True)
-        return tuple(list(maps) for maps in zip(*(self._single(*x) for x in levels), strict=True))
+        return self._over_levels(feats, self.scales, self.strides)
 
-    def _single(self, x: Tensor, scale: nn.Module, stride: int) -> tuple[Tensor, ...]:
+    def forward_single(self, x: Tensor, scale: nn.Module, stride: int) -> tuple[Tensor, ...]:
+        """Maps of one level; see :meth:`forward`."""
         cls_feat, reg_feat = self.cls_convs(x), self.reg_convs(x)
         centerness = self.conv_centerness(reg_feat if self.centerness_on_reg else cls_feat)
         distances = scale(self.conv_reg(reg_feat)).float()
@@ -189,8 +166,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     # ------------------------------------------------------------------------------- targets
     def _points(self, maps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Points (P, 2) of all levels, their strides (P, 1) and their ranges (P, 2)."""
-        sizes = map_sizes(maps)
-        points = self.prior_generator.grid_priors(sizes, device=maps[0].device)
+        points = self._grid(maps)
         counts = torch.tensor([len(p) for p in points], device=maps[0].device)
         levels = [[stride, *r] for stride, r in zip(self.strides, self.regress_ranges, strict=True)]
         facts = torch.cat(points).new_tensor(levels).repeat_interleave(counts, 0)
@@ -256,10 +232,8 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         points, strides, _ = (fact[place] for fact in self._points(cls_scores))
         distances, angle = self.bbox_coder.encode(points, boxes[image, theirs]).split([4, 1], 1)
 
-        scores, *rest = (
-            torch.cat(flatten_levels(maps, maps[0].size(1)), 1)
-            for maps in (cls_scores, bbox_preds, angle_preds, centernesses)
-        )
+        outputs = map(flatten_levels, (cls_scores, bbox_preds, angle_preds, centernesses))
+        scores, *rest = (torch.cat(levels, 1) for levels in outputs)
         preds, angles, centers = (field[image, place] for field in rest)
         num_pos = _mean_over_processes(scores.new_tensor(len(place))).clamp(min=1)
         central = centerness_target(distances)[:, None]
@@ -293,43 +267,36 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         cfg: dict | None = None,
         rescale: bool = False,
     ) -> list[Detections]:
-        """Boxes (n, 6) and labels (n,) of each image after NMS."""
+        """See the base."""
         settings = self.test_settings(cfg)
-        outputs = (cls_scores, centernesses, bbox_preds, angle_preds)
-        sizes = map_sizes(cls_scores)
-        points = self.prior_generator.grid_priors(sizes, device=cls_scores[0].device)
-        levels = zip(*(flatten_levels(m, m[0].size(1)) for m in outputs), points, strict=True)
-        kept = [_keep_best(*level, count=settings.get('nms_pre', -1)) for level in levels]
-        scores, centers, preds, angles, places = (torch.cat(f, 1) for f in zip(*kept, strict=True))
+        fields = map(flatten_levels, (cls_scores, centernesses, bbox_preds, angle_preds))
+        kept = []
+        for score, center, *level in zip(*fields, self._grid(cls_scores), strict=True):
+            score, center = score.sigmoid(), center.sigmoid()
+            ranking = score.amax(-1) * center[..., 0]
+            kept.append(keep_best(settings.get('nms_pre', -1), ranking, score, center, *level))
+        scores, centers, preds, angles, points = (torch.cat(field, 1) for field in zip(*kept, strict=True))
         if self.angle_coder is not None:
             angles = self.angle_coder.decode(angles.flatten(0, 1)).view(*angles.shape[:2], 1)
         preds = torch.cat([preds, angles], -1)
-        scores = torch.cat([scores, torch.zeros_like(centers)], -1)  # of the background
-        results = []
-        for i, meta in enumerate(img_metas):
-            boxes = self.bbox_coder.decode(places[i], preds[i], max_shape=meta['img_shape'])
-            if rescale:
-                boxes = boxes / boxes.new_tensor([*meta['scale_factor'], 1])
-            args = (boxes, scores[i], settings.score_thr, settings.nms, settings.max_per_img)
-            results.append(multiclass_nms_rotated(*args, score_factors=centers[i, :, 0]))
-        return results
+        boxes = [
+            self.bbox_coder.decode(*image, max_shape=meta['img_shape'])
+            for *image, meta in zip(points, preds, img_metas, strict=True)
+        ]
+        return self._detections(boxes, scores, img_metas, settings, rescale, centers[..., 0])
 
 
 @MODELS.register_module()
 class CSLRFCOSHead(RotatedFCOSHead):
     """FCOS whose angle is a class of a circular label (CSL, Yang and Yan, ECCV 2020).
 
-    Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        angle_coder: Config of the coder of the angle.
-        **kwargs: See :class:`RotatedFCOSHead`.
+    The arguments are those of the base.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, angle_coder: dict | None = None, **kwargs: Any) -> None:
         coder = dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=6)
         options = {'separate_angle': True, 'scale_angle': False, **kwargs}
-        super().__init__(num_classes, in_channels, angle_coder=angle_coder or coder, **options)
+        super().__init__(*args, angle_coder=angle_coder or coder, **options)
 
 
 def centerness_target(distances: Tensor) -> Tensor:
@@ -348,13 +315,3 @@ def _mean_over_processes(value: Tensor) -> Tensor:
     value = value.detach().clone()
     all_reduce(value, op='mean')
     return value
-
-
-def _keep_best(scores: Tensor, centers: Tensor, *fields: Tensor, count: int) -> list[Tensor]:
-    """Scores and the other fields (N, n, _) of the at most ``count`` best positions of a level."""
-    scores, centers = scores.sigmoid(), centers.sigmoid()
-    kept = [scores, centers, *(field.expand(len(scores), -1, -1) for field in fields)]
-    if 0 < count < scores.size(1):
-        best = best_scores(scores.amax(-1) * centers[..., 0], count)[..., None]
-        kept = [field.gather(1, best.expand(-1, -1, field.size(-1))) for field in kept]
-    return kept

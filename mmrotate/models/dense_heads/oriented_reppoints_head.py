@@ -10,9 +10,8 @@ from mmrotate.models.builder import build_loss
 from mmrotate.ops import chamfer_distance, min_area_polygons
 from mmrotate.registry import MODELS
 
-from .reppoints_head import RotatedRepPointsHead, Rows
-from .reppoints_selection import rank_in_group
-from .reppoints_targets import PointBatch, PointTargets
+from .reppoints_head import RotatedRepPointsHead
+from .reppoints_targets import PointBatch, PointTargets, Rows, rank_in_group
 
 # points on each side of a rectangle that orientations are compared by, and what a pixel counts
 _SIDE_POINTS = 10
@@ -51,11 +50,8 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
         spatial = dict(type='SpatialBorderLoss')
         self.loss_spatial_init = build_loss(loss_spatial_init or dict(spatial, loss_weight=0.05))
         self.loss_spatial_refine = build_loss(loss_spatial_refine or dict(spatial, loss_weight=0.1))
-        self.top_ratio = top_ratio
-        self.init_qua_weight = init_qua_weight
-        self.ori_qua_weight = ori_qua_weight
-        self.poc_qua_weight = poc_qua_weight
-        self.use_reassign = True
+        self.top_ratio, self.use_reassign = top_ratio, True
+        self.init_qua_weight, self.ori_qua_weight, self.poc_qua_weight = init_qua_weight, ori_qua_weight, poc_qua_weight
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
         """As of the base, and the map itself."""

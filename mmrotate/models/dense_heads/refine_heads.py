@@ -14,17 +14,13 @@ from .retina_head import RotatedRetinaHead
 class RotatedRetinaRefineHead(RotatedRetinaHead):
     """The second stage of R3Det (Yang et al., AAAI 2021): RetinaNet's head on refined boxes.
 
-    Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        **kwargs: See :class:`RotatedRetinaHead`; the generator makes one prior per position.
+    The arguments are those of the base; the generator makes one prior per position.
     """
 
     default_anchors = dict(type='PseudoAnchorGenerator', strides=[8, 16, 32, 64, 128])
 
-    def __init__(self, num_classes: int, in_channels: int, **kwargs: Any) -> None:
-        kwargs.setdefault('assign_by_circumhbbox', None)
-        super().__init__(num_classes, in_channels, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{'assign_by_circumhbbox': None, **kwargs})
         if self.num_anchors != 1:
             raise ValueError(
                 f'{type(self).__name__} refines the one box of each position, but its '
@@ -36,15 +32,11 @@ class RotatedRetinaRefineHead(RotatedRetinaHead):
 class ODMRefineHead(RotatedRetinaRefineHead):
     """The second stage of S2A-Net (Han et al., TGRS 2021).
 
-    Filters in eight rotations serve the boxes; the strongest rotation serves the classes.
-
-    Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        **kwargs: See :class:`RotatedRetinaRefineHead`; ``feat_channels`` is a multiple of 8.
+    Filters in eight rotations serve the boxes; the strongest rotation serves the classes. The
+    arguments are those of the base; ``feat_channels`` is a multiple of 8.
     """
 
-    cls_layer = 'odm_cls'
+    cls_layers = ('odm_cls',)
 
     def _init_layers(self) -> None:
         channels, pooled = self.feat_channels, self.feat_channels // 8

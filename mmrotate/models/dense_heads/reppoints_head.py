@@ -6,20 +6,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import multiclass_nms_rotated, obb2poly, poly2obb
+from mmrotate.core import obb2poly, poly2obb
 from mmrotate.core.anchor import MlvlPointGenerator
-from mmrotate.core.bbox import build_assigner
+from mmrotate.core.bbox import GaussianMixture, build_assigner, gaussian2bbox
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.ops import DeformConv2d, min_area_polygons
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, best_scores, flatten_levels, map_sizes
-from .reppoints_selection import best_of_levels, consistent_weights, handed_out_in_place, own_shares
-from .reppoints_targets import PointBatch, PointTargets, point_targets
-
-# image and position of the positives of a batch
-Rows = tuple[Tensor, ...]
+from .base import BaseDenseHead, Detections, flatten_levels, keep_best
+from .reppoints_targets import (
+    PointBatch,
+    PointTargets,
+    Rows,
+    best_of_levels,
+    consistent_weights,
+    handed_out_in_place,
+    own_shares,
+    point_targets,
+)
 
 
 @MODELS.register_module()
@@ -30,21 +35,16 @@ class RotatedRepPointsHead(BaseDenseHead):
     CVPR 2021.
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
-        feat_channels: Channels of the towers.
+        *args: See :class:`BaseDenseHead`.
         point_feat_channels: Channels of the maps that predict points.
         stacked_convs: Convolutions of each tower.
         num_points: Points of a position: nine, the operations on them know no other number.
         gradient_mul: Share of the gradient that reaches the first stage through the second.
         point_strides: Pixels between positions of each level.
         point_base_scale: Pixels that the losses take as one, in strides.
-        loss_cls: Config of the classification loss, one over sigmoids.
         loss_bbox_init: Config of the loss between points and corners, first stage.
         loss_bbox_refine: Likewise, second stage.
         norm_cfg: Normalisation of the towers.
-        train_cfg: ``init`` and ``refine``, each with an assigner and ``pos_weight``.
-        test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
         transform_method: How points become a box: ``'rotrect'``, the smallest rectangle.
         use_reassign: Select and weigh the positives of the second stage by their losses (CFA).
         topk: Positives of an object on each level that take part in that.
@@ -53,64 +53,49 @@ class RotatedRepPointsHead(BaseDenseHead):
         as_published: Choose what the second stage learns from as the published models did: with x
             and y of the points' offsets exchanged, and CFA's weights handed out in order of place
             in place of order of cost. False does as the papers say.
-        init_cfg: Initialisation.
+        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` has ``init`` and ``refine``, each with an
+            assigner and ``pos_weight``.
     """
+
+    cls_layers = ('reppoints_cls_out',)
+    needs_sigmoid = True
 
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int,
-        feat_channels: int = 256,
+        *args: Any,
         point_feat_channels: int = 256,
         stacked_convs: int = 3,
         num_points: int = 9,
         gradient_mul: float = 0.1,
         point_strides: Sequence[int] = (8, 16, 32, 64, 128),
         point_base_scale: float = 4,
-        loss_cls: dict | None = None,
         loss_bbox_init: dict | None = None,
         loss_bbox_refine: dict | None = None,
         norm_cfg: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
         transform_method: str = 'rotrect',
         use_reassign: bool = False,
         topk: int = 6,
         anti_factor: float = 0.75,
         version: str = 'oc',
         as_published: bool = True,
-        init_cfg: dict | list | None = None,
+        **kwargs: Any,
     ) -> None:
-        normal = dict(type='Normal', layer='Conv2d', std=0.01)
-        # a prior of 1% for each class keeps the first losses of many positions small
-        rare = dict(type='Normal', name='reppoints_cls_out', std=0.01, bias_prob=0.01)
-        super().__init__(train_cfg, test_cfg, init_cfg or dict(normal, override=rare))
+        super().__init__(*args, **kwargs)
         if num_points != 9:
             raise ValueError(f'num_points must be 9, got {num_points}')
         if transform_method != 'rotrect':
             raise ValueError(f"transform_method must be 'rotrect', got {transform_method!r}")
-        self.num_classes = self.cls_out_channels = num_classes
-        self.in_channels, self.feat_channels = in_channels, feat_channels
-        self.point_feat_channels = point_feat_channels
-        self.gradient_mul = gradient_mul
-        self.point_strides = tuple(point_strides)
-        self.point_base_scale = point_base_scale
-        self.use_reassign = use_reassign
-        self.topk = topk
-        self.anti_factor = anti_factor
-        self.version = version
-        self.as_published = as_published
+        self.point_feat_channels, self.gradient_mul = point_feat_channels, gradient_mul
+        self.point_strides, self.point_base_scale = tuple(point_strides), point_base_scale
+        self.use_reassign, self.topk, self.anti_factor = use_reassign, topk, anti_factor
+        self.version, self.as_published = version, as_published
         self.prior_generator = MlvlPointGenerator(self.point_strides, offset=0.0)
-        self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
-        if not getattr(self.loss_cls, 'use_sigmoid', False):
-            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
         default = dict(type='ConvexGIoULoss')
         self.loss_bbox_init = build_loss(loss_bbox_init or dict(default, loss_weight=0.5))
         self.loss_bbox_refine = build_loss(loss_bbox_refine or default)
         for loss in (self.loss_bbox_init, self.loss_bbox_refine):
             if getattr(loss, 'box_dim', 18) != 18:
-                name = type(loss).__name__
-                raise ValueError(f'{type(self).__name__}: {name} is no loss of nine points')
+                raise ValueError(f'{type(self).__name__}: {type(loss).__name__} is no loss of nine points')
         if self.train_cfg is not None:
             self.init_assigner = build_assigner(self.train_cfg.init.assigner)
             self.refine_assigner = build_assigner(self.train_cfg.refine.assigner)
@@ -118,9 +103,8 @@ class RotatedRepPointsHead(BaseDenseHead):
 
     def _init_layers(self, stacked_convs: int, norm_cfg: dict | None) -> None:
         channels, mid = self.feat_channels, self.point_feat_channels
-        self.cls_convs, self.reg_convs = (
-            conv_tower(self.in_channels, channels, stacked_convs, norm_cfg) for _ in range(2)
-        )
+        tower = (self.in_channels, channels, stacked_convs, norm_cfg)
+        self.cls_convs, self.reg_convs = conv_tower(*tower), conv_tower(*tower)
         self.reppoints_cls_conv = DeformConv2d(channels, mid, 3, padding=1)
         self.reppoints_cls_out = nn.Conv2d(mid, self.cls_out_channels, 1)
         self.reppoints_pts_init_conv = nn.Conv2d(channels, mid, 3, padding=1)
@@ -144,24 +128,11 @@ class RotatedRepPointsHead(BaseDenseHead):
         refine = self.reppoints_pts_refine_conv(pts_feat, offset).relu()
         return scores, init, self.reppoints_pts_refine_out(refine) + init.detach()
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
-        """Pyramid -> what :meth:`forward_single` gives, a list over levels each."""
-        return tuple(map(list, zip(*map(self.forward_single, feats), strict=True)))
-
     # ---------------------------------------------------------------------------- positions
     def _positions(self, maps: list[Tensor]) -> list[Tensor]:
         """Positions (H * W, 3) of each level as x, y, stride."""
-        sizes = map_sizes(maps)
-        levels = self.prior_generator.grid_priors(sizes, device=maps[0].device)
-        return [
-            torch.cat([p, torch.full_like(p[:, :1], s)], 1) for p, s in zip(levels, self.point_strides, strict=True)
-        ]
-
-    def _valid(self, maps: list[Tensor], img_metas: list[dict]) -> Tensor:
-        """Mask (N, n) of the positions that are on the image."""
-        sizes, device = map_sizes(maps), maps[0].device
-        flags = self.prior_generator.valid_flags
-        return torch.stack([torch.cat(flags(sizes, meta['pad_shape'], device)) for meta in img_metas])
+        levels = zip(self._grid(maps), self.point_strides, strict=True)
+        return [nn.functional.pad(points, (0, 1), value=stride) for points, stride in levels]
 
     @staticmethod
     def _points(offsets: Tensor, positions: Tensor) -> Tensor:
@@ -195,11 +166,11 @@ class RotatedRepPointsHead(BaseDenseHead):
         """
         *extra, gt_bboxes, gt_labels, img_metas = rest
         positions = self._positions(cls_scores)
-        flat, counts = torch.cat(positions), [len(p) for p in positions]
-        maps = (pts_preds_init, pts_preds_refine)
-        init, refine = (torch.cat(flatten_levels(m, 18), 1) for m in maps)
+        flat, counts = torch.cat(positions), list(map(len, positions))
+        outputs = map(flatten_levels, (cls_scores, pts_preds_init, pts_preds_refine))
+        scores, init, refine = (torch.cat(levels, 1) for levels in outputs)
         batch = PointBatch(
-            torch.cat(flatten_levels(cls_scores, self.cls_out_channels), 1),
+            scores,
             self._points(init, flat),
             self._points(refine, flat),
             self.point_base_scale * flat[:, 2],
@@ -212,24 +183,18 @@ class RotatedRepPointsHead(BaseDenseHead):
         truth = (self._valid(cls_scores, img_metas), batch, gt_labels, ignore)
         start = self._targets('init', flat.expand(len(img_metas), -1, -1), *truth)
         targets = self._targets('refine', self._proposals(init.detach(), flat), *truth)
-        losses = self._by_level('init', batch, batch.init, start)
-        losses.update(self._refine_losses(batch, targets, *extra))
-        return losses
+        losses = self._stage_losses('init', batch, batch.init, start)
+        return losses | self._refine_losses(batch, targets, *extra)
 
     def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
         assigner = self.init_assigner if stage == 'init' else self.refine_assigner
         weight = self.train_cfg[stage].get('pos_weight', -1)
         return point_targets(assigner, proposals, *truth, pos_weight=weight)  # type: ignore[misc]
 
-    def _by_level(
-        self, stage: str, batch: PointBatch, points: Tensor, targets: PointTargets
-    ) -> dict[str, list[Tensor]]:
-        losses: dict[str, list[Tensor]] = {}
+    def _stage_losses(self, stage: str, batch: PointBatch, points: Tensor, targets: PointTargets) -> dict[str, Any]:
         fields = (points, targets.polys, targets.weights, batch.scale.expand(len(points), -1))
-        for parts in zip(*(f.split(batch.counts, 1) for f in fields), strict=True):
-            for name, value in self._points_loss(stage, *(p.flatten(0, 1) for p in parts)).items():
-                losses.setdefault(name, []).append(value)
-        return losses
+        losses = [self._points_loss(stage, *level) for level in _split(batch.counts, *fields)]
+        return {name: [level[name] for level in losses] for name in losses[0]}
 
     def _points_loss(
         self, stage: str, points: Tensor, polys: Tensor, weights: Tensor, scale: Tensor
@@ -241,26 +206,15 @@ class RotatedRepPointsHead(BaseDenseHead):
         return {f'loss_pts_{stage}': loss(points, polys, weights[rows])}
 
     def _refine_losses(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> dict[str, Any]:
-        if self.use_reassign:
-            return self._selected_losses(batch, self._select(batch, targets, *extra))
-        avg_factor = (targets.owners >= 0).sum(1).clamp(min=1).sum()
+        if self.use_reassign:  # over all levels together, each position in the scale of its own
+            targets = self._select(batch, targets, *extra)
+            batch = batch._replace(counts=[sum(batch.counts)])
+            avg_factor = (targets.owners >= 0).sum().clamp(min=1)
+        else:
+            avg_factor = (targets.owners >= 0).sum(1).clamp(min=1).sum()
         fields = (batch.scores, targets.labels, targets.label_weights)
-        losses: dict[str, Any] = dict(
-            loss_cls=[
-                self.loss_cls(*(p.flatten(0, 1) for p in parts), avg_factor=avg_factor)
-                for parts in zip(*(f.split(batch.counts, 1) for f in fields), strict=True)
-            ]
-        )
-        return losses | self._by_level('refine', batch, batch.refine, targets)
-
-    def _selected_losses(self, batch: PointBatch, targets: PointTargets) -> dict[str, Any]:
-        """Losses over all levels together, each position in the scale of its own."""
-        avg_factor = (targets.owners >= 0).sum().clamp(min=1)
-        fields = (batch.scores, targets.labels, targets.label_weights)
-        loss_cls = self.loss_cls(*(f.flatten(0, 1) for f in fields), avg_factor=avg_factor)
-        scale = batch.scale.expand(len(batch.scores), -1)
-        points = (batch.refine, targets.polys, targets.weights, scale)
-        return dict(loss_cls=loss_cls) | self._points_loss('refine', *(f.flatten(0, 1) for f in points))
+        loss_cls = [self.loss_cls(*level, avg_factor=avg_factor) for level in _split(batch.counts, *fields)]
+        return dict(loss_cls=loss_cls) | self._stage_losses('refine', batch, batch.refine, targets)
 
     @torch.no_grad()
     def _select(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> PointTargets:
@@ -314,33 +268,37 @@ class RotatedRepPointsHead(BaseDenseHead):
         cfg: dict | None = None,
         rescale: bool = False,
     ) -> list[Detections]:
-        """Boxes (n, 6) and labels (n,) of each image after NMS, from the second stage."""
+        """See the base; from the second stage."""
         settings = self.test_settings(cfg)
-        pre = settings.get('nms_pre', -1)
-        scores, points = [], []
+        kept = []
         for logits, offsets, positions in zip(
-            flatten_levels(cls_scores, self.cls_out_channels),
-            flatten_levels(pts_preds_refine, 18),
-            self._positions(cls_scores),
-            strict=True,
+            flatten_levels(cls_scores), flatten_levels(pts_preds_refine), self._positions(cls_scores), strict=True
         ):
-            score, pts = logits.sigmoid(), self._points(offsets, positions)
-            if 0 < pre < score.size(1):
-                best = best_scores(score.amax(-1), pre)[..., None]
-                score, pts = (t.gather(1, best.expand(-1, -1, t.size(-1))) for t in (score, pts))
-            scores.append(score)
-            points.append(pts)
-        boxes = self._to_boxes(torch.cat(points, 1).flatten(0, 1)).unflatten(0, (len(img_metas), -1))
-        if rescale:
-            factors = boxes.new_tensor([[*meta['scale_factor'], 1] for meta in img_metas])
-            boxes = boxes / factors[:, None]
-        # the last column is the background's
-        padded = nn.functional.pad(torch.cat(scores, 1), (0, 1))
-        return [
-            multiclass_nms_rotated(*image, settings.score_thr, settings.nms, settings.max_per_img)
-            for image in zip(boxes, padded, strict=True)
-        ]
+            score, points = logits.sigmoid(), self._points(offsets, positions)
+            kept.append(keep_best(settings.get('nms_pre', -1), score.amax(-1), score, points))
+        scores, points = (torch.cat(field, 1) for field in zip(*kept, strict=True))
+        boxes = self._to_boxes(points.flatten(0, 1)).unflatten(0, (len(img_metas), -1))
+        return self._detections(boxes, scores, img_metas, settings, rescale)
 
     def _to_boxes(self, points: Tensor) -> Tensor:
         """Points (k, 18) -> boxes (k, 5)."""
         return poly2obb(min_area_polygons(points), self.version)
+
+
+@MODELS.register_module()
+class KLDRepPointsHead(RotatedRepPointsHead):
+    """Learns with losses between normal distributions, and reads boxes off those of its points.
+
+    Hou et al., G-Rep: Gaussian Representation for Arbitrary-Oriented Object Detection, 2022. The
+    arguments are those of the base.
+    """
+
+    def _to_boxes(self, points: Tensor) -> Tensor:
+        gaussians = GaussianMixture(n_components=1)
+        gaussians.fit(points.unflatten(-1, (9, 2)))
+        return poly2obb(gaussian2bbox(gaussians), self.version)
+
+
+def _split(counts: list[int], *fields: Tensor) -> list[tuple[Tensor, ...]]:
+    """Fields (N, n, ...) of each level by itself, (N * count, ...)."""
+    return list(zip(*([part.flatten(0, 1) for part in field.split(counts, 1)] for field in fields), strict=True))

@@ -1,49 +1,38 @@
-"""What the positions of a points head shall say."""
+"""What the positions of a points head shall say, and which positives it learns from."""
 
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmrotate.ops import convex_iou
+
+# image and position of the positives of a batch
+Rows = tuple[Tensor, ...]
+# a spread of losses below this has no shape to judge by
+_MIN_VAR = 1e-12
+
 
 class PointBatch(NamedTuple):
-    """Positions of a batch, all levels one after the other.
+    """Positions of a batch, all levels one after the other."""
 
-    Attributes:
-        scores: Logits (N, n, C).
-        init: Points (N, n, 18) of the first stage, in pixels.
-        refine: Points (N, n, 18) of the second stage.
-        scale: Pixels (n,) that the losses take as one.
-        level: Level (n,) of each position.
-        counts: Positions of each level.
-        gt_polys: Per image the corners (m, 8) of its objects.
-    """
-
-    scores: Tensor
-    init: Tensor
-    refine: Tensor
-    scale: Tensor
-    level: Tensor
-    counts: list[int]
-    gt_polys: list[Tensor]
+    scores: Tensor  # logits (N, n, C)
+    init: Tensor  # points (N, n, 18) of the first stage, in pixels
+    refine: Tensor  # points (N, n, 18) of the second stage
+    scale: Tensor  # pixels (n,) that the losses take as one
+    level: Tensor  # level (n,) of each position
+    counts: list[int]  # positions of each level
+    gt_polys: list[Tensor]  # per image the corners (m, 8) of its objects
 
 
 class PointTargets(NamedTuple):
-    """Targets of a batch.
+    """Targets of a batch."""
 
-    Attributes:
-        labels: (N, n) classes, the number of classes for background.
-        label_weights: (N, n) 0 for positions that count neither way.
-        polys: (N, n, 8) corners of the objects.
-        weights: (N, n) above 0 for positive positions.
-        owners: (N, n) the position's object among all of the batch, -1 for none.
-    """
-
-    labels: Tensor
-    label_weights: Tensor
-    polys: Tensor
-    weights: Tensor
-    owners: Tensor
+    labels: Tensor  # (N, n) classes, the number of classes for background
+    label_weights: Tensor  # (N, n) 0 for positions that count neither way
+    polys: Tensor  # (N, n, 8) corners of the objects
+    weights: Tensor  # (N, n) above 0 for positive positions
+    owners: Tensor  # (N, n) the position's object among all of the batch, -1 for none
 
 
 @torch.no_grad()
@@ -68,13 +57,10 @@ def point_targets(
         pos_weight: Weight of positives in the classification; 1 if not above 0.
     """
     assigned = valid.new_full(valid.shape, -1, dtype=torch.long)
-    for i, polys in enumerate(batch.gt_polys):
-        here = valid[i]
-        args: tuple = (proposals[i][here], polys, gt_ignore[i], gt_labels[i])
-        if getattr(assigner, 'by_level', False):
-            levels = batch.level[here].bincount(minlength=len(batch.counts))
-            args = (args[0], levels.tolist(), *args[1:])
-        assigned[i, here] = assigner.assign(*args).gt_inds
+    by_level = getattr(assigner, 'by_level', False)
+    for i, (here, *truth) in enumerate(zip(valid, batch.gt_polys, gt_ignore, gt_labels, strict=True)):
+        levels = (batch.level[here].bincount(minlength=len(batch.counts)).tolist(),) if by_level else ()
+        assigned[i, here] = assigner.assign(proposals[i, here], *levels, *truth).gt_inds
     positive = assigned > 0
     objects = [len(polys) for polys in batch.gt_polys]
     first = torch.tensor([0, *objects[:-1]], device=valid.device).cumsum(0)
@@ -85,3 +71,86 @@ def point_targets(
     corners = torch.cat([*batch.gt_polys, proposals.new_zeros(1, 8)])
     label_weights = torch.where(positive, pos_weight if pos_weight > 0 else 1.0, assigned == 0)
     return PointTargets(labels[owners], label_weights.float(), corners[owners], positive.float(), owners)
+
+
+def rank_in_group(values: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Place of each value (n,) among those of its group (n,), from the smallest, and the group's size.
+
+    Of equal values the first goes first; groups are whole numbers from 0.
+    """
+    order = values.argsort(stable=True)
+    order = order[groups[order].argsort(stable=True)]
+    sizes = groups.bincount(minlength=1)
+    starts = sizes.cumsum(0) - sizes
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device) - starts[groups[order]]
+    return rank, sizes[groups]
+
+
+def best_of_levels(cost: Tensor, owners: Tensor, level: Tensor, topk: int) -> Tensor:
+    """Indices of the at most ``topk`` positives (p,) of least cost of each object on each level."""
+    rank, _ = rank_in_group(cost, owners * (int(level.max()) + 1 if len(level) else 1) + level)
+    return (rank < topk).nonzero().squeeze(1)
+
+
+def own_shares(batch: PointBatch, owners: Tensor, rows: Rows) -> Tensor:
+    """Overlap with the own object (p,) of the batch over that with all of the image, of first points.
+
+    ``rows`` are in the order of the images.
+    """
+    shares, first = [], 0
+    for i, polys in enumerate(batch.gt_polys):
+        here = rows[0] == i
+        overlaps = convex_iou(batch.init[i, rows[1][here]], polys)
+        own = overlaps.gather(1, owners[here, None] - first).squeeze(1)
+        shares.append(own / (overlaps.sum(1) + 1e-6))
+        first += len(polys)
+    return torch.cat(shares)
+
+
+def consistent_weights(cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float) -> tuple[Tensor, Tensor]:
+    """Positives that CFA keeps, and their weights (Guo et al., CVPR 2021, sections 3.2 and 3.3).
+
+    In order of cost, an object's positives are followed up to where the confidence that a
+    position belongs to it, times the cost, is largest.
+
+    Args:
+        cost: (p,) losses of the positives.
+        owners: (p,) their objects.
+        share: (p,) overlap with the own object over that with all of the image.
+        anti_factor: Factor of the shares.
+
+    Returns:
+        Mask (p,) and weights (p,), which sum to the number kept of each object.
+    """
+    if not len(cost):
+        return owners >= 0, cost
+    rank, size = rank_in_group(cost, owners)
+    table = cost.new_zeros(int(owners.max()) + 1, int(size.max()))
+    filled = torch.zeros_like(table, dtype=torch.bool)
+    values, shares = table.clone(), table.clone()
+    filled[owners, rank], values[owners, rank], shares[owners, rank] = True, cost, share
+    count = filled.sum(1, keepdim=True)
+    mean = values.sum(1, keepdim=True) / count.clamp(min=1)
+    gap = (values - mean).square() * filled
+    var = (gap.sum(1, keepdim=True) / (count - 1).clamp(min=1)).clamp(min=_MIN_VAR)
+    density = (-gap / var).exp() / var.sqrt() * filled
+    tail = density.flip(1).cumsum(1).flip(1)
+    last = tail.gather(1, (count - 1).clamp(min=0))
+    confidence = (tail - last) / (tail[:, :1] - last).clamp(min=_MIN_VAR)
+    end = (confidence * values).masked_fill(~filled, -torch.inf).argmax(1, keepdim=True)
+    keep = filled & ((torch.arange(table.size(1), device=table.device) <= end) | (count < 2))
+    raw = (anti_factor * shares * confidence + 1e-6) * keep
+    weights = raw / raw.sum(1, keepdim=True).clamp(min=_MIN_VAR) * keep.sum(1, keepdim=True)
+    weights = torch.where(count < 2, 1.0, weights)
+    return keep[owners, rank], weights[owners, rank]
+
+
+def handed_out_in_place(keep: Tensor, weights: Tensor, cost: Tensor, owners: Tensor) -> Tensor:
+    """Weights (p,) of kept positives in order of object and cost, given in order of place."""
+    kept = keep.nonzero().squeeze(1)
+    by_cost = kept[rank_in_group(cost, owners)[0][kept].argsort(stable=True)]
+    by_cost = by_cost[owners[by_cost].argsort(stable=True)]
+    out = weights.clone()
+    out[kept] = weights[by_cost]
+    return out

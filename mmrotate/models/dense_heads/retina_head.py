@@ -15,26 +15,20 @@ class RotatedRetinaHead(RotatedAnchorHead):
     """Two towers of convolutions, one for classes and one for boxes (Lin et al., ICCV 2017).
 
     Args:
-        num_classes: Classes without background.
-        in_channels: Channels of the pyramid.
+        num_classes: See :class:`RotatedAnchorHead`.
+        in_channels: Likewise.
         stacked_convs: Convolutions of each tower.
         norm_cfg: Their normalisation.
         **kwargs: See :class:`RotatedAnchorHead`.
     """
 
+    cls_layers = ('retina_cls',)
+
     def __init__(
         self, num_classes: int, in_channels: int, stacked_convs: int = 4, norm_cfg: dict | None = None, **kwargs: Any
     ) -> None:
-        self.stacked_convs = stacked_convs
-        self.norm_cfg = norm_cfg
-        normal = dict(type='Normal', layer='Conv2d', std=0.01)
-        # a prior of 1% for each class keeps the first losses of many anchors small
-        rare = dict(type='Normal', name=self.cls_layer, std=0.01, bias_prob=0.01)
-        kwargs.setdefault('init_cfg', dict(normal, override=rare))
+        self.stacked_convs, self.norm_cfg = stacked_convs, norm_cfg
         super().__init__(num_classes, in_channels, **kwargs)
-
-    # the convolution that predicts classes
-    cls_layer = 'retina_cls'
 
     def _tower(self, in_channels: int) -> nn.Sequential:
         return conv_tower(in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg)
@@ -42,8 +36,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
     def _init_layers(self) -> None:
         self.cls_convs, self.reg_convs = (self._tower(self.in_channels) for _ in range(2))
         channels = self.feat_channels if self.stacked_convs else self.in_channels
-        classes = self.num_anchors * self.cls_out_channels
-        self.retina_cls = nn.Conv2d(channels, classes, 3, padding=1)
+        self.retina_cls = nn.Conv2d(channels, self.num_anchors * self.cls_out_channels, 3, padding=1)
         self.retina_reg = nn.Conv2d(channels, self.num_anchors * self.bbox_dim, 3, padding=1)
 
     def _towers(self, cls_feat: Tensor, reg_feat: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,22 +48,16 @@ class RotatedRPNHead(RotatedAnchorHead):
     def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
         return obb2xyxy(gt_bboxes, self.version)
 
-    def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
-        return obb2xyxy(gt_bboxes, self.version)
+    _boxes_to_regress = _boxes_to_assign
 
     def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
         return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def loss(  # type: ignore[override]
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        gt_bboxes: list[Tensor],
-        img_metas: list[dict],
-        gt_bboxes_ignore: list[Tensor] | None = None,
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], gt_bboxes: list[Tensor], *args: Any, **kwargs: Any
     ) -> dict[str, list[Tensor]]:
-        """Losses of objectness and boxes, a list over levels each."""
-        losses = super().loss(cls_scores, bbox_preds, gt_bboxes, None, img_metas, gt_bboxes_ignore)
+        """Losses of objectness and boxes, a list over levels each; as of the base, without labels."""
+        losses = super().loss(cls_scores, bbox_preds, gt_bboxes, None, *args, **kwargs)
         return dict(loss_rpn_cls=losses['loss_cls'], loss_rpn_bbox=losses['loss_bbox'])
 
     def get_bboxes(  # type: ignore[override]
@@ -76,33 +70,28 @@ class RotatedRPNHead(RotatedAnchorHead):
     ) -> list[Tensor]:
         """Proposals of each image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
         settings = self.test_settings(cfg)
-        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, settings.get('nms_pre', -1))
+        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, settings)
         # proposals of different levels do not suppress each other
         level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
-        flat_scores = torch.cat(scores, 1)[..., 0]
-        flat_deltas, flat_anchors = torch.cat(deltas, 1), torch.cat(anchors, 1)
         results = []
-        for i, meta in enumerate(img_metas):
-            boxes = self.bbox_coder.decode(flat_anchors[i], flat_deltas[i], max_shape=meta['img_shape'])
-            keep = self._keep(boxes, flat_scores[i], level_ids, settings)
-            boxes, score = boxes[keep], flat_scores[i][keep]
+        for prior, delta, score, meta in zip(
+            *(torch.cat(f, 1) for f in (anchors, deltas, scores)), img_metas, strict=True
+        ):
+            boxes = self.bbox_coder.decode(prior, delta, max_shape=meta['img_shape'])
+            keep = self._keep(boxes, score[:, 0], level_ids, settings)
+            found = torch.cat([boxes, score[:, :1]], 1)[keep]
             if rescale:
-                boxes[:, :4] /= boxes.new_tensor(meta['scale_factor'])
-            results.append(torch.cat([boxes, score[:, None]], 1))
+                found[:, :4] /= found.new_tensor(meta['scale_factor'])
+            results.append(found)
         return results
 
-    def _hbb(self, boxes: Tensor) -> Tensor:
-        """Proposals as (x1, y1, x2, y2), for NMS."""
-        return boxes
-
-    def _sides(self, boxes: Tensor) -> Tensor:
-        """Width and height (n, 2) of the proposals."""
-        return boxes[:, 2:] - boxes[:, :2]
+    def _extent(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Proposals as (x1, y1, x2, y2), for NMS, and their width and height (n, 2)."""
+        return boxes, boxes[:, 2:] - boxes[:, :2]
 
     def _keep(self, boxes: Tensor, scores: Tensor, level_ids: Tensor, cfg: ConfigDict) -> Tensor:
         """Indices of the proposals that are large enough and survive NMS, best first."""
-        hbb = self._hbb(boxes)
-        sides = self._sides(boxes)
+        hbb, sides = self._extent(boxes)
         large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
         kept = batched_nms(hbb[large], scores[large], level_ids[large], threshold)
@@ -126,8 +115,5 @@ class OrientedRPNHead(RotatedRPNHead):
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         return gt_bboxes
 
-    def _hbb(self, boxes: Tensor) -> Tensor:
-        return obb2xyxy(boxes, self.version)
-
-    def _sides(self, boxes: Tensor) -> Tensor:
-        return boxes[:, 2:4]
+    def _extent(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        return obb2xyxy(boxes, self.version), boxes[:, 2:4]
