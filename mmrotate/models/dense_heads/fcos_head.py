@@ -293,10 +293,10 @@ class CSLRFCOSHead(RotatedFCOSHead):
     The arguments are those of the base.
     """
 
-    def __init__(self, *args: Any, angle_coder: dict | None = None, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any) -> None:
         coder = dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=6)
         options = {'separate_angle': True, 'scale_angle': False, **kwargs}
-        super().__init__(*args, angle_coder=angle_coder or coder, **options)
+        super().__init__(num_classes, in_channels, angle_coder=angle_coder or coder, **options)
 
 
 def centerness_target(distances: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class RotatedRetinaHead(RotatedAnchorHead):
         **kwargs: See :class:`RotatedAnchorHead`.
     """
 
-    cls_layers = ('retina_cls',)
+    cls_layers: tuple[str, ...] = ('retina_cls',)
 
     def __init__(
         self, num_classes: int, in_channels: int, stacked_convs: int = 4, norm_cfg: dict | None = None, **kwargs: Any

@@ -12,23 +12,16 @@ from torch import Tensor, distributed
 
 from mmrotate.core import aug_multiclass_nms_rotated, bbox_mapping_back, imshow_det_rbboxes, rbbox2result
 from mmrotate.models.base_module import BaseModule
-from mmrotate.models.builder import build_backbone, build_neck
+from mmrotate.models.builder import build_backbone, build_head, build_neck
 
 # per image: per class an array (n, 6) of x, y, w, h, theta, score
 Result = list[np.ndarray]
 
 
-def _with_pretrained(backbone: dict, pretrained: str | None) -> dict:
-    """The backbone's config with ``pretrained``, the older place of its checkpoint."""
-    if pretrained is None:
-        return backbone
-    return dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
-
-
 class RotatedBaseDetector(BaseModule):
     """Backbone and neck, and the ways in: losses, boxes, test-time augmentation, pictures.
 
-    Subclasses give ``forward_train`` and ``simple_test``.
+    Subclasses give ``_losses`` and ``_detect``.
 
     Args:
         backbone: Config of the backbone.
@@ -52,11 +45,16 @@ class RotatedBaseDetector(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.backbone = build_backbone(_with_pretrained(backbone, pretrained))
+        if pretrained is not None:
+            backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
+        self.backbone = build_backbone(backbone)
         self.neck = None if neck is None else build_neck(neck)
         # Any: a detector is built without them, too, but does not train or test then
         self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
         self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
+
+    def _build_head(self, head: dict, train_cfg: dict | None, test_cfg: dict | None) -> Any:
+        return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=test_cfg))
 
     def extract_feat(self, img: Tensor) -> Sequence[Tensor]:
         """Images (N, 3, H, W) -> pyramid of maps (N, C, h, w), finest first."""
@@ -86,20 +84,23 @@ class RotatedBaseDetector(BaseModule):
             gt_labels: Per image (n,) of int64.
             gt_bboxes_ignore: Per image (k, 5): boxes that count neither way.
         """
+        return self._losses(self.extract_feat(img), img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
+
+    def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
+        """Losses of a pyramid; ``truth`` are the last three arguments of :meth:`forward_train`."""
         raise NotImplementedError
 
     def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """Results of images (N, 3, H, W); ``rescale`` gives pixels of the original images."""
+        detections, classes = self._detect(self.extract_feat(img), img_metas, rescale)
+        return [rbbox2result(boxes, labels, classes) for boxes, labels in detections]
+
+    def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
+        """Boxes (n, 6) and labels (n,) of each image of a pyramid, and the number of classes."""
         raise NotImplementedError
 
     def forward_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
-        """Results of a batch under one or several augmentations.
-
-        Args:
-            imgs: Per augmentation (N, 3, H, W).
-            img_metas: Per augmentation the facts of each image.
-            rescale: Give boxes in the pixels of the original images.
-        """
+        """Results of a batch (N, 3, H, W) and the facts of its images, under one or several augmentations."""
         if len(imgs) != len(img_metas):
             raise ValueError(f'{len(imgs)} augmented batches, but {len(img_metas)} lists of facts')
         if len(imgs) == 1:
@@ -123,13 +124,8 @@ class RotatedBaseDetector(BaseModule):
         boxes, labels = [], []
         for result, meta in zip(results, metas, strict=True):
             dets = torch.from_numpy(np.concatenate(result))
-            back = bbox_mapping_back(
-                dets[:, :5],
-                meta['img_shape'],
-                meta['scale_factor'],
-                meta['flip'],
-                meta.get('flip_direction', 'horizontal'),
-            )
+            direction = meta.get('flip_direction', 'horizontal')
+            back = bbox_mapping_back(dets[:, :5], meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
             boxes.append(torch.cat([back, dets[:, 5:]], 1))
             labels += [i for i, found in enumerate(result) for _ in found]
         merged = torch.cat(boxes)
@@ -178,8 +174,5 @@ class RotatedBaseDetector(BaseModule):
         """
         boxes = np.concatenate(result)
         labels = np.repeat(np.arange(len(result)), [len(r) for r in result])
-        kwargs.setdefault('bbox_color', self.PALETTE)
-        kwargs.setdefault('show', False)
-        return imshow_det_rbboxes(
-            img, boxes, labels, class_names=self.CLASSES, score_thr=score_thr, out_file=out_file, **kwargs
-        )
+        settings = dict(class_names=self.CLASSES, bbox_color=self.PALETTE, show=False) | kwargs
+        return imshow_det_rbboxes(img, boxes, labels, score_thr=score_thr, out_file=out_file, **settings)

@@ -5,14 +5,12 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 from mmengine.model import ModuleList
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmrotate.core import rbbox2result
-from mmrotate.models.builder import build_head
 from mmrotate.registry import MODELS
 
 from .alignment import AlignConvModule, FeatureRefineModule
-from .base import Result, RotatedBaseDetector
+from .base import RotatedBaseDetector
 
 # prefix of the losses, their weight, alignment (None in the first stage) and head
 Stage = tuple[str, float, Any, Any]
@@ -28,12 +26,8 @@ class RefineSingleStageDetector(RotatedBaseDetector):
         """The stages in their order."""
         raise NotImplementedError
 
-    def _build_head(self, head: dict, train_cfg: dict | None) -> nn.Module:
-        return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=self.test_cfg))
-
-    def _run(self, img: Tensor) -> Iterator[tuple[Stage, tuple, list[Tensor] | None]]:
+    def _run(self, x: Sequence[Tensor]) -> Iterator[tuple[Stage, tuple, list[Tensor] | None]]:
         """Each stage, its head's outputs, and its rois."""
-        x = self.extract_feat(img)
         (_, _, _, head), *later = stages = self._stages()
         outs, rois = head(x), None
         yield stages[0], outs, rois
@@ -43,27 +37,17 @@ class RefineSingleStageDetector(RotatedBaseDetector):
             outs = head(align(x, rois))
             yield stage, outs, rois
 
-    def forward_train(
-        self,
-        img: Tensor,
-        img_metas: list[dict],
-        gt_bboxes: list[Tensor],
-        gt_labels: list[Tensor],
-        gt_bboxes_ignore: list[Tensor] | None = None,
-    ) -> dict[str, Tensor | list[Tensor]]:
-        """Losses of all stages; see the base."""
+    def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
+        gt_bboxes, gt_labels, ignore = truth
         losses: dict[str, Tensor | list[Tensor]] = {}
-        truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
-        for (prefix, weight, _, head), outs, rois in self._run(img):
-            for name, values in head.loss(*outs, *truth, rois=rois).items():
+        for (prefix, weight, _, head), outs, rois in self._run(x):
+            for name, values in head.loss(*outs, gt_bboxes, gt_labels, img_metas, ignore, rois=rois).items():
                 losses[f'{prefix}.{name}'] = [value * weight for value in values]
         return losses
 
-    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
-        """Results of a batch, those of the last stage; see the base."""
-        *_, ((*_, head), outs, rois) = self._run(img)
-        detections = head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois)
-        return [rbbox2result(boxes, labels, head.num_classes) for boxes, labels in detections]
+    def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
+        *_, ((*_, head), outs, rois) = self._run(x)
+        return head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois), head.num_classes
 
 
 @MODELS.register_module()
@@ -93,18 +77,18 @@ class R3Det(RefineSingleStageDetector):
         train = self.train_cfg or ConfigDict()
         settings = train.get('sr', [None] * num_refine_stages)
         self.stage_loss_weights = train.get('stage_loss_weights', [1.0] * num_refine_stages)
-        parts = dict(
-            frm_cfgs=frm_cfgs, refine_heads=refine_heads, sr=settings, stage_loss_weights=self.stage_loss_weights
-        )
-        for name, part in parts.items():
+        parts = dict(frm_cfgs=frm_cfgs, refine_heads=refine_heads, sr=settings)
+        for name, part in (parts | dict(stage_loss_weights=self.stage_loss_weights)).items():
             if len(part) != num_refine_stages:
                 raise ValueError(
                     f'{name} must have one item for each of num_refine_stages={num_refine_stages}, got {len(part)}'
                 )
-        self.bbox_head = self._build_head(bbox_head, train.get('s0'))
+        self.bbox_head = self._build_head(bbox_head, train.get('s0'), self.test_cfg)
         # these lists initialise their members
         self.feat_refine_module = ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
-        self.refine_head = ModuleList(map(self._build_head, refine_heads, settings))
+        self.refine_head = ModuleList(
+            self._build_head(*head, self.test_cfg) for head in zip(refine_heads, settings, strict=True)
+        )
 
     def _stages(self) -> list[Stage]:
         later = zip(self.stage_loss_weights, self.feat_refine_module, self.refine_head, strict=True)
@@ -130,9 +114,9 @@ class S2ANet(RefineSingleStageDetector):
         align = dict(align_cfgs)
         if align.pop('type', None) != 'AlignConv':
             raise ValueError(f"align_cfgs must have type='AlignConv', got {align_cfgs}")
-        self.fam_head = self._build_head(fam_head, train.get('fam_cfg'))
+        self.fam_head = self._build_head(fam_head, train.get('fam_cfg'), self.test_cfg)
         self.align_conv = AlignConvModule(**align)
-        self.odm_head = self._build_head(odm_head, train.get('odm_cfg'))
+        self.odm_head = self._build_head(odm_head, train.get('odm_cfg'), self.test_cfg)
 
     def _stages(self) -> list[Stage]:
         return [('fam', 1.0, None, self.fam_head), ('odm', 1.0, self.align_conv, self.odm_head)]

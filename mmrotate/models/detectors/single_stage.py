@@ -1,15 +1,13 @@
 """One-stage detectors: a dense head on the pyramid."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from mmengine.config import ConfigDict
 from torch import Tensor
 
-from mmrotate.core import rbbox2result
-from mmrotate.models.builder import build_head
 from mmrotate.registry import MODELS
 
-from .base import Result, RotatedBaseDetector
+from .base import RotatedBaseDetector
 
 
 @MODELS.register_module()
@@ -24,26 +22,13 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
 
     def __init__(self, backbone: dict, bbox_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
-        cfg = ConfigDict(bbox_head)
-        cfg.update(train_cfg=self.train_cfg, test_cfg=self.test_cfg)
-        self.bbox_head = build_head(cfg)
+        self.bbox_head = self._build_head(bbox_head, self.train_cfg, self.test_cfg)
 
-    def forward_train(
-        self,
-        img: Tensor,
-        img_metas: list[dict],
-        gt_bboxes: list[Tensor],
-        gt_labels: list[Tensor],
-        gt_bboxes_ignore: list[Tensor] | None = None,
-    ) -> dict[str, Tensor | list[Tensor]]:
-        """Losses of a batch; see the base."""
-        return self.bbox_head.forward_train(self.extract_feat(img), img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
+    def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
+        return self.bbox_head.forward_train(x, img_metas, *truth)
 
-    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
-        """Results of a batch; see the base."""
-        detections = self.bbox_head.simple_test(self.extract_feat(img), img_metas, rescale)
-        classes = self.bbox_head.num_classes
-        return [rbbox2result(boxes, labels, classes) for boxes, labels in detections]
+    def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
+        return self.bbox_head.simple_test(x, img_metas, rescale), self.bbox_head.num_classes
 
 
 @MODELS.register_module()

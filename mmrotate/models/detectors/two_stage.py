@@ -1,15 +1,14 @@
 """Two-stage detectors: proposals, then a head on what is inside them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from mmrotate.core import rbbox2result
-from mmrotate.models.builder import build_head
 from mmrotate.registry import MODELS
 
-from .base import Result, RotatedBaseDetector
+from .base import RotatedBaseDetector
 
 
 @MODELS.register_module()
@@ -26,39 +25,20 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
     def __init__(self, backbone: dict, rpn_head: dict, roi_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         train, test = self.train_cfg or ConfigDict(), self.test_cfg or ConfigDict()
-        rpn, roi = ConfigDict(rpn_head), ConfigDict(roi_head)
-        rpn.update(train_cfg=train.get('rpn'), test_cfg=test.get('rpn'))
-        roi.update(train_cfg=train.get('rcnn'), test_cfg=test.get('rcnn'))
-        self.rpn_head = build_head(rpn)
-        self.roi_head = build_head(roi)
+        self.rpn_head = self._build_head(rpn_head, train.get('rpn'), test.get('rpn'))
+        self.roi_head = self._build_head(roi_head, train.get('rcnn'), test.get('rcnn'))
 
-    def forward_train(
-        self,
-        img: Tensor,
-        img_metas: list[dict],
-        gt_bboxes: list[Tensor],
-        gt_labels: list[Tensor],
-        gt_bboxes_ignore: list[Tensor] | None = None,
-    ) -> dict[str, Tensor | list[Tensor]]:
-        """Losses of both stages; see the base."""
-        x = self.extract_feat(img)
+    def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
+        gt_bboxes, _, ignore = truth
+        settings = self.train_cfg.get('rpn_proposal', self.test_cfg.rpn)
         losses, proposals = self.rpn_head.forward_train(
-            x,
-            img_metas,
-            gt_bboxes,
-            gt_bboxes_ignore=gt_bboxes_ignore,
-            proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn),
+            x, img_metas, gt_bboxes, gt_bboxes_ignore=ignore, proposal_cfg=settings
         )
-        second = self.roi_head.forward_train(x, img_metas, proposals, gt_bboxes, gt_labels, gt_bboxes_ignore)
-        return {**losses, **second}
+        return losses | self.roi_head.forward_train(x, img_metas, proposals, *truth)
 
-    def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
-        """Results of a batch; see the base."""
-        x = self.extract_feat(img)
+    def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
         proposals = self.rpn_head.simple_test(x, img_metas)
-        detections = self.roi_head.simple_test(x, proposals, img_metas, rescale)
-        classes = self.roi_head.num_classes
-        return [rbbox2result(boxes, labels, classes) for boxes, labels in detections]
+        return self.roi_head.simple_test(x, proposals, img_metas, rescale), self.roi_head.num_classes
 
 
 @MODELS.register_module()

@@ -12,7 +12,7 @@ from mmrotate.core import multiclass_nms_rotated
 from mmrotate.core.bbox import SamplingResult, build_bbox_coder
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
@@ -63,13 +63,8 @@ class RotatedConvFCBBoxHead(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Xavier', distribution='uniform', layer='Linear'),
-                *(dict(type='Normal', std=std, override=dict(name=n)) for n, std in self.stds),
-            ]
-        )
+        branches = [dict(type='Normal', std=std, override=dict(name=name)) for name, std in self.stds]
+        super().__init__(init_cfg or [dict(type='Xavier', distribution='uniform', layer='Linear'), *branches])
         if num_shared_fcs < 1:
             raise ValueError(f'num_shared_fcs must be at least 1, got {num_shared_fcs}')
         self.num_classes = num_classes
@@ -78,21 +73,17 @@ class RotatedConvFCBBoxHead(BaseModule):
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
         self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
-        convs = [in_channels] + [conv_out_channels] * num_shared_convs
-        self.shared_convs = nn.ModuleList(
-            ConvModule(convs[i], convs[i + 1], 3, padding=1, norm_cfg=norm_cfg) for i in range(num_shared_convs)
-        )
-        widths = [convs[-1] * roi_feat_size**2] + [fc_out_channels] * num_shared_fcs
-        self.shared_fcs = nn.ModuleList(nn.Linear(widths[i], widths[i + 1]) for i in range(num_shared_fcs))
+        self.shared_convs = conv_tower(in_channels, conv_out_channels, num_shared_convs, norm_cfg)
+        channels = conv_out_channels if num_shared_convs else in_channels
+        widths = [channels * roi_feat_size**2] + [fc_out_channels] * num_shared_fcs
+        self.shared_fcs = nn.ModuleList(map(nn.Linear, widths, widths[1:]))
         self.fc_cls = nn.Linear(fc_out_channels, num_classes + 1)
         self._boxes = 1 if reg_class_agnostic else num_classes
         self.fc_reg = nn.Linear(fc_out_channels, self.bbox_dim * self._boxes)
 
     def _shared(self, x: Tensor) -> Tensor:
         """RoI features (n, C, s, s) -> what the branches share (n, width)."""
-        for conv in self.shared_convs:
-            x = conv(x)
-        x = x.flatten(1)
+        x = self.shared_convs(x).flatten(1)
         for fc in self.shared_fcs:
             x = fc(x).relu()
         return x
@@ -105,8 +96,7 @@ class RotatedConvFCBBoxHead(BaseModule):
     def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
         """Targets of all sampled proposals of a batch, positive before negative in each image."""
         per_image = [self._targets_single(sample, cfg) for sample in samples]
-        labels, weights, boxes, box_weights = (torch.cat(field) for field in zip(*per_image, strict=True))
-        return labels, weights, boxes, box_weights
+        return tuple(map(torch.cat, zip(*per_image, strict=True)))
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         """Objects (n, 5) in the form (n, d) that the coder encodes."""
@@ -119,19 +109,15 @@ class RotatedConvFCBBoxHead(BaseModule):
         return pred[rows, 0 if self.reg_class_agnostic else labels]
 
     def refine(self, rois: Tensor, bbox_pred: Tensor, labels: Tensor) -> Tensor:
-        """Boxes (n, 5) of RoIs of the classes (n,), for another stage: not kept in the image.
+        """Boxes (n, 5) of RoIs (n, 1 + d), with the image's index first, of the classes (n,).
 
-        Args:
-            rois: (n, 1 + d), the image's index first.
-            bbox_pred: Deltas of each class.
-            labels: Classes.
+        They are for another stage, and not kept in the image.
         """
         return self.bbox_coder.decode(rois[:, 1:], self._of_class(bbox_pred, labels))
 
     def _targets_single(self, sample: SamplingResult, cfg: dict) -> RoITargets:
-        pos = len(sample.pos_bboxes)
+        new, pos = sample.pos_bboxes, len(sample.pos_bboxes)
         count = pos + len(sample.neg_bboxes)
-        new = sample.pos_bboxes
         labels = new.new_full((count,), self.num_classes, dtype=torch.long)
         weights = new.new_ones(count)
         boxes, box_weights = new.new_zeros(2, count, self.bbox_dim)
@@ -140,9 +126,7 @@ class RotatedConvFCBBoxHead(BaseModule):
             if cfg.get('pos_weight', -1) > 0:
                 weights[:pos] = cfg['pos_weight']
             targets = self._boxes_to_regress(sample.pos_gt_bboxes)
-            if not self.reg_decoded_bbox:
-                targets = self.bbox_coder.encode(sample.pos_bboxes, targets)
-            boxes[:pos] = targets
+            boxes[:pos] = targets if self.reg_decoded_bbox else self.bbox_coder.encode(new, targets)
             box_weights[:pos] = 1
         return labels, weights, boxes, box_weights
 
@@ -151,24 +135,15 @@ class RotatedConvFCBBoxHead(BaseModule):
         labels, label_weights, bbox_targets, bbox_weights = targets[:4]
         cls_score, bbox_pred = preds[0].float(), preds[1].float()
         if cls_score.numel() == 0:
-            zero = cls_score.sum() * 0
-            return dict(loss_cls=zero, loss_bbox=bbox_pred.sum() * 0)
+            return dict(loss_cls=cls_score.sum() * 0, loss_bbox=bbox_pred.sum() * 0)
         avg_factor = max(float((label_weights > 0).sum()), 1.0)
-        losses = dict(
-            loss_cls=self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor),
-            acc=accuracy(cls_score, labels),
-        )
+        loss_cls = self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
-        losses['loss_bbox'] = regression_loss(
-            self.loss_bbox,
-            self._of_class(bbox_pred[pos], labels[pos]),
-            bbox_targets[pos],
-            bbox_weights[pos],
-            len(bbox_targets),
-            partial(self.bbox_coder.decode, rois[pos, 1:]),
-            self.reg_decoded_bbox,
-        )
-        return losses
+        deltas = self._of_class(bbox_pred[pos], labels[pos])
+        rows = (deltas, bbox_targets[pos], bbox_weights[pos], len(bbox_targets))
+        decode = partial(self.bbox_coder.decode, rois[pos, 1:])
+        loss_bbox = regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox)
+        return dict(loss_cls=loss_cls, acc=accuracy(cls_score, labels), loss_bbox=loss_bbox)
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         """Boxes (n, k, 5) of RoIs; ``scale`` divides their pixels."""

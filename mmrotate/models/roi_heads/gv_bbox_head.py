@@ -53,11 +53,9 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
                 f'GVBBoxHead takes loss_bbox for corners and shares too, but '
                 f'{type(self.loss_bbox).__name__} is a loss of boxes: choose one of deltas'
             )
-        self.version = version
-        self.ratio_thr = ratio_thr
-        coder = dict(angle_range=version)
-        self.fix_coder = build_bbox_coder(fix_coder or dict(coder, type='GVFixCoder'))
-        self.ratio_coder = build_bbox_coder(ratio_coder or dict(coder, type='GVRatioCoder'))
+        self.version, self.ratio_thr = version, ratio_thr
+        self.fix_coder = build_bbox_coder(fix_coder or dict(type='GVFixCoder', angle_range=version))
+        self.ratio_coder = build_bbox_coder(ratio_coder or dict(type='GVRatioCoder', angle_range=version))
         width = self.fc_reg.in_features
         self.fc_fix = nn.Linear(width, 4 * self._boxes)
         self.fc_ratio = nn.Linear(width, self._boxes)
@@ -68,7 +66,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         The last two lie in (0, 1): (n, 4 or classes * 4) and (n, 1 or classes).
         """
         x = self._shared(x)
-        return (self.fc_cls(x), self.fc_reg(x), self.fc_fix(x).float().sigmoid(), self.fc_ratio(x).float().sigmoid())
+        return self.fc_cls(x), self.fc_reg(x), self.fc_fix(x).float().sigmoid(), self.fc_ratio(x).float().sigmoid()
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         return obb2xyxy(gt_bboxes, self.version)
@@ -82,11 +80,10 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
     def loss(self, preds: Sequence[Tensor], rois: Tensor, targets: RoITargets) -> dict[str, Tensor]:
         """Losses of the base, and ``loss_fix`` and ``loss_ratio``."""
         losses = super().loss(preds, rois, targets)
-        labels, fix, ratio = targets[0], *targets[-2:]
+        labels = targets[0]
         pos = (labels < self.num_classes).nonzero().squeeze(1)
-        of_class = [self._of_class(pred[pos], labels[pos]) for pred in preds[2:]]
-        losses['loss_fix'] = self.loss_bbox(of_class[0], fix, avg_factor=len(labels))
-        losses['loss_ratio'] = self.loss_bbox(of_class[1], ratio, avg_factor=len(labels))
+        for name, pred, target in zip(('loss_fix', 'loss_ratio'), preds[2:], targets[-2:], strict=True):
+            losses[name] = self.loss_bbox(self._of_class(pred[pos], labels[pos]), target, avg_factor=len(labels))
         return losses
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:

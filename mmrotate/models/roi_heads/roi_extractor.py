@@ -12,18 +12,9 @@ from mmrotate.registry import MODELS
 
 
 class RoIAlign(torchvision.ops.RoIAlign):
-    """Features of horizontal regions (He et al., Mask R-CNN, ICCV 2017).
+    """Features of horizontal regions (He et al., Mask R-CNN, ICCV 2017), by default aligned."""
 
-    Args:
-        output_size: Cells of a region.
-        spatial_scale: Pixels of the map per pixel of the image.
-        sampling_ratio: Samples of a cell in each direction; 0 adapts.
-        aligned: Pixel centres lie at half numbers.
-    """
-
-    def __init__(
-        self, output_size: int, spatial_scale: float = 1.0, sampling_ratio: int = 0, aligned: bool = True
-    ) -> None:
+    def __init__(self, output_size: int, spatial_scale: float, sampling_ratio: int = 0, aligned: bool = True) -> None:
         super().__init__((output_size, output_size), spatial_scale, sampling_ratio, aligned)
 
 
@@ -49,9 +40,7 @@ class SingleRoIExtractor(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.out_channels = out_channels
-        self.featmap_strides = list(featmap_strides)
-        self.finest_scale = finest_scale
+        self.featmap_strides, self.out_channels, self.finest_scale = list(featmap_strides), out_channels, finest_scale
         args = dict(roi_layer)
         name = args.pop('type')
         layer = RoIAlign if name == 'RoIAlign' else getattr(ops, name, None)
@@ -75,14 +64,9 @@ class SingleRoIExtractor(BaseModule):
         return level.clamp(0, self.num_inputs - 1).long()
 
     def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
-        """Features of RoIs.
+        """Features (n, C, out, out) of RoIs (n, 5), from a map (N, C, H, W) of each stride.
 
-        Args:
-            feats: Maps (N, C, H, W), one per stride.
-            rois: (n, 5) as image index, left, top, right, bottom in pixels.
-
-        Returns:
-            (n, C, out, out)
+        A RoI is image index, left, top, right, bottom in pixels.
         """
         size: Any = self.roi_layers[0].output_size
         out = feats[0].new_zeros(len(rois), self.out_channels, *size)

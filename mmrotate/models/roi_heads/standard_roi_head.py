@@ -29,12 +29,16 @@ class RotatedBaseRoIHead(BaseModule):
     Args:
         train_cfgs: Assigner, sampler, ``pos_weight`` of each stage; none where it is not trained.
         test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
-        version: Angle version of the objects.
         init_cfg: Initialisation.
+        version: Angle version of the objects.
     """
 
     def __init__(
-        self, train_cfgs: Sequence[dict], test_cfg: dict | None, version: str, init_cfg: dict | None = None
+        self,
+        train_cfgs: Sequence[dict],
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+        version: str = 'oc',
     ) -> None:
         super().__init__(init_cfg)
         self.train_cfgs = [ConfigDict(cfg) for cfg in train_cfgs]
@@ -67,22 +71,16 @@ class RotatedBaseRoIHead(BaseModule):
         return head.loss_cls(self._forward(stage, x, rois)[0], labels, reduction_override='none')
 
     def _sample(
-        self,
-        stage: int,
-        feats: Sequence[Tensor],
-        boxes: Tensor,
-        gt_bboxes: Tensor,
-        gt_ignore: Tensor | None,
-        gt_labels: Tensor,
+        self, stage: int, feats: Sequence[Tensor], boxes: Tensor, truth: Tensor, ignore: Tensor | None, labels: Tensor
     ) -> SamplingResult:
         """Sampled proposals of one image; their objects are rotated whatever they are."""
-        truth, ignore = gt_bboxes, gt_ignore
+        compared = truth
         if boxes.size(1) == 4:
-            truth = obb2xyxy(gt_bboxes, self.version)
-            ignore = None if gt_ignore is None else obb2xyxy(gt_ignore, self.version)
-        assigned = self.assigners[stage].assign(boxes, truth, ignore, gt_labels)
-        sample = self.samplers[stage].sample(assigned, boxes, truth, gt_labels, feats=feats)
-        sample.pos_gt_bboxes = gt_bboxes[sample.pos_assigned_gt_inds]
+            compared = obb2xyxy(truth, self.version)
+            ignore = None if ignore is None else obb2xyxy(ignore, self.version)
+        assigned = self.assigners[stage].assign(boxes, compared, ignore, labels)
+        sample = self.samplers[stage].sample(assigned, boxes, compared, labels, feats=feats)
+        sample.pos_gt_bboxes = truth[sample.pos_assigned_gt_inds]
         return sample
 
     def forward_train(
@@ -151,21 +149,14 @@ class RotatedStandardRoIHead(RotatedBaseRoIHead):
         bbox_roi_extractor: Config of the RoI extractor.
         bbox_head: Config of the box head.
         train_cfg: Assigner, sampler, ``pos_weight``.
-        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
-        init_cfg: Initialisation.
-        version: Angle version of the objects.
+        *args: See :class:`RotatedBaseRoIHead`.
+        **kwargs: Likewise.
     """
 
     def __init__(
-        self,
-        bbox_roi_extractor: dict,
-        bbox_head: dict,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
-        version: str = 'oc',
+        self, bbox_roi_extractor: dict, bbox_head: dict, train_cfg: dict | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        super().__init__([] if train_cfg is None else [train_cfg], test_cfg, version, init_cfg)
+        super().__init__([] if train_cfg is None else [train_cfg], *args, **kwargs)
         self.bbox_roi_extractor = build_roi_extractor(bbox_roi_extractor)
         self.bbox_head = build_head(bbox_head)
 
@@ -193,9 +184,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
         bbox_roi_extractor: Config of each stage's RoI extractor, or one for all.
         bbox_head: Config of each stage's box head, or one for all.
         train_cfg: Assigner, sampler, ``pos_weight`` of each stage, or one for all.
-        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
-        version: Angle version of the objects.
-        init_cfg: Initialisation.
+        **kwargs: See :class:`RotatedBaseRoIHead`.
     """
 
     def __init__(
@@ -205,9 +194,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
         bbox_roi_extractor: dict | Sequence[dict],
         bbox_head: dict | Sequence[dict],
         train_cfg: dict | Sequence[dict] | None = None,
-        test_cfg: dict | None = None,
-        version: str = 'oc',
-        init_cfg: dict | None = None,
+        **kwargs: Any,
     ) -> None:
         per_stage: dict[str, Any] = dict(
             bbox_roi_extractor=bbox_roi_extractor,
@@ -220,7 +207,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
                 per_stage[name] = [cfgs] * num_stages
             elif len(cfgs) != num_stages and not (name == 'train_cfg' and train_cfg is None):
                 raise ValueError(f'{name} must have one item for each of num_stages={num_stages}, got {len(cfgs)}')
-        super().__init__(per_stage['train_cfg'], test_cfg, version, init_cfg)
+        super().__init__(per_stage['train_cfg'], **kwargs)
         self.stage_loss_weights = list(stage_loss_weights)
         # these lists initialise their members
         self.bbox_roi_extractor = ModuleList(map(build_roi_extractor, per_stage['bbox_roi_extractor']))
