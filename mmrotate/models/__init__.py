@@ -1,6 +1,7 @@
 """Detectors and their parts; importing registers them all."""
 
-from mmrotate.registry import (
+from . import backbones, dense_heads, detectors, losses, necks, roi_heads
+from .builder import (
     ROTATED_BACKBONES,
     ROTATED_DETECTORS,
     ROTATED_HEADS,
@@ -8,10 +9,6 @@ from mmrotate.registry import (
     ROTATED_NECKS,
     ROTATED_ROI_EXTRACTORS,
     ROTATED_SHARED_HEADS,
-)
-
-from . import backbones, dense_heads, detectors, losses, necks, roi_heads
-from .builder import (
     build_backbone,
     build_detector,
     build_head,

@@ -5,33 +5,10 @@ from typing import Any
 from mmengine.config import ConfigDict
 from torch import nn
 
-from mmrotate.registry import (
-    MODELS,
-    ROTATED_BACKBONES,
-    ROTATED_DETECTORS,
-    ROTATED_HEADS,
-    ROTATED_LOSSES,
-    ROTATED_NECKS,
-    ROTATED_ROI_EXTRACTORS,
-    ROTATED_SHARED_HEADS,
-)
+from mmrotate.registry import MODELS
 
-__all__ = [
-    'ROTATED_BACKBONES',
-    'ROTATED_DETECTORS',
-    'ROTATED_HEADS',
-    'ROTATED_LOSSES',
-    'ROTATED_NECKS',
-    'ROTATED_ROI_EXTRACTORS',
-    'ROTATED_SHARED_HEADS',
-    'build_backbone',
-    'build_detector',
-    'build_head',
-    'build_loss',
-    'build_neck',
-    'build_roi_extractor',
-    'build_shared_head',
-]
+ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
+ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
 
 
 def _build(cfg: dict, **default_args: Any) -> Any:

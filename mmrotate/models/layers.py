@@ -5,21 +5,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# config name -> (attribute name in a ConvModule, class); the attribute is part of checkpoint keys
-_NORMS: dict[str, tuple[str, type[nn.Module]]] = {
-    'BN': ('bn', nn.BatchNorm2d),
-    'BN2d': ('bn', nn.BatchNorm2d),
-    'SyncBN': ('bn', nn.SyncBatchNorm),
-    'GN': ('gn', nn.GroupNorm),
-}
+_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm, 'GN': nn.GroupNorm}
 _ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU)}
 
 
-def _split(table: dict, kind: str, cfg: dict) -> tuple[Any, dict]:
-    """What the table has under the type of a config, and the other settings."""
-    if str(cfg.get('type')) not in table:
+def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
+    """The class that a config names, and its arguments."""
+    args = dict(cfg)
+    name = str(args.pop('type', None))
+    if name not in table:
         raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}')
-    return table[cfg['type']], {key: value for key, value in cfg.items() if key != 'type'}
+    return table[name], args
 
 
 def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
@@ -28,20 +24,20 @@ def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
     ``requires_grad=False`` freezes its affine parameters.
 
     Returns:
-        Its attribute name in a module (``bn`` or ``gn``) and the layer.
+        Its attribute name in a module (``bn`` or ``gn``), a part of checkpoint keys, and the layer.
     """
-    (attribute, cls), args = _split(_NORMS, 'norm_cfg', cfg)
+    cls, args = _parse(_NORMS, 'norm_cfg', cfg)
     requires_grad = args.pop('requires_grad', True)
-    args['num_channels' if cls is nn.GroupNorm else 'num_features'] = channels
-    return attribute, cls(**args).requires_grad_(requires_grad)
+    attribute, count = ('gn', 'num_channels') if cls is nn.GroupNorm else ('bn', 'num_features')
+    return attribute, cls(**{count: channels}, **args).requires_grad_(requires_grad)
 
 
 def build_activation(cfg: dict | None) -> nn.Module | None:
     """Activation from ``dict(type='ReLU', ...)``; None for none."""
     if cfg is None:
         return None
-    cls, args = _split(_ACTIVATIONS, 'act_cfg', cfg)
-    return cls(**(args if cls is nn.GELU else dict(inplace=True) | args))
+    cls, args = _parse(_ACTIVATIONS, 'act_cfg', cfg)
+    return cls(**args) if cls is nn.GELU else cls(**{'inplace': True, **args})
 
 
 class ConvModule(nn.Module):
