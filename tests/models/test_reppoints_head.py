@@ -11,6 +11,7 @@ from mmrotate.core import obb2poly
 from mmrotate.models import build_head
 from mmrotate.models.dense_heads import RotatedRepPointsHead
 from mmrotate.models.dense_heads.oriented_reppoints_head import _side_points
+from mmrotate.models.dense_heads.reppoints_head import shape_distances
 from mmrotate.models.dense_heads.reppoints_targets import (
     PointBatch,
     best_of_levels,
@@ -20,7 +21,6 @@ from mmrotate.models.dense_heads.reppoints_targets import (
     point_targets,
     rank_in_group,
 )
-from mmrotate.models.dense_heads.sam_reppoints_head import shape_distances
 from mmrotate.ops import convex_iou
 from tests.helpers import reference
 from tests.helpers.configs import reppoints

@@ -165,3 +165,16 @@ def test_horizontal_features_come_from_the_level_that_fits(ratio):
     for roi, out, level in zip(rois, got, (0, 1, 0), strict=True):
         expected = roi_align(feats[level], roi[None], 7, 1 / (4, 8)[level], ratio, aligned=True)
         torch.testing.assert_close(out[None], expected)
+
+
+@pytest.mark.parametrize('config', [rotated_faster_rcnn, gliding_vertex, roi_trans])
+def test_without_proposals_the_same_losses_are_there(config):
+    head = build_detector(config('le90')).roi_head
+    feats = [torch.randn(1, 16, 64 // s, 96 // s) for s in (4, 8, 16, 32)]
+    proposals, truth, labels = _proposals_and_truth('le90')
+    metas = reference.metas(64, 96, count=1)
+    usual = head.forward_train(feats, metas, [proposals], [truth], [labels])
+    losses = head.forward_train(feats, metas, [proposals[:0]], [truth[:0]], [labels[:0]])
+    assert list(losses) == list(usual)  # processes add their logs up, name by name
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    assert all(parameter.grad is not None for parameter in head.parameters())

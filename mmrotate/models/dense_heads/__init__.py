@@ -5,8 +5,6 @@ from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .oriented_reppoints_head import OrientedRepPointsHead
-from .refine_heads import ODMRefineHead, RotatedRetinaRefineHead
-from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead
-from .retina_head import RotatedRetinaHead
+from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead, SAMRepPointsHead
+from .retina_head import ODMRefineHead, RotatedRetinaHead, RotatedRetinaRefineHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
-from .sam_reppoints_head import SAMRepPointsHead

@@ -32,23 +32,21 @@ class AnchorTargets(NamedTuple):
 class RotatedAnchorHead(BaseDenseHead):
     """Classifies anchors and regresses rotated boxes from them.
 
-    Its priors are the anchors of ``anchor_generator``, or, in a head that refines, the boxes of
-    the stage before: ``rois``, per level (N, n, 5), wherever that argument is.
+    Its priors are the anchors of ``anchor_generator``, or, in a head that refines, the boxes of the stage
+    before: ``rois``, per level (N, n, 5), wherever that argument is.
 
     Args:
-        *args: See :class:`BaseDenseHead`.
         anchor_generator: Config of the anchors.
-        bbox_coder: Config of the coder between anchors and boxes.
+        bbox_coder: Between anchors and boxes.
         reg_decoded_bbox: Regression loss on decoded boxes.
-        assign_by_circumhbbox: Angle version; anchors are then assigned to the circumscribed
-            horizontal boxes of the objects. None assigns them to the rotated boxes.
-        loss_bbox: Config of the regression loss; one that wants decoded boxes says so itself.
-        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` has an assigner, and may have a
-            sampler, ``allowed_border`` and ``pos_weight``.
+        assign_by_circumhbbox: Angle version; anchors are then assigned to the circumscribed horizontal
+            boxes of the objects. None assigns them to the rotated boxes.
+        loss_bbox: One that wants decoded boxes says so itself.
+        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` may have ``allowed_border`` and ``pos_weight``.
 
     Raises:
-        ValueError: coder, priors, overlaps and loss are not of one kind. What a part does not say
-            of itself is not checked, so parts of a user's own pass.
+        ValueError: coder, priors, overlaps and loss are not of one kind. What a part does not say of itself
+            is not checked, so parts of a user's own pass.
     """
 
     # numbers that an anchor regresses

@@ -20,14 +20,17 @@ Detections = tuple[Tensor, ...]
 class BaseDenseHead(BaseModule):
     """A head on a feature pyramid: subclasses give ``forward_single``, ``loss`` and ``get_bboxes``.
 
+    In all heads ``loss_...``, ``..._coder`` and ``..._cfg`` are configs: of losses, of coders between
+    predictions and boxes, of normalisation and initialisation.
+
     Args:
         num_classes: Classes without background.
         in_channels: Channels of the pyramid.
         feat_channels: Channels of the head's own maps.
-        loss_cls: Config of the classification loss.
+        loss_cls: The loss of the classes.
         train_cfg: Assigner, sampler and weights of training.
         test_cfg: ``nms_pre``, ``score_thr``, ``nms``, ``max_per_img``.
-        init_cfg: Initialisation.
+        init_cfg: By default weights near 0.
     """
 
     # layers that predict classes: a prior of 1% for each class keeps the first losses of many positions small

@@ -18,13 +18,11 @@ class CSLRRetinaHead(RotatedRetinaHead):
     """A third prediction classifies the angle (Yang and Yan, CSL, ECCV 2020).
 
     Args:
-        num_classes: See :class:`RotatedRetinaHead`.
-        in_channels: Likewise.
         use_encoded_angle: Classify the angle from the anchor to the object as the box coder
             encodes it, else the object's own.
         shield_reg_angle: Leave the angle out of the regression loss.
-        angle_coder: Config of the coder between angles and classes.
-        loss_angle: Config of the loss of the classes.
+        angle_coder: Between angles and classes.
+        loss_angle: Of these classes.
         **kwargs: See :class:`RotatedRetinaHead`.
     """
 

@@ -29,12 +29,11 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     """Towers for classes and boxes on every position, and the points they stand on.
 
     Args:
-        *args: See :class:`BaseDenseHead`.
         stacked_convs: Convolutions of each tower.
         strides: Pixels between positions of each level.
-        bbox_coder: Config of the coder between points and boxes.
-        loss_bbox: Config of the loss on decoded boxes.
-        norm_cfg: Normalisation of the towers.
+        bbox_coder: Between points and boxes.
+        loss_bbox: One on decoded boxes.
+        norm_cfg: Of the towers.
         **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` is not needed.
     """
 
@@ -70,8 +69,6 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     """FCOS (Tian et al., ICCV 2019) with an angle: distances to the four sides of a turned box.
 
     Args:
-        num_classes: See :class:`RotatedAnchorFreeHead`.
-        in_channels: Likewise.
         regress_ranges: Per level the (smallest, largest) distance to the farthest side, in pixels.
         center_sampling: Only positions near an object's centre are its positives.
         center_sample_radius: How near, in units of the stride.
@@ -79,11 +76,10 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         centerness_on_reg: Predict the centerness from the tower of the boxes.
         separate_angle: Learn distances as those of an upright box, and the angle by itself.
         scale_angle: A learned factor on the angle.
-        h_bbox_coder: Config of the coder of upright boxes, for ``separate_angle``.
-        angle_coder: Config of a coder that makes the angle a classification (CSL), for
-            ``separate_angle``.
-        loss_angle: Config of the loss of the angle, for ``separate_angle``.
-        loss_centerness: Config of the loss of the centerness.
+        h_bbox_coder: That of upright boxes, for ``separate_angle``.
+        angle_coder: One that makes the angle a classification (CSL), for ``separate_angle``.
+        loss_angle: For ``separate_angle``.
+        loss_centerness: Of the centerness, in [0, 1].
         **kwargs: See :class:`RotatedAnchorFreeHead`.
     """
 
@@ -122,10 +118,8 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         loss, kind = self.loss_bbox, 'upright' if self.separate_angle else 'rotated'
         fits = getattr(loss, 'box_dim', None) in (None, 4 if self.separate_angle else 5)
         if not fits or getattr(loss, 'needs_decoded', False) == 'both':
-            raise ValueError(
-                f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of '
-                f'no deltas), got {type(loss).__name__}'
-            )
+            wanted = f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of no deltas)'
+            raise ValueError(f'{wanted}, got {type(loss).__name__}')
         if self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle):
             raise ValueError('an angle_coder needs separate_angle=True and scale_angle=False')
         if len(self.regress_ranges) != len(self.strides):
@@ -174,14 +168,10 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
     @torch.no_grad()
     def get_targets(self, maps: list[Tensor], gt_bboxes: Tensor) -> Tensor:
-        """The object of each position: the smallest of those it lies in and whose size it serves.
+        """The object (N, P) of each position: the smallest of those it lies in and whose size it serves.
 
-        Args:
-            maps: One map (N, _, H, W) per level.
-            gt_bboxes: (N, n, 5), filled up with boxes of no size.
-
-        Returns:
-            Indices (N, P), -1 for none.
+        Positions are those of a map (N, _, H, W) per level, boxes (N, n, 5) are filled up with some of no
+        size; -1 is none.
         """
         geometry = self._points(maps)
         shape = (len(gt_bboxes), len(geometry[0]))
@@ -302,8 +292,7 @@ class CSLRFCOSHead(RotatedFCOSHead):
 def centerness_target(distances: Tensor) -> Tensor:
     """How central a point is in its box: 1 at the centre, 0 at a side (Tian et al., eq. 3).
 
-    Args:
-        distances: (n, 4 or more) positive distances to the left, top, right and bottom side.
+    ``distances`` (n, 4 or more) are positive, to the left, top, right and bottom side.
     """
     left, top, right, bottom = distances[:, :4].unbind(1)
     horizontal = torch.minimum(left, right) / torch.maximum(left, right)

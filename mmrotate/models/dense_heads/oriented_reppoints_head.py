@@ -25,8 +25,7 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
     Li et al., Oriented RepPoints for Aerial Object Detection, CVPR 2022.
 
     Args:
-        *args: See :class:`RotatedRepPointsHead`.
-        loss_spatial_init: Config of the loss of points outside, first stage.
+        loss_spatial_init: Of points outside, first stage.
         loss_spatial_refine: Likewise, second stage.
         top_ratio: Share of an object's positives that is kept.
         init_qua_weight: Share of the first stage in the quality.

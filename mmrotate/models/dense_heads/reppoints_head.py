@@ -1,5 +1,6 @@
 """RepPoints for rotated boxes: nine points on every position, whose hull is the object."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,16 +36,15 @@ class RotatedRepPointsHead(BaseDenseHead):
     CVPR 2021.
 
     Args:
-        *args: See :class:`BaseDenseHead`.
         point_feat_channels: Channels of the maps that predict points.
         stacked_convs: Convolutions of each tower.
         num_points: Points of a position: nine, the operations on them know no other number.
         gradient_mul: Share of the gradient that reaches the first stage through the second.
         point_strides: Pixels between positions of each level.
         point_base_scale: Pixels that the losses take as one, in strides.
-        loss_bbox_init: Config of the loss between points and corners, first stage.
+        loss_bbox_init: Between points and corners, first stage.
         loss_bbox_refine: Likewise, second stage.
-        norm_cfg: Normalisation of the towers.
+        norm_cfg: Of the towers.
         transform_method: How points become a box: ``'rotrect'``, the smallest rectangle.
         use_reassign: Select and weigh the positives of the second stage by their losses (CFA).
         topk: Positives of an object on each level that take part in that.
@@ -155,15 +155,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         *rest: Any,
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Any]:
-        """Losses of both stages.
-
-        Args:
-            cls_scores: Logits (N, C, H, W) per level.
-            pts_preds_init: Points (N, 18, H, W) per level.
-            pts_preds_refine: Likewise.
-            *rest: More outputs of ``forward``, then ``gt_bboxes``, ``gt_labels``, ``img_metas``.
-            gt_bboxes_ignore: Per image (k, 5): boxes that count neither way.
-        """
+        """Losses of both stages; ``rest`` ends with ``gt_bboxes``, ``gt_labels`` and ``img_metas``."""
         *extra, gt_bboxes, gt_labels, img_metas = rest
         positions = self._positions(cls_scores)
         flat, counts = torch.cat(positions), list(map(len, positions))
@@ -299,6 +291,47 @@ class KLDRepPointsHead(RotatedRepPointsHead):
         return poly2obb(gaussian2bbox(gaussians), self.version)
 
 
+@MODELS.register_module()
+class SAMRepPointsHead(RotatedRepPointsHead):
+    """Weighs positives by ``exp(1 / (1 + distance))`` to the centre, and background by e.
+
+    Hou et al., Shape-Adaptive Selection and Measurement (SASM), AAAI 2022; the selection is that of
+    SASAssigner. The arguments are those of the base; ``as_published`` also exchanges x and y of the
+    place in the second stage, and measures along x and y, not along the sides.
+    """
+
+    def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
+        targets = super()._targets(stage, proposals, *truth)
+        rows = targets.owners >= 0
+        places = proposals[rows]
+        centres = places[:, :2] if stage == 'init' else places.unflatten(-1, (9, 2)).mean(1)
+        factors = torch.full_like(targets.weights, math.e)
+        if self.as_published and stage == 'refine':
+            centres = centres.flip(-1)
+        distances = shape_distances(centres, targets.polys[rows], turned=not self.as_published)
+        factors[rows] = (1 / (1 + distances)).exp()
+        return targets._replace(label_weights=targets.label_weights * factors, weights=targets.weights * factors)
+
+
 def _split(counts: list[int], *fields: Tensor) -> list[tuple[Tensor, ...]]:
     """Fields (N, n, ...) of each level by itself, (N * count, ...)."""
     return list(zip(*([part.flatten(0, 1) for part in field.split(counts, 1)] for field in fields), strict=True))
+
+
+def shape_distances(centres: Tensor, polys: Tensor, turned: bool = True) -> Tensor:
+    """Distances (p,) of points (p, 2) to the centres of rectangles (p, 8), in roots of pixels.
+
+    Along each side they count by the root of its length, so those along the longer one count less.
+
+    Args:
+        centres: The points.
+        polys: The rectangles.
+        turned: Measure along the sides, else along x and y, as if the rectangles were not turned.
+    """
+    corners = polys.unflatten(-1, (4, 2))
+    sides = corners[:, 1:3] - corners[:, :2]
+    length = sides.norm(dim=-1).clamp(min=1e-6)
+    gap = centres - corners.mean(1)
+    if turned:
+        gap = (gap[:, None] * sides).sum(-1) / length
+    return (gap.square() / length).sum(1).sqrt()

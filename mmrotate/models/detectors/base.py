@@ -21,15 +21,10 @@ Result = list[np.ndarray]
 class RotatedBaseDetector(BaseModule):
     """Backbone and neck, and the ways in: losses, boxes, test-time augmentation, pictures.
 
-    Subclasses give ``_losses`` and ``_detect``.
+    Subclasses give ``_losses`` and ``_detect``. All arguments are configs of what they name, but:
 
     Args:
-        backbone: Config of the backbone.
-        neck: Config of the neck.
-        train_cfg: Settings of training.
-        test_cfg: Settings of testing.
         pretrained: A checkpoint of the backbone, the older way to say it.
-        init_cfg: Initialisation.
     """
 
     CLASSES: Sequence[str] | None = None
@@ -113,26 +108,24 @@ class RotatedBaseDetector(BaseModule):
         Without ``rescale`` they are in the pixels of the first augmentation.
         """
         per_aug = [self.simple_test(x, metas) for x, metas in zip(imgs, img_metas, strict=True)]
-        return [
-            self._merge([results[i] for results in per_aug], [m[i] for m in img_metas], rescale)
-            for i in range(len(img_metas[0]))
-        ]
+        images = zip(zip(*per_aug, strict=True), zip(*img_metas, strict=True), strict=True)
+        return [self._merge(results, metas, rescale) for results, metas in images]
 
-    def _merge(self, results: list[Result], metas: list[dict], rescale: bool) -> Result:
+    def _merge(self, results: Sequence[Result], metas: Sequence[dict], rescale: bool) -> Result:
         cfg = self.test_cfg.get('rcnn', self.test_cfg)
         classes = len(results[0])
-        boxes, labels = [], []
+        boxes = []
         for result, meta in zip(results, metas, strict=True):
             dets = torch.from_numpy(np.concatenate(result))
             direction = meta.get('flip_direction', 'horizontal')
             back = bbox_mapping_back(dets[:, :5], meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
             boxes.append(torch.cat([back, dets[:, 5:]], 1))
-            labels += [i for i, found in enumerate(result) for _ in found]
         merged = torch.cat(boxes)
+        labels = torch.tensor([i for result in results for i, found in enumerate(result) for _ in found])
         if not rescale:
             merged[:, :4] *= merged.new_tensor(metas[0]['scale_factor'])
         # the views have applied the threshold; FCOS applies it before the centerness
-        detections = aug_multiclass_nms_rotated(merged, torch.tensor(labels), 0.0, cfg.nms, cfg.max_per_img, classes)
+        detections = aug_multiclass_nms_rotated(merged, labels, 0.0, cfg.nms, cfg.max_per_img, classes)
         return rbbox2result(*detections, classes)
 
     def _parse_losses(self, losses: dict[str, Tensor | list[Tensor]]) -> tuple[Tensor, OrderedDict[str, float]]:

@@ -56,12 +56,10 @@ class R3Det(RefineSingleStageDetector):
 
     Args:
         num_refine_stages: Stages after the first.
-        backbone: Config of the backbone.
         bbox_head: Config of the first head; it gets ``train_cfg.s0``.
         frm_cfgs: Arguments of each stage's :class:`FeatureRefineModule`.
         refine_heads: Config of each stage's head; it gets its item of ``train_cfg.sr``.
-        **kwargs: See :class:`RotatedBaseDetector`; ``train_cfg.stage_loss_weights`` are the
-            factors of the later stages' losses.
+        **kwargs: As of the base; ``train_cfg.stage_loss_weights`` are the factors of the later stages' losses.
     """
 
     def __init__(
@@ -80,9 +78,8 @@ class R3Det(RefineSingleStageDetector):
         parts = dict(frm_cfgs=frm_cfgs, refine_heads=refine_heads, sr=settings)
         for name, part in (parts | dict(stage_loss_weights=self.stage_loss_weights)).items():
             if len(part) != num_refine_stages:
-                raise ValueError(
-                    f'{name} must have one item for each of num_refine_stages={num_refine_stages}, got {len(part)}'
-                )
+                wanted = f'one item for each of num_refine_stages={num_refine_stages}'
+                raise ValueError(f'{name} must have {wanted}, got {len(part)}')
         self.bbox_head = self._build_head(bbox_head, train.get('s0'), self.test_cfg)
         # these lists initialise their members
         self.feat_refine_module = ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
@@ -100,9 +97,7 @@ class S2ANet(RefineSingleStageDetector):
     """S2A-Net (Han et al., TGRS 2021): feature alignment, then orientation-aware detection.
 
     Args:
-        backbone: Config of the backbone.
-        fam_head: Config of the first head, with one anchor per position; it gets
-            ``train_cfg.fam_cfg``.
+        fam_head: Config of the first head, with one anchor per position; it gets ``train_cfg.fam_cfg``.
         align_cfgs: ``dict(type='AlignConv', channels, featmap_strides, kernel_size)``.
         odm_head: Config of the second head; it gets ``train_cfg.odm_cfg``.
         **kwargs: See :class:`RotatedBaseDetector`.

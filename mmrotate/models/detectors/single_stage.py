@@ -15,7 +15,6 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
     """Backbone, neck and one dense head.
 
     Args:
-        backbone: Config of the backbone.
         bbox_head: Config of the head; it gets ``train_cfg`` and ``test_cfg``.
         **kwargs: See :class:`RotatedBaseDetector`.
     """

@@ -16,7 +16,6 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
     """Backbone, neck, proposal head and RoI head.
 
     Args:
-        backbone: Config of the backbone.
         rpn_head: Config of the proposal head; it gets ``train_cfg.rpn`` and ``test_cfg.rpn``.
         roi_head: Config of the RoI head; it gets ``train_cfg.rcnn`` and ``test_cfg.rcnn``.
         **kwargs: See :class:`RotatedBaseDetector`.

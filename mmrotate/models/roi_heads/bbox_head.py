@@ -24,6 +24,8 @@ RoITargets = tuple[Tensor, ...]
 class RotatedConvFCBBoxHead(BaseModule):
     """Shared convolutions and layers, then a branch for classes and one for boxes.
 
+    Beside these, the arguments are configs of the parts that they name.
+
     Args:
         num_classes: Classes without background, which is the last score.
         in_channels: Channels of the RoI features.
@@ -32,13 +34,8 @@ class RotatedConvFCBBoxHead(BaseModule):
         num_shared_fcs: Fully connected layers that both branches share, at least 1.
         conv_out_channels: Width of the convolutions.
         fc_out_channels: Width of the layers.
-        bbox_coder: Config of the coder between proposals and boxes.
         reg_class_agnostic: One box for all classes.
         reg_decoded_bbox: Regression loss on decoded boxes.
-        loss_cls: Config of the classification loss.
-        loss_bbox: Config of the regression loss.
-        norm_cfg: Normalisation of the convolutions.
-        init_cfg: Initialisation.
     """
 
     # numbers of a box in the regression
@@ -67,8 +64,7 @@ class RotatedConvFCBBoxHead(BaseModule):
         super().__init__(init_cfg or [dict(type='Xavier', distribution='uniform', layer='Linear'), *branches])
         if num_shared_fcs < 1:
             raise ValueError(f'num_shared_fcs must be at least 1, got {num_shared_fcs}')
-        self.num_classes = num_classes
-        self.reg_class_agnostic = reg_class_agnostic
+        self.num_classes, self.reg_class_agnostic = num_classes, reg_class_agnostic
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
@@ -134,8 +130,6 @@ class RotatedConvFCBBoxHead(BaseModule):
         """Losses ``loss_cls`` and ``loss_bbox``, and ``acc`` in percent."""
         labels, label_weights, bbox_targets, bbox_weights = targets[:4]
         cls_score, bbox_pred = preds[0].float(), preds[1].float()
-        if cls_score.numel() == 0:
-            return dict(loss_cls=cls_score.sum() * 0, loss_bbox=bbox_pred.sum() * 0)
         avg_factor = max(float((label_weights > 0).sum()), 1.0)
         loss_cls = self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
@@ -147,8 +141,7 @@ class RotatedConvFCBBoxHead(BaseModule):
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         """Boxes (n, k, 5) of RoIs; ``scale`` divides their pixels."""
-        boxes = self.bbox_coder.decode(rois[:, 1:], preds[1].float(), max_shape=max_shape)
-        boxes = boxes.unflatten(1, (-1, 5))
+        boxes = self.bbox_coder.decode(rois[:, 1:], preds[1].float(), max_shape=max_shape).unflatten(1, (-1, 5))
         return torch.cat([boxes[..., :4] / scale, boxes[..., 4:]], -1)
 
     def get_bboxes(

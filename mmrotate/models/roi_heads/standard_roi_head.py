@@ -34,11 +34,7 @@ class RotatedBaseRoIHead(BaseModule):
     """
 
     def __init__(
-        self,
-        train_cfgs: Sequence[dict],
-        test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
-        version: str = 'oc',
+        self, train_cfgs: Sequence[dict], test_cfg: dict | None = None, init_cfg: Any = None, version: str = 'oc'
     ) -> None:
         super().__init__(init_cfg)
         self.train_cfgs = [ConfigDict(cfg) for cfg in train_cfgs]
@@ -149,8 +145,7 @@ class RotatedStandardRoIHead(RotatedBaseRoIHead):
         bbox_roi_extractor: Config of the RoI extractor.
         bbox_head: Config of the box head.
         train_cfg: Assigner, sampler, ``pos_weight``.
-        *args: See :class:`RotatedBaseRoIHead`.
-        **kwargs: Likewise.
+        **kwargs: See :class:`RotatedBaseRoIHead`.
     """
 
     def __init__(
@@ -196,18 +191,15 @@ class RoITransRoIHead(RotatedBaseRoIHead):
         train_cfg: dict | Sequence[dict] | None = None,
         **kwargs: Any,
     ) -> None:
-        per_stage: dict[str, Any] = dict(
-            bbox_roi_extractor=bbox_roi_extractor,
-            bbox_head=bbox_head,
-            train_cfg=[] if train_cfg is None else train_cfg,
-            stage_loss_weights=stage_loss_weights,
-        )
-        for name, cfgs in per_stage.items():
+        per_stage: dict[str, Any] = dict(bbox_roi_extractor=bbox_roi_extractor, bbox_head=bbox_head)
+        if train_cfg is not None:
+            per_stage['train_cfg'] = train_cfg
+        for name, cfgs in (per_stage | dict(stage_loss_weights=stage_loss_weights)).items():
             if isinstance(cfgs, dict):
                 per_stage[name] = [cfgs] * num_stages
-            elif len(cfgs) != num_stages and not (name == 'train_cfg' and train_cfg is None):
+            elif len(cfgs) != num_stages:
                 raise ValueError(f'{name} must have one item for each of num_stages={num_stages}, got {len(cfgs)}')
-        super().__init__(per_stage['train_cfg'], **kwargs)
+        super().__init__(per_stage.get('train_cfg', []), **kwargs)
         self.stage_loss_weights = list(stage_loss_weights)
         # these lists initialise their members
         self.bbox_roi_extractor = ModuleList(map(build_roi_extractor, per_stage['bbox_roi_extractor']))
