@@ -14,7 +14,7 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, flatten_levels, keep_best
+from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
 
 
 class AnchorTargets(NamedTuple):
@@ -113,11 +113,11 @@ class RotatedAnchorHead(BaseDenseHead):
         return self.conv_cls(x), self.conv_reg(x)
 
     # ------------------------------------------------------------------ anchors and targets
-    def _priors(self, maps: list[Tensor], rois: list[Tensor] | None) -> list[Tensor]:
+    def _priors(self, maps: Levels, rois: Levels | None) -> Levels:
         """Priors per level, (n, d) for all images or (N, n, d) for each."""
         return rois or self._grid(maps)
 
-    def _rows(self, bbox_preds: list[Tensor]) -> list[Tensor]:
+    def _rows(self, bbox_preds: Levels) -> Levels:
         """Maps (N, A * e, H, W) per level -> a row (N, H * W * A, e) for each anchor."""
         return flatten_levels(bbox_preds, bbox_preds[0].size(1) // self.num_anchors)
 
@@ -186,27 +186,22 @@ class RotatedAnchorHead(BaseDenseHead):
     # ------------------------------------------------------------------------------- losses
     def loss(
         self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
+        cls_scores: Levels,
+        bbox_preds: Levels,
         gt_bboxes: list[Tensor],
         gt_labels: list[Tensor] | None,
         img_metas: list[dict],
         gt_bboxes_ignore: list[Tensor] | None = None,
-        rois: list[Tensor] | None = None,
-    ) -> dict[str, list[Tensor]]:
+        rois: Levels | None = None,
+    ) -> dict[str, Levels]:
         """Classification and regression losses, a list over levels each."""
         anchors = self._priors(cls_scores, rois)
         counts = [a.size(-2) for a in anchors]
         flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
         valid = self._valid(cls_scores, img_metas)
         targets = self.get_targets(flat, valid, gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels)
-        levels = zip(
-            flatten_levels(cls_scores, self.cls_out_channels),
-            self._rows(bbox_preds),
-            flat.split(counts, 1),
-            itertools.accumulate(counts, initial=0),
-            strict=False,
-        )
+        scores, starts = flatten_levels(cls_scores, self.cls_out_channels), itertools.accumulate(counts, initial=0)
+        levels = zip(scores, self._rows(bbox_preds), flat.split(counts, 1), starts, strict=False)
         losses = [self._loss_level(*level, targets) for level in levels]
         return {name: [level[name] for level in losses] for name in losses[0]}
 
@@ -234,7 +229,7 @@ class RotatedAnchorHead(BaseDenseHead):
         return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
 
     def _candidates(
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], cfg: Any, rois: list[Tensor] | None = None
+        self, cls_scores: Levels, bbox_preds: Levels, cfg: Any, rois: Levels | None = None
     ) -> list[tuple[Tensor, ...]]:
         """Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d) of each image's best, over levels each."""
         logits = flatten_levels(cls_scores, self.cls_out_channels)
@@ -247,12 +242,12 @@ class RotatedAnchorHead(BaseDenseHead):
 
     def get_bboxes(
         self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
+        cls_scores: Levels,
+        bbox_preds: Levels,
         img_metas: list[dict],
         cfg: dict | None = None,
         rescale: bool = False,
-        rois: list[Tensor] | None = None,
+        rois: Levels | None = None,
     ) -> list[Detections]:
         """See the base."""
         settings = self.test_settings(cfg)
@@ -262,9 +257,7 @@ class RotatedAnchorHead(BaseDenseHead):
         return self._detections(map(self._decode, anchors, deltas, shapes), scores, img_metas, settings, rescale)
 
     @torch.no_grad()
-    def filter_bboxes(
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], rois: list[Tensor] | None = None
-    ) -> list[Tensor]:
+    def filter_bboxes(self, cls_scores: Levels, bbox_preds: Levels, rois: Levels | None = None) -> Levels:
         """The box of each position's best prior, (N, H * W, 5) per level: the next stage's rois."""
         logits = flatten_levels(cls_scores, self.cls_out_channels)
         deltas = flatten_levels(bbox_preds, self.bbox_dim)

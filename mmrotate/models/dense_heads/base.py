@@ -15,6 +15,8 @@ from mmrotate.models.builder import build_loss
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
+# a tensor of each level of the pyramid
+Levels = list[Tensor]
 
 
 class BaseDenseHead(BaseModule):
@@ -67,11 +69,11 @@ class BaseDenseHead(BaseModule):
         """Predictions of one level's map (N, C, H, W)."""
         raise NotImplementedError
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Levels, ...]:
         """Pyramid -> what :meth:`forward_single` gives, a list over levels each."""
         return self._over_levels(feats)
 
-    def _over_levels(self, *facts: Iterable) -> tuple[list[Tensor], ...]:
+    def _over_levels(self, *facts: Iterable) -> tuple[Levels, ...]:
         outs = itertools.starmap(self.forward_single, zip(*facts, strict=True))
         return tuple(map(list, zip(*outs, strict=True)))
 
@@ -96,15 +98,10 @@ class BaseDenseHead(BaseModule):
         gt_bboxes_ignore: list[Tensor] | None = None,
         proposal_cfg: dict | None = None,
     ) -> Any:
-        """Losses of a batch, and its proposals where ``proposal_cfg`` asks for them.
+        """Losses of a pyramid of maps (N, C, H, W), for the arguments see :class:`RotatedBaseDetector`.
 
-        Args:
-            x: Pyramid of maps (N, C, H, W).
-            img_metas: Facts of each image (``img_shape``, ``pad_shape``, ...).
-            gt_bboxes: Per image (n, 5).
-            gt_labels: Per image (n,); None for a class-agnostic head.
-            gt_bboxes_ignore: Per image (k, 5): boxes that count neither way.
-            proposal_cfg: As ``test_cfg``.
+        The labels are None for a class-agnostic head. Where ``proposal_cfg``, in the form of ``test_cfg``, asks
+        for them, the proposals are given too.
         """
         outs = self(x)
         labels = () if gt_labels is None else (gt_labels,)
@@ -118,7 +115,7 @@ class BaseDenseHead(BaseModule):
         """Boxes of each image; ``rescale`` gives them in the pixels of the original image."""
         return self.get_bboxes(*self(x), img_metas=img_metas, rescale=rescale)
 
-    def _grid(self, maps: Sequence[Tensor]) -> list[Tensor]:
+    def _grid(self, maps: Sequence[Tensor]) -> Levels:
         """Priors (n, d) of each level."""
         return self.prior_generator.grid_priors(_sizes(maps), device=maps[0].device)
 
@@ -145,7 +142,7 @@ def _sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
     return [(m.size(-2), m.size(-1)) for m in maps]
 
 
-def flatten_levels(maps: Sequence[Tensor], channels: int | None = None) -> list[Tensor]:
+def flatten_levels(maps: Sequence[Tensor], channels: int | None = None) -> Levels:
     """Maps (N, A * channels, H, W) per level -> (N, H * W * A, channels), in float32; A is 1 without ``channels``."""
     return [m.permute(0, 2, 3, 1).reshape(m.size(0), -1, channels or m.size(1)).float() for m in maps]
 

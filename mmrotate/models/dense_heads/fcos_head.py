@@ -15,7 +15,7 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, flatten_levels, keep_best
+from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
 
 _FAR = 1e8
 # distances that each level serves, in pixels
@@ -136,7 +136,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         if self.is_scale_angle:
             self.scale_angle = Scale()
 
-    def forward(self, feats: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Levels, ...]:
         """Pyramid -> scores, distances, angles and centerness, a list over levels each.
 
         The distances are in pixels; in training with ``norm_on_bbox`` in units of the stride.
@@ -158,7 +158,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         return self.conv_cls(cls_feat), distances, angle, centerness
 
     # ------------------------------------------------------------------------------- targets
-    def _points(self, maps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _points(self, maps: Levels) -> tuple[Tensor, Tensor, Tensor]:
         """Points (P, 2) of all levels, their strides (P, 1) and their ranges (P, 2)."""
         points = self._grid(maps)
         counts = torch.tensor([len(p) for p in points], device=maps[0].device)
@@ -167,7 +167,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         return torch.cat(points), facts[:, :1], facts[:, 1:]
 
     @torch.no_grad()
-    def get_targets(self, maps: list[Tensor], gt_bboxes: Tensor) -> Tensor:
+    def get_targets(self, maps: Levels, gt_bboxes: Tensor) -> Tensor:
         """The object (N, P) of each position: the smallest of those it lies in and whose size it serves.
 
         Positions are those of a map (N, _, H, W) per level, boxes (N, n, 5) are filled up with some of no
@@ -202,10 +202,10 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     # -------------------------------------------------------------------------------- losses
     def loss(
         self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        angle_preds: list[Tensor],
-        centernesses: list[Tensor],
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        centernesses: Levels,
         gt_bboxes: list[Tensor],
         gt_labels: list[Tensor],
         img_metas: list[dict],
@@ -238,21 +238,18 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
             losses['loss_angle'] = self.loss_angle(angles, wanted, avg_factor=num_pos)
         else:
             preds, targets = torch.cat([preds, angles], 1), torch.cat([targets, angle], 1)
-        losses['loss_bbox'] = self.loss_bbox(
-            coder.decode(points, preds),
-            coder.decode(points, targets),
-            weight=central[:, 0],
-            avg_factor=_mean_over_processes(central.sum()).clamp(min=1e-6),
-        )
+        found, wanted = coder.decode(points, preds), coder.decode(points, targets)
+        avg_factor = _mean_over_processes(central.sum()).clamp(min=1e-6)
+        losses['loss_bbox'] = self.loss_bbox(found, wanted, weight=central[:, 0], avg_factor=avg_factor)
         return losses
 
     # ------------------------------------------------------------------------------- testing
     def get_bboxes(
         self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        angle_preds: list[Tensor],
-        centernesses: list[Tensor],
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        centernesses: Levels,
         img_metas: list[dict],
         cfg: dict | None = None,
         rescale: bool = False,

@@ -15,7 +15,7 @@ from mmrotate.models.layers import conv_tower
 from mmrotate.ops import DeformConv2d, min_area_polygons
 from mmrotate.registry import MODELS
 
-from .base import BaseDenseHead, Detections, flatten_levels, keep_best
+from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
 from .reppoints_targets import (
     PointBatch,
     PointTargets,
@@ -81,10 +81,9 @@ class RotatedRepPointsHead(BaseDenseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        if num_points != 9:
-            raise ValueError(f'num_points must be 9, got {num_points}')
-        if transform_method != 'rotrect':
-            raise ValueError(f"transform_method must be 'rotrect', got {transform_method!r}")
+        for name, given, known in (('num_points', num_points, 9), ('transform_method', transform_method, 'rotrect')):
+            if given != known:
+                raise ValueError(f'{name} must be {known!r}, got {given!r}')
         self.point_feat_channels, self.gradient_mul = point_feat_channels, gradient_mul
         self.point_strides, self.point_base_scale = tuple(point_strides), point_base_scale
         self.use_reassign, self.topk, self.anti_factor = use_reassign, topk, anti_factor
@@ -129,7 +128,7 @@ class RotatedRepPointsHead(BaseDenseHead):
         return scores, init, self.reppoints_pts_refine_out(refine) + init.detach()
 
     # ---------------------------------------------------------------------------- positions
-    def _positions(self, maps: list[Tensor]) -> list[Tensor]:
+    def _positions(self, maps: Levels) -> Levels:
         """Positions (H * W, 3) of each level as x, y, stride."""
         levels = zip(self._grid(maps), self.point_strides, strict=True)
         return [nn.functional.pad(points, (0, 1), value=stride) for points, stride in levels]
@@ -149,9 +148,9 @@ class RotatedRepPointsHead(BaseDenseHead):
     # ------------------------------------------------------------------------------- losses
     def loss(
         self,
-        cls_scores: list[Tensor],
-        pts_preds_init: list[Tensor],
-        pts_preds_refine: list[Tensor],
+        cls_scores: Levels,
+        pts_preds_init: Levels,
+        pts_preds_refine: Levels,
         *rest: Any,
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Any]:
@@ -252,9 +251,9 @@ class RotatedRepPointsHead(BaseDenseHead):
     # ------------------------------------------------------------------------------ testing
     def get_bboxes(
         self,
-        cls_scores: list[Tensor],
-        pts_preds_init: list[Tensor],
-        pts_preds_refine: list[Tensor],
+        cls_scores: Levels,
+        pts_preds_init: Levels,
+        pts_preds_refine: Levels,
         *_: Any,
         img_metas: list[dict],
         cfg: dict | None = None,
@@ -321,12 +320,8 @@ def _split(counts: list[int], *fields: Tensor) -> list[tuple[Tensor, ...]]:
 def shape_distances(centres: Tensor, polys: Tensor, turned: bool = True) -> Tensor:
     """Distances (p,) of points (p, 2) to the centres of rectangles (p, 8), in roots of pixels.
 
-    Along each side they count by the root of its length, so those along the longer one count less.
-
-    Args:
-        centres: The points.
-        polys: The rectangles.
-        turned: Measure along the sides, else along x and y, as if the rectangles were not turned.
+    Along each side they count by the root of its length, so those along the longer one count less. They
+    are measured along the sides, or along x and y, as if the rectangles were not ``turned``.
     """
     corners = polys.unflatten(-1, (4, 2))
     sides = corners[:, 1:3] - corners[:, :2]

@@ -111,17 +111,9 @@ def own_shares(batch: PointBatch, owners: Tensor, rows: Rows) -> Tensor:
 def consistent_weights(cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float) -> tuple[Tensor, Tensor]:
     """Positives that CFA keeps, and their weights (Guo et al., CVPR 2021, sections 3.2 and 3.3).
 
-    In order of cost, an object's positives are followed up to where the confidence that a
-    position belongs to it, times the cost, is largest.
-
-    Args:
-        cost: (p,) losses of the positives.
-        owners: (p,) their objects.
-        share: (p,) overlap with the own object over that with all of the image.
-        anti_factor: Factor of the shares.
-
-    Returns:
-        Mask (p,) and weights (p,), which sum to the number kept of each object.
+    In order of cost, an object's positives are followed up to where the confidence that a position
+    belongs to it, times the cost, is largest. All are (p,); the weights sum to the number kept of each
+    object. ``share`` is the overlap with the own object over that with all of the image.
     """
     if not len(cost):
         return owners >= 0, cost

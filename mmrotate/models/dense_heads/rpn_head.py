@@ -12,6 +12,7 @@ from mmrotate.core import anchor_inside_flags, obb2xyxy
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
+from .base import Levels
 
 
 @MODELS.register_module()
@@ -54,7 +55,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def loss(  # type: ignore[override]
-        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], gt_bboxes: list[Tensor], *args: Any, **kwargs: Any
+        self, cls_scores: Levels, bbox_preds: Levels, gt_bboxes: list[Tensor], *args: Any, **kwargs: Any
     ) -> dict[str, list[Tensor]]:
         """Losses of objectness and boxes, a list over levels each; as of the base, without labels."""
         losses = super().loss(cls_scores, bbox_preds, gt_bboxes, None, *args, **kwargs)
@@ -62,8 +63,8 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     def get_bboxes(  # type: ignore[override]
         self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
+        cls_scores: Levels,
+        bbox_preds: Levels,
         img_metas: list[dict],
         cfg: dict | None = None,
         rescale: bool = False,

@@ -17,9 +17,9 @@ class FeatureRefineModule(BaseModule):
     Args:
         in_channels: Channels of the pyramid.
         featmap_strides: Stride of each level in pixels.
-        as_published: Read the features of a box at row x and column y of the map, as the
-            published models were trained. False reads where the box lies: for new trainings.
-        init_cfg: Initialisation.
+        as_published: Read the features of a box at row x and column y of the map, as the published models
+            were trained. False reads where the box lies: for new trainings.
+        init_cfg: By default weights near 0.
     """
 
     def __init__(
@@ -49,15 +49,10 @@ def _transposed(boxes: Tensor) -> Tensor:
 
 
 class AlignConv(nn.Module):
-    """A convolution whose kernel is laid over the box of each position.
+    """A convolution whose kernel is laid over the box of each position; ``stride`` is that of the level.
 
-    The paper says it as a deformable convolution. It is one sample in each cell of the rotated
-    region, times the kernel, which costs a fraction, most of all in training.
-
-    Args:
-        in_channels: Channels of the input and the output.
-        kernel_size: Side of the kernel.
-        stride: Stride of the level in pixels.
+    The paper says it as a deformable convolution. It is one sample in each cell of the rotated region,
+    times the kernel, which costs a fraction, most of all in training.
     """
 
     def __init__(self, in_channels: int, kernel_size: int = 3, stride: int = 8) -> None:
@@ -81,13 +76,7 @@ class AlignConv(nn.Module):
 
 
 class AlignConvModule(nn.Module):
-    """S2A-Net's alignment (Han et al., TGRS 2021): an :class:`AlignConv` for each level.
-
-    Args:
-        channels: Channels of the pyramid.
-        featmap_strides: Stride of each level in pixels.
-        kernel_size: Side of the kernels.
-    """
+    """S2A-Net's alignment (Han et al., TGRS 2021): an :class:`AlignConv` for each level, by its stride."""
 
     def __init__(self, channels: int, featmap_strides: Sequence[int], kernel_size: int = 3) -> None:
         super().__init__()

@@ -101,8 +101,7 @@ class RotatedConvFCBBoxHead(BaseModule):
     def _of_class(self, pred: Tensor, labels: Tensor) -> Tensor:
         """Each row's regression (n, d) for its class, of that for all classes (n, C * d)."""
         rows = torch.arange(len(labels), device=labels.device)
-        pred = pred.unflatten(1, (self._boxes, -1))
-        return pred[rows, 0 if self.reg_class_agnostic else labels]
+        return pred.unflatten(1, (self._boxes, -1))[rows, 0 if self.reg_class_agnostic else labels]
 
     def refine(self, rois: Tensor, bbox_pred: Tensor, labels: Tensor) -> Tensor:
         """Boxes (n, 5) of RoIs (n, 1 + d), with the image's index first, of the classes (n,).
