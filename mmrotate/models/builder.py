@@ -34,5 +34,4 @@ def build_detector(cfg: dict, train_cfg: dict | None = None, test_cfg: dict | No
     for name, outer in (('train_cfg', train_cfg), ('test_cfg', test_cfg)):
         if outer is not None and cfg.get(name) is not None:
             raise ValueError(f'{name} is given both inside model and beside it: keep one')
-    cfg = ConfigDict(cfg)
-    return _build(cfg, train_cfg=train_cfg, test_cfg=test_cfg)
+    return _build(ConfigDict(cfg), train_cfg=train_cfg, test_cfg=test_cfg)

@@ -86,22 +86,21 @@ class RotatedAnchorHead(BaseDenseHead):
         self._init_layers()
 
     def _check_parts(self) -> None:
-        coder, name = self.bbox_coder, type(self.bbox_coder).__name__
+        coder, generator = self.bbox_coder, self.anchor_generator
         size = getattr(coder, 'encode_size', self.bbox_dim)
         if size != self.bbox_dim:
             raise ValueError(
                 f'{type(self).__name__} regresses {self.bbox_dim} numbers for an anchor, but its '
-                f'bbox_coder {name} takes {size}: choose another bbox_coder'
+                f'bbox_coder {type(coder).__name__} takes {size}: choose another bbox_coder'
             )
-        priors = getattr(self.anchor_generator, 'prior_dim', None)
+        priors = getattr(generator, 'prior_dim', None)
         overlaps = getattr(getattr(self, 'assigner', None), 'iou_calculator', None)
         for part, fix in ((coder, 'bbox_coder'), (overlaps, "the assigner's iou_calculator")):
             wanted = getattr(part, 'prior_dim', None)
             if None not in (priors, wanted) and priors != wanted:
                 raise ValueError(
-                    f'{type(self.anchor_generator).__name__} makes boxes of {priors} numbers '
-                    f'(4: horizontal, 5: rotated), but {fix}, {type(part).__name__}, takes {wanted}: '
-                    'change one of them'
+                    f'{type(generator).__name__} makes boxes of {priors} numbers (4: horizontal, 5: rotated), '
+                    f'but {fix}, {type(part).__name__}, takes {wanted}: change one of them'
                 )
 
     def _init_layers(self) -> None:

@@ -34,6 +34,8 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
         **kwargs: See :class:`RotatedRepPointsHead`.
     """
 
+    point_losses = dict(RotatedRepPointsHead.point_losses, loss_spatial='loss_spatial')
+
     def __init__(
         self,
         *args: Any,
@@ -55,15 +57,6 @@ class OrientedRepPointsHead(RotatedRepPointsHead):
     def forward_single(self, x: Tensor) -> tuple[Tensor, ...]:
         """As of the base, and the map itself."""
         return (*super().forward_single(x), x)
-
-    def _points_loss(
-        self, stage: str, points: Tensor, polys: Tensor, weights: Tensor, scale: Tensor
-    ) -> dict[str, Tensor]:
-        losses = super()._points_loss(stage, points, polys, weights, scale)
-        rows = weights > 0
-        points, polys = (t[rows] / scale[rows, None] for t in (points, polys))
-        loss = self.loss_spatial_init if stage == 'init' else self.loss_spatial_refine
-        return losses | {f'loss_spatial_{stage}': loss(points, polys, weights[rows])}
 
     def _cost(self, batch: PointBatch, targets: PointTargets, rows: Rows, *extra: Any) -> Tensor:
         """The smaller, the better: class, place and orientation, and how alike the features are."""

@@ -59,6 +59,8 @@ class RotatedRepPointsHead(BaseDenseHead):
 
     cls_layers = ('reppoints_cls_out',)
     needs_sigmoid = True
+    # losses of points: name in the log -> name of the loss, both without the stage
+    point_losses = dict(loss_pts='loss_bbox')
 
     def __init__(
         self,
@@ -193,8 +195,8 @@ class RotatedRepPointsHead(BaseDenseHead):
         """Losses of points (k, 18) of a stage, of those whose weight (k,) is above 0."""
         rows = weights > 0
         points, polys = (t[rows] / scale[rows, None] for t in (points, polys))
-        loss = self.loss_bbox_init if stage == 'init' else self.loss_bbox_refine
-        return {f'loss_pts_{stage}': loss(points, polys, weights[rows])}
+        losses = {f'{name}_{stage}': getattr(self, f'{loss}_{stage}') for name, loss in self.point_losses.items()}
+        return {name: loss(points, polys, weights[rows]) for name, loss in losses.items()}
 
     def _refine_losses(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> dict[str, Any]:
         if self.use_reassign:  # over all levels together, each position in the scale of its own

@@ -45,16 +45,11 @@ def point_targets(
     gt_ignore: list[Tensor | None],
     pos_weight: float = -1,
 ) -> PointTargets:
-    """Targets of one stage.
+    """Targets of one stage, from proposals (N, n, d) with a mask (N, n) of those that take part.
 
-    Args:
-        assigner: Between proposals and corners; one with ``by_level`` gets their counts too.
-        proposals: (N, n, d).
-        valid: Mask (N, n) of the positions that take part.
-        batch: The positions.
-        gt_labels: Per image (m,).
-        gt_ignore: Per image the corners (k, 8) of boxes that count neither way, or None.
-        pos_weight: Weight of positives in the classification; 1 if not above 0.
+    Each image has labels (m,) and the corners (k, 8) of boxes that count neither way, or None. An assigner
+    with ``by_level`` gets the counts too. Positives weigh ``pos_weight`` in the classification, or 1 if it
+    is not above 0.
     """
     assigned = valid.new_full(valid.shape, -1, dtype=torch.long)
     by_level = getattr(assigner, 'by_level', False)

@@ -31,10 +31,10 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     def __init__(self, in_channels: int, version: str = 'oc', **kwargs: Any) -> None:
         self.version = version
-        kwargs.setdefault('loss_cls', dict(type='CrossEntropyLoss', use_sigmoid=True))
-        kwargs.setdefault('bbox_coder', dict(type='DeltaXYWHBBoxCoder'))
-        kwargs.setdefault('num_classes', 1)
-        super().__init__(in_channels=in_channels, **kwargs)
+        parts = dict(
+            loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True), bbox_coder=dict(type='DeltaXYWHBBoxCoder')
+        )
+        super().__init__(in_channels=in_channels, **{'num_classes': 1, **parts, **kwargs})
 
     def _init_layers(self) -> None:
         self.rpn_conv = nn.Conv2d(self.in_channels, self.feat_channels, 3, padding=1)
@@ -75,9 +75,8 @@ class RotatedRPNHead(RotatedAnchorHead):
         # proposals of different levels do not suppress each other
         level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
         results = []
-        for prior, delta, score, meta in zip(
-            *(torch.cat(f, 1) for f in (anchors, deltas, scores)), img_metas, strict=True
-        ):
+        fields = (torch.cat(levels, 1) for levels in (anchors, deltas, scores))
+        for prior, delta, score, meta in zip(*fields, img_metas, strict=True):
             boxes = self.bbox_coder.decode(prior, delta, max_shape=meta['img_shape'])
             keep = self._keep(boxes, score[:, 0], level_ids, settings)
             found = torch.cat([boxes, score[:, :1]], 1)[keep]

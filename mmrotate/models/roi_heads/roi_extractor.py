@@ -23,23 +23,17 @@ class SingleRoIExtractor(BaseModule):
     """Takes each RoI's features from one level (Lin et al., FPN, CVPR 2017, eq. 1).
 
     Args:
-        roi_layer: ``dict(type='RoIAlign', output_size=7, ...)``, or a RoI layer of
-            :mod:`mmrotate.ops`.
+        roi_layer: ``dict(type='RoIAlign', output_size=7, ...)``, or a RoI layer of :mod:`mmrotate.ops`.
         out_channels: Channels of the pyramid.
         featmap_strides: Stride of each level in pixels, finest first.
         finest_scale: RoIs with a root of the area below twice this take the finest level.
-        init_cfg: Initialisation.
+        **kwargs: See :class:`BaseModule`.
     """
 
     def __init__(
-        self,
-        roi_layer: dict,
-        out_channels: int,
-        featmap_strides: Sequence[int],
-        finest_scale: int = 56,
-        init_cfg: dict | None = None,
+        self, roi_layer: dict, out_channels: int, featmap_strides: Sequence[int], finest_scale: int = 56, **kwargs: Any
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(**kwargs)
         self.featmap_strides, self.out_channels, self.finest_scale = list(featmap_strides), out_channels, finest_scale
         args = dict(roi_layer)
         name = args.pop('type')
@@ -70,15 +64,12 @@ class SingleRoIExtractor(BaseModule):
         """
         size: Any = self.roi_layers[0].output_size
         out = feats[0].new_zeros(len(rois), self.out_channels, *size)
-        if len(rois) == 0:
-            # keeps the maps in the graph: every parameter gets a gradient
-            return out + sum(f.sum() * 0 for f in feats)
         levels = self.map_roi_levels(rois)
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
             if len(index):
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
-            else:
+            else:  # keeps the map in the graph: every parameter gets a gradient
                 out = out + feat.sum() * 0
         return out
 
