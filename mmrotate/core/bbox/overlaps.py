@@ -57,6 +57,13 @@ def bbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligne
     return overlap / area.clamp(min=torch.finfo(area.dtype).eps)
 
 
+def within(points: Tensor, corners: Tensor) -> Tensor:
+    """Mask (...) of the points (..., 2) inside their convex quadrilateral (..., 4, 2); both broadcast."""
+    along, to = corners.roll(-1, -2) - corners, points[..., None, :] - corners
+    side = along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0]
+    return (side > 0).all(-1) | (side < 0).all(-1)
+
+
 @TASK_UTILS.register_module()
 class RBboxOverlaps2D:
     """:func:`rbbox_overlaps` as a part for a config."""

@@ -1,11 +1,7 @@
 """Losses of classification and box regression."""
 
-from .accuracy import accuracy
-from .convex import BCConvexGIoULoss, ConvexGIoULoss
-from .cross_entropy import CrossEntropyLoss
-from .focal import FocalLoss, SmoothFocalLoss
+from .boxes import GIoULoss, IoULoss, L1Loss, RotatedIoULoss, SmoothL1Loss
+from .classification import CrossEntropyLoss, FocalLoss, SmoothFocalLoss, accuracy
 from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
-from .iou import GIoULoss, IoULoss, RotatedIoULoss
-from .smooth_l1 import L1Loss, SmoothL1Loss
-from .spatial_border import SpatialBorderLoss
+from .points import BCConvexGIoULoss, ConvexGIoULoss, SpatialBorderLoss
 from .weighting import regression_loss, takes_boxes

@@ -1,6 +1,7 @@
 """Losses of rotated boxes as normal distributions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from mmrotate.core.bbox import gaussian
 from mmrotate.core.bbox.gaussian import Gaussian
 from mmrotate.registry import MODELS
 
-from .weighting import BoxLoss
+from .weighting import BoxLoss, Divisor, one_of
 
 # the square root of 0 has no gradient
 _TINY = 1e-7
@@ -21,12 +22,12 @@ _REPRESENTATIONS: dict[str, Callable[[Tensor], Gaussian]] = {
     'xy_wh_r': gaussian.boxes_to_gaussian,
     'xy_stddev_pearson': gaussian.pearson_to_gaussian,
 }
-
-
-def _one_of(name: str, value: str, known: Iterable[str]) -> str:
-    if value not in known:
-        raise ValueError(f'{name} must be one of {list(known)}, got {value!r}')
-    return value
+# from the divergences both ways
+_OF_BOTH_WAYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    'jd': lambda forward, backward: 0.5 * (forward + backward),
+    'kld_symmax': torch.maximum,
+    'kld_symmin': torch.minimum,
+}
 
 
 def _scale(p: Gaussian, q: Gaussian) -> Tensor:
@@ -38,6 +39,15 @@ def _root(distance: Tensor) -> Tensor:
     return distance.clamp(min=_TINY).sqrt()
 
 
+_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {'log1p': torch.log1p, 'sqrt': _root, 'none': lambda d: d}
+_FUNCTIONS_V1: dict[str, Callable[[Tensor], Tensor]] = {'log1p': torch.log1p, 'sqrt': torch.sqrt, '': lambda d: d}
+_DISTANCES_V1: dict[str, Callable[[Gaussian, Gaussian], Tensor]] = {
+    'kld': lambda p, t: 2 * gaussian.kl_divergence(p, t),
+    'bcd': gaussian.bhattacharyya,
+    'gwd': gaussian.wasserstein,
+}
+
+
 def _divergence(loss_type: str, pred: Gaussian, target: Gaussian, alpha: float) -> Tensor:
     """Squared Wasserstein distance for ``'gwd'``, else one of the forms of the divergence."""
     if loss_type == 'gwd':
@@ -45,10 +55,7 @@ def _divergence(loss_type: str, pred: Gaussian, target: Gaussian, alpha: float) 
     forward = gaussian.kl_divergence(target, pred, alpha)
     if loss_type == 'kld':
         return forward
-    backward = gaussian.kl_divergence(pred, target, alpha)
-    if loss_type == 'jd':
-        return 0.5 * (forward + backward)
-    return (torch.maximum if loss_type == 'kld_symmax' else torch.minimum)(forward, backward)
+    return _OF_BOTH_WAYS[loss_type](forward, gaussian.kl_divergence(pred, target, alpha))
 
 
 @MODELS.register_module()
@@ -56,17 +63,16 @@ class GDLoss(BoxLoss):
     """Distance of boxes as normal distributions (Yang et al., ICML 2021 and NeurIPS 2021).
 
     Args:
-        loss_type: ``'gwd'`` (Wasserstein), ``'kld'`` (Kullback-Leibler, of the target from the
-            prediction), ``'jd'`` (mean of both directions), ``'kld_symmax'``, ``'kld_symmin'``.
-        representation: ``'xy_wh_r'``: boxes x, y, w, h in pixels and theta; or
-            ``'xy_stddev_pearson'``: x, y, standard deviations along the axes, correlation.
+        loss_type: ``'gwd'`` (Wasserstein), ``'kld'`` (Kullback-Leibler, of the target from the prediction),
+            ``'jd'`` (mean of both directions), ``'kld_symmax'``, ``'kld_symmin'``.
+        representation: ``'xy_wh_r'``: boxes x, y, w, h in pixels and theta; or ``'xy_stddev_pearson'``: x, y,
+            standard deviations along the axes, correlation.
         fun: ``'log1p'``, ``'sqrt'`` or ``'none'``, applied to the distance.
         tau: From 1 on, the loss is ``1 - 1 / (tau + distance)``; below, the distance.
         alpha: Weighs shapes against centres.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
         normalize: Divide ``'gwd'`` by the boxes' scale.
         sqrt: Take the square root of a divergence; ``'gwd'`` always is one.
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
@@ -79,16 +85,15 @@ class GDLoss(BoxLoss):
         fun: str = 'log1p',
         tau: float = 0.0,
         alpha: float = 1.0,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        *,
         normalize: bool = True,
         sqrt: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight)
-        types = ('gwd', 'kld', 'jd', 'kld_symmax', 'kld_symmin')
-        self.loss_type = _one_of('loss_type', loss_type, types)
-        self.representation = _one_of('representation', representation, _REPRESENTATIONS)
-        self.fun = _one_of('fun', fun, ('log1p', 'sqrt', 'none'))
+        super().__init__(**kwargs)
+        self.loss_type = one_of('loss_type', loss_type, ('gwd', 'kld', *_OF_BOTH_WAYS))
+        self.representation = one_of('representation', representation, _REPRESENTATIONS)
+        self.fun = one_of('fun', fun, _FUNCTIONS)
         self.tau, self.alpha = tau, alpha
         self.normalize, self.sqrt = normalize, sqrt
 
@@ -100,10 +105,7 @@ class GDLoss(BoxLoss):
             distance = _root(distance)
         if self.normalize and self.loss_type == 'gwd':
             distance = distance / _scale(p, t)
-        if self.fun == 'log1p':
-            distance = distance.log1p()
-        elif self.fun == 'sqrt':
-            distance = _root(distance)
+        distance = _FUNCTIONS[self.fun](distance)
         return 1 - 1 / (self.tau + distance) if self.tau >= 1 else distance
 
 
@@ -111,49 +113,40 @@ class GDLoss(BoxLoss):
 class GDLoss_v1(BoxLoss):
     """The first form of :class:`GDLoss`, ``1 - 1 / (tau + fun(distance))``.
 
-    A mean is that over the boxes of weight above 0, each of weight 1 and whatever ``avg_factor``
-    is: so the published models were trained.
+    A mean is that over the boxes of weight above 0, each of weight 1 and whatever ``avg_factor`` is: so the
+    published models were trained.
 
     Args:
-        loss_type: ``'kld'`` (twice the divergence of the prediction from the target), ``'bcd'``
-            (Bhattacharyya) or ``'gwd'`` (squared Wasserstein).
-        fun: ``'sqrt'``, ``'log1p'`` or ``''``; the last is for ``'gwd'`` the logarithm of 1 plus
-            the distance over the boxes' scale, without tau.
+        loss_type: ``'kld'`` (twice the divergence of the prediction from the target), ``'bcd'`` (Bhattacharyya)
+            or ``'gwd'`` (squared Wasserstein).
+        fun: ``'sqrt'``, ``'log1p'`` or ``''``; the last is for ``'gwd'`` the logarithm of 1 plus the distance
+            over the boxes' scale, without tau.
         tau: Above 0.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
     box_dim = 5
 
-    def __init__(
-        self, loss_type: str, fun: str = 'sqrt', tau: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
-        super().__init__(reduction, loss_weight)
-        self.loss_type = _one_of('loss_type', loss_type, ('kld', 'bcd', 'gwd'))
-        self.fun = _one_of('fun', fun, ('log1p', 'sqrt', ''))
+    def __init__(self, loss_type: str, fun: str = 'sqrt', tau: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.loss_type = one_of('loss_type', loss_type, _DISTANCES_V1)
+        self.fun = one_of('fun', fun, _FUNCTIONS_V1)
         self.tau = tau
 
-    def reduce(self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None) -> Tensor:
+    def reduce(self, loss: Tensor, weight: Tensor | None, reduction: str, avg_factor: Divisor) -> Tensor:
         """Losses (n,) of which those of weight above 0 count alike."""
+        assert weight is not None
         counts = (weight > 0).to(loss)
         return super().reduce(loss, counts, reduction, counts.sum() if reduction == 'mean' else None)
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
         p, t = gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target)
-        if self.loss_type == 'kld':
-            distance = 2 * gaussian.kl_divergence(p, t)
-        else:
-            measure = dict(bcd=gaussian.bhattacharyya, gwd=gaussian.wasserstein)[self.loss_type]
-            distance = measure(p, t)
-        distance = distance.clamp(min=_TINY_V1)
+        distance = _DISTANCES_V1[self.loss_type](p, t).clamp(min=_TINY_V1)
         if self.fun == '' and self.loss_type == 'gwd':
             return (distance.sqrt() / _scale(p, t)).log1p()
-        if self.fun:
-            distance = distance.sqrt() if self.fun == 'sqrt' else distance.log1p()
-        return 1 - 1 / (self.tau + distance)
+        return 1 - 1 / (self.tau + _FUNCTIONS_V1[self.fun](distance))
 
 
 @MODELS.register_module()
@@ -162,25 +155,17 @@ class KFLoss(BoxLoss):
 
     Args:
         fun: ``'none'``: 1 - KFIoU, ``'ln'``: -ln(KFIoU + eps), ``'exp'``: exp(1 - KFIoU) - 1.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
         beta: Difference of deltas at which the smooth L1 becomes linear.
         eps: Keeps quotient and logarithm finite.
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = 'both'
     box_dim = 5
 
-    def __init__(
-        self,
-        fun: str = 'none',
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        beta: float = 1 / 9,
-        eps: float = 1e-6,
-    ) -> None:
-        super().__init__(reduction, loss_weight)
-        self.fun = _one_of('fun', fun, ('none', 'ln', 'exp'))
+    def __init__(self, fun: str = 'none', *, beta: float = 1 / 9, eps: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fun = one_of('fun', fun, ('none', 'ln', 'exp'))
         self.beta, self.eps = beta, eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
@@ -205,14 +190,13 @@ class KLDRepPointsLoss(BoxLoss):
 
     Args:
         eps: Smallest divergence that counts.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     box_dim = 18
 
-    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, eps: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.eps = eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

@@ -1,16 +1,24 @@
 """How every loss weighs its elements and reduces them to a number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-_REDUCTIONS = ('none', 'mean', 'sum')
+# what a sum is divided by under 'mean'; None is the number of elements
+Divisor = float | Tensor | None
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> str:
+    """The value of the argument ``name``; ValueError unless it is a known one."""
+    if value not in known:
+        raise ValueError(f'{name} must be one of {list(known)}, got {value!r}')
+    return value
 
 
 def reduce_loss(
-    loss: Tensor, weight: Tensor | None = None, reduction: str = 'mean', avg_factor: float | Tensor | None = None
+    loss: Tensor, weight: Tensor | None = None, reduction: str = 'mean', avg_factor: Divisor = None
 ) -> Tensor:
     """Weigh and reduce an element-wise loss.
 
@@ -58,13 +66,7 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
 
 
 def regression_loss(
-    loss: nn.Module,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    avg_factor: float | Tensor,
-    decode: Callable[[Tensor], Tensor],
-    decoded: bool,
+    loss: nn.Module, pred: Tensor, target: Tensor, weight: Tensor, avg_factor: Divisor, decode: Callable, decoded: bool
 ) -> Tensor:
     """The loss of a head that predicts deltas, in the form that the loss wants them in.
 
@@ -77,10 +79,10 @@ def regression_loss(
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
         decoded: What :func:`takes_boxes` says.
     """
+    boxes = {}
     if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
-        return loss(pred, target, weight, avg_factor=avg_factor, **boxes)
-    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor)
+    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes)
 
 
 class WeightedLoss(nn.Module):
@@ -106,9 +108,7 @@ class WeightedLoss(nn.Module):
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
-        if reduction not in _REDUCTIONS:
-            raise ValueError(f'reduction must be one of {_REDUCTIONS}, got {reduction!r}')
-        self.reduction = reduction
+        self.reduction = one_of('reduction', reduction, ('none', 'mean', 'sum'))
         self.loss_weight = loss_weight
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
@@ -120,19 +120,36 @@ class WeightedLoss(nn.Module):
         pred: Tensor,
         target: Tensor,
         weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
+        avg_factor: Divisor = None,
         reduction_override: str | None = None,
+        **boxes: Tensor,
     ) -> Tensor:
         """Loss of ``pred`` against ``target``; see :func:`reduce_loss`.
 
         Without a sample the result is a zero that still reaches every prediction, so that all
         parameters get a gradient in a batch without objects.
+
+        Args:
+            pred: Predictions, (n, box_dim) of a :class:`BoxLoss`.
+            target: Targets.
+            weight: As for :func:`reduce_loss`; of a :class:`BoxLoss` (n,), or (n, k) whose means count.
+            avg_factor: Divisor of the sum under ``'mean'``.
+            reduction_override: Reduction for this call.
+            boxes: More tensors (n, ...) for ``compute``.
         """
-        reduction = reduction_override or self.reduction
-        if pred.numel() == 0:
-            return pred.sum() * 0
-        loss = self.compute(wide(pred), target)
-        return self.loss_weight * reduce_loss(loss, weight, reduction, avg_factor)
+        loss, weight = self._elements(pred, target, weight, **boxes)
+        return self.loss_weight * self.reduce(loss, weight, reduction_override or self.reduction, avg_factor)
+
+    def _elements(
+        self, pred: Tensor, target: Tensor, weight: Tensor | None, **boxes: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Element-wise loss and its weights."""
+        pred = wide(pred)
+        return self.compute(pred, target, **boxes) if pred.numel() else pred, weight
+
+    def reduce(self, loss: Tensor, weight: Tensor | None, reduction: str, avg_factor: Divisor) -> Tensor:
+        """Element-wise losses under their weights to a number, or as they are under ``'none'``."""
+        return reduce_loss(loss, weight, reduction, avg_factor)
 
 
 class BoxLoss(WeightedLoss):
@@ -145,25 +162,9 @@ class BoxLoss(WeightedLoss):
         """Loss (n,) of predictions (n, box_dim) in float32 or float64; n is at least 1."""
         raise NotImplementedError
 
-    def forward(
-        self,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
-        **boxes: Tensor,
-    ) -> Tensor:
-        """Loss of ``pred`` (n, box_dim) against ``target`` (n, d); see :func:`reduce_loss`.
-
-        Args:
-            pred: Predictions.
-            target: Targets.
-            weight: (n,), or (n, k) whose means count.
-            avg_factor: Divisor of the sum under ``'mean'``.
-            reduction_override: Reduction for this call.
-            boxes: More tensors (n, ...) for ``compute``.
-        """
+    def _elements(
+        self, pred: Tensor, target: Tensor, weight: Tensor | None, **boxes: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         if pred.size(-1) != self.box_dim or len(pred) != len(target):
             raise ValueError(
                 f'{type(self).__name__} compares predictions (n, {self.box_dim}) with as many '
@@ -176,10 +177,4 @@ class BoxLoss(WeightedLoss):
         others = {name: other[rows].to(kept) for name, other in boxes.items()}
         # no row: a loss that still reaches the predictions
         loss = self.compute(kept, target[rows].to(kept), **others) if len(kept) else kept.sum(-1)
-        loss = loss.new_zeros(len(pred)).index_put((rows,), loss)
-        reduction = reduction_override or self.reduction
-        return self.loss_weight * self.reduce(loss, weight, reduction, avg_factor)
-
-    def reduce(self, loss: Tensor, weight: Tensor, reduction: str, avg_factor: float | Tensor | None) -> Tensor:
-        """Losses (n,) under weights (n,) to a number, or (n,) under ``'none'``."""
-        return reduce_loss(loss, weight, reduction, avg_factor)
+        return loss.new_zeros(len(pred)).index_put((rows,), loss), weight

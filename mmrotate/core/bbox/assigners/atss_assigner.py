@@ -10,6 +10,7 @@ from mmrotate.registry import TASK_UTILS
 from .. import gaussian
 from ..angle import angle_version as version_of
 from ..builder import build_iou_calculator
+from ..overlaps import within
 from ..transforms import obb2poly
 from .assign_result import AssignResult
 from .max_iou_assigner import CHUNK, ignored_priors
@@ -71,7 +72,7 @@ class ByLevelAssigner:
         # the deviation of a single candidate is 0
         spread = ((overlaps - mean).square().sum(1) / max(priors.size(1) - 1, 1)).sqrt()
         threshold = (mean[:, 0] + spread) * self._factor(polygons)
-        inside = within(centres[pairs[0]], polygons[pairs[1]]) & ~ignored[pairs[0]]
+        inside = within(centres[pairs[0]], polygons[pairs[1]].unflatten(1, (4, 2))) & ~ignored[pairs[0]]
         positive = (overlaps >= threshold[:, None]).flatten() & inside
         chosen = pairs[0][positive], pairs[1][positive]
         values = overlaps.flatten()[positive]
@@ -184,11 +185,3 @@ def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[in
         ]
         chunks.append(torch.cat(found, 1))
     return torch.cat(chunks)
-
-
-def within(points: Tensor, polygons: Tensor) -> Tensor:
-    """Mask (p,) of the points (p, 2) inside their convex quadrilateral (p, 8)."""
-    corners = polygons.unflatten(1, (4, 2))
-    along, to = corners.roll(-1, 1) - corners, points[:, None] - corners
-    side = along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0]
-    return (side > 0).all(1) | (side < 0).all(1)

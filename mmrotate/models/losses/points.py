@@ -1,23 +1,19 @@
-"""Losses of the overlap of point sets with polygons."""
+"""Losses of point sets against quadrilaterals."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmrotate.core.bbox.overlaps import within
 from mmrotate.ops import convex_giou
 from mmrotate.registry import MODELS
 
-from .weighting import BoxLoss
+from .weighting import BoxLoss, wide
 
 
 @MODELS.register_module()
 class ConvexGIoULoss(BoxLoss):
-    """1 - generalized overlap of nine points' convex hull with a quadrilateral.
-
-    Args:
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
-    """
+    """1 - generalized overlap of nine points' convex hull with a quadrilateral."""
 
     box_dim = 18
 
@@ -31,7 +27,7 @@ class BCConvexGIoULoss(ConvexGIoULoss):
     """The same, and smooth L1 of extreme points and centres, the more the squarer (SASM, 2022).
 
     The overlap of a square hardly tells its direction, so for an aspect ratio r the overlap has
-    weight ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``. The arguments are the same.
+    weight ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``.
     """
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
@@ -50,3 +46,34 @@ def _extremes(points: Tensor) -> Tensor:
     """The points (n, 4, 2) of smallest x, smallest y, largest x and largest y of (n, k, 2)."""
     low, high = points.argmin(1), points.argmax(1)  # (n, 2): of x, of y
     return points.gather(1, torch.cat([low, high], 1)[..., None].expand(-1, -1, 2))
+
+
+@MODELS.register_module()
+class SpatialBorderLoss(nn.Module):
+    """Distance of the points outside of their rectangles to the centres (Li et al., CVPR 2022).
+
+    Args:
+        loss_weight: Factor of the result.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, pts: Tensor, gt_bboxes: Tensor, weight: Tensor, avg_factor: float | None = None) -> Tensor:
+        """A fifth of the mean distance over the points outside, over ``avg_factor``.
+
+        Args:
+            pts: Points (n, 2 k) as x, y, ...
+            gt_bboxes: Corners (n, 8) of convex quadrilaterals, one for each row of points.
+            weight: (n,); rows of weight 0 do not count.
+            avg_factor: Divisor; None is the number of rows that count.
+        """
+        rows = weight > 0
+        points = wide(pts[rows]).unflatten(-1, (-1, 2))
+        corners = gt_bboxes[rows].to(points).unflatten(-1, (4, 2))
+        outside = ~within(points, corners[:, None])
+        offset = points - (corners[:, :1] + corners[:, 2:3]) / 2
+        distance = offset.square().sum(-1).clamp(min=torch.finfo(offset.dtype).tiny).sqrt()
+        total = (0.2 * distance * outside).sum() / outside.sum().clamp(min=1)
+        return self.loss_weight * total / (max(len(points), 1) if avg_factor is None else avg_factor)

@@ -1,13 +1,45 @@
-"""Losses of the overlap of boxes."""
+"""Losses of boxes: differences of their numbers, and their overlap."""
+
+from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.ops import generalized_box_iou_loss
 
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.ops import diff_iou_rotated_2d
 from mmrotate.registry import MODELS
 
-from .weighting import BoxLoss
+from .weighting import BoxLoss, WeightedLoss, one_of
+
+
+@MODELS.register_module()
+class L1Loss(WeightedLoss):
+    """Absolute difference."""
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """``|pred - target|``, same shape."""
+        return (pred - target).abs()
+
+
+@MODELS.register_module()
+class SmoothL1Loss(WeightedLoss):
+    """Quadratic below ``beta``, linear above (Girshick, Fast R-CNN, ICCV 2015).
+
+    Args:
+        beta: Difference at which the two meet; above 0.
+        **kwargs: See :class:`WeightedLoss`.
+    """
+
+    def __init__(self, beta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if beta <= 0:
+            raise ValueError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
+        self.beta = beta
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Element-wise loss, same shape."""
+        return F.smooth_l1_loss(pred, target, reduction='none', beta=self.beta)
 
 
 @MODELS.register_module()
@@ -17,27 +49,17 @@ class IoULoss(BoxLoss):
     Args:
         linear: 1 - overlap; an old way to say ``mode='linear'``.
         eps: Smallest overlap that counts.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
         mode: ``'linear'``, ``'square'``: 1 - overlap^2, or ``'log'``: -ln(overlap).
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
     box_dim = 4
 
-    def __init__(
-        self,
-        linear: bool = False,
-        eps: float = 1e-6,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-        mode: str = 'log',
-    ) -> None:
-        super().__init__(reduction, loss_weight)
-        if mode not in ('linear', 'square', 'log'):
-            raise ValueError(f"mode must be 'linear', 'square' or 'log', got {mode!r}")
-        self.mode = 'linear' if linear else mode
-        self.eps = eps
+    def __init__(self, linear: bool = False, eps: float = 1e-6, *, mode: str = 'log', **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        one_of('mode', mode, ('linear', 'square', 'log'))
+        self.mode, self.eps = 'linear' if linear else mode, eps
 
     def overlap(self, pred: Tensor, target: Tensor) -> Tensor:
         """Overlaps (n,) in [0, 1] of pairs."""
@@ -68,15 +90,14 @@ class GIoULoss(BoxLoss):
 
     Args:
         eps: Keeps the quotients of boxes without area finite, in px^2.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor of the result.
+        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
     box_dim = 4
 
-    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, eps: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.eps = eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
