@@ -1,6 +1,7 @@
 """Angles as classes on a circle."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -9,22 +10,28 @@ from mmrotate.registry import TASK_UTILS
 
 from ..angle import angle_version as version_of
 
-_WINDOWS = ('gaussian', 'triangle', 'rect', 'pulse')
+# labels by the distances from the right class and the radius, both in classes
+_WINDOWS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    'gaussian': lambda d, radius: (d.float() / radius).square().div(-2).exp(),
+    'triangle': lambda d, radius: (1 - d.abs() / radius).clamp(min=0),
+    'rect': lambda d, radius: ((d >= -radius) & (d < radius)).float(),
+    'pulse': lambda d, radius: (d == 0).float(),
+}
 
 
 @TASK_UTILS.register_module()
 class CSLCoder:
     """Circular smooth labels of angles (Yang and Yan, ECCV 2020).
 
-    The range of the angle version is cut into classes of ``omega`` degrees; neighbours of the
-    right class, around the circle, get a label too.
+    The range of the angle version is cut into classes of ``omega`` degrees; neighbours of the right class,
+    around the circle, get a label too.
 
     Args:
         angle_version: Angle version of the boxes.
         omega: Width of a class in degrees, above 0.
-        window: Label of a class by its distance d from the right one, in classes:
-            ``'gaussian'`` exp(-d^2 / (2 radius^2)), ``'triangle'`` 1 - d / radius, ``'rect'`` 1
-            for -radius <= d < radius, ``'pulse'`` 1 for d = 0.
+        window: Label of a class by its distance d from the right one, in classes: ``'gaussian'``
+            exp(-d^2 / (2 radius^2)), ``'triangle'`` 1 - d / radius, ``'rect'`` 1 for -radius <= d < radius,
+            ``'pulse'`` 1 for d = 0.
         radius: Of the window, above 0.
     """
 
@@ -33,7 +40,7 @@ class CSLCoder:
         self.angle_version = angle_version
         self.start, self.span = math.degrees(version.start), math.degrees(version.span)
         if window not in _WINDOWS:
-            raise ValueError(f'window must be one of {_WINDOWS}, got {window!r}')
+            raise ValueError(f'window must be one of {tuple(_WINDOWS)}, got {window!r}')
         if not 0 < omega <= self.span or radius <= 0:
             raise ValueError(
                 f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} and {radius}'
@@ -49,16 +56,7 @@ class CSLCoder:
         ahead = (classes - right) % self.coding_len  # steps around the circle, [0, coding_len)
         # of both ways to a class, the shorter
         offset = torch.where(2 * ahead < self.coding_len, ahead, ahead - self.coding_len)
-        return self._label(offset)
-
-    def _label(self, offset: Tensor) -> Tensor:
-        if self.window == 'gaussian':
-            return (offset.float() / self.radius).square().div(-2).exp()
-        if self.window == 'triangle':
-            return (1 - offset.abs() / self.radius).clamp(min=0)
-        if self.window == 'rect':
-            return ((offset >= -self.radius) & (offset < self.radius)).float()
-        return (offset == 0).float()
+        return _WINDOWS[self.window](offset, self.radius)
 
     def decode(self, angle_preds: Tensor) -> Tensor:
         """Scores (n, coding_len) -> angles (n,) in radians: the middle of the best class."""

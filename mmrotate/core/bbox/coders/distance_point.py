@@ -1,6 +1,7 @@
 """Distances from a point to the sides of a box."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,11 +10,7 @@ from mmrotate.registry import TASK_UTILS
 
 from ..angle import angle_version as version_of
 from ..angle import norm_angle
-from .base import same_count, xyxy_to_cxcywh
-
-
-def _limited(distances: Tensor, max_dis: float | None, eps: float) -> Tensor:
-    return distances if max_dis is None else distances.clamp(0, max_dis - eps)
+from .delta import inside_image, same_count, xyxy_to_cxcywh
 
 
 @TASK_UTILS.register_module()
@@ -23,14 +20,13 @@ class DistanceAnglePointCoder:
     The coder of Rotated FCOS (Tian et al., FCOS, ICCV 2019).
 
     Args:
-        clip_border: Read for older configs: a rotated box has no clipped form.
+        clip_border: Clip decoded boxes to the image; only horizontal boxes have a clipped form.
         angle_version: Angle version of the boxes.
     """
 
     def __init__(self, clip_border: bool = True, angle_version: str = 'oc') -> None:
         version_of(angle_version)
-        self.clip_border = clip_border
-        self.angle_version = angle_version
+        self.clip_border, self.angle_version = clip_border, angle_version
 
     def encode(self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1) -> Tensor:
         """Distances left, top, right, bottom and angle (n, 5).
@@ -47,7 +43,9 @@ class DistanceAnglePointCoder:
         cos, sin = theta.cos(), theta.sin()
         along, across = cos * dx + sin * dy, cos * dy - sin * dx
         sides = torch.stack([w / 2 + along, h / 2 + across, w / 2 - along, h / 2 - across], -1)
-        return torch.cat([_limited(sides, max_dis, eps), theta[:, None]], -1)
+        if max_dis is not None:
+            sides = sides.clamp(0, max_dis - eps)
+        return torch.cat([sides, theta[:, None]], -1)
 
     def decode(self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
         """Boxes (n, 5) of points (n, 2) and distances with angle (n, 5), whatever ``max_shape``."""
@@ -62,36 +60,18 @@ class DistanceAnglePointCoder:
 
 
 @TASK_UTILS.register_module()
-class DistancePointBBoxCoder:
-    """The same of horizontal boxes (n, 4), as corners.
+class DistancePointBBoxCoder(DistanceAnglePointCoder):
+    """The same of horizontal boxes (n, 4), as corners: distances left, top, right, bottom (n, 4)."""
 
-    Args:
-        clip_border: Clip decoded boxes to the image.
-    """
-
-    def __init__(self, clip_border: bool = True) -> None:
-        self.clip_border = clip_border
-
-    def encode(self, points: Tensor, gt_bboxes: Tensor, max_dis: float | None = None, eps: float = 0.1) -> Tensor:
-        """Distances left, top, right, bottom (n, 4); see :class:`DistanceAnglePointCoder`."""
-        same_count(points, gt_bboxes)
+    def encode(self, points: Tensor, gt_bboxes: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Distances (n, 4); see :class:`DistanceAnglePointCoder`."""
         x, y, w, h = xyxy_to_cxcywh(gt_bboxes.float())
         upright = torch.stack([x, y, w, h, torch.zeros_like(x)], -1)
-        return DistanceAnglePointCoder().encode(points, upright, max_dis, eps)[:, :4]
+        return super().encode(points, upright, *args, **kwargs)[:, :4]
 
     def decode(self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
-        """Boxes (n, 4) of points (n, 2) and distances (n, 4).
-
-        Args:
-            points: As x, y in pixels.
-            pred_bboxes: Left, top, right, bottom.
-            max_shape: Height and width of the image, for ``clip_border``.
-        """
+        """Boxes (n, 4), clipped to ``max_shape``, height and width of the image, for ``clip_border``."""
         same_count(points, pred_bboxes)
-        xy = points[..., :2].float()
-        pred = pred_bboxes.float()
+        xy, pred = points[..., :2].float(), pred_bboxes.float()
         boxes = torch.cat([xy - pred[..., :2], xy + pred[..., 2:]], -1)
-        if self.clip_border and max_shape is not None:
-            height, width = max_shape[:2]
-            boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height] * 2))
-        return boxes
+        return inside_image(boxes, max_shape if self.clip_border else None)
