@@ -2,17 +2,14 @@
 
 from . import anchor, bbox, evaluation, post_processing, visualization
 from .anchor import anchor_inside_flags, build_prior_generator, rotated_anchor_inside_flags
-from .bbox import (
-    GaussianMixture,
+from .bbox.angle import norm_angle
+from .bbox.builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .bbox.gaussian import gt2gaussian
+from .bbox.gaussian_mixture import GaussianMixture, gaussian2bbox
+from .bbox.overlaps import rbbox_overlaps
+from .bbox.transforms import (
     bbox_mapping_back,
-    build_assigner,
-    build_bbox_coder,
-    build_iou_calculator,
-    build_sampler,
-    gaussian2bbox,
-    gt2gaussian,
     hbb2obb,
-    norm_angle,
     obb2hbb,
     obb2poly,
     obb2poly_np,
@@ -21,7 +18,6 @@ from .bbox import (
     poly2obb_np,
     rbbox2result,
     rbbox2roi,
-    rbbox_overlaps,
 )
 from .evaluation import eval_rbbox_map
 from .post_processing import aug_multiclass_nms_rotated, multiclass_nms_rotated

@@ -1,12 +1,6 @@
-"""Builder of anchor generators."""
+"""The builder of anchor generators and its registries, under the names of 0.x."""
 
-from typing import Any
+from mmrotate.registry import TASK_UTILS
 
-from mmrotate.registry import ROTATED_ANCHOR_GENERATORS, ROTATED_PRIOR_GENERATORS, TASK_UTILS
-
-__all__ = ['ROTATED_ANCHOR_GENERATORS', 'ROTATED_PRIOR_GENERATORS', 'build_prior_generator']
-
-
-def build_prior_generator(cfg: dict) -> Any:
-    """The generator that ``cfg`` names by ``type``."""
-    return TASK_UTILS.build(cfg)
+ROTATED_ANCHOR_GENERATORS = ROTATED_PRIOR_GENERATORS = TASK_UTILS
+build_prior_generator = TASK_UTILS.build

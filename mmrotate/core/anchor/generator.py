@@ -40,8 +40,7 @@ class AnchorGenerator:
         center_offset: float = 0.0,
     ) -> None:
         if octave_base_scale is not None and scales_per_octave is not None and scales is None:
-            count = scales_per_octave
-            scales = [octave_base_scale * 2 ** (i / count) for i in range(count)]
+            scales = [octave_base_scale * 2 ** (i / scales_per_octave) for i in range(scales_per_octave)]
         elif scales is None or octave_base_scale is not None or scales_per_octave is not None:
             raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
         self.strides = [(s, s) if isinstance(s, (int, float)) else tuple(s) for s in strides]
@@ -52,9 +51,7 @@ class AnchorGenerator:
             )
         self.scales = torch.tensor(scales, dtype=torch.float32)
         self.ratios = torch.tensor(ratios, dtype=torch.float32)
-        self.scale_major = scale_major
-        self.center_offset = center_offset
-        self.centers = centers
+        self.scale_major, self.centers, self.center_offset = scale_major, centers, center_offset
         self.base_anchors = [self._base_anchors(level) for level in range(len(self.strides))]
 
     @property
@@ -73,14 +70,9 @@ class AnchorGenerator:
         x = y = self.center_offset * size
         if self.centers is not None:
             x, y = self.centers[level]
-        h_ratios = self.ratios.sqrt()
-        w_ratios = 1 / h_ratios
-        if self.scale_major:
-            w = (size * w_ratios[:, None] * self.scales[None]).flatten()
-            h = (size * h_ratios[:, None] * self.scales[None]).flatten()
-        else:
-            w = (size * self.scales[:, None] * w_ratios[None]).flatten()
-            h = (size * self.scales[:, None] * h_ratios[None]).flatten()
+        h_ratios, scales = self.ratios.sqrt(), self.scales
+        orders = [(ratios, scales) if self.scale_major else (scales, ratios) for ratios in (1 / h_ratios, h_ratios)]
+        w, h = ((size * outer[:, None] * inner).flatten() for outer, inner in orders)
         return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
 
     def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
@@ -127,8 +119,7 @@ class AnchorGenerator:
 class RotatedAnchorGenerator(AnchorGenerator):
     """The same anchors as rotated boxes (x, y, w, h, 0).
 
-    Their angle is 0 under every version, also under ``oc``, which has no 0: published models were
-    trained so.
+    Their angle is 0 under every version, also under ``oc``, which has no 0: published models were trained so.
     """
 
     prior_dim = 5
@@ -154,3 +145,24 @@ class PseudoAnchorGenerator(AnchorGenerator):
 
     def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
         raise ValueError('a head with a PseudoAnchorGenerator needs rois, the boxes of a stage')
+
+
+@TASK_UTILS.register_module()
+class MlvlPointGenerator(AnchorGenerator):
+    """One prior (x, y) at each position.
+
+    Args:
+        strides: Pixels between positions of each level.
+        offset: Place of a point within its cell, in units of the stride.
+    """
+
+    def __init__(self, strides: Sequence[int], offset: float = 0.5) -> None:
+        super().__init__(strides, ratios=[1.0], scales=[1.0])
+        self.offset = offset
+
+    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+        x, y = (
+            (torch.arange(count, device=device) + self.offset) * stride
+            for count, stride in zip(size[::-1], self.strides[level], strict=True)
+        )
+        return torch.cartesian_prod(y, x).flip(1)

@@ -18,19 +18,13 @@ def anchor_inside_flags(
     """
     if allowed_border < 0:
         return valid_flags
-    return valid_flags & _within(flat_anchors, img_shape, allowed_border)
+    left, top, right, bottom = flat_anchors.unbind(1)
+    begins = (left >= -allowed_border) & (top >= -allowed_border)
+    return valid_flags & begins & (right < img_shape[1] + allowed_border) & (bottom < img_shape[0] + allowed_border)
 
 
 def rotated_anchor_inside_flags(
     flat_anchors: Tensor, valid_flags: Tensor, img_shape: Sequence[int], allowed_border: int = 0
 ) -> Tensor:
     """The same for rotated anchors (n, 5), by their centres."""
-    if allowed_border < 0:
-        return valid_flags
-    centre = flat_anchors[:, [0, 1, 0, 1]]
-    return valid_flags & _within(centre, img_shape, allowed_border)
-
-
-def _within(boxes: Tensor, img_shape: Sequence[int], border: int) -> Tensor:
-    left, top, right, bottom = boxes.unbind(1)
-    return (left >= -border) & (top >= -border) & (right < img_shape[1] + border) & (bottom < img_shape[0] + border)
+    return anchor_inside_flags(flat_anchors[:, [0, 1, 0, 1]], valid_flags, img_shape, allowed_border)

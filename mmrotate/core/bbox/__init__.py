@@ -1,41 +1,25 @@
 """Rotated boxes: forms, overlaps, coders, assigners, samplers."""
 
-from . import angle
-from .angle import norm_angle
-from .assigners import (
-    AssignResult,
-    ATSSKldAssigner,
-    ATSSObbAssigner,
-    ConvexAssigner,
-    ConvexOverlaps,
-    MaxConvexIoUAssigner,
-    MaxIoUAssigner,
-    SASAssigner,
-)
-from .builder import (
+from mmrotate.registry import (
     ROTATED_BBOX_ASSIGNERS,
     ROTATED_BBOX_CODERS,
     ROTATED_BBOX_SAMPLERS,
     ROTATED_IOU_CALCULATORS,
-    build_assigner,
-    build_bbox_coder,
-    build_iou_calculator,
-    build_sampler,
 )
-from .coders import (
-    CSLCoder,
-    DeltaXYWHAHBBoxCoder,
-    DeltaXYWHAOBBoxCoder,
-    DeltaXYWHBBoxCoder,
-    DistanceAnglePointCoder,
-    DistancePointBBoxCoder,
-    GVFixCoder,
-    GVRatioCoder,
-    MidpointOffsetCoder,
-)
+
+from . import angle
+from .angle import norm_angle
+from .assigners.atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
+from .assigners.convex_assigner import ConvexAssigner
+from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
+from .builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .coders.csl import CSLCoder
+from .coders.delta import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder, DeltaXYWHBBoxCoder
+from .coders.distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder
+from .coders.touching import GVFixCoder, GVRatioCoder, MidpointOffsetCoder
 from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
 from .gaussian_mixture import GaussianMixture, gaussian2bbox
-from .overlaps import BboxOverlaps2D, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
+from .overlaps import BboxOverlaps2D, ConvexOverlaps, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
 from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
     bbox_flip,

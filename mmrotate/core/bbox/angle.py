@@ -1,8 +1,8 @@
 """The three angle versions, and the only place that knows them.
 
-A box is ``(x, y, w, h, theta)``: centre and sides in pixels, ``theta`` in radians, clockwise on the
-screen (y points down), measured from the x axis to the side ``w``. Turning a box by 90 degrees and
-swapping its sides gives the same rectangle, so a version says which of these forms is meant:
+A box is ``(x, y, w, h, theta)``: centre and sides in pixels, ``theta`` in radians, clockwise on the screen
+(y points down), measured from the x axis to the side ``w``. Turning a box by 90 degrees and swapping its sides
+gives the same rectangle, so a version says which of these forms is meant:
 
 ========  ==================  =================================
 version   range of theta      sides
@@ -24,21 +24,14 @@ ArrayLike = TypeVar('ArrayLike', Tensor, np.ndarray)
 
 
 class AngleVersion(NamedTuple):
-    """Range and edge rule of a version.
+    """Range and edge rule of a version."""
 
-    Attributes:
-        start: Lowest angle.
-        span: Length of the range: pi for long-edge versions, pi/2 for ``oc``.
-        long_edge: Whether ``w`` is the longer side.
-        upright: Angle of a horizontal box that is higher than wide.
-        edge_labels: Whether a labelled quadrilateral stands for the box along its longer edge,
-            instead of the smallest enclosing one: so the published models were trained.
-    """
-
-    start: float
-    span: float
-    long_edge: bool
-    upright: float
+    start: float  # lowest angle
+    span: float  # length of the range: pi for long-edge versions, pi/2 for oc
+    long_edge: bool  # whether w is the longer side
+    upright: float  # angle of a horizontal box that is higher than wide
+    # whether a labelled quadrilateral stands for the box along its longer edge, instead of the smallest
+    # enclosing one: so the published models were trained
     edge_labels: bool
 
 
@@ -50,11 +43,7 @@ VERSIONS = {
 
 
 def angle_version(name: str) -> AngleVersion:
-    """The version of this name.
-
-    Raises:
-        ValueError: no version has this name.
-    """
+    """The version of this name; ValueError where there is none."""
     if name not in VERSIONS:
         raise ValueError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
     return VERSIONS[name]
@@ -68,26 +57,16 @@ def namespace(array: Tensor | np.ndarray) -> Any:
 def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
     """Bring angles of any size into a long-edge version's range by whole half turns.
 
-    Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see
-    :func:`regularize`.
+    Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see :func:`regularize`.
     """
     version = angle_version(angle_range)
-    if not version.long_edge:
-        return angle
-    return (angle - version.start) % version.span + version.start
+    return (angle - version.start) % version.span + version.start if version.long_edge else angle
 
 
 def regularize(
     w: ArrayLike, h: ArrayLike, theta: ArrayLike, angle_range: str
 ) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
-    """The same rectangles in the form of a version.
-
-    Args:
-        w: Sides at ``theta``.
-        h: The other sides.
-        theta: Angles of any size in radians.
-        angle_range: The version.
-    """
+    """The same rectangles, of sides ``w`` at any ``theta`` and ``h``, in the form of a version."""
     xp = namespace(theta)
     version = angle_version(angle_range)
     if version.long_edge:

@@ -1,25 +1,10 @@
-"""Builders under the names of 0.x: a config dict in, a part out."""
+"""Builders and registries under the names of 0.x: a config dict in, a part out."""
 
 from typing import Any
 
-from mmrotate.registry import (
-    ROTATED_BBOX_ASSIGNERS,
-    ROTATED_BBOX_CODERS,
-    ROTATED_BBOX_SAMPLERS,
-    ROTATED_IOU_CALCULATORS,
-    TASK_UTILS,
-)
+from mmrotate.registry import TASK_UTILS
 
-__all__ = [
-    'ROTATED_BBOX_ASSIGNERS',
-    'ROTATED_BBOX_CODERS',
-    'ROTATED_BBOX_SAMPLERS',
-    'ROTATED_IOU_CALCULATORS',
-    'build_assigner',
-    'build_bbox_coder',
-    'build_iou_calculator',
-    'build_sampler',
-]
+ROTATED_BBOX_ASSIGNERS = ROTATED_BBOX_CODERS = ROTATED_BBOX_SAMPLERS = ROTATED_IOU_CALCULATORS = TASK_UTILS
 
 
 def _build(cfg: dict, **default_args: Any) -> Any:

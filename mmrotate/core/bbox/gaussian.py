@@ -1,9 +1,9 @@
 """Boxes and points as normal distributions in the plane, and how far these are apart.
 
-A covariance is kept as ``U diag(s)^2 U^T`` with det U = 1: for a box U turns by theta and s is half
-of the sides, so determinants, inverses and square roots are products and quotients that cancel
-nothing, whether a box is 1e-3 or 1e6 pixels long. All of it is element by element, thus stays in
-the type of its input under autocast; a matrix product would not.
+A covariance is kept as ``U diag(s)^2 U^T`` with det U = 1: for a box U turns by theta and s is half of the
+sides, so determinants, inverses and square roots are products and quotients that cancel nothing, whether a box
+is 1e-3 or 1e6 pixels long. All of it is element by element, thus stays in the type of its input under autocast;
+a matrix product would not.
 """
 
 import math
@@ -20,17 +20,11 @@ POLYGON_STDS = 3.0
 
 
 class Gaussian(NamedTuple):
-    """Normal distributions; all parts broadcast.
+    """Normal distributions; all parts broadcast."""
 
-    Attributes:
-        xy: Means (..., 2).
-        axes: U (..., 2, 2), of determinant 1.
-        std: s (..., 2), positive.
-    """
-
-    xy: Tensor
-    axes: Tensor
-    std: Tensor
+    xy: Tensor  # means (..., 2)
+    axes: Tensor  # U (..., 2, 2), of determinant 1
+    std: Tensor  # s (..., 2), positive
 
     @property
     def root(self) -> Tensor:
@@ -110,8 +104,8 @@ def polygons_to_gaussian(polygons: Tensor) -> Gaussian:
 def wasserstein(p: Gaussian, q: Gaussian, alpha: float = 1.0) -> Tensor:
     """Squared Wasserstein distance (...) in px^2; ``alpha`` weighs shapes against centres.
 
-    As the smallest ``|P Q - T|^2`` over rotations Q of the square roots P and T, which is the
-    same as the usual form with two traces, but exact for boxes that are nearly equal.
+    As the smallest ``|P Q - T|^2`` over rotations Q of the square roots P and T, which is the same as the usual
+    form with two traces, but exact for boxes that are nearly equal.
     """
     first, second = p.root, q.root
     a, b, c, d = (first.mT[..., None] * second[..., None, :, :]).sum(-2).flatten(-2).unbind(-1)

@@ -20,18 +20,12 @@ class GaussianMixture:
         var_init: Covariances to begin with, (T, K, d, d); None is the unit matrix.
         eps: Added to the variances and to the weights' sums.
         requires_grad: Whether the gradient also flows into ``mu_init`` and ``var_init``.
-
-    Attributes:
-        pi: Weights (T, K, 1).
-        mu: Means (T, K, d).
-        var: Covariances (T, K, d, d).
-        log_likelihood: Of the points (T,), per point.
     """
 
-    pi: Tensor
-    mu: Tensor
-    var: Tensor
-    log_likelihood: Tensor
+    pi: Tensor  # weights (T, K, 1)
+    mu: Tensor  # means (T, K, d)
+    var: Tensor  # covariances (T, K, d, d)
+    log_likelihood: Tensor  # of the points (T,), per point
 
     def __init__(
         self,
@@ -42,11 +36,9 @@ class GaussianMixture:
         eps: float = 1e-6,
         requires_grad: bool = False,
     ) -> None:
-        self.n_components = n_components
-        self.n_features = n_features
-        self.mu_init, self.var_init = mu_init, var_init
+        self.n_components, self.n_features = n_components, n_features
+        self.mu_init, self.var_init, self.requires_grad = mu_init, var_init, requires_grad
         self.eps = eps
-        self.requires_grad = requires_grad
         self.fitted = False
 
     def fit(self, x: Tensor, delta: float = 1e-3, n_iter: int = 10) -> None:
@@ -125,11 +117,7 @@ def _far_apart(x: Tensor, count: int) -> Tensor:
 
 
 def gaussian2bbox(gmm: GaussianMixture) -> Tensor:
-    """Rectangles (T, 8) along the axes of fitted distributions, six standard deviations long.
-
-    Args:
-        gmm: A mixture of one distribution in the plane.
-    """
+    """Rectangles (T, 8) along the axes of fitted mixtures of one distribution, six standard deviations long."""
     if gmm.mu.shape[1:] != (1, 2):
         raise ValueError(f'one distribution in the plane is needed, got means {gmm.mu.shape[1:]}')
     (var_x, cov), (_, var_y) = (row.unbind(-1) for row in gmm.var[:, 0].unbind(-2))

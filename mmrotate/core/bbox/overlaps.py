@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from mmrotate.ops import box_iou_rotated
+from mmrotate.ops import box_iou_rotated, convex_iou
 from mmrotate.registry import TASK_UTILS
 
 # shorter sides make IoUs that are noise
@@ -69,10 +69,7 @@ class RBboxOverlaps2D:
     """:func:`rbbox_overlaps` as a part for a config."""
 
     prior_dim = 5
-
-    def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
-        """Overlaps of rotated boxes."""
-        return rbbox_overlaps(bboxes1, bboxes2, mode, is_aligned)
+    __call__ = staticmethod(rbbox_overlaps)
 
 
 @TASK_UTILS.register_module()
@@ -80,7 +77,19 @@ class BboxOverlaps2D:
     """:func:`bbox_overlaps` as a part for a config."""
 
     prior_dim = 4
+    __call__ = staticmethod(bbox_overlaps)
+
+
+@TASK_UTILS.register_module()
+class ConvexOverlaps:
+    """Overlaps of the convex hulls of point sets (n, 18) with quadrilaterals (m, 8)."""
 
     def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
-        """Overlaps of horizontal boxes."""
-        return bbox_overlaps(bboxes1, bboxes2, mode, is_aligned)
+        """Overlaps, with either kind as the first; see :func:`mmrotate.ops.convex_iou`."""
+        if bboxes1.size(1) == 18:
+            return convex_iou(bboxes1, bboxes2, mode, is_aligned)
+        iou = convex_iou(bboxes2, bboxes1, aligned=is_aligned)
+        if mode == 'iof':  # from iou and the share of the other area
+            share = convex_iou(bboxes2, bboxes1, 'iof', is_aligned)
+            iou = iou / (1 + iou - iou / share.where(share > 0, 1.0))
+        return iou.T

@@ -1,8 +1,7 @@
 """Conversions between rotated boxes, polygons and horizontal boxes, for tensors and arrays.
 
-Forms: ``obb`` (n, 5) as x, y, w, h, theta; ``poly`` (n, 8) as four corners x1, y1 ... x4, y4,
-clockwise on the screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an obb with sides
-along the axes.
+Forms: ``obb`` (n, 5) as x, y, w, h, theta; ``poly`` (n, 8) as four corners x1, y1 ... x4, y4, clockwise on the
+screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an obb with sides along the axes.
 """
 
 import math
@@ -29,33 +28,25 @@ def _columns(boxes: ArrayLike) -> list[ArrayLike]:
     return [boxes[..., i] for i in range(boxes.shape[-1])]
 
 
-def _trigonometry(theta: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+    """Width and height of the circumscribed horizontal boxes."""
+    _, _, w, h, theta = _columns(boxes)
     xp = namespace(theta)
-    return xp.cos(theta), xp.sin(theta)
+    cos, sin = abs(xp.cos(theta)), abs(xp.sin(theta))
+    return cos * w + sin * h, sin * w + cos * h
 
 
-def _corners(boxes: ArrayLike) -> ArrayLike:
+def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Corners (n, 8) of boxes (n, 5), beginning at (-w/2, -h/2) in the box's own frame."""
-    x, y, w, h, theta = _columns(boxes)
-    cos, sin = _trigonometry(theta)
+    angle_version(version)
+    x, y, w, h, theta = _columns(rbboxes)
+    xp = namespace(theta)
+    cos, sin = xp.cos(theta), xp.sin(theta)
     wx, wy = w / 2 * cos, w / 2 * sin
     hx, hy = -h / 2 * sin, h / 2 * cos
     xs = (x - wx - hx, x + wx - hx, x + wx + hx, x - wx + hx)
     ys = (y - wy - hy, y + wy - hy, y + wy + hy, y - wy + hy)
     return _stack([c for corner in zip(xs, ys, strict=True) for c in corner])
-
-
-def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
-    """Width and height of the circumscribed horizontal boxes."""
-    _, _, w, h, theta = _columns(boxes)
-    cos, sin = (abs(part) for part in _trigonometry(theta))
-    return cos * w + sin * h, sin * w + cos * h
-
-
-def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Corners (n, 8) of boxes (n, 5)."""
-    angle_version(version)
-    return _corners(rbboxes)
 
 
 def obb2xyxy(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
@@ -86,12 +77,13 @@ def hbb2obb(hbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     return _upright((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, version)
 
 
-def _edge_rectangles(polys: ArrayLike, version: str) -> ArrayLike:
-    """Boxes with the lengths of the first two edges and the direction of one of them.
+def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
+    """Boxes (n, 5) of quadrilaterals (n, 8), from the lengths of the first two edges and a direction.
 
-    Long-edge versions go along the longer edge, ``oc`` along the first one.
+    Long-edge versions go along the longer edge, ``oc`` along the first one. Exact for rectangles; for other
+    shapes as the published models were trained.
     """
-    x1, y1, x2, y2, x3, y3, x4, y4 = _columns(polys)
+    x1, y1, x2, y2, x3, y3, x4, y4 = _columns(polys.reshape(-1, 8))
     xp = namespace(polys)
     edge1 = xp.sqrt(((x1 - x2) ** 2 + (y1 - y2) ** 2).clip(_TINY))
     edge2 = xp.sqrt(((x2 - x3) ** 2 + (y2 - y3) ** 2).clip(_TINY))
@@ -106,19 +98,11 @@ def _edge_rectangles(polys: ArrayLike, version: str) -> ArrayLike:
     return _stack([(x1 + x3) / 2, (y1 + y3) / 2, long, short, theta])
 
 
-def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Boxes (n, 5) of quadrilaterals (n, 8), from the lengths and directions of their edges.
-
-    Exact for rectangles; for other shapes as the published models were trained.
-    """
-    return _edge_rectangles(polys.reshape(-1, 8), version)
-
-
 def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
     """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8).
 
-    OpenCV's: often two rectangles are the smallest, and the published models were trained on its
-    choice. Its range of angles, which changed between versions, does not matter.
+    OpenCV's: often two rectangles are the smallest, and the published models were trained on its choice.
+    Its range of angles, which changed between versions, does not matter.
     """
     boxes = np.zeros((len(polys), 5))
     for row, poly in zip(boxes, polys.astype(np.float32), strict=True):
@@ -129,20 +113,13 @@ def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
 
 
 def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of labelled quadrilaterals, all at once.
+    """Boxes (n, 5), in float64, of labelled quadrilaterals (n, 8), and a mask (n,) of the objects among them.
 
-    Args:
-        polys: (n, 8).
-        version: Angle version; it also says how other shapes than rectangles are read, see
-            :class:`~mmrotate.core.bbox.angle.AngleVersion`.
-
-    Returns:
-        Boxes (n, 5) of float64, and a mask (n,) of those whose sides are all at least
-        ``MIN_SIDE`` pixels long; the others are no objects.
+    Objects have sides of at least ``MIN_SIDE`` pixels. The version also says how other shapes than rectangles
+    are read, see :class:`~mmrotate.core.bbox.angle.AngleVersion`.
     """
     polys = np.asarray(polys, np.float64).reshape(-1, 8)
-    along_edge = angle_version(version).edge_labels
-    boxes = (_edge_rectangles if along_edge else _enclosing_rectangles)(polys, version)
+    boxes = (poly2obb if angle_version(version).edge_labels else _enclosing_rectangles)(polys, version)
     return boxes, np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
 
 
@@ -157,19 +134,13 @@ def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
 
     The first corner is the one nearest to the top left of the circumscribed box.
     """
-    angle_version(version)
-    return get_best_begin_point(np.concatenate([_corners(rbboxes[:, :5]), rbboxes[:, 5:]], 1))
+    return get_best_begin_point(np.concatenate([obb2poly(rbboxes[:, :5], version), rbboxes[:, 5:]], 1))
 
 
 def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
-    """Turn corners (n, 8) so that they lie nearest to those of the circumscribed box.
-
-    Further columns, as a score, stay as they are.
-    """
+    """Turn corners (n, 8) to lie nearest to those of the circumscribed box; further columns stay."""
     coordinates = np.asarray(coordinates)
     corners = coordinates[:, :8].reshape(-1, 4, 2)
-    if len(corners) == 0:
-        return coordinates
     low, high = corners.min(1), corners.max(1)
     box = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1)
     turned = np.stack([np.roll(corners, -k, axis=1) for k in range(4)], 1)  # (n, 4, 4, 2)
@@ -189,12 +160,9 @@ def cal_line_length(point1: Sequence[float], point2: Sequence[float]) -> float:
 
 
 def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal') -> ArrayLike:
-    """Mirror boxes (n, 5) in an image of shape (height, width, ...).
+    """Mirror boxes (n, 5) in an image of shape (height, width, ...); angles may leave their version's range.
 
-    Args:
-        bboxes: Boxes in any angle version; the result's angles may lie outside its range.
-        img_shape: Height and width in pixels first.
-        direction: ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
+    ``direction`` is ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
     """
     if direction not in ('horizontal', 'vertical', 'diagonal'):
         raise ValueError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')

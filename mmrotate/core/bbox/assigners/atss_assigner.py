@@ -12,22 +12,19 @@ from ..angle import angle_version as version_of
 from ..builder import build_iou_calculator
 from ..overlaps import within
 from ..transforms import obb2poly
-from .assign_result import AssignResult
-from .max_iou_assigner import CHUNK, ignored_priors
+from .max_iou_assigner import CHUNK, AssignResult, ignored_priors
 
 
 class ByLevelAssigner:
-    """Takes the ``topk`` nearest priors of each level as candidates of an object (Zhang et al.,
-    ATSS, CVPR 2020, section 3.2).
+    """Takes the ``topk`` nearest priors of each level as candidates (Zhang et al., ATSS, CVPR 2020, section 3.2).
 
-    Those whose overlap reaches mean plus standard deviation of the candidates' overlaps, and
-    whose centre is inside the object, are positive; of several objects the one of the largest
-    overlap has the prior. Subclasses say what the overlap is.
+    Those whose overlap reaches mean plus standard deviation of the candidates' overlaps, and whose centre is
+    inside the object, are positive; of several objects the one of the largest overlap has the prior.
+    Subclasses say what the overlap is.
 
     Args:
         topk: Candidates of each level; all priors of a level that has fewer.
-        ignore_iof_thr: Share of a prior inside an ignored box from which it counts neither way;
-            not above 0 ignores nothing.
+        ignore_iof_thr: As for :class:`MaxIoUAssigner`.
         iou_calculator: Config of the overlaps.
     """
 
@@ -38,8 +35,7 @@ class ByLevelAssigner:
     def __init__(self, topk: int, ignore_iof_thr: float = -1, iou_calculator: dict | None = None) -> None:
         if topk < 1:
             raise ValueError(f'topk must be at least 1, got {topk}')
-        self.topk = topk
-        self.ignore_iof_thr = ignore_iof_thr
+        self.topk, self.ignore_iof_thr = topk, ignore_iof_thr
         self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
 
     @torch.no_grad()
@@ -75,8 +71,7 @@ class ByLevelAssigner:
         inside = within(centres[pairs[0]], polygons[pairs[1]].unflatten(1, (4, 2))) & ~ignored[pairs[0]]
         positive = (overlaps >= threshold[:, None]).flatten() & inside
         chosen = pairs[0][positive], pairs[1][positive]
-        values = overlaps.flatten()[positive]
-        result = AssignResult.of_pairs((n, m), chosen, values, gt_labels)
+        result = AssignResult.of_pairs((n, m), chosen, overlaps.flatten()[positive], gt_labels)
         result.gt_inds[ignored] = -1
         return result
 
@@ -102,20 +97,17 @@ class ATSSObbAssigner(ByLevelAssigner):
     """ATSS for rotated priors (n, 5) and objects (m, 5).
 
     Args:
-        topk: Candidates of each level.
+        topk: See :class:`ByLevelAssigner`.
         angle_version: Angle version of the boxes.
-        iou_calculator: Config of the overlaps.
-        ignore_iof_thr: See :class:`ByLevelAssigner`.
+        **kwargs: See :class:`ByLevelAssigner`.
     """
 
     default_overlaps = dict(type='RBboxOverlaps2D')
 
-    def __init__(
-        self, topk: int, angle_version: str = 'oc', iou_calculator: dict | None = None, ignore_iof_thr: float = -1
-    ) -> None:
+    def __init__(self, topk: int, angle_version: str = 'oc', **kwargs: Any) -> None:
+        super().__init__(topk, **kwargs)
         version_of(angle_version)
         self.angle_version = angle_version
-        super().__init__(topk, ignore_iof_thr, iou_calculator)
 
     def _centres(self, bboxes: Tensor) -> Tensor:
         return bboxes[:, :2].float()
@@ -144,9 +136,9 @@ class SASAssigner(ByLevelAssigner):
     The threshold falls by ``exp(-r / 4)`` with an aspect ratio r.
 
     Args:
-        topk: Candidates of each level.
-        as_published: r is the mean of all objects of the image, as for the published models; False
-            takes that of each object, as the paper says.
+        topk: See :class:`ByLevelAssigner`.
+        as_published: r is the mean of all objects of the image, as for the published models; False takes that of
+            each object, as the paper says.
         **kwargs: See :class:`ByLevelAssigner`.
     """
 
@@ -179,9 +171,7 @@ def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[in
     for part in middle.split(max(CHUNK // max(len(centres), 1), 1)):
         gap = torch.cdist(part, centres, compute_mode='donot_use_mm_for_euclid_dist')
         # levels are of different sizes: there is no one tensor to take the best of
-        found = [
-            level.topk(min(topk, level.size(1)), largest=False).indices + start
-            for level, start in zip(gap.split(num_level_bboxes, 1), starts, strict=True)
-        ]
+        levels = zip(gap.split(num_level_bboxes, 1), starts, strict=True)
+        found = [level.topk(min(topk, level.size(1)), largest=False).indices + start for level, start in levels]
         chunks.append(torch.cat(found, 1))
     return torch.cat(chunks)

@@ -1,47 +1,14 @@
-"""Assignment to objects as quadrilaterals: of points, and of the hulls of point sets."""
-
-from typing import Any
+"""Assignment of points to objects as quadrilaterals."""
 
 import torch
 from torch import Tensor
 
-from mmrotate.ops import convex_iou
 from mmrotate.registry import TASK_UTILS
 
-from .assign_result import AssignResult
-from .max_iou_assigner import CHUNK, MaxIoUAssigner
+from .max_iou_assigner import CHUNK, AssignResult
 
 # smaller sides of objects count as this, in pixels
 _TINY = 1e-6
-
-
-@TASK_UTILS.register_module()
-class ConvexOverlaps:
-    """Overlaps of the convex hulls of point sets (n, 18) with quadrilaterals (m, 8)."""
-
-    def __call__(self, bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
-        """Overlaps, with either kind as the first; see :func:`mmrotate.ops.convex_iou`."""
-        if bboxes1.size(1) == 18:
-            return convex_iou(bboxes1, bboxes2, mode, is_aligned)
-        iou = convex_iou(bboxes2, bboxes1, aligned=is_aligned)
-        if mode == 'iof':  # from iou and the share of the other area
-            share = convex_iou(bboxes2, bboxes1, 'iof', is_aligned)
-            iou = iou / (1 + iou - iou / share.where(share > 0, 1.0))
-        return iou.T
-
-
-@TASK_UTILS.register_module()
-class MaxConvexIoUAssigner(MaxIoUAssigner):
-    """The same as :class:`MaxIoUAssigner` for point sets (n, 18) and quadrilaterals (m, 8).
-
-    Args:
-        *args: Thresholds, see :class:`MaxIoUAssigner`.
-        **kwargs: Likewise.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault('iou_calculator', dict(type='ConvexOverlaps'))
-        super().__init__(*args, **kwargs)
 
 
 @TASK_UTILS.register_module()
@@ -56,8 +23,7 @@ class ConvexAssigner:
     """
 
     def __init__(self, scale: float = 4, pos_num: int = 3) -> None:
-        self.scale = scale
-        self.pos_num = pos_num
+        self.scale, self.pos_num = scale, pos_num
 
     @torch.no_grad()
     def assign(

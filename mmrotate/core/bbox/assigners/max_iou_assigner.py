@@ -1,17 +1,70 @@
-"""Assignment by the largest overlap."""
+"""What an assigner says of every prior, and assignment by the largest overlap."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmrotate.registry import TASK_UTILS
 
 from ..builder import build_iou_calculator
-from .assign_result import AssignResult
 
 # overlaps held at once: 64 MB of float32
 CHUNK = 16_000_000
+
+
+@dataclass
+class AssignResult:
+    """Objects of priors.
+
+    Attributes:
+        num_gts: Objects of the image.
+        gt_inds: (n,) of int64: 0 for background, -1 for priors that count neither way, else one more than the
+            object's index.
+        max_overlaps: (n,) overlap with the nearest object.
+        labels: (n,) class of the object, -1 without one; None where classes were not given.
+    """
+
+    num_gts: int
+    gt_inds: Tensor
+    max_overlaps: Tensor
+    labels: Tensor | None = None
+
+    @classmethod
+    def of(cls, num_gts: int, gt_inds: Tensor, max_overlaps: Tensor, gt_labels: Tensor | None) -> 'AssignResult':
+        """The result with the labels of ``gt_inds`` filled in from ``gt_labels`` (num_gts,)."""
+        # the place before the first object: no class
+        labels = None if gt_labels is None else F.pad(gt_labels, (1, 0), value=-1)[gt_inds.clamp(min=0)]
+        return cls(num_gts, gt_inds, max_overlaps, labels)
+
+    @classmethod
+    def of_pairs(
+        cls, counts: tuple[int, int], pairs: tuple[Tensor, Tensor], values: Tensor, gt_labels: Tensor | None
+    ) -> 'AssignResult':
+        """Every prior goes to the object of the pair of largest value, of equal ones the first.
+
+        Args:
+            counts: Priors n and objects m.
+            pairs: Indices (p,) of the priors, and of the objects that want them.
+            values: (p,), not NaN.
+            gt_labels: Classes (m,).
+        """
+        (n, m), (priors, gts) = counts, pairs
+        best = values.new_full((n,), -torch.inf).scatter_reduce_(0, priors, values, 'amax')
+        won = values == best[priors]
+        owner = gts.new_full((n,), m).scatter_reduce_(0, priors[won], gts[won], 'amin')
+        gt_inds = torch.where(owner < m, owner + 1, 0)
+        return cls.of(m, gt_inds, best.where(owner < m, 0.0), gt_labels)
+
+    def add_gt_(self, gt_labels: Tensor) -> None:
+        """Put every object in front, as a prior of its own."""
+        own = torch.arange(1, len(gt_labels) + 1, device=gt_labels.device)
+        self.gt_inds = torch.cat([own, self.gt_inds])
+        self.max_overlaps = torch.cat([self.max_overlaps.new_ones(len(gt_labels)), self.max_overlaps])
+        if self.labels is not None:
+            self.labels = torch.cat([gt_labels, self.labels])
 
 
 def ignored_priors(
@@ -28,9 +81,8 @@ def ignored_priors(
     """
     if threshold <= 0 or ignore is None or not len(ignore) or not len(bboxes):
         return bboxes.new_zeros(len(bboxes), dtype=torch.bool)
-    if of_priors:
-        return calculate(bboxes, ignore, mode='iof').amax(1) > threshold
-    return calculate(ignore, bboxes, mode='iof').amax(0) > threshold
+    share = calculate(bboxes, ignore, mode='iof') if of_priors else calculate(ignore, bboxes, mode='iof').T
+    return share.amax(1) > threshold
 
 
 @TASK_UTILS.register_module()
@@ -44,13 +96,15 @@ class MaxIoUAssigner:
         neg_iou_thr: Overlap below which it is negative, or a range (low, high) of it.
         min_pos_iou: Overlap from which the best prior of an object is positive all the same.
         gt_max_assign_all: All priors that reach an object's best overlap count as its best.
-        ignore_iof_thr: Share of a prior inside an ignored box from which it counts neither way;
-            not above 0 ignores nothing.
+        ignore_iof_thr: Share of a prior inside an ignored box from which it counts neither way; not above 0
+            ignores nothing.
         ignore_wrt_candidates: The share is that of the prior, else of the ignored box.
         match_low_quality: Apply ``min_pos_iou``.
         gpu_assign_thr: Read for older configs; chunks serve its purpose.
         iou_calculator: Config of the overlaps.
     """
+
+    default_overlaps = dict(type='BboxOverlaps2D')
 
     def __init__(
         self,
@@ -64,15 +118,11 @@ class MaxIoUAssigner:
         gpu_assign_thr: int = -1,
         iou_calculator: dict | None = None,
     ) -> None:
-        self.pos_iou_thr = pos_iou_thr
-        low_high = neg_iou_thr if isinstance(neg_iou_thr, (tuple, list)) else (0.0, neg_iou_thr)
-        self.neg_low, self.neg_high = low_high
-        self.min_pos_iou = min_pos_iou
-        self.gt_max_assign_all = gt_max_assign_all
-        self.ignore_iof_thr = ignore_iof_thr
-        self.ignore_wrt_candidates = ignore_wrt_candidates
-        self.match_low_quality = match_low_quality
-        self.iou_calculator = build_iou_calculator(iou_calculator or dict(type='BboxOverlaps2D'))
+        self.pos_iou_thr, self.min_pos_iou = pos_iou_thr, min_pos_iou
+        self.neg_low, self.neg_high = neg_iou_thr if isinstance(neg_iou_thr, (tuple, list)) else (0.0, neg_iou_thr)
+        self.gt_max_assign_all, self.match_low_quality = gt_max_assign_all, match_low_quality
+        self.ignore_iof_thr, self.ignore_wrt_candidates = ignore_iof_thr, ignore_wrt_candidates
+        self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
 
     @torch.no_grad()
     def assign(
@@ -86,7 +136,9 @@ class MaxIoUAssigner:
             gt_bboxes_ignore: Boxes (k, d) whose priors count neither way.
             gt_labels: Classes (m,).
         """
-        ignored = self._ignored(bboxes, gt_bboxes_ignore)
+        ignored = ignored_priors(
+            bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
+        )
         best = bboxes.new_zeros(len(bboxes))
         gt_inds = bboxes.new_zeros(len(bboxes), dtype=torch.long)  # all background
         if len(bboxes) and len(gt_bboxes):
@@ -97,10 +149,6 @@ class MaxIoUAssigner:
         gt_inds[ignored] = -1
         return AssignResult.of(len(gt_bboxes), gt_inds, best, gt_labels)
 
-    def _ignored(self, bboxes: Tensor, ignore: Tensor | None) -> Tensor:
-        calculate, of_priors = self.iou_calculator, self.ignore_wrt_candidates
-        return ignored_priors(bboxes, ignore, self.ignore_iof_thr, calculate, of_priors)
-
     def _match(self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Best overlap of each prior, its object, and the object it is a best prior of.
 
@@ -110,8 +158,7 @@ class MaxIoUAssigner:
         maps, pairs = [], []
         for start in range(0, len(bboxes), size):
             part = slice(start, start + size)
-            overlaps = self.iou_calculator(gt_bboxes, bboxes[part])
-            overlaps = overlaps.masked_fill_(ignored[part], -1.0)
+            overlaps = self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0)
             maps.append(overlaps.max(0))
             if self.match_low_quality:
                 pairs.append(self._best_pairs(overlaps, start))
@@ -125,13 +172,11 @@ class MaxIoUAssigner:
         return best, owner + 1, forced
 
     def _best_pairs(self, overlaps: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Objects and their best priors in a chunk that begins at ``start``, and the overlaps.
-
-        Overwrites ``overlaps``: a mask is large too, and its room does not come back on the CPU.
-        """
+        """Objects and their best priors in a chunk that begins at ``start``, and the overlaps."""
         top = overlaps.amax(1)
         # an object that no prior touches has none, however low min_pos_iou is
         wanted = (top >= self.min_pos_iou) & (top > 0)
+        # in place: a mask is large too, and its room does not come back on the CPU
         best = overlaps.eq_(top[:, None]).mul_(wanted[:, None])
         gts, priors = best.nonzero(as_tuple=True)
         return gts, priors + start, top[gts]
@@ -142,8 +187,14 @@ class MaxIoUAssigner:
         best = values == best_of_gt[gts]
         gts, priors = gts[best], priors[best]
         if not self.gt_max_assign_all:
-            first = priors.new_zeros(num_gts)
-            first.scatter_reduce_(0, gts, priors, 'amin', include_self=False)
+            first = priors.new_zeros(num_gts).scatter_reduce_(0, gts, priors, 'amin', include_self=False)
             chosen = priors == first[gts]
             gts, priors = gts[chosen], priors[chosen]
         return gts, priors
+
+
+@TASK_UTILS.register_module()
+class MaxConvexIoUAssigner(MaxIoUAssigner):
+    """The same for point sets (n, 18) and quadrilaterals (m, 8)."""
+
+    default_overlaps = dict(type='ConvexOverlaps')

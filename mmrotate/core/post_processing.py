@@ -1,4 +1,4 @@
-"""Non-maximum suppression in each class."""
+"""From scored candidates to detections: non-maximum suppression in each class."""
 
 from collections.abc import Mapping
 
@@ -33,8 +33,8 @@ def multiclass_nms_rotated(
         multi_bboxes: (n, 5), or (n, C * 5) for boxes of each class.
         multi_scores: (n, C + 1), the last column background.
         score_thr: Scores must be above it.
-        nms: ``dict(iou_thr=...)``: boxes of a class that overlap a better one more go.
-            ``class_agnostic=True`` compares boxes of all classes.
+        nms: ``dict(iou_thr=...)``: boxes of a class that overlap a better one more go; ``class_agnostic=True``
+            compares boxes of all classes.
         max_num: At most this many detections; not above 0 for all.
         score_factors: (n,) factors of the scores, after the threshold.
         return_inds: Give the flat indices into (n, C) too.
@@ -55,25 +55,17 @@ def multiclass_nms_rotated(
     dets, keep = batched_nms_rotated(boxes, kept_scores, labels, threshold, class_agnostic=class_agnostic)
     if max_num > 0:
         dets, keep = dets[:max_num], keep[:max_num]
-    out = (dets, labels[keep])
-    return (*out, index[keep]) if return_inds else out
+    return (dets, labels[keep], index[keep]) if return_inds else (dets, labels[keep])
 
 
 def aug_multiclass_nms_rotated(
     merged_bboxes: Tensor, merged_labels: Tensor, score_thr: float, nms: Mapping | float, max_num: int, classes: int
-) -> tuple[Tensor, Tensor]:
-    """Detections of an image from those of several views or patches.
+) -> tuple[Tensor, ...]:
+    """Detections of an image, as :func:`multiclass_nms_rotated`, from those of several views or patches.
 
-    Args:
-        merged_bboxes: (n, 6) with scores.
-        merged_labels: (n,).
-        score_thr: As for :func:`multiclass_nms_rotated`.
-        nms: Likewise.
-        max_num: Likewise.
-        classes: Number of classes.
+    They are scored boxes (n, 6) and their labels (n,), out of ``classes``.
     """
     scores = merged_bboxes.new_zeros(len(merged_bboxes), classes + 1)
     rows = torch.arange(len(scores), device=scores.device)
     scores[rows, merged_labels.long()] = merged_bboxes[:, 5]
-    dets, labels = multiclass_nms_rotated(merged_bboxes[:, :5], scores, score_thr, nms, max_num)
-    return dets, labels
+    return multiclass_nms_rotated(merged_bboxes[:, :5], scores, score_thr, nms, max_num)

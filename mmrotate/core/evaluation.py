@@ -1,4 +1,4 @@
-"""Mean average precision of rotated boxes."""
+"""Mean average precision of rotated boxes, and its table."""
 
 import logging
 from collections.abc import Sequence
@@ -9,29 +9,18 @@ import torch
 
 from mmrotate.ops import box_iou_rotated
 
-from .summary import print_map_summary
-
 Range = tuple[float, float]
 
 
 class _ImageMatches(NamedTuple):
-    """One image and class: everything that does not depend on the IoU threshold.
+    """One image and class, of n detections and m objects: what does not depend on the IoU threshold."""
 
-    Attributes:
-        scores: (n,) in falling order.
-        areas: (n,) of the detections.
-        best: (n,) largest IoU with an object.
-        owner: (n,) that object; objects to ignore come last.
-        gt_areas: (m,) of the objects.
-        ignored: (m,) mask of the objects to ignore.
-    """
-
-    scores: np.ndarray
-    areas: np.ndarray
-    best: np.ndarray
-    owner: np.ndarray
-    gt_areas: np.ndarray
-    ignored: np.ndarray
+    scores: np.ndarray  # (n,) in falling order
+    areas: np.ndarray  # (n,) of the detections
+    best: np.ndarray  # (n,) largest IoU with an object
+    owner: np.ndarray  # (n,) that object; objects to ignore come last
+    gt_areas: np.ndarray  # (m,) of the objects
+    ignored: np.ndarray  # (m,) mask of the objects to ignore
 
 
 def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = 'area') -> np.ndarray | float:
@@ -83,7 +72,7 @@ def _outside(areas: np.ndarray, limits: Range | None) -> np.ndarray:
 
 def _true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> tuple[np.ndarray, np.ndarray]:
     """Masks (n,) of true and false positives; what touches an ignored object is neither."""
-    true, false = np.zeros(len(image.scores), bool), np.zeros(len(image.scores), bool)
+    true, false = np.zeros((2, len(image.scores)), bool)
     hit = image.best >= iou_thr if len(image.gt_areas) else np.zeros(len(true), bool)
     false[~hit & ~_outside(image.areas, limits)] = True
     skipped = image.ignored | _outside(image.gt_areas, limits)
@@ -105,13 +94,8 @@ def _score_class(images: Sequence[_ImageMatches], iou_thr: float, limits: Range 
     eps = np.finfo(np.float32).eps
     recall = true / max(num_gts, eps)
     precision = true / np.maximum(true + false, eps)
-    return dict(
-        num_gts=num_gts,
-        num_dets=len(scores),
-        recall=recall,
-        precision=precision,
-        ap=float(average_precision(recall, precision, mode)),
-    )
+    ap = float(average_precision(recall, precision, mode))
+    return dict(num_gts=num_gts, num_dets=len(scores), recall=recall, precision=precision, ap=ap)
 
 
 def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -123,12 +107,9 @@ def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Objects (m, 5) of a class in an image, and a mask (m,) of those to ignore."""
-    boxes = [np.asarray(annotation['bboxes'])]
-    labels = [np.asarray(annotation['labels'])]
-    if annotation.get('labels_ignore') is not None:
-        boxes.append(np.asarray(annotation['bboxes_ignore']))
-        labels.append(np.asarray(annotation['labels_ignore']))
-    chosen = [b.reshape(-1, 5)[each == index] for b, each in zip(boxes, labels, strict=True)]
+    kinds = ('', '_ignore') if annotation.get('labels_ignore') is not None else ('',)
+    pairs = [[np.asarray(annotation[key + kind]) for key in ('bboxes', 'labels')] for kind in kinds]
+    chosen = [boxes.reshape(-1, 5)[labels == index] for boxes, labels in pairs]
     return np.concatenate(chosen), np.arange(sum(map(len, chosen))) >= len(chosen[0])
 
 
@@ -138,13 +119,10 @@ def match_classes(
     """Overlaps of all detections and objects, per class and image; once for all thresholds."""
     if len(det_results) != len(annotations):
         raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
-    classes = len(det_results[0]) if det_results else 0
+    images = list(zip(det_results, annotations, strict=True))
     return [
-        [
-            _match_image(np.asarray(result[i]).reshape(-1, 6), *_of_class(annotation, i))
-            for result, annotation in zip(det_results, annotations, strict=True)
-        ]
-        for i in range(classes)
+        [_match_image(np.asarray(dets[i]).reshape(-1, 6), *_of_class(annotation, i)) for dets, annotation in images]
+        for i in range(len(det_results[0]) if det_results else 0)
     ]
 
 
@@ -168,8 +146,8 @@ def eval_rbbox_map(
 
     Args:
         det_results: Per image a list over classes of (n, 6): x, y, w, h, theta, score.
-        annotations: Per image a dict of ``bboxes`` (m, 5), ``labels`` (m,) and, optionally,
-            ``bboxes_ignore`` (k, 5), ``labels_ignore`` (k,): objects that count neither way.
+        annotations: Per image a dict of ``bboxes`` (m, 5), ``labels`` (m,) and, optionally, ``bboxes_ignore``
+            (k, 5), ``labels_ignore`` (k,): objects that count neither way.
         scale_ranges: Ranges (low, high) of sides in pixels, each scored by itself.
         iou_thr: IoU from which a detection is right.
         use_07_metric: 11 points (VOC 2007), else the area under the curve.
@@ -178,9 +156,9 @@ def eval_rbbox_map(
         nproc: Read for older configs; one process is fast, and never hangs.
 
     Returns:
-        The mean over classes that have objects, and per class a dict of ``num_gts``, ``num_dets``,
-        ``recall``, ``precision``, ``ap``. With scale ranges the mean is a list, and the values of
-        a class but ``num_dets`` are arrays with a row for each range.
+        The mean over classes that have objects, and per class a dict of ``num_gts``, ``num_dets``, ``recall``,
+        ``precision``, ``ap``. With scale ranges the mean is a list, and the values of a class but ``num_dets``
+        are arrays with a row for each range.
     """
     images = match_classes(det_results, annotations)
     mode = '11points' if use_07_metric else 'area'
@@ -201,12 +179,42 @@ def eval_rbbox_map_thresholds(
     iou_thrs: Sequence[float],
     use_07_metric: bool = True,
 ) -> list[tuple[float, list[dict[str, Any]]]]:
-    """As :func:`eval_rbbox_map`, at several thresholds for one computation of overlaps.
-
-    Returns:
-        Per threshold the mean and the dicts of the classes.
-    """
+    """Mean and dicts of the classes of :func:`eval_rbbox_map` per threshold, for one computation of overlaps."""
     images = match_classes(det_results, annotations)
     mode = '11points' if use_07_metric else 'area'
     scored = [[_score_class(cls, thr, None, mode) for cls in images] for thr in iou_thrs]
     return [(mean_over_classes(results), results) for results in scored]
+
+
+def print_map_summary(
+    mean_ap: float,
+    results: Sequence[dict[str, Any]],
+    dataset: Sequence[str] | None = None,
+    scale_range: Range | None = None,
+    logger: logging.Logger | str | None = None,
+) -> None:
+    """Write objects, detections, recall and average precision of each class, and the mean.
+
+    The arguments are results and settings of :func:`eval_rbbox_map`; ``scale_range`` is that of these results.
+    """
+    if logger == 'silent':
+        return
+    names = list(dataset) if dataset else [str(i) for i in range(len(results))]
+    width = max([5, *map(len, names)])
+    rule = f'+-{"-" * width}-+-------+--------+--------+-------+'
+    lines = [rule, f'| {"class":<{width}} |   gts |   dets | recall |    ap |', rule]
+    for name, result in zip(names, results, strict=True):
+        recall = result['recall'][-1] if len(result['recall']) else 0.0
+        lines.append(
+            f'| {name:<{width}} | {result["num_gts"]:>5} | {result["num_dets"]:>6} '
+            f'| {recall:>6.3f} | {result["ap"]:>5.3f} |'
+        )
+    lines += [rule, f'| {"mAP":<{width}} |       |        |        | {mean_ap:>5.3f} |', rule]
+    if not any(result['num_gts'] for result in results):
+        lines.append('no objects were annotated: this mAP says nothing')
+    title = '' if scale_range is None else f'sides {scale_range[0]} to {scale_range[1]} px'
+    text = '\n'.join([title, *lines])
+    if isinstance(logger, logging.Logger):
+        logger.info(text)
+    else:
+        print(text)

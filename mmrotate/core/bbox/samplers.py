@@ -1,4 +1,4 @@
-"""Random samples of a fixed size and share, and the sample that takes all."""
+"""Samplers: which of the assigned priors are trained on."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,22 +8,60 @@ from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
 
-from ..assigners import AssignResult
-from .sampling_result import SamplingResult
+from .assigners import AssignResult
+from .transforms import rbbox2roi
+
+
+class SamplingResult:
+    """Positive and negative priors of an image, and their objects.
+
+    Args:
+        pos_inds: Indices (p,) of positive priors.
+        neg_inds: Indices (q,) of negative priors.
+        bboxes: Priors (n, d).
+        gt_bboxes: Objects (m, e).
+        assign_result: Objects of the priors.
+        gt_flags: (n,) 1 for priors that are objects themselves.
+
+    Attributes:
+        pos_bboxes: (p, d).
+        neg_bboxes: (q, d).
+        pos_is_gt: (p,) of ``gt_flags``.
+        pos_assigned_gt_inds: (p,) index of the object, from 0.
+        pos_gt_bboxes: (p, e).
+        pos_gt_labels: (p,), or None where classes were not given.
+    """
+
+    def __init__(
+        self,
+        pos_inds: Tensor,
+        neg_inds: Tensor,
+        bboxes: Tensor,
+        gt_bboxes: Tensor,
+        assign_result: AssignResult,
+        gt_flags: Tensor,
+    ) -> None:
+        self.pos_inds, self.neg_inds = pos_inds, neg_inds
+        self.pos_bboxes, self.neg_bboxes = bboxes[pos_inds], bboxes[neg_inds]
+        self.pos_is_gt = gt_flags[pos_inds]
+        self.num_gts = len(gt_bboxes)
+        self.pos_assigned_gt_inds = assign_result.gt_inds[pos_inds] - 1
+        self.pos_gt_bboxes = gt_bboxes[self.pos_assigned_gt_inds]
+        labels = assign_result.labels
+        self.pos_gt_labels = None if labels is None else labels[pos_inds]
+
+    @property
+    def bboxes(self) -> Tensor:
+        """Positive, then negative priors (p + q, d)."""
+        return torch.cat([self.pos_bboxes, self.neg_bboxes])
 
 
 class Candidates(NamedTuple):
-    """What a sampler may look at.
+    """What a sampler may look at."""
 
-    Attributes:
-        bboxes: Priors (n, d).
-        labels: Classes (n,), -1 for background; None where they are not known.
-        feats: Pyramid of the image, or None.
-    """
-
-    bboxes: Tensor
-    labels: Tensor | None
-    feats: Sequence[Tensor] | None
+    bboxes: Tensor  # priors (n, d)
+    labels: Tensor | None  # classes (n,), -1 for background; None where they are not known
+    feats: Sequence[Tensor] | None  # pyramid of the image
 
 
 @TASK_UTILS.register_module()
@@ -46,9 +84,7 @@ class RandomSampler:
         add_gt_as_proposals: bool = True,
         context: Any = None,
     ) -> None:
-        self.num = num
-        self.pos_fraction = pos_fraction
-        self.neg_pos_ub = neg_pos_ub
+        self.num, self.pos_fraction, self.neg_pos_ub = num, pos_fraction, neg_pos_ub
         self.add_gt_as_proposals = add_gt_as_proposals
         self.context = context
 
@@ -78,8 +114,7 @@ class RandomSampler:
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])
         positive = (assign_result.gt_inds > 0).nonzero().squeeze(1)
         negative = (assign_result.gt_inds == 0).nonzero().squeeze(1)
-        candidates = Candidates(bboxes, assign_result.labels, feats)
-        pos, neg = self._choose(positive, negative, candidates)
+        pos, neg = self._choose(positive, negative, Candidates(bboxes, assign_result.labels, feats))
         return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags)
 
     def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
@@ -101,6 +136,23 @@ class RandomSampler:
 @TASK_UTILS.register_module()
 class RRandomSampler(RandomSampler):
     """The same for rotated priors; the name that configs of 0.x use."""
+
+
+@TASK_UTILS.register_module()
+class OHEMSampler(RandomSampler):
+    """Takes the priors of the largest classification loss (Shrivastava et al., CVPR 2016).
+
+    Its context is the RoI head: ``context.sample_losses(feats, rois, labels)`` gives the losses.
+    The arguments are those of :class:`RandomSampler`.
+    """
+
+    @torch.no_grad()
+    def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
+        bboxes, labels, feats = candidates
+        if self.context is None or feats is None or labels is None:
+            raise ValueError('OHEMSampler serves RoI heads: it needs context, feats and gt_labels')
+        losses = self.context.sample_losses(feats, rbbox2roi([bboxes[indices]]), labels[indices])
+        return indices[losses.topk(count).indices]
 
 
 @TASK_UTILS.register_module()
