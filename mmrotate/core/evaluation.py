@@ -49,16 +49,13 @@ def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = '
     return ap[0] if single else ap
 
 
-def _as_tensor(boxes: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(boxes, np.float32))
-
-
 def _match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
     order = np.argsort(-dets[:, -1], kind='stable')
     boxes = dets[order, :5]
     best, owner = np.zeros(len(boxes), np.float32), np.zeros(len(boxes), int)
     if len(boxes) and len(gts):
-        ious = box_iou_rotated(_as_tensor(boxes), _as_tensor(gts)).numpy()
+        a, b = (torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (boxes, gts))
+        ious = box_iou_rotated(a, b).numpy()
         best, owner = ious.max(1), ious.argmax(1)
     areas, gt_areas = (b[:, 2] * b[:, 3] for b in (boxes, gts))
     return _ImageMatches(dets[order, -1], areas, best, owner, gt_areas, ignored)

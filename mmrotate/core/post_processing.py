@@ -60,7 +60,7 @@ def multiclass_nms_rotated(
 
 def aug_multiclass_nms_rotated(
     merged_bboxes: Tensor, merged_labels: Tensor, score_thr: float, nms: Mapping | float, max_num: int, classes: int
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, Tensor]:
     """Detections of an image, as :func:`multiclass_nms_rotated`, from those of several views or patches.
 
     They are scored boxes (n, 6) and their labels (n,), out of ``classes``.
@@ -68,4 +68,5 @@ def aug_multiclass_nms_rotated(
     scores = merged_bboxes.new_zeros(len(merged_bboxes), classes + 1)
     rows = torch.arange(len(scores), device=scores.device)
     scores[rows, merged_labels.long()] = merged_bboxes[:, 5]
-    return multiclass_nms_rotated(merged_bboxes[:, :5], scores, score_thr, nms, max_num)
+    dets, labels = multiclass_nms_rotated(merged_bboxes[:, :5], scores, score_thr, nms, max_num)
+    return dets, labels

@@ -90,13 +90,7 @@ class AnchorGenerator:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = 'cpu',
     ) -> list[Tensor]:
-        """Anchors of each level, positions row by row, a position's anchors together.
-
-        Args:
-            featmap_sizes: (h, w) of the map of each level.
-            dtype: Type of the result.
-            device: Place of the result.
-        """
+        """Anchors of each level, a map of size (h, w), positions row by row, a position's anchors together."""
         if len(featmap_sizes) != self.num_levels:
             raise ValueError(f'the generator has {self.num_levels} strides, but there are {len(featmap_sizes)} maps')
         device = torch.device(device)
@@ -132,11 +126,7 @@ class RotatedAnchorGenerator(AnchorGenerator):
 
 @TASK_UTILS.register_module()
 class PseudoAnchorGenerator(AnchorGenerator):
-    """One prior at each position, which is the box of the stage before; it makes none itself.
-
-    Args:
-        strides: Pixels between positions of each level.
-    """
+    """One prior at each position, which is the box of the stage before; it makes none itself."""
 
     prior_dim = 5
 

@@ -1,18 +1,13 @@
 """Rotated boxes: forms, overlaps, coders, assigners, samplers."""
 
-from mmrotate.registry import (
-    ROTATED_BBOX_ASSIGNERS,
-    ROTATED_BBOX_CODERS,
-    ROTATED_BBOX_SAMPLERS,
-    ROTATED_IOU_CALCULATORS,
-)
+from mmrotate.registry import ROTATED_BBOX_ASSIGNERS, ROTATED_BBOX_CODERS, ROTATED_BBOX_SAMPLERS
 
 from . import angle
 from .angle import norm_angle
 from .assigners.atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .assigners.convex_assigner import ConvexAssigner
 from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
-from .builder import build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .builder import ROTATED_IOU_CALCULATORS, build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
 from .coders.csl import CSLCoder
 from .coders.delta import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder, DeltaXYWHBBoxCoder
 from .coders.distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder

@@ -13,7 +13,10 @@ from .transforms import rbbox2roi
 
 
 class SamplingResult:
-    """Positive and negative priors of an image, and their objects.
+    """Positive and negative priors of an image: ``pos_bboxes`` (p, d) and ``neg_bboxes`` (q, d).
+
+    Of the positive ones it has ``pos_is_gt`` (p,) and, of their objects, ``pos_assigned_gt_inds`` (p,), from 0,
+    ``pos_gt_bboxes`` (p, e) and ``pos_gt_labels`` (p,), None where classes were not given.
 
     Args:
         pos_inds: Indices (p,) of positive priors.
@@ -22,14 +25,6 @@ class SamplingResult:
         gt_bboxes: Objects (m, e).
         assign_result: Objects of the priors.
         gt_flags: (n,) 1 for priors that are objects themselves.
-
-    Attributes:
-        pos_bboxes: (p, d).
-        neg_bboxes: (q, d).
-        pos_is_gt: (p,) of ``gt_flags``.
-        pos_assigned_gt_inds: (p,) index of the object, from 0.
-        pos_gt_bboxes: (p, e).
-        pos_gt_labels: (p,), or None where classes were not given.
     """
 
     def __init__(

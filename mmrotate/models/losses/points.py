@@ -26,8 +26,8 @@ class ConvexGIoULoss(BoxLoss):
 class BCConvexGIoULoss(ConvexGIoULoss):
     """The same, and smooth L1 of extreme points and centres, the more the squarer (SASM, 2022).
 
-    The overlap of a square hardly tells its direction, so for an aspect ratio r the overlap has
-    weight ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``.
+    The overlap of a square hardly tells its direction, so for an aspect ratio r the overlap has weight
+    ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``.
     """
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ def reduce_loss(
     """Weigh and reduce an element-wise loss.
 
     Args:
-        loss: Element-wise loss of any shape.
-        weight: Weights of the same shape, or of its first dimensions; None for one.
+        loss: Of any shape.
+        weight: Of the same shape, or of its first dimensions; None for one.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         avg_factor: Divisor of the sum under ``'mean'``; None is the number of elements.
     """

@@ -47,14 +47,9 @@ class ByLevelAssigner:
         gt_bboxes_ignore: Tensor | None = None,
         gt_labels: Tensor | None = None,
     ) -> AssignResult:
-        """Assign priors (n, d) to objects (m, e).
+        """Assign priors (n, d), ``num_level_bboxes`` of each level, to objects (m, e) of classes (m,).
 
-        Args:
-            bboxes: Priors, level by level.
-            num_level_bboxes: Priors of each level.
-            gt_bboxes: Objects.
-            gt_bboxes_ignore: Boxes (k, e) whose priors count neither way.
-            gt_labels: Classes (m,).
+        Priors in the boxes (k, e) to ignore count neither way.
         """
         n, m = len(bboxes), len(gt_bboxes)
         ignored = ignored_priors(bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator)
@@ -156,13 +151,9 @@ class SASAssigner(ByLevelAssigner):
 
 
 def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[int], topk: int) -> Tensor:
-    """Indices (m, k) of the priors nearest to each object, the ``topk`` nearest of each level.
+    """Indices (m, k) of the priors nearest to each object, at most ``topk`` of each level.
 
-    Args:
-        centres: Of the priors (n, 2), level by level.
-        middle: Of the objects (m, 2).
-        num_level_bboxes: Priors of each level, n in all.
-        topk: At most as many of a level.
+    ``centres`` are of the priors (n, 2), level by level, ``middle`` of the objects (m, 2).
     """
     if sum(num_level_bboxes) != len(centres):
         raise ValueError(f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}')

@@ -33,13 +33,10 @@ class ConvexAssigner:
         gt_rbboxes_ignore: Tensor | None = None,
         gt_labels: Tensor | None = None,
     ) -> AssignResult:
-        """Assign points to objects, each point to the one whose centre is nearest in its units.
+        """Assign points (n, 3 or more): x, y and stride in pixels, to objects: corners (m, 8), of classes (m,).
 
-        Args:
-            points: (n, 3 or more): x, y and stride in pixels.
-            gt_rbboxes: Corners (m, 8).
-            gt_rbboxes_ignore: Unused: background points do not count in this stage.
-            gt_labels: Classes (m,).
+        Each point goes to the object whose centre is nearest in its units. Boxes to ignore play no part:
+        background points do not count in this stage.
         """
         n, m = len(points), len(gt_rbboxes)
         corners = gt_rbboxes.float().unflatten(1, (4, 2))

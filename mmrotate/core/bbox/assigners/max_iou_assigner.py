@@ -45,11 +45,8 @@ class AssignResult:
     ) -> 'AssignResult':
         """Every prior goes to the object of the pair of largest value, of equal ones the first.
 
-        Args:
-            counts: Priors n and objects m.
-            pairs: Indices (p,) of the priors, and of the objects that want them.
-            values: (p,), not NaN.
-            gt_labels: Classes (m,).
+        Of n priors and m objects, ``counts``, the pairs are indices (p,) of priors and of the objects that want
+        them; their values (p,) are not NaN.
         """
         (n, m), (priors, gts) = counts, pairs
         best = values.new_full((n,), -torch.inf).scatter_reduce_(0, priors, values, 'amax')
@@ -70,14 +67,9 @@ class AssignResult:
 def ignored_priors(
     bboxes: Tensor, ignore: Tensor | None, threshold: float, calculate: Callable[..., Tensor], of_priors: bool = True
 ) -> Tensor:
-    """Mask (n,) of the priors that lie in ignored boxes.
+    """Mask (n,) of the priors (n, d) that lie in ignored boxes (k, d), by overlaps that ``calculate`` gives.
 
-    Args:
-        bboxes: Priors (n, d).
-        ignore: Ignored boxes (k, d); None for none.
-        threshold: Share inside from which a prior is ignored; not above 0 ignores nothing.
-        calculate: IoU calculator.
-        of_priors: The share is that of the prior, else of the ignored box.
+    ``threshold`` and ``of_priors`` are ``ignore_iof_thr`` and ``ignore_wrt_candidates`` of :class:`MaxIoUAssigner`.
     """
     if threshold <= 0 or ignore is None or not len(ignore) or not len(bboxes):
         return bboxes.new_zeros(len(bboxes), dtype=torch.bool)
@@ -128,13 +120,9 @@ class MaxIoUAssigner:
     def assign(
         self, bboxes: Tensor, gt_bboxes: Tensor, gt_bboxes_ignore: Tensor | None = None, gt_labels: Tensor | None = None
     ) -> AssignResult:
-        """Assign priors (n, d) to objects (m, d).
+        """Assign priors (n, d) to objects (m, d) of classes (m,).
 
-        Args:
-            bboxes: Priors.
-            gt_bboxes: Objects.
-            gt_bboxes_ignore: Boxes (k, d) whose priors count neither way.
-            gt_labels: Classes (m,).
+        Priors in the boxes (k, d) to ignore count neither way.
         """
         ignored = ignored_priors(
             bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
@@ -150,10 +138,7 @@ class MaxIoUAssigner:
         return AssignResult.of(len(gt_bboxes), gt_inds, best, gt_labels)
 
     def _match(self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Best overlap of each prior, its object, and the object it is a best prior of.
-
-        Objects are counted from 1; 0 for a prior that is no object's best.
-        """
+        """Best overlap of each prior, its object, and the one it is a best prior of or 0; objects count from 1."""
         size = max(CHUNK // len(gt_bboxes), 1)
         maps, pairs = [], []
         for start in range(0, len(bboxes), size):
