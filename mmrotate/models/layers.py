@@ -1,7 +1,5 @@
 """Small blocks that backbones, necks and heads share."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
