@@ -76,7 +76,7 @@ OF_THE_ORDER = ('s1.loss_cls', 's1.acc')
 # The reference's gradients here leave out the share of the losses of overlaps.
 PARTIAL_GRADIENTS = OF_POINTS
 
-# Where in the first stage of SASM the reference measures distances is not known.
+# In the first stage of SASM the reference is not understood: its loss has no values of its own to be held against.
 OTHER_LOSSES = (('sasm_reppoints_r50_fpn_1x_dota_oc', 'loss_pts_init'),)
 
 

@@ -1,9 +1,11 @@
-"""Mean average precision."""
+"""Mean average precision, and its table."""
+
+import logging
 
 import numpy as np
 import pytest
 
-from mmrotate.core.evaluation import average_precision, eval_rbbox_map, eval_rbbox_map_thresholds
+from mmrotate.core.evaluation import average_precision, eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
 from tests.helpers.golden import array, random_boxes
 
 
@@ -160,3 +162,32 @@ def test_labels_may_be_lists():
     mean, (first, _) = eval_rbbox_map(_as_results(annotations, 2), lists, logger='silent')
     assert mean == pytest.approx(1.0)
     assert first['num_gts'] == 4
+
+
+def test_the_table(capsys, caplog):
+    results = [dict(num_gts=4, num_dets=7, recall=np.array([0.25]), ap=0.125)]
+    print_map_summary(0.125, results, ['ship'])
+    row = next(line for line in capsys.readouterr().out.splitlines() if 'ship' in line)
+    assert row.split() == ['|', 'ship', '|', '4', '|', '7', '|', '0.250', '|', '0.125', '|']
+    print_map_summary(0.125, results, logger='silent')
+    assert capsys.readouterr().out == ''
+    with caplog.at_level(logging.INFO):
+        print_map_summary(0.125, results, None, (0, 32), logging.getLogger('table'))
+    assert '0.125' in caplog.text
+    assert 'sides 0 to 32 px' in caplog.text
+
+
+def test_a_class_without_detections(capsys):
+    none = dict(num_gts=3, num_dets=0, recall=np.zeros(0), ap=0.0)
+    print_map_summary(0.0, [none, none])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    # without names the classes are numbered
+    assert ['|', '1', '|', '3', '|', '0', '|', '0.000', '|', '0.000', '|'] in rows
+
+
+def test_a_table_without_objects_says_so(capsys):
+    result = dict(num_gts=0, num_dets=2, recall=np.zeros(2), ap=0.0)
+    print_map_summary(0.0, [result])
+    assert 'no objects were annotated' in capsys.readouterr().out
+    print_map_summary(0.0, [dict(result, num_gts=1)])
+    assert 'no objects' not in capsys.readouterr().out
