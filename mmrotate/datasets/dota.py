@@ -68,9 +68,13 @@ class DOTADataset(RotatedDataset):
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
         self._check_images(labels, images)
-        found = {stem: read_dota_labels(path, class_index, self.version) for stem, path in labels.items()}
-        _warn_degenerate({os.fspath(labels[stem]): one.degenerate for stem, one in found.items() if one.degenerate})
-        return [dict(filename=images[stem], ann=one.annotation(self.difficulty)) for stem, one in found.items()]
+        infos, degenerate = [], {}
+        for stem, path in labels.items():
+            found = read_dota_labels(path, class_index, self.version)
+            degenerate[os.fspath(path)] = found.degenerate
+            infos.append(dict(filename=images[stem], ann=found.annotation(self.difficulty)))
+        _warn_degenerate({path: count for path, count in degenerate.items() if count})
+        return infos
 
     def _check_images(self, labels: dict[str, Path], images: dict[str, str]) -> None:
         endings = ', '.join(IMAGE_SUFFIXES)

@@ -12,18 +12,20 @@ def find_images(folder: str | Path) -> dict[str, str]:
 
     Endings count in upper and lower case; a folder that does not exist has no images.
     """
-    images = [path for path in _files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
-    images.sort(key=lambda path: (IMAGE_SUFFIXES.index(path.suffix.lower()), path.name), reverse=True)
-    return dict(sorted({path.stem: path.name for path in images}.items()))
+    images = [file for file in _files(folder) if file[1].lower() in IMAGE_SUFFIXES]
+    images.sort(key=lambda file: (IMAGE_SUFFIXES.index(file[1].lower()), *file), reverse=True)
+    return dict(sorted({stem: stem + suffix for stem, suffix in images}.items()))
 
 
 def find_labels(folder: str | Path) -> dict[str, Path]:
-    """Text files of a folder as {stem: path}, sorted by stem."""
-    return {path.stem: path for path in sorted(_files(folder)) if path.suffix.lower() == '.txt'}
+    """Text files of a folder as {stem: path}, sorted by name."""
+    files = sorted(_files(folder), key=''.join)
+    return {stem: Path(folder, stem + suffix) for stem, suffix in files if suffix.lower() == '.txt'}
 
 
-def _files(folder: str | Path) -> list[Path]:
+def _files(folder: str | Path) -> list[tuple[str, str]]:
+    """Stem and ending of each file."""
     if not os.path.isdir(folder):
         return []
     with os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in entries if entry.is_file()]
+        return [os.path.splitext(entry.name) for entry in entries if entry.is_file()]

@@ -54,7 +54,7 @@ def write_task1(
 
 
 def check_results(results: Results, num_images: int, classes: Sequence[str]) -> None:
-    """Raise a ValueError unless there is one entry per image, with one array per class."""
+    """Raise a ValueError unless there is one entry per image, with one array (n, 6) per class."""
     if len(results) != num_images:
         raise ValueError(f'{len(results)} results for {num_images} images')
     for i, per_class in enumerate(results):
@@ -62,8 +62,13 @@ def check_results(results: Results, num_images: int, classes: Sequence[str]) -> 
             raise ValueError(
                 f'the result of image {i} has {len(per_class)} classes, the dataset {len(classes)}: {list(classes)}'
             )
+        wrong = [np.shape(dets) for dets in per_class if len(dets) and np.shape(dets)[1:] != (6,)]
+        if wrong:
+            raise ValueError(f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}')
 
 
 def _lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
-    polygons = obb2poly_np(np.asarray(dets, np.float32).reshape(-1, 6), version)
+    if len(dets) == 0:
+        return []
+    polygons = obb2poly_np(np.asarray(dets, np.float32), version)
     return [f'{img_id} {row[8]:.6g} {" ".join(f"{value:.2f}" for value in row[:8])}\n' for row in polygons]

@@ -62,7 +62,12 @@ class ConcatDataset(_Joined):
         if any(names != classes[0] for names in classes):
             raise ValueError(f'ConcatDataset needs datasets of the same classes, got {classes}')
         super().__init__(datasets)
-        self.datasets, self.separate_eval, self.version = self._parts, separate_eval, datasets[0].version
+        self.separate_eval, self.version = separate_eval, datasets[0].version
+
+    @property
+    def datasets(self) -> list[RotatedDataset]:
+        """The datasets in their order."""
+        return self._parts
 
     def evaluate(self, results: Results, **kwargs: Any) -> dict[str, float]:
         """Score detections; see :meth:`RotatedDataset.evaluate` for ``kwargs``."""
@@ -86,4 +91,9 @@ class RepeatDataset(_Joined):
         if times < 1 or len(dataset) == 0:
             raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
         super().__init__([dataset] * times)
-        self.dataset, self.times = dataset, times
+        self.times = times
+
+    @property
+    def dataset(self) -> RotatedDataset:
+        """The dataset that is repeated."""
+        return self._parts[0]

@@ -13,7 +13,7 @@ _SCALER_ARGUMENTS = ('init_scale', 'growth_factor', 'backoff_factor', 'growth_in
 
 
 class AmpWrapper(AmpOptimWrapper):
-    """An optimizer whose forward pass runs under autocast; steps with gradients that are not finite are skipped.
+    """An optimizer whose forward pass runs under autocast; under float16 it skips steps whose gradients overflow.
 
     Args:
         device_type: ``cpu`` or ``cuda``. The CPU has no float16 arithmetic worth using: float16 becomes bfloat16 there,

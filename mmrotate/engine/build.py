@@ -11,7 +11,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmrotate.datasets import build_dataloader, build_dataset
-from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.config import Evaluation, Plan, dataset_config, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
@@ -43,9 +42,11 @@ def build_runner(
     plan = read_plan(cfg)
     evaluation = plan.evaluation if validate else None
     device = pick_device(cfg.get('device'))
+    amp = dict(device_type=device.type, dtype=plan.precision, loss_scale=plan.loss_scale)
     return DetectorRunner(
         model,
         device=device,
+        amp=None if plan.precision == 'float32' else amp,
         meta=meta,
         timestamp=timestamp,
         cfg=cfg,
@@ -61,7 +62,7 @@ def build_runner(
             evaluation=evaluation,
             detect_nonfinite=bool(cfg.get('detect_nonfinite', True)),
         ),
-        optim_wrapper=_optim_wrapper(plan, device.type),
+        optim_wrapper=plan.optim_wrapper,
         auto_scale_lr=cfg.get('auto_scale_lr'),
         custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
         **_environment(cfg),
@@ -80,13 +81,6 @@ def _train_loader(dataset: Any, cfg: Config, distributed: bool) -> DataLoader:
             'an unbroken one'
         )
     return loader
-
-
-def _optim_wrapper(plan: Plan, device_type: str) -> dict[str, Any]:
-    if plan.precision == 'float32':
-        return plan.optim_wrapper
-    precision = dict(type=AmpWrapper, device_type=device_type, dtype=plan.precision, loss_scale=plan.loss_scale)
-    return {**precision, **plan.optim_wrapper}
 
 
 def _hooks(

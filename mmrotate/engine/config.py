@@ -148,7 +148,7 @@ def read_plan(config: Config) -> Plan:
         log_backends=_log_backends(log.get('hooks', [])),
         evaluation=read_evaluation(config, by_epoch),
         validate_after=_validate_after(config.get('workflow', [('train', 1)])),
-        custom_hooks=[dict(hook) for hook in config.get('custom_hooks') or []],
+        custom_hooks=list(config.get('custom_hooks') or []),
     )
 
 

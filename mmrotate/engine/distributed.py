@@ -43,8 +43,8 @@ def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
         raise UserError('--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES')
     if backend == 'nccl':
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    if 'timeout' in kwargs:
-        kwargs['timeout'] = datetime.timedelta(seconds=kwargs['timeout'])
+    if isinstance(timeout := kwargs.get('timeout'), int | float):
+        kwargs['timeout'] = datetime.timedelta(seconds=timeout)
     dist.init_process_group(backend, **kwargs)
 
 
@@ -52,6 +52,7 @@ def leave_dist() -> None:
     """Leave the process group, if there is one: connections are closed in good order."""
     if mmengine_dist.is_distributed():
         dist.destroy_process_group()
+        _waiting_group.cache_clear()  # a group that lives on ends the process with an abort
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:

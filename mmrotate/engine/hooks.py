@@ -1,7 +1,7 @@
 """Hooks of the training beside those of mmengine."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,8 @@ def build_custom_hooks(configs: Iterable[dict[str, Any]]) -> list[Hook]:
     """Hooks of ``custom_hooks``, each with its ``priority`` (a name or 0 to 100)."""
     hooks = []
     for config in configs:
+        if not isinstance(config, Mapping):
+            raise UserError(f"custom_hooks: each must be dict(type='...'), got {config!r}")
         hook = HOOKS.build({key: value for key, value in config.items() if key != 'priority'})
         if config.get('priority') is not None:
             hook.priority = config['priority']

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import mmrotate
+from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.distributed import rank_and_size
@@ -32,6 +33,7 @@ class DetectorRunner(Runner):
     Args:
         model: The detector, with its weights initialised.
         device: Where it is trained.
+        amp: Arguments of :class:`AmpWrapper` for mixed precision; None for float32.
         meta: Plain values that every checkpoint carries (``CLASSES``, ...).
         timestamp: Name of the log file; by default the time at which the runner is made.
         kwargs: Arguments of mmengine's ``Runner``.
@@ -41,11 +43,12 @@ class DetectorRunner(Runner):
         self,
         model: nn.Module,
         device: torch.device,
+        amp: dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         timestamp: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.device = device
+        self.device, self.amp = device, amp
         self.meta = dict(meta or {})
         self._given_timestamp = timestamp
         # mmengine keeps loggers and log values by this name: two runners must not share them
@@ -89,6 +92,17 @@ class DetectorRunner(Runner):
 
     def _init_model_weights(self) -> None:
         """Nothing: the caller initialised the weights, DistributedDataParallel spread them."""
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """The optimizer, under mixed precision where asked for; its constructor may be one that knows nothing of it."""
+        built = super().build_optim_wrapper(optim_wrapper)
+        if self.amp is None or isinstance(built, AmpWrapper):
+            return built
+        wrapper = AmpWrapper(**self.amp, optimizer=built.optimizer, accumulative_counts=built._accumulative_counts)
+        wrapper.clip_grad_kwargs = built.clip_grad_kwargs
+        if built.clip_grad_kwargs:
+            wrapper.clip_func, wrapper.grad_name = built.clip_func, built.grad_name
+        return wrapper
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', strict: bool = False, **kwargs: Any

@@ -186,7 +186,7 @@ class Schedule:
         try:
             self._formula(1.0, 1, 1000)  # options that it does not take are told now, not at the first iteration
         except (TypeError, KeyError) as error:
-            reason = str(error).removeprefix('<lambda>() ')
+            reason = re.sub(r'^\S+\(\) ', '', str(error))
             raise ValueError(f'policy {policy!r} does not take {options}: {reason}') from error
         self.by_epoch = key not in _BY_ITERATION if by_epoch is None else by_epoch
         self.warmup = warmup
@@ -213,9 +213,10 @@ class Schedule:
 
     def warmup_factor(self, progress: Progress) -> float:
         """What the regular value is multiplied by: 1 after the warm-up."""
+        if self.warmup is None:
+            return 1.0
         iters = self.warmup_iters
         if self.warmup_by_epoch:
             iters *= progress.max_iterations // max(progress.max_epochs, 1)
-        if self.warmup is None or progress.iteration >= iters:
-            return 1.0
-        return _WARMUPS[self.warmup](self.warmup_ratio, 1 - progress.iteration / iters)
+        done = progress.iteration / iters if iters else 1
+        return 1.0 if done >= 1 else _WARMUPS[self.warmup](self.warmup_ratio, 1 - done)

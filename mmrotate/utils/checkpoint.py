@@ -186,8 +186,9 @@ def _one_layout(content: Any, source: str) -> dict[str, Any]:
     if not isinstance(checkpoint.get('meta'), Mapping):
         checkpoint['meta'] = {}
     state = checkpoint['state_dict']
-    prefix = _WRAPPER_PREFIX if all(key.startswith(_WRAPPER_PREFIX) for key in state) else ''
-    return {**checkpoint, 'state_dict': OrderedDict((key.removeprefix(prefix), v) for key, v in state.items())}
+    if all(str(key).startswith(_WRAPPER_PREFIX) for key in state):
+        state = {key.removeprefix(_WRAPPER_PREFIX): value for key, value in state.items()}
+    return {**checkpoint, 'state_dict': OrderedDict(state)}
 
 
 def _report(source: str, missing: list[str], unexpected: list[str], bad_shape: list[str]) -> str:

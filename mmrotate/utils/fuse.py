@@ -12,7 +12,8 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     ``model`` is changed in place, put into eval mode and given back. Its outputs in eval mode stay the same up to
     rounding; it cannot be trained any more.
     """
-    for module in model.eval().modules():
+    model.eval()
+    for module in model.modules():
         before: tuple[str, nn.Conv2d] | None = None
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Conv2d):

@@ -105,6 +105,10 @@ def test_results_that_do_not_fit(dataset):
         dataset.evaluate(perfect(dataset)[:2])
     with pytest.raises(ValueError, match='has 1 classes, the dataset 2'):
         dataset.evaluate([per_class[:1] for per_class in perfect(dataset)])
+    scoreless = [[boxes[:, :5] for boxes in per_class] for per_class in perfect(dataset)]
+    for use in (dataset.evaluate, dataset.format_results):
+        with pytest.raises(ValueError, match=r'image 0 must be arrays \(n, 6\): .*; got \(\d, 5\)'):
+            use(scoreless)
 
 
 def test_submission_files(dataset, tmp_path):

@@ -1,3 +1,4 @@
+import datetime
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import torch
 
 from mmrotate.cli.test import main as run_test
 from mmrotate.engine.distributed import (
+    _waiting_group,
     gather_objects,
     init_dist,
     interleave,
@@ -48,12 +50,15 @@ def test_the_timeout_is_in_seconds(monkeypatch):
     environment = dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    init_dist('pytorch', 'gloo', timeout=60)
-    try:
-        assert torch.distributed.is_initialized()
-    finally:
-        leave_dist()
-    assert not torch.distributed.is_initialized()
+    for timeout in (60, datetime.timedelta(seconds=60), None):
+        init_dist('pytorch', 'gloo', timeout=timeout)
+        try:
+            assert torch.distributed.is_initialized()
+            _waiting_group(torch.distributed.group.WORLD)
+        finally:
+            leave_dist()
+        assert not torch.distributed.is_initialized()
+        assert _waiting_group.cache_info().currsize == 0
 
 
 def test_pick_device(monkeypatch):

@@ -5,6 +5,7 @@ from mmengine.hooks import EMAHook, Hook
 from torch import nn
 
 from mmrotate.engine.hooks import SetEpochInfoHook, build_custom_hooks, check_num_classes
+from mmrotate.utils import UserError
 
 
 class Head(nn.Module):
@@ -52,6 +53,11 @@ def test_hooks_of_the_package_and_of_the_engine_library_with_priorities():
 def test_an_unknown_hook_gets_near_names():
     with pytest.raises(KeyError, match='NumClassCheckHook'):
         build_custom_hooks([dict(type='NumClasCheckHook')])
+
+
+def test_a_hook_without_a_type_is_an_error():
+    with pytest.raises(UserError, match='NumClassCheckHook'):
+        build_custom_hooks(['NumClassCheckHook'])
 
 
 def test_the_epoch_is_told_to_models_that_ask_for_it():

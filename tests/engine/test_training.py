@@ -5,8 +5,11 @@ import logging
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from mmrotate.engine import NonFiniteLossError, TrainingError
+from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.runner import _to_channels_last
 from mmrotate.ops import ORConv2d
 from mmrotate.utils import UserError, load_state
@@ -165,6 +168,29 @@ def test_fp16_on_the_cpu_is_bfloat16(tmp_path, caplog):
     train(config, tmp_path / 'w', '--no-validate')
     assert 'bfloat16 is used instead' in caplog.text
     assert weights(tmp_path / 'w' / 'latest.pth')['conv.weight'].dtype == torch.float32
+
+
+class Plain:
+    """A constructor of a user's own, which knows nothing of mixed precision."""
+
+    def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
+        self.cfg = dict(optim_wrapper_cfg)
+
+    def __call__(self, model):
+        optimizer = torch.optim.SGD(model.parameters(), lr=self.cfg.pop('optimizer')['lr'])
+        return OptimWrapper(optimizer, **self.cfg)
+
+
+def test_mixed_precision_with_a_constructor_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setitem(OPTIM_WRAPPER_CONSTRUCTORS.module_dict, 'Plain', Plain)
+    built = []
+    step = AmpWrapper.update_params
+    monkeypatch.setattr(AmpWrapper, 'update_params', lambda self, *args: (built.append(self), step(self, *args))[1])
+    extra = "fp16 = dict(loss_scale='dynamic')\noptimizer = dict(type='SGD', lr=0.02, constructor='Plain')\n"
+    clip = "optimizer_config = dict(grad_clip=dict(type='value', clip_value=0.5))"
+    train(write_config(tmp_path, extra + clip), tmp_path / 'w', '--no-validate')
+    assert built[0].clip_func is torch.nn.utils.clip_grad_value_
+    assert built[0].clip_grad_kwargs == dict(clip_value=0.5)
 
 
 def test_the_learning_rate_is_scaled_only_if_asked_for(tmp_path, caplog):

@@ -31,6 +31,7 @@ def test_the_layouts_that_checkpoints_have(tmp_path, model):
         found = load_state(save(tmp_path / 'a.pth', content))
         assert list(found['state_dict']) == list(state)
         assert found['meta'] == {}
+    assert 3 in load_state(save(tmp_path / 'a.pth', {**prefixed, 3: torch.ones(1)}))['state_dict']
 
 
 def test_meta_and_optimizer_are_kept(tmp_path, model):

@@ -40,3 +40,12 @@ def test_the_outputs_stay_the_same():
 def test_a_fused_model_has_no_gradient_left_to_train_by():
     model = fuse_conv_bn(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)))
     assert not model.training
+
+
+def test_a_model_whose_train_returns_nothing():
+    class Quiet(nn.Sequential):
+        def train(self, mode=True):
+            super().train(mode)
+
+    fused = fuse_conv_bn(Quiet(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)))
+    assert isinstance(fused[1], nn.Identity)
