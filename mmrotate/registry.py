@@ -26,7 +26,7 @@ class Registry(_MMEngineRegistry):
         """Build an object from ``cfg``, a dict whose ``type`` is a registered name or a class.
 
         Raises:
-            TypeError: ``cfg`` is no dict.
+            TypeError: ``cfg`` is no dict, or the class does not take its arguments; the parts on the way are named.
             ConfigError: ``type`` is missing, or no class is registered under it.
         """
         if not isinstance(cfg, dict):
@@ -36,7 +36,12 @@ class Registry(_MMEngineRegistry):
             raise ConfigError(f'{self.name}: the config needs the key "type", got the keys {list(cfg)}')
         if isinstance(name, str) and self.get(name) is None:
             raise ConfigError(self._unknown(name))
-        return super().build(cfg, *args, **kwargs)
+        try:
+            return super().build(cfg, *args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, UserError):
+                raise
+            raise TypeError(f'{getattr(name, "__name__", name)}: {error}') from error
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""

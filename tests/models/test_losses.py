@@ -48,7 +48,7 @@ def test_box_losses(kind: str) -> None:
     target = torch.tensor([[0.5, 0.0]])
     expected = {'L1Loss': 2.5, 'SmoothL1Loss': 0.125 + 1.5}[kind]
     loss = build_loss(dict(type=kind, reduction='sum'))(pred, target)
-    assert float(loss) == pytest.approx(expected)
+    assert loss.item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('kind', ['L1Loss', 'SmoothL1Loss', 'FocalLoss', 'CrossEntropyLoss'])

@@ -27,4 +27,6 @@ def rotated_anchor_inside_flags(
     flat_anchors: Tensor, valid_flags: Tensor, img_shape: Sequence[int], allowed_border: int = 0
 ) -> Tensor:
     """The same for rotated anchors (n, 5), by their centres."""
-    return anchor_inside_flags(flat_anchors[:, [0, 1, 0, 1]], valid_flags, img_shape, allowed_border)
+    if allowed_border < 0:
+        return valid_flags
+    return anchor_inside_flags(flat_anchors[:, :2].repeat(1, 2), valid_flags, img_shape, allowed_border)

@@ -73,5 +73,5 @@ class FocalLoss(WeightedLoss):
 class SmoothFocalLoss(FocalLoss):
     """:class:`FocalLoss` of soft targets (n, C) in [0, 1], as circular smooth labels are."""
 
-    def __init__(self, gamma: float = 2.0, alpha: float = 0.25, use_sigmoid: bool = True, **kwargs: Any) -> None:
+    def __init__(self, gamma: float = 2.0, alpha: float = 0.25, *, use_sigmoid: bool = True, **kwargs: Any) -> None:
         super().__init__(use_sigmoid, gamma, alpha, **kwargs)

@@ -144,8 +144,10 @@ class WeightedLoss(nn.Module):
         self, pred: Tensor, target: Tensor, weight: Tensor | None, **boxes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """Element-wise loss and its weights."""
+        if boxes:
+            raise TypeError(f'{type(self).__name__} takes no {list(boxes)}')
         pred = wide(pred)
-        return self.compute(pred, target, **boxes) if pred.numel() else pred, weight
+        return self.compute(pred, target) if pred.numel() else pred, weight
 
     def reduce(self, loss: Tensor, weight: Tensor | None, reduction: str, avg_factor: Divisor) -> Tensor:
         """Element-wise losses under their weights to a number, or as they are under ``'none'``."""

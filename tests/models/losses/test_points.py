@@ -99,7 +99,7 @@ def test_no_row_gives_a_zero_that_reaches_the_points(weight):
     points = torch.rand(len(weight), 18, requires_grad=True)
     loss = build_loss(LOSS)(points, QUAD.expand(len(weight), -1), weight)
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert points.grad is not None
 
 

@@ -139,3 +139,9 @@ def test_a_loss_of_other_boxes_is_refused_when_the_head_is_built(cfg):
     head = dict(type='RotatedRetinaHead', num_classes=2, in_channels=8, loss_bbox=cfg)
     with pytest.raises(ValueError, match='choose another loss_bbox'):
         build_head(head)
+
+
+def test_what_a_loss_does_not_take_is_an_error_without_a_sample_too():
+    for count in (0, 2):
+        with pytest.raises(TypeError, match=r"L1Loss takes no .'avg_facter'"):
+            build_loss(dict(type='L1Loss'))(torch.zeros(count, 4), torch.zeros(count, 4), avg_facter=3)

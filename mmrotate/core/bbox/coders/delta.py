@@ -63,7 +63,7 @@ class DeltaCoder:
         self.stds = (1.0,) * self.encode_size if target_stds is None else tuple(target_stds)
         if not len(self.means) == len(self.stds) == self.encode_size:
             raise ValueError(
-                f'target_means and target_stds must be of length {self.encode_size}, '
+                f'{type(self).__name__}: target_means and target_stds must be of length {self.encode_size}, '
                 f'got {len(self.means)} and {len(self.stds)}'
             )
         self.clip_border = clip_border

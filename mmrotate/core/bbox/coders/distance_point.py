@@ -20,7 +20,7 @@ class DistanceAnglePointCoder:
     The coder of Rotated FCOS (Tian et al., FCOS, ICCV 2019).
 
     Args:
-        clip_border: Clip decoded boxes to the image; only horizontal boxes have a clipped form.
+        clip_border: Clip decoded boxes to the image, of :class:`DistancePointBBoxCoder`: others have no clipped form.
         angle_version: Angle version of the boxes.
     """
 
