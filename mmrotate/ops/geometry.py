@@ -49,9 +49,9 @@ def intersection_area(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     edges = zip(corners, corners[1:] + corners[:1], strict=True)
     area = sum((_clamped_edges(*p, *q, a, b) for p, q in edges), torch.zeros_like(dx))
     area = torch.minimum(area.abs(), torch.minimum(w * h, w2 * h2))
-    # apart along a side of one of them: exactly 0, not the rounding of the sum
+    # apart, along a side of one of them or by their circles: exactly 0, not the rounding of the sum
     ac, as_ = c.abs(), s.abs()
-    apart = (dx.abs() >= a + a2 * ac + b2 * as_) | (dy.abs() >= b + a2 * as_ + b2 * ac)
+    apart = ~touching(boxes1, boxes2) | (dx.abs() >= a + a2 * ac + b2 * as_) | (dy.abs() >= b + a2 * as_ + b2 * ac)
     apart |= (dx * c + dy * s).abs() >= a2 + a * ac + b * as_
     apart |= (dy * c - dx * s).abs() >= b2 + a * as_ + b * ac
     return torch.where(apart, 0, area)

@@ -61,7 +61,19 @@ def test_hard_pairs_are_exact(backend, pair):
         got = box_iou_rotated(first, second, mode).item()
         assert got == pytest.approx(expected, rel=1e-6, abs=1e-8)
         assert 0 <= got <= 1
-        assert box_iou_rotated(first, second, mode, aligned=True).item() == pytest.approx(got, rel=0, abs=1e-15)
+        assert box_iou_rotated(first, second, mode, aligned=True).item() == got
+
+
+def test_pairs_that_meet_in_a_corner_are_the_same_alone_and_among_others(backend):
+    first = random_boxes(400, dtype=torch.float64)
+    cos, sin = first[:, 4].cos(), first[:, 4].sin()
+    w, h = first[:, 2], first[:, 3]
+    second = first.clone()
+    second[:, 0] += w * cos - h * sin
+    second[:, 1] += w * sin + h * cos
+    for mode in ('iou', 'iof', 'giou'):
+        alone, among = box_iou_rotated(first, second, mode, aligned=True), box_iou_rotated(first, second, mode)
+        assert torch.equal(alone, among.diagonal())
 
 
 @property_test

@@ -35,7 +35,11 @@ void aligned(const T* first, const T* second, int64_t n, Mode mode, bool clockwi
     const auto write = [&](int64_t at, double overlap) { out[at] = T(overlap); };
     for (int64_t i = begin; i < end; ++i) {
       const Box p = Box::read(first + 5 * i, clockwise), q = Box::read(second + 5 * i, clockwise);
-      pairs.add(p, q, i, mode, write);
+      if (mode == kGiou || circles_meet(q.x - p.x, q.y - p.y, q.radius() + p.radius())) {
+        pairs.add(p, q, i, mode, write);
+      } else {
+        write(i, 0);
+      }
     }
     pairs.flush(mode, write);
   });

@@ -129,12 +129,12 @@ void Pairs::compute(Mode mode) {
 }
 
 MMROTATE_CLONES
-void Boxes::circles_meet(const double* __restrict xs, const double* __restrict ys,
+void Boxes::find_meeting(const double* __restrict xs, const double* __restrict ys,
                          const double* __restrict rs, int64_t count, double x, double y, double r,
                          uint8_t* __restrict meets) {
   for (int64_t k = 0; k < count; ++k) {
     const double dx = xs[k] - x, dy = ys[k] - y, reach = high(rs[k] + r, 0.0);
-    meets[k] = dx * dx + dy * dy < reach * reach;
+    meets[k] = circles_meet(dx, dy, reach);
   }
 }
 

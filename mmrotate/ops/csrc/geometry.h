@@ -26,6 +26,12 @@ struct Box {
   double radius() const { return std::sqrt(a * a + b * b); }
 };
 
+// Whether circles around points dx and dy apart, of radii that add up to `reach`, meet: no other
+// boxes overlap.
+inline bool circles_meet(double dx, double dy, double reach) {
+  return dx * dx + dy * dy < reach * reach;
+}
+
 // In the order of box_iou_rotated.py. What boxes without an area get: 0, as boxes that are apart; of
 // the generalized overlap the least there is.
 enum Mode : int64_t { kIou = 0, kIof = 1, kGiou = 2 };
@@ -110,7 +116,7 @@ class Boxes {
     for (int64_t start = first - x_.begin(); start < end; start += kBlock) {
       const int64_t count = std::min(kBlock, end - start);
       uint8_t meets[kBlock];
-      circles_meet(&x_[start], &y_[start], &r_[start], count, box.x, box.y, radius, meets);
+      find_meeting(&x_[start], &y_[start], &r_[start], count, box.x, box.y, radius, meets);
       for (int64_t k = 0; k < count; ++k) {
         if (meets[k]) visit(order_[start + k]);
       }
@@ -120,7 +126,7 @@ class Boxes {
  private:
   static constexpr int64_t kBlock = 256;
 
-  static void circles_meet(const double* xs, const double* ys, const double* rs, int64_t count,
+  static void find_meeting(const double* xs, const double* ys, const double* rs, int64_t count,
                            double x, double y, double r, uint8_t* meets);
 
   std::vector<Box> all_;

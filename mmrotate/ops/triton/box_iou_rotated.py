@@ -35,7 +35,9 @@ def _compare(x, y, a, b, cos, sin, r, x2, y2, a2, b2, cos2, sin2, r2, mode: tl.c
     shared = shared_area(dx, dy, c, s, a, b, a2, b2)
     area, area2 = 4 * a * b, 4 * a2 * b2
     value = overlap(shared, area, area2, mode == 'iof')
-    if mode == 'giou':
+    if mode != 'giou':  # exactly 0, not the rounding of the shared area
+        value = tl.where(circles_meet(x, y, r, x2, y2, r2), value, 0.0)
+    else:
         good = (r >= 0) & (r2 >= 0)
         hull = tl.where(good, hull_area(dx, dy, c, s, a, b, a2, b2), 1.0)
         empty = tl.minimum(tl.maximum(1 - (area + area2 - shared) / hull, 0.0), 1.0)
