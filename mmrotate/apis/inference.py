@@ -1,6 +1,8 @@
 """A detector from its files, and its results on images."""
 
 import copy
+import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
 from mmrotate.utils import UserError, load_checkpoint
 
-Image = str | Path | np.ndarray
+Image = Any  # a file, or what mmrotate.core.images.as_image takes
 Result = list[np.ndarray]
+_LOADER_ARGUMENTS = ('to_float32', 'color_type', 'channel_order')
 
 
 def init_detector(
@@ -79,7 +82,8 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
 
     Args:
         model: A detector of :func:`init_detector`.
-        imgs: An image file or an array (H, W, 3), BGR, uint8; or a list or tuple of them.
+        imgs: An image file, an array (H, W, 3), BGR, uint8, or what else :func:`mmrotate.core.images.as_image` takes;
+            or a list or tuple of them.
         batch_size: Images that go through the detector at once.
 
     Returns:
@@ -87,7 +91,8 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         (clockwise on the screen), score. For a list or tuple, a list of these.
 
     Raises:
-        BadImageError: A file cannot be read.
+        BadImageError: A file cannot be read, or an array is none of an image.
+        NotAnImageError: Something else was given.
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1, got {batch_size}')
@@ -109,17 +114,19 @@ class _Preparation:
     def __init__(self, cfg: Config) -> None:
         split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
         steps = list(innermost_dataset(dataset_config(cfg, split)).pipeline)
-        rest = [step for step in steps if not step['type'].startswith('LoadImage')]
+        loaders = [step for step in steps if step['type'].startswith('LoadImage')]
+        rest = [step for step in steps if step not in loaders]
+        kept = {key: value for step in loaders for key, value in step.items() if key in _LOADER_ARGUMENTS}
         self.of_file = Compose(steps)
-        self.of_array = Compose([dict(type='LoadImageFromWebcam'), *rest])
+        self.of_array = Compose([dict(type='LoadImageFromWebcam', **kept), *rest])
 
     def __call__(self, image: Image) -> dict[str, Any]:
-        if isinstance(image, np.ndarray):
-            sample = self.of_array({'img': image})
+        if isinstance(image, str | os.PathLike):
+            sample = self.of_file({'img_info': {'filename': os.fspath(image)}, 'img_prefix': None})
         else:
-            sample = self.of_file({'img_info': {'filename': str(image)}, 'img_prefix': None})
+            sample = self.of_array({'img': image})
         if sample is None:
-            raise UserError(f'the test pipeline of the config dropped {image!r}')
+            raise UserError(f'the test pipeline of the config dropped {reprlib.repr(image)}')
         return sample
 
 

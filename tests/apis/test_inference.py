@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmrotate.apis import inference_detector, init_detector, without_pretrained
 from mmrotate.engine import load_config
@@ -74,6 +77,41 @@ def test_one_image_gives_one_result_and_several_a_list(config, image):
         np.testing.assert_allclose(one[0], single[0], rtol=1e-4, atol=1e-3)
     assert len(inference_detector(model, (image,))) == 1
     assert inference_detector(model, []) == []
+
+
+def test_an_image_may_be_given_in_many_ways(config, image):
+    model = init_detector(config, device='cpu')
+    pixels = cv2.imread(image)
+    expected = inference_detector(model, image)[0]
+    ways = [Path(image), Path(image).read_bytes(), pixels.astype(np.uint16) * 257, pixels.astype(np.float32) / 255,
+            pixels.astype(np.int64), Image.open(image), np.dstack([pixels, pixels[..., :1]])]  # fmt: skip
+    for found in inference_detector(model, ways, batch_size=1):
+        np.testing.assert_array_equal(found[0], expected)
+    assert isinstance(inference_detector(model, ways[1]), list)
+
+
+def test_what_is_no_image_is_refused_in_a_line(config, image):
+    model = init_detector(config, device='cpu')
+    pixels = cv2.imread(image)
+    for wrong in (None, torch.zeros(3, 8, 8), np.zeros((0, 3), np.uint8), pixels[None], pixels > 3, b'a' * 10**6, {}):
+        with pytest.raises((TypeError, ValueError), match=r'None|Tensor|shape|bool|bytes|dict') as error:
+            inference_detector(model, wrong)
+        assert len(str(error.value)) < 300
+
+
+def test_an_array_goes_the_way_of_the_files(config, image):
+    expected = []
+    for options in ({}, dict(channel_order='rgb')):
+        cfg = load_config(config)
+        cfg.data.test.pipeline[0].update(options)
+        model = init_detector(cfg, device='cpu')
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.linspace(-1, 1, parameter.numel()).reshape(parameter.shape))
+        of_file, of_array = inference_detector(model, [image, cv2.imread(image)])
+        np.testing.assert_allclose(of_file[0], of_array[0], rtol=1e-5)
+        expected.append(of_file[0])
+    assert not np.allclose(*expected)
 
 
 def test_batches_have_the_size_asked_for(config, image):

@@ -1,12 +1,8 @@
 """Small datasets in the DOTA format, made on the spot."""
 
-import logging
-
 import cv2
 import numpy as np
 import pytest
-
-from mmrotate.utils import get_root_logger
 
 SQUARE = '10 10 30 10 30 20 10 20'
 TRAIN = [
@@ -65,15 +61,3 @@ def folder(tmp_path):
     root = tmp_path / 'data'
     root.mkdir()
     return Folder(root)
-
-
-@pytest.fixture
-def log():
-    """What the package logs, as a list of records."""
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger = get_root_logger()
-    logger.addHandler(handler)
-    yield records
-    logger.removeHandler(handler)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mmrotate.core.bbox import obb2poly
+from mmrotate.core.images import as_image, read_image
 
 from .palette import Color, get_palette
 from .text import LabelPlacer, label_patch
@@ -40,7 +41,7 @@ def imshow_det_rbboxes(
     """Draw rotated boxes, with a mark on the edge that theta points to; gives the picture, uint8 (H, W, 3), BGR.
 
     Args:
-        img: array (H, W, 3) or (H, W), uint8, BGR, or the path of an image. It is not changed.
+        img: the path of an image, or what :func:`mmrotate.core.images.as_image` takes. It is not changed.
         bboxes: (n, 5) or, with scores, (n, 6): x, y, w, h (pixels), theta (radians, clockwise).
         labels: (n,) class of each box.
         segms: only None, a 0.x name: there are no masks.
@@ -150,17 +151,8 @@ def _read(img: np.ndarray | str | Path, out_file: str | Path | None) -> np.ndarr
     if isinstance(img, (str, Path)):
         if out_file is not None:
             refuse_overwrite(out_file, img)
-        if not os.path.isfile(img):
-            raise FileNotFoundError(f'no image {img}')
-        found = cv2.imdecode(np.fromfile(img, np.uint8), cv2.IMREAD_COLOR)
-        if found is None:
-            raise ValueError(f'cannot decode the image {img}: it is damaged or no image')
-        return found
-    if img.ndim == 2 or (img.ndim == 3 and img.shape[2] == 1):
-        img = np.repeat(img.reshape(*img.shape[:2], 1), 3, axis=2)
-    if img.ndim != 3 or img.shape[2] != 3:
-        raise ValueError(f'an image (H, W, 3) is needed, got the shape {img.shape}')
-    return np.ascontiguousarray(np.clip(img, 0, 255).astype(np.uint8)).copy()
+        return read_image(img)
+    return as_image(img).copy()
 
 
 def _texts(

@@ -10,6 +10,8 @@ import torch
 
 from mmrotate.registry import PIPELINES
 
+from .image import BadImageError, swap_red_and_blue
+
 META_KEYS = tuple(
     'filename ori_filename ori_shape img_shape pad_shape scale_factor flip flip_direction img_norm_cfg'.split()
 )
@@ -41,9 +43,14 @@ class Normalize:
         """Normalize every image of ``img_fields`` and note the values in ``img_norm_cfg``."""
         for key in results.get('img_fields', ['img']):
             img = results[key]
-            if self.to_rgb and img.ndim == 3:
-                img = cv2.cvtColor(img, cv2.COLOR_BGR2RGB)
-            if img.dtype == np.uint8 and img.ndim == 3 and img.shape[2] == len(self.mean):
+            channels = 1 if img.ndim == 2 else img.shape[2]
+            if channels != len(self.mean):
+                name = results.get('filename') or 'the image'
+                hint = "color_type='color' of LoadImageFromFile gives three channels, 'unchanged' those of the file"
+                raise BadImageError(f'{name} has {channels} channels, mean and std {len(self.mean)} values: {hint}')
+            if self.to_rgb:
+                img = swap_red_and_blue(img)
+            if img.dtype == np.uint8 and img.ndim == 3:
                 results[key] = cv2.LUT(img, self._table)
             else:
                 results[key] = self._normalize(img)

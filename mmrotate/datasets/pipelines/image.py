@@ -1,72 +1,26 @@
 """Image functions of the pipelines: arrays (H, W, 3) or (H, W), uint8 or float32, BGR as cv2's."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mmrotate.utils import UserError
+from mmrotate.core.images import COLOR_TYPES, BadImageError, as_image, read_image
 
-_FLAGS = {
-    'color': cv2.IMREAD_COLOR,
-    'grayscale': cv2.IMREAD_GRAYSCALE,
-    'unchanged': cv2.IMREAD_UNCHANGED,
-    'color_ignore_orientation': cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
-    'grayscale_ignore_orientation': cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION,
-}
-COLOR_TYPES = tuple(_FLAGS)
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
 FLIP_DIRECTIONS = tuple(_FLIP_CODES)
-
-
-class BadImageError(UserError, ValueError):
-    """An image file that cannot be read: missing, empty, truncated or of an unknown format."""
-
-
-def read_image(path: str | Path, color_type: str = 'color') -> np.ndarray:
-    """Read an image file of a format that OpenCV reads (png, jpg, tif, bmp, ...).
-
-    The ``color_type`` 'color' gives uint8 (H, W, 3) in BGR order from any file (grey is repeated, alpha dropped, 16
-    bits divided by 256, floats cut to 0..255), 'grayscale' uint8 (H, W), 'unchanged' keeps the depth of the file, with
-    three channels as 'color'. The endings '_ignore_orientation' leave the EXIF orientation aside.
-
-    Raises:
-        BadImageError: the file is missing or damaged; the message holds its path.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise BadImageError(f'cannot open the image {path}: {error.strerror or error}') from error
-    if not data:
-        raise BadImageError(f'the image {path} is an empty file')
-    # OpenCV 4 fills the lost part of a JPEG with grey and says nothing: look for its end mark
-    if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < 0:
-        raise BadImageError(f'the image {path} is truncated ({len(data)} bytes)')
-    try:
-        img = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[color_type])
-        if img is None and color_type.startswith('color'):
-            img = _decode_deep(data)
-    except cv2.error as error:
-        raise BadImageError(f'cannot decode the image {path}: {error}') from error
-    if img is None:
-        reason = 'it is truncated, damaged or of a format that OpenCV does not read'
-        raise BadImageError(f'cannot decode the image {path} ({len(data)} bytes): {reason}')
-    return _three_channels(img) if color_type == 'unchanged' else img
-
-
-def _decode_deep(data: bytes) -> np.ndarray | None:
-    """Decode a file with floating-point pixels, which OpenCV gives only unchanged: to uint8."""
-    img = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if img is None or img.dtype.kind != 'f':
-        return None
-    return _three_channels(np.clip(img, 0, 255).astype(np.uint8))
-
-
-def _three_channels(img: np.ndarray) -> np.ndarray:
-    if img.ndim == 2 or img.shape[2] == 1:
-        return cv2.cvtColor(img, cv2.COLOR_GRAY2BGR)
-    return np.ascontiguousarray(img[..., :3])
+__all__ = [
+    'COLOR_TYPES',
+    'FLIP_DIRECTIONS',
+    'BadImageError',
+    'as_image',
+    'flip',
+    'pad',
+    'read_image',
+    'rescaled_size',
+    'resize',
+    'swap_red_and_blue',
+]
 
 
 def rescaled_size(size: tuple[int, int], scale: float | tuple[int, int]) -> tuple[int, int]:
@@ -86,6 +40,13 @@ def resize(img: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if (img.shape[1], img.shape[0]) == size:
         return img
     return cv2.resize(img, size, interpolation=cv2.INTER_LINEAR)
+
+
+def swap_red_and_blue(img: np.ndarray) -> np.ndarray:
+    """BGR to RGB or back, a fourth channel stays where it is; a grey image (H, W) is given back."""
+    if img.ndim == 2 or img.shape[2] == 1:
+        return img
+    return cv2.cvtColor(img, cv2.COLOR_BGR2RGB if img.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
 def flip(img: np.ndarray, direction: str) -> np.ndarray:

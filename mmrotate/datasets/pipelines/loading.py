@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrotate.registry import PIPELINES
 
-from .image import COLOR_TYPES, read_image
+from .image import COLOR_TYPES, as_image, read_image, swap_red_and_blue
 
 
 @PIPELINES.register_module()
@@ -41,36 +41,31 @@ class LoadImageFromFile:
         """Read the image; a BadImageError says that its file is missing or damaged."""
         name, prefix = results['img_info']['filename'], results.get('img_prefix')
         filename = str(Path(prefix) / name) if prefix else str(name)
-        img = read_image(filename, self.color_type)
-        if self.channel_order == 'rgb' and img.ndim == 3:
-            img = np.ascontiguousarray(img[..., ::-1])
         results['filename'], results['ori_filename'] = filename, str(name)
-        return _set_image(results, img, self.to_float32)
+        return self._set_image(results, read_image(filename, self.color_type))
+
+    def _set_image(self, results: dict, img: np.ndarray) -> dict:
+        """Put in an image in BGR order."""
+        if self.channel_order == 'rgb':
+            img = swap_red_and_blue(img)
+        results['img'] = img.astype(np.float32) if self.to_float32 else img
+        results['img_shape'] = results['ori_shape'] = img.shape
+        results['img_fields'] = ['img']
+        return results
 
 
 @PIPELINES.register_module()
 @dataclass(eq=False)
-class LoadImageFromWebcam:
-    """Takes the image that already is in ``results['img']``: an array (H, W, 3) or (H, W), BGR."""
+class LoadImageFromWebcam(LoadImageFromFile):
+    """Takes the image that already is in ``results['img']``: see :func:`mmrotate.core.images.as_image`.
 
-    to_float32: bool = False
+    The arguments are those of :class:`LoadImageFromFile`.
+    """
 
     def __call__(self, results: dict) -> dict:
         """Set what :class:`LoadImageFromFile` sets; the file names are None."""
-        img = results['img']
-        if not isinstance(img, np.ndarray) or img.ndim not in (2, 3):
-            raise TypeError(f'an image array (H, W, 3) is needed, got {type(img).__name__}')
-        if img.ndim == 2:
-            img = np.repeat(img[..., None], 3, axis=2)
         results['filename'] = results['ori_filename'] = None
-        return _set_image(results, img, self.to_float32)
-
-
-def _set_image(results: dict, img: np.ndarray, to_float32: bool) -> dict:
-    results['img'] = img.astype(np.float32) if to_float32 else img
-    results['img_shape'] = results['ori_shape'] = img.shape
-    results['img_fields'] = ['img']
-    return results
+        return self._set_image(results, as_image(results['img'], self.color_type))
 
 
 @PIPELINES.register_module()

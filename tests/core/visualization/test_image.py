@@ -92,9 +92,18 @@ def test_boxes_that_cannot_be_seen_do_no_harm(box):
 
 def test_grey_and_float_images():
     assert show(img=BLANK[..., 0]).shape == BLANK.shape
-    assert show(img=BLANK.astype(np.float32) + 300)[0, 0].tolist() == [255] * 3
+    assert show(img=BLANK.astype(np.float32) + 200)[0, 0].tolist() == [200] * 3
+    with pytest.raises(ValueError, match='values from 300 to 300'):
+        show(img=BLANK.astype(np.float32) + 300)
     with pytest.raises(ValueError, match='shape'):
         show(img=np.zeros((4, 4, 2), np.uint8))
+
+
+def test_what_the_detector_reads_can_be_drawn_on(tmp_path):
+    image = tmp_path / 'a.tif'
+    cv2.imwrite(str(image), np.full((100, 120), 7.0, np.float32))
+    assert show(img=image)[0, 0].tolist() == [7] * 3
+    assert show(img=BLANK.astype(np.uint16) + 7 * 256)[0, 0].tolist() == [7] * 3
 
 
 def test_picture_is_written_into_a_new_folder(tmp_path):
@@ -121,7 +130,7 @@ def test_the_input_is_never_overwritten(tmp_path):
 
 
 def test_images_that_cannot_be_read(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'none\.png'):
+    with pytest.raises(ValueError, match=r'cannot open.*none\.png'):
         show(img=tmp_path / 'none.png')
     (tmp_path / 'a.png').write_text('text')
     with pytest.raises(ValueError, match='cannot decode'):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrotate.datasets.pipelines import Collect, DefaultFormatBundle, ImageToTensor, Normalize
+from mmrotate.datasets.pipelines import BadImageError, Collect, DefaultFormatBundle, ImageToTensor, Normalize
 
 NORM = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 IMG = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
@@ -59,3 +59,19 @@ def test_collect():
         Collect(['gt_bboxes'])(results)
     with pytest.raises(KeyError, match='wanted'):
         Collect(['img'], meta_keys=['wanted'])(results)
+
+
+@pytest.mark.parametrize('shape', [(4, 5), (4, 5, 4)])
+def test_an_image_with_other_channels_than_mean_is_named(shape):
+    step = Normalize([1, 2, 3], [1, 1, 1])
+    with pytest.raises(BadImageError, match=r"a\.png has \d channels, mean and std 3 values: color_type='color'"):
+        step(dict(img=np.zeros(shape, np.uint8), filename='a.png'))
+
+
+def test_four_channels_are_normalized():
+    img = np.arange(80, dtype=np.uint8).reshape(4, 5, 4)
+    mean = [10, 20, 30, 40]
+    found = Normalize(mean, [2] * 4, to_rgb=False)(dict(img=img))['img']
+    np.testing.assert_allclose(found, (img - np.array(mean)) / 2, atol=1e-4)
+    found = Normalize(mean, [2] * 4)(dict(img=img))['img']
+    np.testing.assert_allclose(found, (img[..., [2, 1, 0, 3]] - np.array(mean)) / 2, atol=1e-4)

@@ -51,6 +51,17 @@ def test_array_in_place_of_a_file():
         LoadImageFromWebcam()(dict(img='a.png'))
 
 
+def test_an_array_is_loaded_as_a_file_of_its_pixels(tmp_path):
+    img = np.random.default_rng(0).integers(0, 255, (4, 6, 4)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), img)
+    for options in ({}, dict(channel_order='rgb'), dict(color_type='grayscale'), dict(to_float32=True),
+                    dict(color_type='unchanged', channel_order='rgb')):  # fmt: skip
+        of_file = LoadImageFromFile(**options)(dict(img_prefix=str(tmp_path), img_info=dict(filename='a.png')))['img']
+        of_array = LoadImageFromWebcam(**options)(dict(img=img))['img']
+        np.testing.assert_allclose(of_array, of_file, atol=1)  # png's own rounding of grey
+        assert of_array.dtype == of_file.dtype
+
+
 @pytest.mark.parametrize('count', [0, 1, 3])
 def test_annotations_are_copied_and_keep_their_shape(count):
     ann = dict(bboxes=np.ones((count, 5), np.float32), labels=np.zeros(count, np.int64))
