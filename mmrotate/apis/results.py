@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.datasets.submission import Results
 
@@ -30,8 +31,10 @@ def results_to_dict(images: Images, results: Results, classes: Sequence[str], sc
         images: Name of each image.
         results: Per image a list over classes of arrays (n, 6): x, y, w, h, theta, score.
         classes: Names of the classes.
-        score_thr: Detections with lower scores are left out; the others stand by falling score.
+        score_thr: Detections with lower scores are left out; the others stand by falling score. Those that are not
+            finite are left out with a warning: JSON has no such numbers.
     """
+    results = finite_results(results)
     if len(images) != len(results):
         raise ValueError(f'{len(images)} images, but {len(results)} results')
     return {
@@ -54,10 +57,14 @@ def write_results_json(
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write plain values as JSON; the file's folder is made."""
+    """Write plain values as JSON; the file's folder is made. A ValueError names a file for numbers not finite."""
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f'{path} is not written: {error}') from error
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(content, indent=1), encoding='utf-8')
+    target.write_text(text, encoding='utf-8')
 
 
 def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:

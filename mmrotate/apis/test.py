@@ -57,10 +57,11 @@ def draw_results(
 
     They are shown in windows, or written into ``out_dir`` under the images' own names.
     """
-    for info, result in zip(dataset.data_infos, results, strict=True):
-        source = Path(dataset.img_prefix, info['filename'])
-        out_file = None if out_dir is None else Path(out_dir, info['filename'])
-        draw_result(model, source, result, out_file, show, score_thr=score_thr)
+    if len(results) != len(dataset):
+        raise ValueError(f'{len(results)} results for {len(dataset)} images')
+    for i, result in enumerate(results):
+        out_file = None if out_dir is None else Path(out_dir, dataset.image_name(i))
+        draw_result(model, dataset.image_path(i), result, out_file, show, score_thr=score_thr)
 
 
 def draw_result(

@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> None:
     dataset = open_dataset(cfg, 'test', test_mode=True)
     if args.eval:
         check_metrics(dataset, args.eval)
+    if args.format_only:
+        dataset.check_submission(**(args.eval_options or {}))
     model = init_detector(cfg, args.checkpoint, chosen_device(args) or cfg.get('device'))
     if model.CLASSES is None:
         model.CLASSES = dataset.CLASSES
@@ -85,7 +87,7 @@ def _check_arguments(args: argparse.Namespace) -> None:
 def _write(path: str, dataset: Any, results: list[Any]) -> None:
     target = Path(path)
     if target.suffix == '.json':
-        names = [info['filename'] for info in dataset.data_infos]
+        names = [dataset.image_name(i) for i in range(len(dataset))]
         write_results_json(target, names, results, dataset.CLASSES)
         return
     target.parent.mkdir(parents=True, exist_ok=True)

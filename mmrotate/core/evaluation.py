@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from mmrotate.ops import box_iou_rotated
+from mmrotate.utils import get_root_logger
 
+_FARTHEST = 1e9  # pixels; beyond, float32 cannot hold the corners and areas of a box
 Range = tuple[float, float]
 
 
@@ -110,15 +112,34 @@ def _of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(chosen), np.arange(sum(map(len, chosen))) >= len(chosen[0])
 
 
+def finite_results(results: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
+    """Detections without those whose score or box is not finite, or lies 1e9 pixels away: a warning counts them.
+
+    They would count as hits, and no file can hold them. ``results`` and what is given hold per image a list over
+    classes of arrays (n, 6): x, y, w, h, theta, score.
+    """
+    kept = [[_finite(np.asarray(dets).reshape(-1, 6)) for dets in per_class] for per_class in results]
+    lost = [sum(map(len, old)) - sum(map(len, new)) for old, new in zip(results, kept, strict=True)]
+    if any(lost):
+        text = '%d detections in %d images have a score or box that is not finite: left out'
+        get_root_logger().warning(text, sum(lost), sum(map(bool, lost)))
+    return kept
+
+
+def _finite(dets: np.ndarray) -> np.ndarray:
+    fine = (np.abs(dets) < _FARTHEST).all(axis=1)  # false for NaN
+    return dets if fine.all() else dets[fine]
+
+
 def match_classes(
     det_results: Sequence[Sequence[np.ndarray]], annotations: Sequence[dict]
 ) -> list[list[_ImageMatches]]:
     """Overlaps of all detections and objects, per class and image; once for all thresholds."""
     if len(det_results) != len(annotations):
         raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
-    images = list(zip(det_results, annotations, strict=True))
+    images = list(zip(finite_results(det_results), annotations, strict=True))
     return [
-        [_match_image(np.asarray(dets[i]).reshape(-1, 6), *_of_class(annotation, i)) for dets, annotation in images]
+        [_match_image(dets[i], *_of_class(annotation, i)) for dets, annotation in images]
         for i in range(len(det_results[0]) if det_results else 0)
     ]
 

@@ -1,5 +1,6 @@
 """What all datasets of rotated boxes share; a subclass says how annotations are found and read."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from mmrotate.utils import UserError, get_root_logger
 
 from .metrics import evaluate_map
 from .pipelines import BadImageError, Compose
-from .submission import Results, write_task1
+from .submission import Results, SubmissionError, check_folder, check_names, write_task1
 
 
 class RotatedDataset(Dataset):
@@ -138,6 +139,23 @@ class RotatedDataset(Dataset):
         """Label of every object of image ``index``."""
         return self.get_ann_info(index)['labels'].tolist()
 
+    def image_name(self, index: int) -> str:
+        """Name of image ``index`` in files of results; no other image of the dataset has it."""
+        return self.data_infos[index]['filename']
+
+    def image_path(self, index: int) -> str:
+        """File of image ``index``."""
+        return os.path.join(self.img_prefix, self.data_infos[index]['filename'])
+
+    @property
+    def leaves(self) -> list['RotatedDataset']:
+        """The single datasets that this one is made of: itself; a wrapper's are those it wraps."""
+        return [self]
+
+    def of_leaves(self, results: Results) -> list[tuple['RotatedDataset', Results]]:
+        """Each of the :attr:`leaves` with its part of ``results``."""
+        return [(self, results)]
+
     def _results(self, index: int) -> dict:
         return dict(img_info=self.data_infos[index], img_prefix=self.img_prefix, img_fields=[], bbox_fields=[])
 
@@ -159,15 +177,34 @@ class RotatedDataset(Dataset):
         The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`, but ``iou_thr`` None (the default)
         stands for the class attribute ``IOU_THR``.
         """
+        self.check_annotated()
+        annotations = [self.get_ann_info(i) for i in range(len(self))]
+        if kwargs.get('iou_thr') is None:
+            kwargs['iou_thr'] = self.IOU_THR
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, **kwargs)
+
+    def check_annotated(self) -> None:
+        """Raise a UserError if there are no annotations to score against."""
         if not self.has_annotations:
             raise UserError(
                 f'{self.ann_file or self.img_prefix} has images without annotations: there is '
                 'nothing to score against; write the detections out with --format-only or --out'
             )
-        annotations = [self.get_ann_info(i) for i in range(len(self))]
-        if kwargs.get('iou_thr') is None:
-            kwargs['iou_thr'] = self.IOU_THR
-        return evaluate_map(results, annotations, self.CLASSES, metric, logger, **kwargs)
+
+    def check_submission(self, **options: Any) -> None:
+        """Raise a SubmissionError if :meth:`format_results`, of the same options, could not write its files.
+
+        Of a subclass with a ``format_results`` of its own only the names of the options are checked.
+        """
+        takes = inspect.signature(self.format_results).parameters
+        any_other = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+        if not any_other and (unknown := sorted(options.keys() - takes)):
+            raise SubmissionError(
+                f'{type(self).__name__}.format_results does not know {unknown}; its options: {list(takes)[1:]}'
+            )
+        if type(self).format_results is RotatedDataset.format_results:
+            check_names(self.img_ids, self.CLASSES)
+            check_folder(options.get('submission_dir'))
 
     def format_results(
         self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True

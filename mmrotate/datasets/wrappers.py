@@ -1,7 +1,10 @@
 """Datasets made of datasets."""
 
 import bisect
+import copy
+import functools
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,43 +12,56 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.registry import DATASETS
+from mmrotate.utils import UserError, get_root_logger
 
 from .base import RotatedDataset
-from .metrics import evaluate_map
-from .submission import Results
+from .submission import Results, make_folder
+
+AnyDataset = Any  # a RotatedDataset or one of the wrappers here
 
 
 class _Joined(Dataset):
     """Datasets one after the other, with the classes and colours of the first."""
 
-    def __init__(self, parts: Sequence[RotatedDataset]) -> None:
+    def __init__(self, parts: Sequence[AnyDataset]) -> None:
         self._parts = list(parts)
         self._ends = list(itertools.accumulate(map(len, parts)))
         self.CLASSES, self.PALETTE = parts[0].CLASSES, parts[0].PALETTE
+        self.version = parts[0].version
 
     def __len__(self) -> int:
         return self._ends[-1]
 
-    def _locate(self, index: int) -> tuple[RotatedDataset, int]:
+    def _locate(self, index: int) -> tuple[int, int]:
+        """Number of the part that holds image ``index``, and its index there."""
         if not -len(self) <= index < len(self):
             raise IndexError(f'index {index} in a dataset of {len(self)}')
         index %= len(self)
         which = bisect.bisect_right(self._ends, index)
-        return self._parts[which], index - (self._ends[which - 1] if which else 0)
+        return which, index - (self._ends[which - 1] if which else 0)
 
     def __getitem__(self, index: int) -> dict:
-        dataset, inner = self._locate(index)
-        return dataset[inner]
+        which, inner = self._locate(index)
+        return self._parts[which][inner]
 
     def get_ann_info(self, index: int) -> dict[str, np.ndarray]:
         """Annotation of image ``index``."""
-        dataset, inner = self._locate(index)
-        return dataset.get_ann_info(inner)
+        which, inner = self._locate(index)
+        return self._parts[which].get_ann_info(inner)
 
     def get_cat_ids(self, index: int) -> list[int]:
         """Label of every object of image ``index``."""
-        dataset, inner = self._locate(index)
-        return dataset.get_cat_ids(inner)
+        which, inner = self._locate(index)
+        return self._parts[which].get_cat_ids(inner)
+
+    def image_path(self, index: int) -> str:
+        """File of image ``index``."""
+        which, inner = self._locate(index)
+        return self._parts[which].image_path(inner)
+
+    def _check_count(self, results: Results) -> None:
+        if len(results) != len(self):
+            raise ValueError(f'{len(results)} results for {len(self)} images')
 
 
 @DATASETS.register_module()
@@ -55,45 +71,140 @@ class ConcatDataset(_Joined):
     With ``separate_eval`` each is evaluated by itself (keys '0_mAP', '1_mAP', ...), else all as one.
     """
 
-    def __init__(self, datasets: Sequence[RotatedDataset], separate_eval: bool = True) -> None:
+    def __init__(self, datasets: Sequence[AnyDataset], separate_eval: bool = True) -> None:
         if not datasets:
             raise ValueError('ConcatDataset needs at least one dataset')
-        classes = [dataset.CLASSES for dataset in datasets]
-        if any(names != classes[0] for names in classes):
-            raise ValueError(f'ConcatDataset needs datasets of the same classes, got {classes}')
+        for key in ('CLASSES', 'version'):
+            values = [getattr(dataset, key) for dataset in datasets]
+            if any(value != values[0] for value in values):
+                raise ValueError(f'ConcatDataset needs datasets of the same {key.lower()}, got {values}')
         super().__init__(datasets)
-        self.separate_eval, self.version = separate_eval, datasets[0].version
+        self.separate_eval = separate_eval
 
     @property
-    def datasets(self) -> list[RotatedDataset]:
+    def datasets(self) -> list[AnyDataset]:
         """The datasets in their order."""
         return self._parts
 
+    @property
+    def leaves(self) -> list[RotatedDataset]:
+        """The single datasets inside, in their order."""
+        return [leaf for part in self._parts for leaf in part.leaves]
+
+    def of_leaves(self, results: Results) -> list[tuple[RotatedDataset, Results]]:
+        """Each of the :attr:`leaves` with its part of ``results``."""
+        return [pair for part, share in self._shares(results) for pair in part.of_leaves(share)]
+
+    def _shares(self, results: Results) -> list[tuple[AnyDataset, Results]]:
+        self._check_count(results)
+        return [(part, results[end - len(part) : end]) for part, end in zip(self._parts, self._ends, strict=True)]
+
+    def image_name(self, index: int) -> str:
+        """Name of image ``index`` in files of results: where two datasets share a name, 'NUMBER/NAME'."""
+        which, inner = self._locate(index)
+        name = self._parts[which].image_name(inner)
+        return f'{which}/{name}' if self._names_collide else name
+
+    @functools.cached_property
+    def _names_collide(self) -> bool:
+        names = Counter(name for part in self._parts for name in {part.image_name(i) for i in range(len(part))})
+        return any(count > 1 for count in names.values())
+
     def evaluate(self, results: Results, **kwargs: Any) -> dict[str, float]:
         """Score detections; see :meth:`RotatedDataset.evaluate` for ``kwargs``."""
-        if len(results) != len(self):
-            raise ValueError(f'{len(results)} results for {len(self)} images')
+        for leaf in self.leaves:
+            leaf.check_annotated()
         if not self.separate_eval:
-            annotations = [self.get_ann_info(i) for i in range(len(self))]
-            return evaluate_map(results, annotations, self.CLASSES, **kwargs)
+            if len({(type(leaf).evaluate, str(leaf.IOU_THR)) for leaf in self.leaves}) > 1:
+                names = [type(leaf).__name__ for leaf in self.leaves]
+                raise UserError(f'{names} are not scored in the same way: separate_eval=True scores each by itself')
+            whole, results = self._as_one(results)
+            return whole.evaluate(results, **kwargs)
         scores = {}
-        for i, (dataset, end) in enumerate(zip(self.datasets, self._ends, strict=True)):
-            part = dataset.evaluate(results[end - len(dataset) : end], **kwargs)
-            scores.update({f'{i}_{key}': value for key, value in part.items()})
+        for i, (part, share) in enumerate(self._shares(results)):
+            scores.update({f'{i}_{key}': value for key, value in part.evaluate(share, **kwargs).items()})
         return scores
+
+    def check_submission(self, **options: Any) -> None:
+        """Raise a SubmissionError if the files of one of the datasets could not be written."""
+        for leaf in self.leaves:
+            leaf.check_submission(**options)
+
+    def format_results(self, results: Results, **options: Any) -> tuple[list[str], str]:
+        """Write the files of a test server: one submission of all images.
+
+        Where a name stands for images of several datasets, or these have other formats, each gets a folder of its own
+        inside of ``submission_dir``: 0, 1, ... See :meth:`RotatedDataset.format_results`.
+        """
+        ids = [name for leaf in self.leaves for name in leaf.img_ids]
+        formats = {type(leaf).format_results for leaf in self.leaves}
+        if len(set(ids)) == len(ids) and len(formats) == 1:
+            whole, results = self._as_one(results)
+            return whole.format_results(results, **options)
+        pairs = self.of_leaves(results)
+        folder = make_folder(options.get('submission_dir'))
+        written = []
+        for i, (leaf, share) in enumerate(pairs):
+            written += leaf.format_results(share, **{**options, 'submission_dir': str(folder / str(i))})[0]
+        text = 'the joined test sets share names of images: each has a submission of its own, %s'
+        get_root_logger().warning(text, ', '.join(str(folder / str(i)) for i in range(len(pairs))))
+        return written, str(folder)
+
+    def _as_one(self, results: Results) -> tuple[RotatedDataset, Results]:
+        """A single dataset of all images, of the class of the first, and its results."""
+        pairs = self.of_leaves(results)
+        whole = copy.copy(pairs[0][0])
+        whole.img_prefix = ''
+        whole.data_infos = [
+            {**info, 'filename': leaf.image_path(i)} for leaf, _ in pairs for i, info in enumerate(leaf.data_infos)
+        ]
+        whole.img_ids = [name for leaf, _ in pairs for name in leaf.img_ids]
+        return whole, [result for _, share in pairs for result in share]
 
 
 @DATASETS.register_module()
 class RepeatDataset(_Joined):
-    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers."""
+    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers.
 
-    def __init__(self, dataset: RotatedDataset, times: int) -> None:
+    Its results are those of the first round: the others are of the same images.
+    """
+
+    def __init__(self, dataset: AnyDataset, times: int) -> None:
         if times < 1 or len(dataset) == 0:
             raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
         super().__init__([dataset] * times)
         self.times = times
 
     @property
-    def dataset(self) -> RotatedDataset:
+    def dataset(self) -> AnyDataset:
         """The dataset that is repeated."""
         return self._parts[0]
+
+    @property
+    def leaves(self) -> list[RotatedDataset]:
+        """The single datasets inside."""
+        return self.dataset.leaves
+
+    def of_leaves(self, results: Results) -> list[tuple[RotatedDataset, Results]]:
+        """Each of the :attr:`leaves` with its part of ``results``."""
+        return self.dataset.of_leaves(self._first_round(results))
+
+    def _first_round(self, results: Results) -> Results:
+        self._check_count(results)
+        return results[: len(self.dataset)]
+
+    def image_name(self, index: int) -> str:
+        """Name of image ``index`` in files of results."""
+        return self.dataset.image_name(index % len(self.dataset))
+
+    def evaluate(self, results: Results, **kwargs: Any) -> dict[str, float]:
+        """Score detections as the dataset does."""
+        return self.dataset.evaluate(self._first_round(results), **kwargs)
+
+    def check_submission(self, **options: Any) -> None:
+        """Raise a SubmissionError if :meth:`format_results` could not write its files."""
+        self.dataset.check_submission(**options)
+
+    def format_results(self, results: Results, **kwargs: Any) -> tuple[list[str], str]:
+        """Write the files of a test server as the dataset does."""
+        return self.dataset.format_results(self._first_round(results), **kwargs)

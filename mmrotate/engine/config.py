@@ -191,14 +191,24 @@ def loader_options(config: Config, split: str) -> dict[str, Any]:
 def dataset_config(config: Config, split: str, **overrides: Any) -> Any:
     """Config of the dataset of a split, without the keys that are the data loader's.
 
+    ``overrides`` are arguments of the dataset; of a wrapper, those of the datasets in it.
+
     Raises:
         UserError: The config has no such dataset.
     """
     given = (config.get('data') or {}).get(split)
     if not given:
         raise UserError(f'the config has no data.{split}')
-    parts = [ConfigDict({**_without(part, {'samples_per_gpu'}), **overrides}) for part in _as_list(given)]
+    parts = [_with_arguments(_without(part, {'samples_per_gpu'}), overrides) for part in _as_list(given)]
     return parts if isinstance(given, list | tuple) else parts[0]
+
+
+def _with_arguments(data: Any, arguments: Mapping[str, Any]) -> Any:
+    """Config of a dataset with ``arguments`` put into it, or into the datasets that it wraps."""
+    if isinstance(data, list | tuple):
+        return [_with_arguments(part, arguments) for part in data]
+    wrapped = next((key for key in ('datasets', 'dataset') if key in data), None)
+    return ConfigDict({**data, **({wrapped: _with_arguments(data[wrapped], arguments)} if wrapped else arguments)})
 
 
 def _as_list(value: Any) -> list[Any]:

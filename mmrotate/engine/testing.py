@@ -28,8 +28,7 @@ def check_metrics(dataset: Any, metrics: str | Sequence[str]) -> None:
     Raises:
         UserError: An unknown metric; the known ones are listed.
     """
-    inner = next(iter(getattr(dataset, 'datasets', [])), dataset)
-    if type(inner).evaluate is not RotatedDataset.evaluate:
+    if all(type(leaf).evaluate is not RotatedDataset.evaluate for leaf in getattr(dataset, 'leaves', [dataset])):
         return
     names = [metrics] if isinstance(metrics, str) else metrics
     unknown = [name for name in names if name not in METRICS]

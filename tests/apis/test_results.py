@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mmrotate.apis import results_to_dict, write_results_json
+from mmrotate.apis.results import write_json
 
 BOXES = np.array([[50, 40, 20, 10, 0, 0.5], [50, 40, 20, 10, math.pi / 2, 0.9], [1, 1, 1, 1, 0, 0.1]], np.float32)
 EMPTY = np.zeros((0, 6), np.float32)
@@ -32,3 +33,23 @@ def test_what_does_not_fit_together():
         results_to_dict(['x.png'], [[BOXES], [BOXES]], ['car'])
     with pytest.raises(ValueError, match='over 2 classes, but 1'):
         results_to_dict(['x.png'], [[BOXES, BOXES]], ['car'])
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, 3e38])
+def test_numbers_that_json_lacks_are_left_out(tmp_path, log, value):
+    found = np.repeat(BOXES[:1], 7, axis=0)
+    found[range(6), range(6)] = value
+    write_results_json(tmp_path / 'a.json', ['x.png', 'y.png'], [[found], [EMPTY]], ['car'])
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    content = json.loads((tmp_path / 'a.json').read_text(), parse_constant=refuse)
+    assert len(content['images'][0]['detections']) == 1
+    assert '6 detections in 1 images have a score or box that is not finite' in log[0].getMessage()
+
+
+def test_a_file_with_other_numbers_that_json_lacks_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'a\.json is not written'):
+        write_json(tmp_path / 'a.json', {'metric': {'mAP': math.nan}})
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mmrotate.cli import main
-from tests.helpers.tiny import write_config
+from tests.helpers.tiny import write_config, write_data
 
 
 @pytest.fixture(scope='module')
@@ -62,6 +62,80 @@ def test_format_only(files, tmp_path):
     options = ['--eval-options', f'submission_dir={tmp_path / "task1"}']
     assert main(['test', *files, '--format-only', *options]) == 0
     assert (tmp_path / 'task1' / 'Task1_car.txt').read_text().startswith('img0 0.9')
+
+
+TWICE = """
+import copy
+one, other = copy.deepcopy(data['test']), copy.deepcopy(data['test'])
+other['img_prefix'], other['ann_file'] = 'more/images', 'more/labelTxt'
+data['test'] = data['val'] = {joined}
+"""
+JOINED = {
+    'a list': '[one, other]',
+    'written out': "dict(type='ConcatDataset', datasets=[one, other])",
+    'scored as one': "dict(type='ConcatDataset', datasets=[one, other], separate_eval=False)",
+    'lists in ann_file': "dict(one, ann_file=['labelTxt', 'more/labelTxt'], img_prefix=['images', 'more/images'])",
+    'repeated': "[dict(type='RepeatDataset', times=1, dataset=d) for d in (one, other)]",
+}
+
+
+@pytest.fixture
+def joined(tmp_path):
+    """Writes a config for two test sets, whose images have the same names or, with a prefix, others."""
+
+    def write(kind, prefix=''):
+        config = write_config(tmp_path, TWICE.format(joined=JOINED[kind]))
+        write_data(tmp_path / 'data' / 'more', count=2)
+        for file in (tmp_path / 'data' / 'more').glob('*/*'):
+            file.rename(file.with_name(prefix + file.name))
+        return str(config)
+
+    return write
+
+
+@pytest.mark.parametrize('kind', JOINED)
+def test_joined_test_sets_do_what_single_ones_do(joined, files, tmp_path, kind):
+    config, checkpoint = joined(kind), files[1]
+    out, drawn, sub, work = (tmp_path / name for name in ('a.json', 'drawn', 'sub', 'work'))
+    options = ['--out', out, '--show-dir', drawn, '--format-only', '--eval-options', f'submission_dir={sub}']
+    assert main(['test', config, checkpoint, *map(str, options)]) == 0
+    names = [f'0/img{i}.png' for i in range(5)] + [f'1/img{i}.png' for i in range(2)]
+    assert [image['image'] for image in json.loads(out.read_text())['images']] == names
+    assert sorted(str(file.relative_to(drawn)) for file in drawn.rglob('*.png')) == names
+    lines = [(sub / part / 'Task1_car.txt').read_text().split()[::10] for part in '01']
+    assert lines == [[f'img{i}' for i in range(5)], ['img0', 'img1']]
+    options = ['--eval', 'mAP', '--out', tmp_path / 'a.pkl', '--work-dir', work]
+    assert main(['test', config, checkpoint, *map(str, options)]) == 0
+    metric = json.loads(next(work.glob('eval_*.json')).read_text())['metric']
+    assert set(metric) == ({'mAP'} if kind == 'scored as one' else {'0_mAP', '1_mAP'})
+    assert len(pickle.loads((tmp_path / 'a.pkl').read_bytes())) == 7
+
+
+def test_joined_test_sets_of_other_names_are_one_submission(joined, files, tmp_path):
+    config = joined('written out', prefix='b_')
+    options = ['--format-only', '--eval-options', f'submission_dir={tmp_path / "sub"}', '--out', tmp_path / 'a.json']
+    assert main(['test', config, files[1], *map(str, options)]) == 0
+    names = [*(f'img{i}' for i in range(5)), 'b_img0', 'b_img1']
+    assert (tmp_path / 'sub' / 'Task1_car.txt').read_text().split()[::10] == names
+    written = json.loads((tmp_path / 'a.json').read_text())['images']
+    assert [image['image'] for image in written] == [f'{name}.png' for name in names]
+
+
+@pytest.mark.parametrize('kind', ['written out', 'scored as one', 'repeated'])
+def test_a_training_is_validated_on_joined_sets(joined, tmp_path, capsys, kind):
+    config = joined(kind)
+    assert main(['train', config, '--work-dir', str(tmp_path), '--cfg-options', 'runner.max_epochs=1']) == 0
+    said = capsys.readouterr().out
+    assert ('0_mAP' in said) == (kind != 'scored as one') and 'mAP: ' in said
+
+
+def test_names_that_break_a_submission_are_refused_before_the_model_runs(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('mmrotate.cli.test.init_detector', None)
+    config = write_config(tmp_path, "data['test']['classes'] = ['car', 'ship', 'ship/boat']")
+    assert "the class 'ship/boat'" in error_of(capsys, 'test', config, files[1], '--format-only')
+    for file in (tmp_path / 'data').glob('*/img0.*'):
+        file.rename(file.with_stem('photo (1)'))
+    assert "the first: 'photo (1)'" in error_of(capsys, 'test', config, files[1], '--format-only')
 
 
 def test_cfg_options(files, tmp_path, capsys):

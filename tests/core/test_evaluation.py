@@ -191,3 +191,18 @@ def test_a_table_without_objects_says_so(capsys):
     assert 'no objects were annotated' in capsys.readouterr().out
     print_map_summary(0.0, [dict(result, num_gts=1)])
     assert 'no objects' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('column', range(6))
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_a_detection_that_is_not_finite_is_no_hit(log, column, value):
+    annotations = _truth()
+    found = [[np.c_[t['bboxes'], np.ones(6)][t['labels'] == c] for c in range(3)] for t in annotations]
+    good, _ = eval_rbbox_map(found, annotations, logger='silent', use_07_metric=False)
+    for per_class in found:
+        for boxes in per_class:
+            boxes[0, column] = value  # of two objects one is lost
+    mean, classes = eval_rbbox_map(found, annotations, logger='silent', use_07_metric=False)
+    assert good == pytest.approx(1) and mean == pytest.approx(0.5)
+    assert [c['num_dets'] for c in classes] == [3, 3, 3]
+    assert '9 detections in 3 images have a score or box that is not finite' in log[0].getMessage()

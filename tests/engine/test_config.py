@@ -151,6 +151,18 @@ def test_dataset_config():
         dataset_config(cfg, 'train')
 
 
+@pytest.mark.parametrize(('key', 'type_'), [('datasets', 'ConcatDataset'), ('dataset', 'RepeatDataset')])
+def test_arguments_go_to_the_datasets_inside_of_wrappers(key, type_):
+    inner = [dict(type='A', test_mode=False), dict(type='RepeatDataset', times=2, dataset=dict(type='B'))]
+    cfg = Config(dict(data=dict(test=dict(type=type_, samples_per_gpu=2, **{key: inner}))))
+    found = [
+        dict(type='A', test_mode=True),
+        dict(type='RepeatDataset', times=2, dataset=dict(type='B', test_mode=True)),
+    ]
+    assert dataset_config(cfg, 'test', test_mode=True) == {'type': type_, key: found}
+    assert cfg.data.test[key][0].test_mode is False  # the config is not changed
+
+
 # ---- files
 
 
