@@ -16,7 +16,7 @@ from mmrotate.engine.config import Evaluation, Plan, dataset_config, loader_opti
 from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
-from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner
+from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
 from mmrotate.engine.schedules import Schedule
 from mmrotate.engine.testing import build_test_loader, check_metrics
 from mmrotate.utils import UserError, get_root_logger
@@ -121,7 +121,7 @@ def _log_parts(cfg: Config, plan: Plan) -> dict[str, Any]:
         log_level=cfg.get('log_level', 'INFO'),
         log_processor=DetectorLogProcessor(plan.log_interval, plan.by_epoch),
         default_hooks=dict(logger=dict(type='LoggerHook', interval=plan.log_interval), **unused),
-        visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), *plan.log_backends]),
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type=JsonScalars), *plan.log_backends]),
     )
 
 

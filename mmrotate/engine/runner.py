@@ -1,14 +1,17 @@
 """mmengine's Runner with the package's own checkpoints, devices and log."""
 
 import itertools
+import math
 import os
 import sys
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.runner import LogProcessor, Runner
+from mmengine.visualization import LocalVisBackend
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -171,6 +174,14 @@ class DetectorLogProcessor(LogProcessor):
             tag['memory'] = _peak_memory()
             text = f'{text}  memory: {tag["memory"]}'
         return tag, text
+
+
+class JsonScalars(LocalVisBackend):
+    """Writes scalars as JSON lines, without those that are not finite: JSON has none. The log's text has them."""
+
+    def _dump(self, value_dict: dict, file_path: str, file_format: str) -> None:
+        kept = {key: value for key, value in value_dict.items() if not isinstance(value, Real) or math.isfinite(value)}
+        super()._dump(kept, file_path, file_format)
 
 
 def _peak_memory() -> int:

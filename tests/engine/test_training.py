@@ -125,6 +125,13 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(tmp_path):
 def test_the_check_can_be_turned_off_and_hooked_in(tmp_path):
     extra = "model['nan_at'] = 5\ndetect_nonfinite = False\n"
     train(write_config(tmp_path, extra), tmp_path / 'a', '--no-validate')
+    scalars = next((tmp_path / 'a').glob('*/vis_data/scalars.json')).read_text().splitlines()
+    # what is not finite is not in the file, as JSON has no number for it
+    assert [json.loads(line, parse_constant=pytest.fail).get('loss') is None for line in scalars[3:6]] == [
+        False,
+        True,
+        True,
+    ]
     hook = "custom_hooks = [dict(type='CheckInvalidLossHook', interval=1)]"
     with pytest.raises(NonFiniteLossError, match='iteration 5'):
         train(write_config(tmp_path, extra + hook), tmp_path / 'b', '--no-validate')
