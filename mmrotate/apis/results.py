@@ -10,6 +10,7 @@ import numpy as np
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.datasets.submission import Results
+from mmrotate.utils import UserError
 
 Images = Sequence[str | Path]
 
@@ -56,12 +57,16 @@ def write_results_json(
     write_json(path, results_to_dict(images, results, classes, score_thr))
 
 
+class NotFiniteError(UserError, ValueError):
+    """Values with a number that JSON does not have."""
+
+
 def write_json(path: str | Path, content: Any) -> None:
-    """Write plain values as JSON; the file's folder is made. A ValueError names a file for numbers not finite."""
+    """Write plain values as JSON; the file's folder is made. Numbers that are not finite are a NotFiniteError."""
     try:
         text = json.dumps(content, indent=1, allow_nan=False)
     except ValueError as error:
-        raise ValueError(f'{path} is not written: {error}') from error
+        raise NotFiniteError(f'{path} is not written: {error}') from error
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding='utf-8')

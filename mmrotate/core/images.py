@@ -105,6 +105,7 @@ def _decode(data: bytes, color_type: str, name: str) -> np.ndarray:
         img = cv2.imdecode(pixels, _FLAGS[color_type])
         dark = img is None or img.max() < 16
         deep = cv2.imdecode(pixels, cv2.IMREAD_UNCHANGED) if dark and color_type != 'unchanged' else None
+        deep = deep[..., :3] if deep is not None and deep.ndim == 3 else deep  # a fourth channel has no brightness
     except cv2.error as error:
         raise BadImageError(f'cannot decode {name}: {error}') from error
     if img is None and deep is not None and deep.dtype.kind == 'f':  # OpenCV gives floats only unchanged
@@ -112,7 +113,7 @@ def _decode(data: bytes, color_type: str, name: str) -> np.ndarray:
     elif deep is not None and deep.dtype == np.uint16:
         _warn_of_few_bits(int(deep.max()), name)
     if img is None:
-        reason = 'it is truncated, damaged or of a format that OpenCV does not read'
+        reason = 'it is truncated, damaged, of more than four channels or of a format that OpenCV does not read'
         raise BadImageError(f'cannot decode {name} ({len(data)} bytes): {reason}')
     return _with_channels(img, color_type)
 

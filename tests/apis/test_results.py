@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmrotate.apis import results_to_dict, write_results_json
-from mmrotate.apis.results import write_json
+from mmrotate.apis.results import NotFiniteError, write_json
 
 BOXES = np.array([[50, 40, 20, 10, 0, 0.5], [50, 40, 20, 10, math.pi / 2, 0.9], [1, 1, 1, 1, 0, 0.1]], np.float32)
 EMPTY = np.zeros((0, 6), np.float32)
@@ -50,6 +50,6 @@ def test_numbers_that_json_lacks_are_left_out(tmp_path, log, value):
 
 
 def test_a_file_with_other_numbers_that_json_lacks_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r'a\.json is not written'):
+    with pytest.raises(NotFiniteError, match=r'a\.json is not written'):
         write_json(tmp_path / 'a.json', {'metric': {'mAP': math.nan}})
     assert list(tmp_path.iterdir()) == []

@@ -198,6 +198,14 @@ def test_sixteen_bits_with_few_of_them_used_are_said(tmp_path, log):
     assert len(log) == 1  # for the first only
 
 
+def test_the_fourth_channel_says_nothing_of_brightness(tmp_path, log):
+    opaque = np.dstack([GREY.astype(np.uint16) * 80] * 3 + [np.full((6, 8), 65535, np.uint16)])
+    read_image(write(tmp_path / 'a.png', opaque))
+    assert 'no value above 3760' in log[0].getMessage()
+    floats = np.dstack([GREY.astype(np.float32) / 47] * 3 + [np.full((6, 8), 255, np.float32)])
+    assert read_image(write(tmp_path / 'a.tif', floats)).max() == 255
+
+
 def test_the_warning_names_the_file(tmp_path, log):
     for name in ('a.png', 'b.png'):
         read_image(write(tmp_path / name, GREY.astype(np.uint16) * 80))
