@@ -112,9 +112,9 @@ class ConcatDataset(_Joined):
 
     def evaluate(self, results: Results, **kwargs: Any) -> dict[str, float]:
         """Score detections; see :meth:`RotatedDataset.evaluate` for ``kwargs``."""
-        for leaf in self.leaves:
-            leaf.check_annotated()
         if not self.separate_eval:
+            for leaf in self.leaves:
+                leaf.check_annotated()
             if len({(type(leaf).evaluate, str(leaf.IOU_THR)) for leaf in self.leaves}) > 1:
                 names = [type(leaf).__name__ for leaf in self.leaves]
                 raise UserError(f'{names} are not scored in the same way: separate_eval=True scores each by itself')
@@ -146,7 +146,7 @@ class ConcatDataset(_Joined):
         written = []
         for i, (leaf, share) in enumerate(pairs):
             written += leaf.format_results(share, **{**options, 'submission_dir': str(folder / str(i))})[0]
-        text = 'the joined test sets share names of images: each has a submission of its own, %s'
+        text = 'the joined test sets share names of images, or have formats of their own: a submission each, %s'
         get_root_logger().warning(text, ', '.join(str(folder / str(i)) for i in range(len(pairs))))
         return written, str(folder)
 
