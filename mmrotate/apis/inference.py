@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mmrotate.core.images import BadImageError, NotAnImageError
 from mmrotate.datasets import collate
 from mmrotate.datasets.pipelines import Compose
 from mmrotate.engine import dataset_config, load_config, pick_device
@@ -97,12 +98,13 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
-    images: Any = [imgs] if single else imgs
+    images: Sequence[Any] = [imgs] if single else imgs
     prepare = _Preparation(model.cfg)
     device = next(model.parameters()).device
     results: list[Result] = []
     for start in range(0, len(images), batch_size):
-        batch = collate([prepare(image) for image in images[start : start + batch_size]])
+        stop = min(start + batch_size, len(images))
+        batch = collate([prepare(images[i], '' if single else f'imgs[{i}]: ') for i in range(start, stop)])
         with torch.no_grad():
             results.extend(model(return_loss=False, rescale=True, **to_device(batch, device)))
     return results[0] if single else results
@@ -120,11 +122,15 @@ class _Preparation:
         self.of_file = Compose(steps)
         self.of_array = Compose([dict(type='LoadImageFromWebcam', **kept), *rest])
 
-    def __call__(self, image: Image) -> dict[str, Any]:
+    def __call__(self, image: Image, place: str) -> dict[str, Any]:
+        """Sample of an image; errors about one that has no file name begin with its ``place``."""
         if isinstance(image, str | os.PathLike):
             sample = self.of_file({'img_info': {'filename': os.fspath(image)}, 'img_prefix': None})
         else:
-            sample = self.of_array({'img': image})
+            try:
+                sample = self.of_array({'img': image})
+            except (BadImageError, NotAnImageError) as error:
+                raise type(error)(f'{place}{error}') from None
         if sample is None:
             raise UserError(f'the test pipeline of the config dropped {reprlib.repr(image)}')
         return sample

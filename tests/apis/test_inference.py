@@ -97,6 +97,8 @@ def test_what_is_no_image_is_refused_in_a_line(config, image):
         with pytest.raises((TypeError, ValueError), match=r'None|Tensor|shape|bool|bytes|dict') as error:
             inference_detector(model, wrong)
         assert len(str(error.value)) < 300
+    with pytest.raises(TypeError, match=r'^imgs\[2\]: an image array .* got None'):
+        inference_detector(model, [pixels, image, None], batch_size=2)
 
 
 def test_an_array_goes_the_way_of_the_files(config, image):
