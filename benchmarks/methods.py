@@ -113,7 +113,7 @@ def method_config(name: str, args: argparse.Namespace) -> Config:
 
 def run(cfg: Config, folder: Path) -> dict[str, float]:
     """Train, then score the validation data: mAP50 and seconds."""
-    set_random_seed(0)
+    set_random_seed(cfg.seed)
     start = time.perf_counter()
     dataset = build_dataset(cfg.data.train)
     model = build_detector(cfg.model)

@@ -38,20 +38,22 @@ def names() -> Iterator[str]:
             yield name
 
 
-def draw_batch(version: str, generator: torch.Generator) -> dict:
+def draw_batch(
+    version: str, generator: torch.Generator, count: int = BATCH, size: int = SIZE, classes: int = CLASSES
+) -> dict:
     """Noise, brighter inside of up to eight boxes of each image."""
-    rows = torch.arange(SIZE) + 0.5
+    rows = torch.arange(size) + 0.5
     images, boxes, labels = [], [], []
-    for _ in range(BATCH):
+    for _ in range(count):
         u = torch.rand(int(torch.randint(0, 9, (1,), generator=generator)), 5, generator=generator)
         long, short = 12 + u[:, 2] * 50, 6 + u[:, 3] * 20
         theta = norm_angle((u[:, 4] - 0.5) * math.pi, version)
-        found = torch.stack([u[:, 0] * SIZE, u[:, 1] * SIZE, long, short, theta], 1)
+        found = torch.stack([u[:, 0] * size, u[:, 1] * size, long, short, theta], 1)
         if version == 'oc':  # a quarter turn, where the angle has to lie in (0, pi/2]
             turn = (theta <= 0) | (theta > math.pi / 2)
             found[turn, 2:4] = found[turn][:, [3, 2]]
             found[turn, 4] = theta[turn] + math.pi / 2
-        image = torch.randn(3, SIZE, SIZE, generator=generator)
+        image = torch.randn(3, size, size, generator=generator)
         for x, y, w, h, angle in found.tolist():
             dx, dy = rows[None] - x, rows[:, None] - y
             along = dx * math.cos(angle) + dy * math.sin(angle)
@@ -59,13 +61,13 @@ def draw_batch(version: str, generator: torch.Generator) -> dict:
             image += 2.0 * ((along.abs() < w / 2) & (across.abs() < h / 2))
         images.append(image)
         boxes.append(found)
-        labels.append(torch.randint(0, CLASSES, (len(found),), generator=generator))
-    shape = (SIZE, SIZE, 3)
+        labels.append(torch.randint(0, classes, (len(found),), generator=generator))
+    shape = (size, size, 3)
     meta = dict(
         img_shape=shape, pad_shape=shape, ori_shape=shape, filename='noise', flip=False,
         scale_factor=np.ones(4, np.float32),
     )  # fmt: skip
-    return dict(img=torch.stack(images), img_metas=[meta] * BATCH, gt_bboxes=boxes, gt_labels=labels)
+    return dict(img=torch.stack(images), img_metas=[meta] * count, gt_bboxes=boxes, gt_labels=labels)
 
 
 def optimizer_of(cfg: Config, model: nn.Module) -> OptimWrapper:

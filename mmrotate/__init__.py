@@ -5,17 +5,22 @@ when they are first asked for, also as attributes (``mmrotate.ops.nms_rotated``)
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
+
+from mmrotate.compat import importing as _former
 
 __version__ = '0.4.0'
 
-_PARTS = ('apis', 'cli', 'core', 'datasets', 'engine', 'models', 'ops', 'registry', 'utils')
+_PARTS = ('apis', 'cli', 'compat', 'core', 'datasets', 'engine', 'models', 'ops', 'registry', 'utils')
 
 
-def __getattr__(name: str) -> ModuleType:
+_former.install()
+
+
+def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return importlib.import_module(f'{__name__}.{name}')
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return _former.former('', name)
 
 
 def __dir__() -> list[str]:
