@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmrotate.engine.batches import files_of, to_device
-from mmrotate.engine.loops import NonFiniteLossError
+from mmrotate.engine.loops import NonFiniteLossError, restored_modes
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
@@ -65,14 +65,13 @@ class ValidationLossHook(Hook):
         if (runner.epoch + 1) % self.interval:
             return
         detector = runner.detector
-        detector.eval()
         sums: dict[str, float] = {}
-        with torch.no_grad():
+        with restored_modes(detector), torch.no_grad():
+            detector.eval()
             for batch in self.loader:
                 losses = detector(**to_device(batch, runner.device))
                 for name, value in detector._parse_losses(losses)[1].items():
                     sums[name] = sums.get(name, 0.0) + value
-        detector.train()
         means = {f'val/{name}': value / len(self.loader) for name, value in sums.items()}
         shown = ', '.join(f'{name}: {value:.4f}' for name, value in means.items())
         runner.logger.info('Epoch(val) [%d] %s', runner.epoch + 1, shown)

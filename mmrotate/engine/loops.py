@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmengine.runner import BaseLoop
@@ -79,7 +80,7 @@ class TrainLoop(BaseLoop):
         """Train to the end."""
         self.runner.call_hook('before_train')
         if not self.by_epoch:
-            self.runner.call_hook('before_train_epoch')
+            self._start_training_mode()
         while self.iter < self.max_iters and not self.stop_training:
             self._run_epoch()
         if not self.by_epoch:
@@ -89,8 +90,7 @@ class TrainLoop(BaseLoop):
 
     def _run_epoch(self) -> None:
         if self.by_epoch:
-            self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
+            self._start_training_mode()
         for index, batch in self._batches():
             self._run_iteration(index if self.by_epoch else self.iter, batch)
             if self.iter >= self.max_iters or self.stop_training:
@@ -100,6 +100,11 @@ class TrainLoop(BaseLoop):
         self.epoch += 1
         if self.by_epoch:
             self._evaluate_if_due(by_epoch=True)
+
+    def _start_training_mode(self) -> None:
+        """Before the hooks, which may freeze parts of the model or put them into eval mode."""
+        self.runner.model.train()
+        self.runner.call_hook('before_train_epoch')
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
         """Batches of the epoch that are still to do, with their place in it."""
@@ -163,8 +168,17 @@ class TrainLoop(BaseLoop):
         rule = self.evaluation
         done, last = (self.epoch, self.max_epochs) if by_epoch else (self.iter, self.max_iters)
         if rule is not None and rule.by_epoch == by_epoch and rule.is_due(done, last):
-            self.runner.val_loop.run()
-            self.runner.model.train()
+            with restored_modes(self.runner.model):
+                self.runner.val_loop.run()
+
+
+@contextmanager
+def restored_modes(model: nn.Module) -> Iterator[None]:
+    """Put every module back into the mode, train or eval, in which it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    yield
+    for module, training in modes:
+        module.training = training
 
 
 class EvaluationLoop(BaseLoop):
