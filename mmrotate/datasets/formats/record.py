@@ -161,8 +161,8 @@ def _checked(
     """Shape, label and difficulty of each entry; those of other classes are counted by name instead."""
     for entry in entries:
         try:
-            label = names.label(entry.name)
             shape, difficulty = _positions(entry.shape), _difficulty(entry.difficulty)
+            label = names.label(entry.name)
         except ValueError as error:
             raise EntryError(entry.place, str(error)) from None
         if label is None:
@@ -179,11 +179,11 @@ def _positions(values: Sequence[str | float]) -> list[float]:
             return found
     except (TypeError, ValueError):
         found = []
-    wrong = next((value for value in values if not _is_number(value)), None)
-    if wrong is None:
-        return found
-    names = 'corner' if len(values) == 8 else 'box'
-    raise ValueError(f'the {names} value {wrong!r} is no finite number of at most {MAX_PIXEL:.0f} pixels')
+    for value in values:
+        if not _is_number(value):
+            kind = 'corner' if len(values) == 8 else 'box'
+            raise ValueError(f'the {kind} value {value!r} is no finite number of at most {MAX_PIXEL:.0f} pixels')
+    return found
 
 
 @functools.lru_cache(maxsize=256, typed=True)
@@ -195,8 +195,8 @@ def _difficulty(value: str | int) -> int:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a text or a number is a position: no ``1_000`` of Python, no bool, not too large."""
-    if isinstance(value, bool) or not isinstance(value, (str, numbers.Real)) or '_' in str(value):
+    """Whether a text or a number is a position: no ``1_000`` of Python, not too large."""
+    if not isinstance(value, (str, numbers.Real)) or '_' in str(value):
         return False
     try:
         return abs(float(value)) <= MAX_PIXEL
