@@ -59,5 +59,5 @@ def test_parts_are_known_without_an_import_of_their_module(registry, name):
 def test_an_argument_that_is_not_known_names_the_parts_on_the_way():
     loss = dict(type='FocalLoss', gama=2.0)
     head = dict(type='RotatedRetinaHead', num_classes=3, in_channels=8, loss_cls=loss)
-    with pytest.raises(TypeError, match=r"^RotatedRetinaHead: FocalLoss: .* unexpected keyword argument 'gama'"):
+    with pytest.raises(TypeError, match=r"^RotatedRetinaHead: FocalLoss does not .* 'gama'; did you mean 'gamma'"):
         MODELS.build(head)
