@@ -8,7 +8,7 @@ from typing import Any
 import mmengine
 from mmengine.registry import Registry as _MMEngineRegistry
 
-from mmrotate.utils.arguments import ArgumentError, check_arguments
+from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
 
 # libraries that 0.x configs name, whose parts are written here
@@ -29,7 +29,7 @@ class Registry(_MMEngineRegistry):
 
         Raises:
             TypeError: ``cfg`` is no dict, or the class cannot be made of its arguments; the parts on the way are named.
-                An ArgumentError where the class does not know an argument, or misses one.
+                An ArgumentError where the class does not know an argument.
             ConfigError: ``type`` is missing, or no class is registered under it.
         """
         if not isinstance(cfg, dict):
@@ -41,8 +41,8 @@ class Registry(_MMEngineRegistry):
             raise ConfigError(self._unknown(name))
         title = getattr(name, '__name__', name)
         cls = self.get(name) if isinstance(name, str) else name
-        if inspect.isclass(cls):
-            check_arguments(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
+        if inspect.isclass(cls):  # what a class misses it may give to its base itself
+            check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
         try:
             return super().build(cfg, default_args=default_args, **kwargs)
         except ArgumentError as error:

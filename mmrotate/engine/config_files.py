@@ -15,6 +15,7 @@ from mmengine.fileio.handlers import YamlHandler
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
 
+_DEPTH = 50
 _DATA = ('.json', '.yaml', '.yml')
 
 
@@ -47,6 +48,8 @@ def read_config(path: str | Path) -> Config:
     path = Path(path)
     if not path.is_file():
         raise UserError(f'config {path} does not exist{near_files(path)}')
+    if path.suffix not in ('.py', *_DATA):
+        raise UserError(f'config {path}: a file .py, {", ".join(_DATA)} is needed')
     try:
         # 0.x configs may import what they like: never taken for mmengine's pure Python dialect
         config = Config.fromfile(path, lazy_import=False, import_custom_modules=False)
@@ -54,15 +57,24 @@ def read_config(path: str | Path) -> Config:
         raise UserError(f'config {path} cannot be read: {_fault(error, path)}') from error
     if not len(config):
         raise UserError(f'config {path} is empty')
+    if deep := [key for key, value in config.items() if _is_deeper(value, _DEPTH)]:
+        raise UserError(f'config {path}: {deep[0]} holds more than {_DEPTH} dicts and lists in each other')
     return config
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether more than ``depth`` dicts and lists stand in each other; Python cannot parse what is very deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return depth < 0 or any(_is_deeper(part, depth - 1) for part in inner)
 
 
 def _fault(error: BaseException, path: Path) -> str:
     """What is wrong, with the file of the chain of bases where it is not ``path`` itself, and the line."""
     chain = _files_being_read(error.__traceback__)
     file = chain[-1] if chain else str(path.absolute())
-    if file in chain[:-1]:
-        circle = chain[chain.index(file) : chain.index(file, chain.index(file) + 1) + 1]
+    if twice := [name for name in chain if chain.count(name) > 1]:
+        start = chain.index(twice[0])
+        circle = chain[start : chain.index(twice[0], start + 1) + 1]
         return f'its bases lead in a circle: {" -> ".join(os.path.relpath(name) for name in circle)}'
     line, reason = _reason(error, file)
     place = [] if file == os.path.abspath(path) else [os.path.relpath(file)]
@@ -72,12 +84,15 @@ def _fault(error: BaseException, path: Path) -> str:
 
 def _files_being_read(trace: TracebackType | None) -> list[str]:
     """The config, its base, the base of that, ... up to the one that was read when the error came."""
-    frames = [frame for frame, _ in traceback.walk_tb(trace) if frame.f_code.co_name == '_file2dict']
-    return [os.path.abspath(frame.f_locals['filename']) for frame in frames]
+    # a frame that raises an error anew stands in the trace twice: a dict keeps it once, in its place
+    frames = {id(frame): frame for frame, _ in traceback.walk_tb(trace) if frame.f_code.co_name == '_file2dict'}
+    return [os.path.abspath(frame.f_locals['filename']) for frame in frames.values()]
 
 
 def _reason(error: BaseException, file: str) -> tuple[int | None, str]:
     """The line of ``file`` at fault, where that is known, and what is wrong with it."""
+    if not os.path.isfile(file):
+        return None, f'it does not exist{near_files(Path(file))}'
     if isinstance(error, UnicodeDecodeError):
         return None, f'it is no UTF-8 text (byte {error.object[error.start]:#04x} at {error.start})'
     if isinstance(error, yaml.constructor.ConstructorError) and 'tag' in error.problem:

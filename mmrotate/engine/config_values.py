@@ -80,6 +80,7 @@ _SCHEDULE = {
     'warmup_iters': whole(1),
     'warmup_ratio': FRACTION,
     'warmup_by_epoch': FLAG,
+    **dict.fromkeys(('gamma', 'power', 'min_lr', 'min_lr_ratio', 'max_lr'), NOT_NEGATIVE | NONE),
 }
 _LOADER = {
     '': DICT | NONE,

@@ -17,19 +17,31 @@ def near_name(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return f'did you mean {near[0]!r}? ' if near else ''
 
 
-def check_arguments(cls: type, given: set[str], where: str = '') -> None:
-    """Raise an ArgumentError if ``cls`` cannot be made with the arguments named ``given``.
+def check_known(cls: type, given: set[str], where: str = '') -> None:
+    """Raise an ArgumentError if the constructor of ``cls`` does not take the arguments named ``given``.
 
     The error begins with ``where``, the place in the config, if that is known.
     """
-    if (known := _arguments(cls)) is None:
-        return
-    place = f'{where} ({cls.__name__})' if where else cls.__name__
-    takes = f'it takes: {", ".join(known) or "nothing"}'
-    for key in sorted(given.difference(known)):
-        raise ArgumentError(f'{place} does not know the argument {key!r}; {near_name(key, known)}{takes}')
+    known = _arguments(cls)
+    for key in sorted(given.difference(given if known is None else known)):
+        near = near_name(key, known or ())
+        raise ArgumentError(f'{_place(cls, where)} does not know the argument {key!r}; {near}{_takes(known)}')
+
+
+def check_arguments(cls: type, given: set[str], where: str = '') -> None:
+    """As :func:`check_known`, and raise one too if an argument is missing."""
+    check_known(cls, given, where)
+    known = _arguments(cls) or {}
     if missing := [key for key, needed in known.items() if needed and key not in given]:
-        raise ArgumentError(f'{place} misses the argument(s) {", ".join(missing)}; {takes}')
+        raise ArgumentError(f'{_place(cls, where)} misses the argument(s) {", ".join(missing)}; {_takes(known)}')
+
+
+def _place(cls: type, where: str) -> str:
+    return f'{where} ({cls.__name__})' if where else cls.__name__
+
+
+def _takes(known: dict[str, bool] | None) -> str:
+    return f'it takes: {", ".join(known or ()) or "nothing"}'
 
 
 def _arguments(cls: type) -> dict[str, bool] | None:
