@@ -101,6 +101,8 @@ def _reason(error: BaseException, file: str) -> tuple[int | None, str]:
         return error.problem_mark.line + 1, f'the tag {tag} is refused, {advice}'
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return error.problem_mark.line + 1, f'no YAML: {error.problem}'
+    if isinstance(error, yaml.YAMLError):
+        return None, f'no YAML: {_first_line(error)}'
     if isinstance(error, json.JSONDecodeError):
         return error.lineno, f'no JSON: {error.msg}'
     if isinstance(error, SyntaxError):
@@ -109,7 +111,11 @@ def _reason(error: BaseException, file: str) -> tuple[int | None, str]:
         return _line(error, file), f'it ends the program (exit code {error.code})'
     if file.endswith(_DATA) and (shape := _wrong_shape(file)):
         return None, shape
-    return _line(error, file), f'{type(error).__name__}: {error.args[0] if len(error.args) == 1 else error}'
+    return _line(error, file), f'{type(error).__name__}: {_first_line(error)}'
+
+
+def _first_line(error: BaseException) -> str:
+    return f'{error.args[0] if len(error.args) == 1 else error}'.partition('\n')[0]
 
 
 def _line(error: BaseException, file: str) -> int | None:

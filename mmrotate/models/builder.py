@@ -49,4 +49,5 @@ def build_detector(cfg: dict, train_cfg: dict | None = None, test_cfg: dict | No
     except UserError:
         raise
     except _FAILURES as error:
-        raise ModelError(f'model: {error} ({type(error).__name__})') from error
+        reason = str(error).partition('\n')[0]  # PyTorch adds where in its sources it came from
+        raise ModelError(f'model: {reason} ({type(error).__name__})') from error
