@@ -283,7 +283,7 @@ def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         kind = hook.get('type')
         if kind == 'TextLoggerHook':
             continue
-        if kind not in _LOG_BACKENDS:
+        if kind not in list(_LOG_BACKENDS):  # a list, because it may be anything
             raise UserError(f'log_config: unknown hook {kind!r}, known: {["TextLoggerHook", *_LOG_BACKENDS]}')
         options = {'init_kwargs': hook.get('init_kwargs'), 'save_dir': hook.get('log_dir')}
         backends.append({'type': _LOG_BACKENDS[kind], **{key: value for key, value in options.items() if value}})
