@@ -15,7 +15,7 @@ from torch import nn
 from mmrotate.core.images import BadImageError, NotAnImageError
 from mmrotate.datasets import collate
 from mmrotate.datasets.pipelines import Compose
-from mmrotate.engine import dataset_config, load_config, pick_device
+from mmrotate.engine import dataset_config, load_config, model_config, pick_device, put_options
 from mmrotate.engine.batches import to_device
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
@@ -48,7 +48,7 @@ def init_detector(
     """
     if isinstance(config, Config):
         cfg = copy.deepcopy(config)
-        cfg.merge_from_dict(dict(cfg_options or {}))
+        put_options(cfg, cfg_options)
     elif isinstance(config, str | Path):
         cfg = load_config(config, cfg_options)
     else:
@@ -62,7 +62,7 @@ def init_detector(
 
 def build_test_model(cfg: Config) -> nn.Module:
     """The detector of a config for testing: nothing is downloaded for its initialisation."""
-    return build_detector(without_pretrained(cfg.model), test_cfg=cfg.get('test_cfg'))
+    return build_detector(without_pretrained(model_config(cfg)), test_cfg=cfg.get('test_cfg'))
 
 
 def without_pretrained(model: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from mmrotate.core.visualization import has_screen
 from mmrotate.datasets import build_dataset
 from mmrotate.engine import dataset_config
-from mmrotate.engine.distributed import LAUNCHERS, leave_dist
+from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
 from mmrotate.utils import UserError
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
@@ -55,9 +56,37 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
     # torchrun sets an environment variable, older launchers gave the option
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
-    parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')
-    parser.add_argument('--gpu-ids', type=int, nargs='+', help='older form: the first one is used')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
+    parser.add_argument('--gpu-id', type=whole_number(0), help='GPU to use (without a launcher)')
+    parser.add_argument('--gpu-ids', type=whole_number(0), nargs='+', help='older form: the first one is used')
+    parser.add_argument('--device', type=device_name, help='cpu, cuda, cuda:1; default: a GPU if there is one')
+
+
+def whole_number(low: int) -> Callable[[str], int]:
+    """A type of option: whole numbers from ``low`` on."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f'must be a whole number from {low} on, got {text!r}')
+        return value
+
+    return convert
+
+
+def device_name(text: str) -> str:
+    """A type of option: names of devices, whether they are here or not."""
+    if not is_device(text):
+        raise argparse.ArgumentTypeError(f'must be a device such as {DEVICES}, got {text!r}')
+    return text
+
+
+def require_screen(shows: bool, other: str) -> None:
+    """Refuse ``--show`` where no window can be opened; ``other`` is the option to take instead."""
+    if shows and not has_screen():
+        raise UserError(f'--show: no window can be opened here (no screen): write the pictures by {other}')
 
 
 def open_dataset(cfg: Config, split: str, **overrides: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mmrotate.apis import draw_result, inference_detector, init_detector, write_results_json
-from mmrotate.cli.common import add_config_options, run_command
+from mmrotate.cli.common import add_config_options, require_screen, run_command
 from mmrotate.utils import UserError
 
 _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Detect, draw and write."""
+    require_screen(args.show, '--out-dir')
     files = list(_files(args.images))
     if args.out_file and len(files) > 1:
         raise UserError(f'--out-file is for a single image, got {len(files)}: use --out-dir')

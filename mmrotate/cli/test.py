@@ -12,7 +12,14 @@ from mmengine.config import Config, DictAction
 
 from mmrotate.apis import draw_results, init_detector, multi_gpu_test, write_results_json
 from mmrotate.apis.results import write_json
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
+from mmrotate.cli.common import (
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    open_dataset,
+    require_screen,
+    run_command,
+)
 from mmrotate.engine import build_test_loader, check_metrics, init_dist, load_config, loader_options, read_evaluation
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.fuse import fuse_conv_bn
@@ -44,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Test."""
+    require_screen(args.show, '--show-dir')
     _check_arguments(args)
     cfg = load_config(args.config, args.cfg_options)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))

@@ -12,8 +12,15 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
-from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
+from mmrotate.cli.common import (
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    open_dataset,
+    run_command,
+    whole_number,
+)
+from mmrotate.engine import init_dist, load_config, model_config, rank_and_size, read_plan, share_from_first
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
 
@@ -27,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument('--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir')
     start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
-    parser.add_argument('--seed', type=int, help='random seed; default: a random one, logged')
+    parser.add_argument('--seed', type=whole_number(0), help='random seed; default: a random one, logged')
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
@@ -79,7 +86,7 @@ def _datasets(cfg: Config) -> list[Any]:
 
 def _model(cfg: Config) -> Any:
     # a resumed detector gets all weights from its checkpoint: nothing else is read or downloaded
-    config = without_pretrained(cfg.model) if cfg.get('resume_from') else cfg.model
+    config = without_pretrained(model_config(cfg)) if cfg.get('resume_from') else model_config(cfg)
     model: Any = build_detector(config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg'))
     model.init_weights()
     return model

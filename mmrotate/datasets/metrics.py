@@ -7,8 +7,8 @@ import numpy as np
 
 from mmrotate.core.evaluation import eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
 from mmrotate.utils import UserError
+from mmrotate.utils.arguments import near_name
 
-from .checked_build import near_name
 from .submission import Results, check_results
 
 _COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))

@@ -7,6 +7,8 @@ from mmrotate.engine.config import (
     dataset_config,
     load_config,
     loader_options,
+    model_config,
+    put_options,
     read_evaluation,
     read_plan,
     warn_of_unknown_keys,

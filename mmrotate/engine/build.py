@@ -17,7 +17,6 @@ from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
-from mmrotate.engine.schedules import Schedule
 from mmrotate.engine.testing import build_test_loader, check_metrics
 from mmrotate.utils import UserError, get_root_logger
 
@@ -88,10 +87,9 @@ def _hooks(
 ) -> list[Hook]:
     best: dict[str, Any] = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
     try:
-        lr, momentum = (Schedule.from_config(given) if given else None for given in (plan.lr, plan.momentum))
-        hooks = [ScheduleHook(lr, momentum), CheckpointHook(**plan.checkpoint, **best)]
+        hooks = [ScheduleHook(plan.lr, plan.momentum), CheckpointHook(**plan.checkpoint, **best)]
     except (TypeError, ValueError) as error:
-        raise UserError(f'lr_config, momentum_config or checkpoint_config: {error}') from error
+        raise UserError(f'checkpoint_config: {error}') from error
     if len(datasets) > 1 and plan.validate_after:
         options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
         hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))

@@ -136,6 +136,11 @@ class DetectorRunner(Runner):
             if isinstance(hook, CheckpointHook):
                 hook.best = {k: messages[k] for k in ('best_score', 'best_ckpt') if k in messages}
         self.logger.info('resumed after epoch %d, iteration %d', self.epoch, self.iter)
+        if self.iter >= self.train_loop.max_iters:
+            self.logger.warning(
+                'nothing is left to train: %s is at the end that the config sets (max_epochs %d, max_iters %d)',
+                filename, self.train_loop.max_epochs, self.train_loop.max_iters,
+            )  # fmt: skip
 
     def save_checkpoint_file(
         self, path: Path, epoch: int, iteration: int, save_optimizer: bool = True, messages: dict | None = None

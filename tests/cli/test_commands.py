@@ -254,6 +254,18 @@ def test_a_loss_that_is_not_finite(tmp_path, capsys):
     assert '.png' in error_of(capsys, 'train', config, '--work-dir', tmp_path / 'w')
 
 
+def test_show_without_a_screen_is_refused_before_anything_runs(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('mmrotate.cli.common.has_screen', lambda: False)
+    assert 'write the pictures by --out-dir' in error_of(capsys, 'infer', tmp_path, *files, '--show')
+    assert 'write the pictures by --show-dir' in error_of(capsys, 'test', *files, '--show')
+
+
+def test_a_training_that_is_over_says_so(files, tmp_path, capsys):
+    config, checkpoint = files
+    assert main(['train', config, '--work-dir', str(tmp_path), '--resume-from', checkpoint]) == 0
+    assert 'nothing is left to train' in capsys.readouterr().out
+
+
 def test_debug_shows_the_traceback(files):
     with pytest.raises(Exception, match='does not exist'):
         main(['train', files[0] + 'x', '--debug'])

@@ -1,11 +1,11 @@
 """Pictures of rotated boxes."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import torch
 
@@ -188,12 +188,20 @@ def _draw_texts(canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], tex
             canvas[y : y + height, x : x + width] = patch
 
 
-def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
+def has_screen() -> bool:
+    """Whether windows can be opened here."""
     # here, because it costs time that a run without windows need not spend
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    if matplotlib.get_backend().lower() == 'agg':
-        return  # a machine without a screen
+    return plt.get_backend().lower() != 'agg'
+
+
+def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    if not has_screen():
+        logging.getLogger('mmrotate').warning('show: there is no screen here, no window is opened')
+        return
     figure = plt.figure(title or None)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis('off')
