@@ -18,8 +18,8 @@ import numpy as np
 from mmrotate.core.bbox import obb2poly_np, polys2obb_np
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.core.bbox.transforms import MIN_SIDE
-from mmrotate.datasets.checked_build import near_name
 from mmrotate.utils import UserError
+from mmrotate.utils.arguments import near_name
 
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
