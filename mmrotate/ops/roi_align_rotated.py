@@ -1,8 +1,7 @@
 """Features of rotated regions, also of maps whose orientation channels turn with the region."""
 
 import math
-from collections import namedtuple
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,11 +9,9 @@ from torch import Tensor, nn
 
 from .backend import call, check_boxes, check_maps, chosen, compute_dtype, operation, threads, triton_kernels
 from .geometry import wide
+from .roi_samples import Settings, regions, samples
 
-# samples that the plain implementation holds at once
-_CHUNK = 200_000
-# in the order in which the operations and the C++ functions take them
-_Settings = namedtuple('_Settings', 'out_h out_w scale sampling aligned clockwise')
+# in the order of Settings
 _SCHEMA = 'SymInt out_h, SymInt out_w, float scale, SymInt sampling, bool aligned, bool clockwise'
 
 
@@ -52,7 +49,7 @@ def roi_align_rotated(
     check_maps('input', input)
     check_boxes('rois', rois, 6)
     dtype = compute_dtype(input)
-    settings = _Settings(*size, float(spatial_scale), sampling_ratio, aligned, clockwise)
+    settings = Settings(*size, float(spatial_scale), sampling_ratio, aligned, clockwise)
     return _op(input.to(dtype), rois.detach().to(dtype), *settings).to(input.dtype)
 
 
@@ -175,20 +172,22 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
         low, high = rois[:, 0].aminmax()
         if not (low >= 0 and high < len(input)):  # also for NaN
             raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {len(input)}')
-    settings, backend = _Settings(*args), chosen(input, rois)
+    settings, backend = Settings(*args), chosen(input, rois)
     shape = (len(rois), input.size(1), settings.out_h, settings.out_w)
+    if input.numel() == 0:  # a map without pixels: there is nothing to read
+        return input.new_zeros(shape)
     if backend == 'triton':
-        on_map = _on_map(rois, settings)
-        return triton_kernels().roi_align_rotated(input, on_map, shape[2:], settings.sampling, settings.clockwise)
+        table = regions(rois, *input.shape[2:], settings)
+        return triton_kernels().roi_align_rotated(input, table, shape[2:])
     if backend == 'cpp':
         out = input.new_empty(shape)
         call('roi_align_rotated', input.dtype, input, rois, len(rois), *input.shape, *settings, threads(), out)
         return out
-    cells = input.new_zeros(len(rois), settings.out_h * settings.out_w, input.size(1))
+    cells = input.new_zeros(len(rois) * settings.out_h * settings.out_w, input.size(1))
     pixels = input.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
-    for index, at, weight in _samples(rois, input.size(2), input.size(3), settings):
-        cells[index] += pixels[at] * weight.to(cells.dtype)
-    return cells.transpose(1, 2).reshape(shape).contiguous()
+    for cell, at, weight in samples(rois, *input.shape[2:], settings):
+        cells.index_add_(0, cell, pixels[at] * weight.to(cells.dtype))
+    return cells.unflatten(0, (len(rois), settings.out_h * settings.out_w)).transpose(1, 2).reshape(shape).contiguous()
 
 
 @operation(
@@ -198,19 +197,20 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
 )
 def _backward_op(grad: Tensor, rois: Tensor, count: int, height: int, width: int, *args: Any) -> Tensor:
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
-    settings, backend = _Settings(*args), chosen(grad, rois)
+    settings, backend = Settings(*args), chosen(grad, rois)
     shape = (count, grad.size(1), height, width)
+    if grad.numel() == 0 or 0 in shape:
+        return grad.new_zeros(shape)
     # its atomic sums come in any order; those of PyTorch heed the setting
     if backend == 'triton' and not torch.are_deterministic_algorithms_enabled():
-        args = (_on_map(rois, settings), shape, settings.sampling, settings.clockwise)
-        return triton_kernels().roi_align_rotated_backward(grad, *args)
+        return triton_kernels().roi_align_rotated_backward(grad, regions(rois, height, width, settings), shape)
     if backend == 'cpp':
         out = grad.new_empty(shape)
         call('roi_align_rotated_backward', grad.dtype, grad, rois, len(rois), *shape, *settings, threads(), out)
         return out
-    pixels, cells = grad.new_zeros(count * height * width, grad.size(1)), grad.flatten(2).transpose(1, 2)
-    for index, at, weight in _samples(rois, height, width, settings):
-        pixels.index_add_(0, at.flatten(), (cells[index] * weight.to(grad.dtype)).flatten(0, 1))
+    pixels, cells = grad.new_zeros(count * height * width, grad.size(1)), grad.flatten(2).transpose(1, 2).flatten(0, 1)
+    for cell, at, weight in samples(rois, height, width, settings):
+        pixels.index_add_(0, at, cells[cell] * weight.to(grad.dtype))
     return pixels.view(count, height, width, shape[1]).permute(0, 3, 1, 2).contiguous()
 
 
@@ -225,72 +225,3 @@ def _backward(ctx: Any, grad: Tensor) -> tuple:
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
-
-
-def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
-    """Regions (n, 6) in pixels of the map, whose centres lie at whole numbers; in float64."""
-    rois = wide(rois)
-    centre, sides = rois[:, 1:3] * settings.scale, rois[:, 3:5] * settings.scale
-    if settings.aligned:
-        centre = centre - 0.5
-    else:
-        sides = sides.clamp(min=1)
-    return torch.cat([rois[:, :1], centre, sides, rois[:, 5:]], 1)
-
-
-def _samples(rois: Tensor, height: int, width: int, settings: _Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Indices (k,) of regions, and a pixel (k, cells) and its weight (k, cells, 1) for each of their cells.
-
-    Regions with the same number of samples per cell come together, in chunks, four pixels for each sample.
-    """
-    out_h, out_w, _, sampling, _, _ = settings
-    rois = _on_map(rois, settings)
-    counts = (rois[:, [4, 3]] / rois.new_tensor([out_h, out_w])).ceil().clamp(0, 1e9)
-    if sampling > 0:
-        counts = torch.full_like(counts, sampling)
-    counts[~rois.isfinite().all(1)] = 0
-    for rows, cols in counts.long().unique(dim=0).tolist():
-        if rows * cols == 0:
-            continue
-        index = (counts == counts.new_tensor([rows, cols])).all(1).nonzero().squeeze(1)
-        for part in index.split(max(_CHUNK // (out_h * out_w * rows * cols), 1)):
-            x, y = _points(rois[part], rows, cols, settings)
-            at, weight = bilinear(x, y, height, width)
-            at = at + rois[part, 0].long().view(-1, 1, 1, 1) * height * width
-            shares = weight.flatten(2)[..., None] / (rows * cols)
-            yield from ((part, *each) for each in zip(at.flatten(2).unbind(2), shares.unbind(2), strict=True))
-
-
-def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Tensor, Tensor]:
-    """Coordinates (k, cells, samples) of the samples of regions (k, 6), in pixels of the map."""
-    out_h, out_w, _, _, _, clockwise = settings
-    x, y, w, h, theta = rois[:, 1:].T
-    theta = theta if clockwise else -theta
-
-    def steps(cells: int, samples: int) -> Tensor:
-        count = cells * samples
-        at = torch.arange(count, device=rois.device, dtype=rois.dtype)
-        return (at + 0.5) / count - 0.5
-
-    v = (h[:, None] * steps(out_h, rows)).view(-1, out_h, 1, rows, 1)
-    u = (w[:, None] * steps(out_w, cols)).view(-1, 1, out_w, 1, cols)
-    cos, sin, x, y = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin(), x, y))
-    px, py = x + u * cos - v * sin, y + u * sin + v * cos
-    return px.reshape(len(rois), out_h * out_w, -1), py.reshape(len(rois), out_h * out_w, -1)
-
-
-def bilinear(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Four pixels (..., 4) around points, row * width + column, of int64, and how much each counts (..., 4).
-
-    Coordinates (...) are 0 at the centre of the first pixel. A point up to one pixel outside of the map takes the value
-    of the border; one further out, or not finite, reads nothing: its weights are 0.
-    """
-    inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
-    x = torch.where(inside, x, 0).clamp(0, width - 1)
-    y = torch.where(inside, y, 0).clamp(0, height - 1)
-    x0, y0 = x.floor(), y.floor()
-    x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    fx, fy = x - x0, y - y0
-    pixels = [(row * width + col).long() for row in (y0, y1) for col in (x0, x1)]
-    weights = [v * u * inside for v in (1 - fy, fy) for u in (1 - fx, fx)]
-    return torch.stack(pixels, -1), torch.stack(weights, -1)

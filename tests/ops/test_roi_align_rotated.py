@@ -7,7 +7,9 @@ import torchvision
 from torch.nn import functional
 
 from mmrotate.ops import RiRoIAlignRotated, RoIAlignRotated, riroi_align_rotated, roi_align_rotated
-from mmrotate.ops.roi_align_rotated import bilinear
+from mmrotate.ops import backend as module
+from mmrotate.ops import roi_samples
+from mmrotate.ops.roi_samples import bilinear
 from tests.helpers.roi_loop import plain_loop
 from tests.ops.oracles import golden, random_boxes
 
@@ -106,7 +108,7 @@ def test_plain_torch_in_chunks(monkeypatch):
     maps = torch.rand(2, 3, 20, 20)
     rois = random_rois(20, maps)
     whole = roi_align_rotated(maps, rois, 4, 0.1)
-    monkeypatch.setattr(op, '_CHUNK', 1)
+    monkeypatch.setattr(roi_samples, '_CHUNK', 1)
     assert torch.equal(roi_align_rotated(maps, rois, 4, 0.1), whole)
 
 
@@ -125,6 +127,56 @@ def test_empty(backend):
     assert out.shape == (0, 3, 2, 4)
     out.sum().backward()
     assert maps.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize('shape', [(1, 3, 0, 5), (1, 3, 5, 0), (1, 3, 0, 0), (1, 0, 5, 5)])
+def test_maps_without_pixels_give_zeros(backend, shape):
+    maps = torch.rand(shape, requires_grad=True)
+    out = roi_align_rotated(maps, torch.tensor([[0, 0, 0, 1, 1, 0.0], [0, 2, 2, 3, 1, 0.5]]), (2, 3))
+    assert out.shape == (2, shape[1], 2, 3)
+    assert not out.any()
+    out.sum().backward()
+    assert maps.grad.shape == shape
+
+
+VAST = {  # regions, and what a pixel of the image is on the map
+    'a square of 1e6 pixels': ([[0, 7, 9, 1e6, 1e6, 0.3]], 1.0),
+    'long': ([[0, 5, 6, 1e9, 10, 0.3], [0, 5, 6, 8, 1e9, 2]], 1.0),
+    'as far as large': ([[0, 1e20, 32, 1e10, 1e10, 0.785]], 1.0),
+    'larger than any count': ([[0, 7, 9, 1e30, 1e30, 0.3]], 1.0),
+    'scaled up': ([[0, 7, 9, 5, 5, 0.3]], 1e30),
+    'some samples on the map': ([[0, 16, 10, 600, 400, 0.3], [0, 3, 8, 500, 800, -1.3]], 1.0),
+}
+
+
+@pytest.mark.parametrize('name', VAST)
+def test_a_vast_region_costs_what_its_map_has(monkeypatch, name):
+    rois, scale = torch.tensor(VAST[name][0], dtype=torch.float64), VAST[name][1]
+    found = []
+    for choice in ('torch', 'cpp') if module._library() else ('torch',):
+        monkeypatch.setenv('MMROTATE_OPS_BACKEND', choice)
+        maps = torch.ones(1, 2, 11, 8, dtype=torch.float64, requires_grad=True)
+        out = roi_align_rotated(maps, rois, 2, scale)
+        out.sum().backward()
+        assert ((out >= 0) & (out <= 1)).all()
+        # what is read of maps of ones is what each pixel counts
+        torch.testing.assert_close(out.sum(), maps.grad.sum())
+        found.append((out, maps.grad))
+    for values in zip(*found, strict=True):
+        torch.testing.assert_close(values[0], values[-1], rtol=1e-9, atol=0)
+
+
+def test_of_a_vast_region_the_samples_on_the_map_count(backend):
+    # a sample a pixel: in a region that holds the whole map, its share of the samples
+    maps = torch.ones(1, 1, 40, 40, dtype=torch.float64)
+    rois = torch.tensor([[0, 20, 20, 2000, 2000, 0], [0, 20, 20, 2000, 2000, 0.4]], dtype=torch.float64)
+    share = roi_align_rotated(maps, rois, 1).flatten()
+    # the border is read from up to a pixel further out
+    assert share[0] == pytest.approx(42**2 / 2000**2, rel=1e-9)
+    assert share[1] == pytest.approx(41**2 / 2000**2, rel=0.05)
+    expected = plain_loop(maps, rois.new_tensor([0, 20, 20, 150, 150, 0.4]), 1, 1.0, 0, True, False)
+    small = rois.new_tensor([[0, 20, 20, 150, 150, 0.4]])
+    torch.testing.assert_close(roi_align_rotated(maps, small, 1)[0], expected, rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize('sampling', [0, 2])
