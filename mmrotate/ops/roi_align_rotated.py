@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backend import call, check_boxes, check_maps, chosen, compute_dtype, operation, threads, triton_kernels
+from .backend import call, chosen, compute_dtype, operation, threads, triton_kernels
+from .checks import check_boxes, check_flag, check_maps, check_positive, check_whole, pair_of
 from .geometry import wide
 from .roi_samples import Settings, regions, samples
 
 # in the order of Settings
+# samples of a cell in each direction that may be asked for
+_MOST_SAMPLES = 128
 _SCHEMA = 'SymInt out_h, SymInt out_w, float scale, SymInt sampling, bool aligned, bool clockwise'
 
 
@@ -35,7 +38,8 @@ def roi_align_rotated(
             that is not finite reads nothing: its features are 0.
         output_size: Cells (h, w) of a region, or one number for both.
         spatial_scale: Pixels of the map per pixel of the image.
-        sampling_ratio: Samples of a cell in each direction; 0: as many as the cell has pixels.
+        sampling_ratio: Samples of a cell in each direction, at most 128; 0: as many as the cell has pixels of the map,
+            at most 1e9. Samples off the map cost nothing.
         aligned: Pixel centres lie at half numbers; else at whole ones, and regions are at least one pixel large.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
@@ -45,19 +49,16 @@ def roi_align_rotated(
     Raises:
         ValueError: a shape, type or index that makes no sense.
     """
-    size = _pair(output_size)
+    size = pair_of('output_size', output_size, 1)
     check_maps('input', input)
     check_boxes('rois', rois, 6)
+    check_positive('spatial_scale', spatial_scale)
+    check_whole('sampling_ratio', sampling_ratio, 0, _MOST_SAMPLES)
+    check_flag('aligned', aligned)
+    check_flag('clockwise', clockwise)
     dtype = compute_dtype(input)
-    settings = Settings(*size, float(spatial_scale), sampling_ratio, aligned, clockwise)
+    settings = Settings(*size, float(spatial_scale), sampling_ratio, bool(aligned), bool(clockwise))
     return _op(input.to(dtype), rois.detach().to(dtype), *settings).to(input.dtype)
-
-
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or min(pair) < 1:
-        raise ValueError(f'output_size must be one or two positive numbers, got {size}')
-    return pair[0], pair[1]
 
 
 class RoIAlignRotated(nn.Module):
@@ -82,8 +83,8 @@ class RoIAlignRotated(nn.Module):
         size = out_size if output_size is None else output_size
         if size is None:
             raise ValueError('output_size is needed')
-        self.output_size, self.spatial_scale = _pair(size), float(spatial_scale)
-        self.sampling_ratio = int(sampling_ratio if sample_num is None else sample_num)
+        self.output_size, self.spatial_scale = pair_of('output_size', size, 1), spatial_scale
+        self.sampling_ratio = sampling_ratio if sample_num is None else sample_num
         self.aligned, self.clockwise = aligned, clockwise
 
     def _settings(self) -> dict[str, Any]:
@@ -125,7 +126,9 @@ def riroi_align_rotated(
     Raises:
         ValueError: the channels are no multiple of the orientations, or as of RoIAlign.
     """
-    if num_orientations < 1 or features.dim() != 4 or features.size(1) % num_orientations:
+    check_whole('num_orientations', num_orientations, 1)
+    check_maps('features', features)
+    if features.size(1) % num_orientations:
         raise ValueError(f'features must be maps (N, C * {num_orientations}, H, W), got {tuple(features.shape)}')
     args = (output_size, spatial_scale, num_samples, False, clockwise)
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
@@ -154,7 +157,7 @@ class RiRoIAlignRotated(nn.Module):
         clockwise: bool = False,
     ) -> None:
         super().__init__()
-        self.output_size = _pair(out_size)
+        self.output_size = pair_of('out_size', out_size, 1)
         self.settings = (spatial_scale, num_samples, num_orientations, clockwise)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
@@ -177,7 +180,7 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
     if input.numel() == 0:  # a map without pixels: there is nothing to read
         return input.new_zeros(shape)
     if backend == 'triton':
-        table = regions(rois, *input.shape[2:], settings)
+        table = regions(rois, input.size(2), input.size(3), settings)
         return triton_kernels().roi_align_rotated(input, table, shape[2:])
     if backend == 'cpp':
         out = input.new_empty(shape)
@@ -185,7 +188,7 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
         return out
     cells = input.new_zeros(len(rois) * settings.out_h * settings.out_w, input.size(1))
     pixels = input.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
-    for cell, at, weight in samples(rois, *input.shape[2:], settings):
+    for cell, at, weight in samples(rois, input.size(2), input.size(3), settings):
         cells.index_add_(0, cell, pixels[at] * weight.to(cells.dtype))
     return cells.unflatten(0, (len(rois), settings.out_h * settings.out_w)).transpose(1, 2).reshape(shape).contiguous()
 
