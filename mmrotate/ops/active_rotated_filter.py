@@ -33,14 +33,14 @@ def active_rotated_filter(input: Tensor, indices: Tensor) -> Tensor:
             'input must be (O, I, orientations, h, w) and indices (orientations, h, w, rotations), '
             f'got {tuple(input.shape)} and {tuple(indices.shape)}'
         )
-    _, in_channels, orientations, height, width = input.shape
+    out_channels, in_channels, orientations, height, width = input.shape
     places, source = indices.flatten(0, 2).sort(0)  # (entries, rotations), the inverse permutations
     if indices.device.type == 'cpu' and not torch.compiler.is_compiling():
         ordered = torch.arange(1, len(places) + 1)[:, None]
         if not (places == ordered).all():
             raise ValueError(f'indices of each rotation must be the numbers 1 to {len(places)} in some order')
     turned = input.flatten(2)[..., source.T]  # (O, I, rotations, entries)
-    return turned.transpose(1, 2).reshape(-1, in_channels * orientations, height, width)
+    return turned.transpose(1, 2).reshape(out_channels * source.size(1), in_channels * orientations, height, width)
 
 
 class ORConv2d(nn.Conv2d):

@@ -99,7 +99,7 @@ def _check(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, s
     ]
     if min(*kernel, *size) < 1:
         raise ValueError(
-            f'a kernel {tuple(kernel)} of dilation {settings.dilation} does not fit into maps {tuple(input.shape[2:])}'
+            f'weight {tuple(kernel)} of dilation {settings.dilation} does not fit into input {tuple(input.shape[2:])}'
         )
     if len(weight) % settings.groups or input.size(1) % settings.deform_groups:
         raise ValueError(
