@@ -62,7 +62,7 @@ SHAPES: list[Callable[[Tensor], Any]] = [
     lambda t: t[None],
     lambda t: t[0] if len(t) else t,
     lambda t: t[:0],
-    lambda t: t.new_zeros(t.shape[:-1] + (0,)),
+    lambda t: t.new_zeros((*t.shape[:-1], 0)),
     lambda t: t.flatten(),
     lambda t: t.requires_grad_() if t.is_floating_point() else t,
     lambda t: t.tolist(),
