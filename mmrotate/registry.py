@@ -8,6 +8,7 @@ import mmengine
 from mmengine.registry import Registry as _MMEngineRegistry
 
 from mmrotate.utils.errors import UserError
+from mmrotate.utils.uncalled import check_overrides
 
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
@@ -36,12 +37,18 @@ class Registry(_MMEngineRegistry):
             raise ConfigError(f'{self.name}: the config needs the key "type", got the keys {list(cfg)}')
         if isinstance(name, str) and self.get(name) is None:
             raise ConfigError(self._unknown(name))
+        check_overrides(self.get(name) if isinstance(name, str) else name)  # given as a class, or mmengine's
         try:
             return super().build(cfg, *args, **kwargs)
         except TypeError as error:
             if isinstance(error, UserError):
                 raise
             raise TypeError(f'{getattr(name, "__name__", name)}: {error}') from error
+
+    def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:
+        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError."""
+        check_overrides(module)
+        super()._register_module(module, *args, **kwargs)
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""
