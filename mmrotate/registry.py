@@ -10,6 +10,7 @@ from mmengine.registry import Registry as _MMEngineRegistry
 
 from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
+from mmrotate.utils.uncalled import check_overrides
 
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
@@ -41,6 +42,7 @@ class Registry(_MMEngineRegistry):
             raise ConfigError(self._unknown(name))
         title = getattr(name, '__name__', name)
         cls = self.get(name) if isinstance(name, str) else name
+        check_overrides(cls)  # given as a class, or mmengine's
         if inspect.isclass(cls):  # what a class misses it may give to its base itself
             check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
         try:
@@ -51,6 +53,11 @@ class Registry(_MMEngineRegistry):
             if isinstance(error, UserError):
                 raise
             raise TypeError(f'{title}: {error}') from error
+
+    def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:
+        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError."""
+        check_overrides(module)
+        super()._register_module(module, *args, **kwargs)
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""

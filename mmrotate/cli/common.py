@@ -15,6 +15,7 @@ from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dis
 from mmrotate.utils import UserError
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
+INTERRUPTED = 130  # exit code after Ctrl-C, as of every command
 
 
 def run_command(
@@ -41,6 +42,9 @@ def run_command(
         text = str(error.args[0]) if len(error.args) == 1 else str(error)
         print(f'error: {text}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt as error:
+        print(error.args[0] if error.args else 'interrupted', file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -20,9 +20,19 @@ from mmrotate.cli.common import (
     run_command,
     whole_number,
 )
-from mmrotate.engine import init_dist, load_config, model_config, rank_and_size, read_plan, share_from_first
+from mmrotate.engine import (
+    init_dist,
+    load_config,
+    model_config,
+    own_folders,
+    rank_and_size,
+    read_plan,
+    share_from_first,
+    told_how_to_resume,
+)
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
+from mmrotate.utils.files import unused_stem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +63,13 @@ def run(args: argparse.Namespace) -> None:
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
-    timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
+    with own_folders(cfg), told_how_to_resume(cfg):
+        _train(args, cfg)
+
+
+def _train(args: argparse.Namespace, cfg: Config) -> None:
+    # two trainings in one second, one after the other, do not share a log
+    timestamp = share_from_first(unused_stem(Path(cfg.work_dir), time.strftime('%Y%m%d_%H%M%S'), '.log'))
     logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
     if args.gpus is not None:
         logger.warning('--gpus has no effect: one process uses one GPU, see tools/dist_train.sh')

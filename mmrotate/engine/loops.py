@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
+from mmrotate.engine.shortage import naming_shortages, shortage
 from mmrotate.engine.testing import predict_everywhere
 from mmrotate.utils import UserError, seed_epoch, seed_iteration
 
@@ -76,6 +77,7 @@ class TrainLoop(BaseLoop):
             else:
                 self.epoch = iteration // self.epoch_length
 
+    @naming_shortages()
     def run(self) -> nn.Module:
         """Train to the end."""
         self.runner.call_hook('before_train')
@@ -126,9 +128,9 @@ class TrainLoop(BaseLoop):
         self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=batch)
         try:
             outputs = self._step(batch)
-        except NonFiniteLossError:
-            raise
         except Exception as error:
+            if isinstance(error, NonFiniteLossError) or shortage(error):  # which are not the images' fault
+                raise
             failure = f'{type(error).__name__}: {error}'
             raise TrainingError(f'{self._place()} failed on {files_of(batch)}: {failure}') from error
         self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs)

@@ -13,6 +13,7 @@ from mmrotate.datasets import RotatedDataset, build_dataloader
 from mmrotate.datasets.metrics import METRICS
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.distributed import gather_objects, interleave, rank_and_size
+from mmrotate.engine.shortage import naming_shortages, shortage
 from mmrotate.utils import UserError
 
 
@@ -46,6 +47,7 @@ def build_test_loader(dataset: Dataset, **options: Any) -> DataLoader:
     return build_dataloader(share, **{**options, 'dist': False, 'shuffle': False, 'seed': 0})
 
 
+@naming_shortages()
 def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list[Any]:
     """Results of this process's images, in the loader's order.
 
@@ -68,6 +70,8 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
                 batch = to_device(batch, device)
                 results.extend(model(return_loss=False, rescale=True, **batch))
             except Exception as error:
+                if shortage(error):
+                    raise
                 raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
     return results
 

@@ -1,6 +1,7 @@
 """Files: those that a training left, names near a wrong one, and writing that leaves no half file behind."""
 
 import difflib
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ def numbered_checkpoints(folder: Path, kinds: str, suffix: str = 'pth') -> list[
     """Number and path of the checkpoints ``KIND_NUMBER`` in ``folder``, sorted; ``kinds`` is a regular expression."""
     files = ((re.fullmatch(rf'(?:{kinds})_(\d+)', file.stem), file) for file in folder.glob(f'*.{suffix}'))
     return sorted((int(match[1]), file) for match, file in files if match)
+
+
+def unused_stem(folder: Path, stem: str, suffix: str) -> str:
+    """``stem``, or ``stem_2``, ... : the first for which ``folder`` has no file with ``suffix``."""
+    names = itertools.chain([stem], (f'{stem}_{number}' for number in itertools.count(2)))
+    return next(name for name in names if not (folder / f'{name}{suffix}').exists())
 
 
 @contextmanager
