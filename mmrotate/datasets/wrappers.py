@@ -82,6 +82,12 @@ class ConcatDataset(_Joined):
             scores.update({f'{i}_{key}': value for key, value in part.items()})
         return scores
 
+    def score_names(self, **kwargs: Any) -> list[str]:
+        """Keys of what :meth:`evaluate` gives; see :meth:`RotatedDataset.score_names`."""
+        if not self.separate_eval:
+            return self.datasets[0].score_names(**kwargs)
+        return [f'{i}_{key}' for i, dataset in enumerate(self.datasets) for key in dataset.score_names(**kwargs)]
+
 
 @DATASETS.register_module()
 class RepeatDataset(_Joined):
