@@ -4,12 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
-from mmrotate.datasets import build_dataset
-from mmrotate.engine import dataset_config
 from mmrotate.engine.distributed import LAUNCHERS, leave_dist
 from mmrotate.utils import UserError
 
@@ -58,19 +55,6 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')
     parser.add_argument('--gpu-ids', type=int, nargs='+', help='older form: the first one is used')
     parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
-
-
-def open_dataset(cfg: Config, split: str, **overrides: Any) -> Any:
-    """Dataset ``train``, ``val`` or ``test`` of a config, with ``overrides`` put into its arguments.
-
-    Raises:
-        UserError: The data or their description in the config are at fault.
-    """
-    try:
-        return build_dataset(dataset_config(cfg, split, **overrides))
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise UserError(f'data.{split}: {text}') from error
 
 
 def chosen_device(args: argparse.Namespace) -> str | None:

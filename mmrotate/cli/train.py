@@ -12,8 +12,9 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
-from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
+from mmrotate.engine import init_dist, load_config, open_dataset, rank_and_size, read_plan, share_from_first
+from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
 
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
+    check_work_dir(cfg)
     timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
     logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
     if args.gpus is not None:

@@ -176,9 +176,7 @@ class RotatedDataset(Dataset):
             )
         annotations = [self.get_ann_info(i) for i in range(len(self))]
         thresholds = self.IOU_THR if iou_thr is None else iou_thr
-        return evaluate_map(
-            results, annotations, self.CLASSES, metric, logger, thresholds, scale_ranges, use_07_metric
-        )
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, thresholds, scale_ranges, use_07_metric)
 
     def score_names(
         self,

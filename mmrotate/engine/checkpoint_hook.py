@@ -75,7 +75,7 @@ class CheckpointHook(Hook):
         best = self.best.get('best_score')
         if best is None or math.isnan(score):
             return not math.isnan(score)  # which is never the best
-        return score > best if (self.rule or _rule_of(name)) == 'greater' else score < best
+        return score > best if (self.rule or rule_of(name)) == 'greater' else score < best
 
     def _is_due(self, done: int, last: int) -> bool:
         return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
@@ -102,7 +102,8 @@ class CheckpointHook(Hook):
                 file.unlink(missing_ok=True)
 
 
-def _rule_of(metric: str) -> str:
+def rule_of(metric: str) -> str:
+    """Whether more or less of a metric is better, 'greater' or 'less', by its name; raises ValueError."""
     for rule, words in (('less', _LESS), ('greater', _GREATER)):
         if any(word in metric.lower() for word in words):
             return rule
