@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mmengine.config import DictAction
 
+from mmrotate.engine import open_dataset as open_dataset
 from mmrotate.engine.distributed import LAUNCHERS, leave_dist
 from mmrotate.utils import UserError
 

@@ -12,8 +12,8 @@ from mmengine.config import Config, DictAction
 
 from mmrotate.apis import draw_results, init_detector, multi_gpu_test, write_results_json
 from mmrotate.apis.results import write_json
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
-from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, open_dataset, read_evaluation
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
+from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, read_evaluation
 from mmrotate.engine.checks import arguments_against, check_testing, report, scoring_against
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.fuse import fuse_conv_bn

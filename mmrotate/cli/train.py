@@ -12,8 +12,8 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command
-from mmrotate.engine import init_dist, load_config, open_dataset, rank_and_size, read_plan, share_from_first
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
+from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
 from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed

@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils.files import near_files
 
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
@@ -218,5 +219,5 @@ def _class_names(text: str) -> tuple[str, ...]:
         lines = Path(text).read_text(encoding='utf-8-sig').splitlines()
         return tuple(line.strip() for line in lines if line.strip())
     if '/' in text or text.endswith('.txt'):
-        raise FileNotFoundError(f'classes: no file {text}')
+        raise FileNotFoundError(f'classes: no file {text}{near_files(Path(text))}')
     return (text,)

@@ -1,17 +1,8 @@
 import pytest
 
 from mmrotate.datasets import build_dataset
-from mmrotate.engine import (
-    PredictionError,
-    build_test_loader,
-    check_metrics,
-    dataset_config,
-    load_config,
-    loader_options,
-    predict,
-)
+from mmrotate.engine import PredictionError, build_test_loader, dataset_config, load_config, loader_options, predict
 from mmrotate.models import build_detector
-from mmrotate.utils import UserError
 from tests.helpers.tiny import write_config
 
 

@@ -22,8 +22,9 @@ def model_versions(model: nn.Module, config: Any = None) -> dict[str, str]:
     found = {}
     for name, module in model.named_modules():
         for part, value in vars(module).items():
-            is_coder = part.endswith('_coder') and not isinstance(value, nn.Module)
-            version = next((vars(value)[key] for key in _KEYS if key in vars(value)), None) if is_coder else None
+            # that of upright boxes has no angle
+            is_coder = part.endswith('_coder') and part != 'h_bbox_coder' and not isinstance(value, nn.Module)
+            version = next((getattr(value, key) for key in _KEYS if hasattr(value, key)), None) if is_coder else None
             if version in VERSIONS:
                 found[f'model.{name}.{part}'.replace('..', '.')] = version
     return found | {place: value for place, _, value in _written(config, 'model')}
