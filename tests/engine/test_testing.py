@@ -42,15 +42,3 @@ def test_an_error_names_the_images(cfg, dataset):
     model.result = None
     with pytest.raises(PredictionError, match=r'img0\.png'):
         boxes(model, build_test_loader(dataset, samples_per_gpu=1, workers_per_gpu=0))
-
-
-def test_metrics_are_checked_unless_the_dataset_has_its_own(dataset):
-    check_metrics(dataset, ['mAP', 'AP75'])
-    with pytest.raises(UserError, match='unknown metric bbox; known: mAP'):
-        check_metrics(dataset, 'bbox')
-
-    class Mine:
-        def evaluate(self, results):
-            return {}
-
-    check_metrics(Mine(), 'bbox')
