@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from mmrotate.core.bbox.angle import VERSIONS
+from mmrotate.core.bbox.angle import VERSIONS, angle_version
 from mmrotate.registry import PIPELINES
 from mmrotate.utils import UserError
 
@@ -20,9 +20,11 @@ def inherit_version(steps: Any, version: str) -> Any:
 
     Raises:
         AngleVersionError: A step, or one inside of it, has another version.
+        ValueError: No such version.
     """
     if not isinstance(steps, Sequence) or isinstance(steps, str):
         return steps  # no pipeline: building it says so
+    angle_version(version)
     return [_inherit(step, version) for step in steps]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from mmrotate.datasets.pipelines import Compose, RRandomFlip
 from mmrotate.datasets.pipelines.versions import AngleVersionError, inherit_version
+from mmrotate.utils import UserError
 
 FLIP = dict(type='RRandomFlip', flip_ratio=1.0)
 
@@ -39,3 +40,13 @@ def test_a_flipped_box_keeps_the_long_edge_version():
     sample = dict(img=np.zeros((80, 100, 3), np.uint8), img_shape=(80, 100, 3), bbox_fields=['gt_bboxes'])
     sample['gt_bboxes'] = np.array([[30, 20, 50, 20, 0]], np.float32)
     np.testing.assert_allclose(flip(sample)['gt_bboxes'], [[70, 20, 50, 20, 0]], atol=1e-4)
+
+
+def test_a_version_that_does_not_exist():
+    with pytest.raises(ValueError, match="got 'le91'"):
+        inherit_version([FLIP], 'le91')
+
+
+def test_a_step_before_the_one_that_it_needs_is_named():
+    with pytest.raises(UserError, match=r"pipeline step 1 \(RResize\) needs 'img', which no step before it gives"):
+        Compose([dict(type='RResize', img_scale=(8, 8))])({})
