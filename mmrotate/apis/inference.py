@@ -17,6 +17,7 @@ from mmrotate.datasets import collate
 from mmrotate.datasets.pipelines import Compose
 from mmrotate.engine import dataset_config, load_config, model_config, pick_device, put_options
 from mmrotate.engine.batches import to_device
+from mmrotate.engine.checks import check_detector
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
 from mmrotate.utils import UserError, load_checkpoint
@@ -57,6 +58,7 @@ def init_detector(
     meta = {} if checkpoint is None else load_checkpoint(model, checkpoint)['meta']
     model.CLASSES, model.PALETTE = meta.get('CLASSES') or _config_classes(cfg), meta.get('PALETTE')
     model.cfg = cfg
+    check_detector(model, str(checkpoint) if meta.get('CLASSES') else 'the config')
     return model.to(pick_device(device)).eval()
 
 

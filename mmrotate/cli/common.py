@@ -4,13 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 from mmrotate.core.visualization import has_screen
-from mmrotate.datasets import build_dataset
-from mmrotate.engine import dataset_config
+from mmrotate.engine import open_dataset as open_dataset
 from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
 from mmrotate.utils import UserError
 
@@ -91,19 +89,6 @@ def require_screen(shows: bool, other: str) -> None:
     """Refuse ``--show`` where no window can be opened; ``other`` is the option to take instead."""
     if shows and not has_screen():
         raise UserError(f'--show: no window can be opened here (no screen): write the pictures by {other}')
-
-
-def open_dataset(cfg: Config, split: str, **overrides: Any) -> Any:
-    """Dataset ``train``, ``val`` or ``test`` of a config, with ``overrides`` put into its arguments.
-
-    Raises:
-        UserError: The data or their description in the config are at fault.
-    """
-    try:
-        return build_dataset(dataset_config(cfg, split, **overrides))
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise UserError(f'data.{split}: {text}') from error
 
 
 def chosen_device(args: argparse.Namespace) -> str | None:

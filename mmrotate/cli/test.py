@@ -20,7 +20,8 @@ from mmrotate.cli.common import (
     require_screen,
     run_command,
 )
-from mmrotate.engine import build_test_loader, check_metrics, init_dist, load_config, loader_options, read_evaluation
+from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, read_evaluation
+from mmrotate.engine.checks import arguments_against, check_testing, report, scoring_against
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.fuse import fuse_conv_bn
 
@@ -57,13 +58,13 @@ def run(args: argparse.Namespace) -> None:
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)
-    if args.eval:
-        check_metrics(dataset, args.eval)
+    _check_options(args, cfg, dataset)
     if args.format_only:
         dataset.check_submission(**(args.eval_options or {}))
     model = init_detector(cfg, args.checkpoint, chosen_device(args) or cfg.get('device'))
     if model.CLASSES is None:
         model.CLASSES = dataset.CLASSES
+    check_testing(model, dataset, cfg)
     if args.fuse_conv_bn:
         fuse_conv_bn(model)
     loader = build_test_loader(dataset, **loader_options(cfg, 'test'))
@@ -92,6 +93,20 @@ def _check_arguments(args: argparse.Namespace) -> None:
         raise UserError(f'--out must end in {", ".join(_OUT_SUFFIXES)}, got {args.out}')
 
 
+def _check_options(args: argparse.Namespace, cfg: Config, dataset: Any) -> None:
+    if args.eval:
+        where = '--eval, --eval-options, or evaluation of the config'
+        report(scoring_against(dataset, _evaluate_options(args, cfg), 'data.test', where))
+    elif args.format_only:
+        report(arguments_against(dataset, 'format_results', args.eval_options or {}, '--eval-options'))
+
+
+def _evaluate_options(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:
+    evaluation = read_evaluation(cfg)
+    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
+    return {**options, 'metric': args.eval if len(args.eval) > 1 else args.eval[0]}
+
+
 def _write(path: str, dataset: Any, results: list[Any]) -> None:
     target = Path(path)
     if target.suffix == '.json':
@@ -104,10 +119,7 @@ def _write(path: str, dataset: Any, results: list[Any]) -> None:
 
 
 def _evaluate(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]) -> None:
-    evaluation = read_evaluation(cfg)
-    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
-    options['metric'] = args.eval if len(args.eval) > 1 else args.eval[0]
-    metrics = dataset.evaluate(results, **options)
+    metrics = dataset.evaluate(results, **_evaluate_options(args, cfg))
     metrics = {name: float(value) for name, value in metrics.items()}
     print(metrics)
     if args.work_dir:

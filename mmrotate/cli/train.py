@@ -30,6 +30,7 @@ from mmrotate.engine import (
     share_from_first,
     told_how_to_resume,
 )
+from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
 from mmrotate.utils.files import unused_stem
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> None:
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
+    check_work_dir(cfg)
     with own_folders(cfg), told_how_to_resume(cfg):
         _train(args, cfg)
 

@@ -13,10 +13,12 @@ from torch.utils.data import Dataset
 
 from mmrotate.core.bbox import obb2xyxy
 from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils.files import near_files
 
 from .formats import ClassNames, Reader, read_labels
-from .metrics import evaluate_map
+from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
+from .pipelines.versions import inherit_version
 from .submission import Results, SubmissionError, check_folder, check_names, write_task1
 
 
@@ -29,7 +31,7 @@ class RotatedDataset(Dataset):
     Args:
         ann_file: file or folder of the annotations, relative to ``data_root`` or absolute.
         pipeline: the steps, see :class:`mmrotate.datasets.pipelines.Compose`.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
+        version: angle version of the boxes: 'oc', 'le90' or 'le135'; also that of the steps whose config names none.
         classes: class names: a sequence, a single name, or the path of a file with one name a line. None: the class
             attribute ``CLASSES``.
         data_root: folder that relative paths start from.
@@ -63,7 +65,7 @@ class RotatedDataset(Dataset):
         self.has_annotations = True
         self.bad_images: dict[str, int] = {}
         self.outside: dict[str, int] = {}
-        self.pipeline = Compose(pipeline)
+        self.pipeline = Compose(inherit_version(pipeline, version))
         self.data_infos = self.load_annotations(self.ann_file)
         if not test_mode and filter_empty_gt:
             self._filter_empty()
@@ -219,18 +221,26 @@ class RotatedDataset(Dataset):
             )
 
     def evaluate(
-        self, results: Results, metric: str | Sequence[str] = 'mAP', logger: Any = None, **kwargs: Any
+        self,
+        results: Results,
+        metric: str | Sequence[str] = 'mAP',
+        logger: Any = None,
+        proposal_nums: Any = None,
+        iou_thr: float | Sequence[float] | None = None,
+        scale_ranges: Sequence[tuple[float, float]] | None = None,
+        nproc: int = 4,
+        use_07_metric: bool = True,
     ) -> dict[str, float]:
         """Score detections, in the dataset's order, against the annotations.
 
         The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`, but ``iou_thr`` None (the default)
-        stands for the class attribute ``IOU_THR``.
+        stands for the class attribute ``IOU_THR``. ``proposal_nums`` and ``nproc`` are 0.x names without effect.
         """
+        del proposal_nums, nproc
         self.check_annotated()
         annotations = [self.get_ann_info(i) for i in range(len(self))]
-        if kwargs.get('iou_thr') is None:
-            kwargs['iou_thr'] = self.IOU_THR
-        return evaluate_map(results, annotations, self.CLASSES, metric, logger, **kwargs)
+        thresholds = self.IOU_THR if iou_thr is None else iou_thr
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, thresholds, scale_ranges, use_07_metric)
 
     def check_annotated(self) -> None:
         """Raise a UserError if there are no annotations to score against."""
@@ -255,6 +265,24 @@ class RotatedDataset(Dataset):
             check_names(self.img_ids, self.CLASSES)
             check_folder(options.get('submission_dir'))
 
+    def score_names(
+        self,
+        metric: str | Sequence[str] = 'mAP',
+        iou_thr: float | Sequence[float] | None = None,
+        scale_ranges: Sequence[tuple[float, float]] | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Keys of what :meth:`evaluate` would give for these of its arguments, known before it runs.
+
+        A subclass with an ``evaluate`` of its own that gives other keys says them here, so that ``save_best`` can be
+        checked before a training starts; without it they are not checked.
+
+        Raises:
+            UnknownMetricError: an unknown metric; the message lists the known ones.
+        """
+        del kwargs
+        return score_names(metric, self.IOU_THR if iou_thr is None else iou_thr, scale_ranges)
+
     def format_results(
         self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
     ) -> tuple[list[str], str]:
@@ -277,7 +305,7 @@ def _class_names(text: str) -> tuple[str, ...]:
         lines = Path(text).read_text(encoding='utf-8-sig').splitlines()
         return tuple(line.strip() for line in lines if line.strip())
     if '/' in text or text.endswith('.txt'):
-        raise FileNotFoundError(f'classes: no file {text}')
+        raise FileNotFoundError(f'classes: no file {text}{near_files(Path(text))}')
     return (text,)
 
 

@@ -7,15 +7,19 @@ from typing import Any
 
 from mmrotate.core.visualization import DOTA_PALETTE, HIT_UAV_PALETTE, SAR_PALETTE
 from mmrotate.registry import DATASETS
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import get_root_logger
 
 from .base import RotatedDataset
 from .formats import ClassNames, pack_labels, read_dota, read_labels
-from .image_folder import IMAGE_SUFFIXES, OTHER_LABELS, describe_place, find_images, find_labels
-
-
-class MissingFilesError(UserError, FileNotFoundError):
-    """Images or label files that should be there are not; the message names them."""
+from .image_folder import (
+    IMAGE_SUFFIXES,
+    OTHER_LABELS,
+    MissingFilesError,
+    check_folders,
+    describe_place,
+    find_images,
+    find_labels,
+)
 
 
 @DATASETS.register_module()
@@ -48,6 +52,7 @@ class DOTADataset(RotatedDataset):
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Read every label file, each of which needs an image, or in test mode list the images."""
+        check_folders(ann_file=ann_file, img_prefix=self.img_prefix)
         if labels := find_labels(ann_file) if ann_file else {}:
             return self._load_labelled(labels)
         place = describe_place(ann_file)

@@ -8,12 +8,12 @@ from typing import Any
 
 from mmrotate.core.visualization import HRSC_PALETTE
 from mmrotate.registry import DATASETS
+from mmrotate.utils.files import near_files
 
 from .base import RotatedDataset
-from .dota import MissingFilesError
 from .formats import ClassNames
 from .formats.hrsc import KINDS, NO_KIND, read_hrsc
-from .image_folder import IMAGE_SUFFIXES, find_images
+from .image_folder import IMAGE_SUFFIXES, MissingFilesError, check_folders, find_images
 from .metrics import METRICS
 
 
@@ -56,7 +56,8 @@ class HRSCDataset(RotatedDataset):
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Read the XML file of every image in the list."""
         if not os.path.isfile(ann_file):
-            raise MissingFilesError(f'no list of images ann_file={ann_file!r}')
+            raise MissingFilesError(f'no list of images ann_file={ann_file!r}{near_files(Path(ann_file))}')
+        check_folders(img_prefix=self.img_prefix, ann_subdir=self.ann_subdir)
         names = Path(ann_file).read_text(encoding='utf-8-sig').split()
         images = find_images(self.img_prefix)
         paths = {name: os.path.join(self.ann_subdir, f'{name}.xml') for name in names}

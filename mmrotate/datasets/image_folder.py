@@ -4,10 +4,26 @@ import collections
 import os
 from pathlib import Path
 
+from mmrotate.utils import UserError
+from mmrotate.utils.files import near_files
+
 # labels in other formats than one text file per image
 OTHER_LABELS = {'.xml': ' (annotations as of VOC, roLabelImg or HRSC2016?)', '.json': ' (JSON: is it COCO or labelme?)'}
 # of two files with the same stem the one whose ending stands first here is taken
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+class MissingFilesError(UserError, FileNotFoundError):
+    """Images or label files that should be there are not; the message names them."""
+
+
+def check_folders(**folders: str) -> None:
+    """Raise a MissingFilesError, with near names, for the first of the folders that is given and does not exist."""
+    for key, folder in folders.items():
+        if folder and not os.path.isdir(folder):
+            path = Path(folder)
+            missing = next((above for above in reversed(path.parents) if not above.is_dir()), path)
+            raise MissingFilesError(f'no such folder {key}={folder!r}{near_files(missing)}')
 
 
 def find_images(folder: str | Path) -> dict[str, str]:

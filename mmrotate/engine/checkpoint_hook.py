@@ -81,7 +81,7 @@ class CheckpointHook(Hook):
         best = self.best.get('best_score')
         if best is None or math.isnan(score):
             return not math.isnan(score)  # which is never the best
-        return score > best if (self.rule or _rule_of(name)) == 'greater' else score < best
+        return score > best if (self.rule or rule_of(name)) == 'greater' else score < best
 
     def _is_due(self, done: int, last: int) -> bool:
         return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
@@ -112,7 +112,8 @@ def checkpoint_folder(work_dir: str | Path, out_dir: str | None) -> Path:
     return Path(work_dir) if out_dir is None else Path(out_dir) / Path(work_dir).name
 
 
-def _rule_of(metric: str) -> str:
+def rule_of(metric: str) -> str:
+    """Whether more or less of a metric is better, 'greater' or 'less', by its name; raises ValueError."""
     for rule, words in (('less', _LESS), ('greater', _GREATER)):
         if any(word in metric.lower() for word in words):
             return rule

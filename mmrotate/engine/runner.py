@@ -1,6 +1,7 @@
 """mmengine's Runner with the package's own checkpoints, devices and log."""
 
 import itertools
+import logging
 import math
 import os
 import sys
@@ -19,6 +20,7 @@ import mmrotate
 from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
+from mmrotate.engine.checks import names_against, report
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 
@@ -113,6 +115,9 @@ class DetectorRunner(Runner):
         """Load weights; nothing is unpickled, and what does not fit is listed."""
         checkpoint = load_state(filename, map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        level = logging.ERROR if strict else logging.INFO  # other classes are what fine-tuning is for
+        names = checkpoint['meta'].get('CLASSES'), filename, self.meta.get('CLASSES'), 'data.train'
+        report(names_against(*names, level))
         load_weights(self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger)
         self._has_loaded = True
         self.logger.info('loaded the weights of %s', filename)

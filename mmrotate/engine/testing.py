@@ -1,7 +1,6 @@
 """Running a detector over a dataset, in one process or several."""
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,32 +8,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
-from mmrotate.datasets import RotatedDataset, build_dataloader
-from mmrotate.datasets.metrics import METRICS
+from mmrotate.datasets import build_dataloader
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.distributed import gather_objects, interleave, rank_and_size
 from mmrotate.engine.shortage import naming_shortages, shortage
-from mmrotate.utils import UserError
 
 
 class PredictionError(RuntimeError):
     """The detector failed on a batch; the message names its image files."""
-
-
-def check_metrics(dataset: Any, metrics: str | Sequence[str]) -> None:
-    """Refuse a metric that ``evaluate`` of a dataset, or of a wrapper's datasets, does not know, before hours of work.
-
-    A dataset with an ``evaluate`` of its own checks its metrics itself.
-
-    Raises:
-        UserError: An unknown metric; the known ones are listed.
-    """
-    if all(type(leaf).evaluate is not RotatedDataset.evaluate for leaf in getattr(dataset, 'leaves', [dataset])):
-        return
-    names = [metrics] if isinstance(metrics, str) else metrics
-    unknown = [name for name in names if name not in METRICS]
-    if unknown:
-        raise UserError(f'unknown metric {", ".join(unknown)}; known: {", ".join(METRICS)}')
 
 
 def build_test_loader(dataset: Dataset, **options: Any) -> DataLoader:

@@ -156,7 +156,7 @@ def test_num_classes_that_disagree_with_the_data(tmp_path):
 
 def test_an_unknown_metric_stops_before_the_training(tmp_path):
     config = write_config(tmp_path, "evaluation = dict(metric='AP49')")
-    with pytest.raises(UserError, match='unknown metric AP49'):
+    with pytest.raises(UserError, match="unknown metric 'AP49'"):
         train(config, tmp_path / 'w')
     assert names(tmp_path / 'w') == []
 

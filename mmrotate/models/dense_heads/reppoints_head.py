@@ -59,6 +59,7 @@ class RotatedRepPointsHead(BaseDenseHead):
 
     cls_layers = ('reppoints_cls_out',)
     needs_sigmoid = True
+    train_keys = dict(init=BaseDenseHead.train_keys, refine=BaseDenseHead.train_keys)
     # losses of points: name in the log -> name of the loss, both without the stage
     point_losses = dict(loss_pts='loss_bbox')
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torchvision.ops import batched_nms
 
 from mmrotate.core import anchor_inside_flags, obb2xyxy
+from mmrotate.models.settings import PROPOSAL_KEYS
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
@@ -28,6 +29,7 @@ class RotatedRPNHead(RotatedAnchorHead):
     """
 
     bbox_dim = 4
+    test_keys = PROPOSAL_KEYS
 
     def __init__(self, in_channels: int, version: str = 'oc', **kwargs: Any) -> None:
         self.version = version

@@ -19,6 +19,8 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
         **kwargs: See :class:`RotatedBaseDetector`.
     """
 
+    settings = (('train_cfg', 'bbox_head', 'train_keys'), ('test_cfg', 'bbox_head', 'test_keys'))
+
     def __init__(self, backbone: dict, bbox_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         self.bbox_head = self._build_head(bbox_head, self.train_cfg, self.test_cfg)
