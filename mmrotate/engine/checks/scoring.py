@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmrotate.datasets.checked_build import near_name
 from mmrotate.engine.checkpoint_hook import rule_of
 from mmrotate.utils import UserError
+from mmrotate.utils.arguments import near_name
 
 from .findings import Finding
 
