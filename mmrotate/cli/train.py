@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
-    add_config_options(parser)
+    add_config_options(parser, '--options')
     add_launch_options(parser)
 
 

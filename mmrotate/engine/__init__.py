@@ -13,6 +13,8 @@ from mmrotate.engine.config import (
 )
 from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
 from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook, check_num_classes
+from mmrotate.engine.inputs import files_of_config
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
 from mmrotate.engine.schedules import Progress, Schedule
+from mmrotate.engine.stream import stream
 from mmrotate.engine.testing import PredictionError, build_test_loader, check_metrics, predict, predict_everywhere

@@ -59,11 +59,20 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     """``device``; by default this process's GPU, or the CPU where there is none."""
     if device is None or str(device) in ('', 'auto'):
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    device = torch.device(device)
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(f'device {device!r} is none: give cpu, cuda or cuda:N') from error
     if device.type == 'cuda' and not torch.cuda.is_available():
         raise UserError(f'device {device} is asked for, but PyTorch sees no CUDA device here')
     if device.type == 'cuda' and device.index is None:
         device = torch.device('cuda', torch.cuda.current_device())
+    if device.type == 'meta':
+        raise UserError('device meta holds no numbers: give cpu, cuda or cuda:N')
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # cuda:9 of a machine with two
+        raise UserError(f'device {device} cannot be used here: {str(error).splitlines()[0]}') from error
     return device
 
 

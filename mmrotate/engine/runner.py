@@ -160,7 +160,6 @@ class DetectorRunner(Runner):
         if save_optimizer:
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_atomically(map_tensors(checkpoint, lambda tensor: tensor.detach().cpu()), path)
 
 

@@ -1,0 +1,54 @@
+"""The files that a config reads: outputs must spare them."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+_CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+_DATA_SUFFIXES = ('.txt', '.xml', '.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+def files_of_config(cfg: Config) -> list[Path]:
+    """The config's file, those of its bases, and all that its data are read from."""
+    data = cfg.get('data') or {}
+    return [*_config_files(cfg), *_data_files([value for value in data.values() if isinstance(value, dict | list)])]
+
+
+def _config_files(cfg: Config) -> list[Path]:
+    # the text of a config begins, for each of its files, with a line that is the file's name
+    lines = (line for line in cfg.text.splitlines() if line.endswith(_CONFIG_SUFFIXES))
+    return [path for path in map(Path, {str(cfg.filename): None, **dict.fromkeys(lines)}) if path.is_file()]
+
+
+def _data_files(data: Any) -> Iterator[Path]:
+    """What the configs of datasets name: annotations, class names, and what lies in their folders."""
+    for part in data if isinstance(data, list | tuple) else [data]:
+        if not isinstance(part, dict):
+            continue
+        own = {key: value for key, value in part.items() if key not in ('type', 'pipeline', 'data_root')}
+        names = [name for value in own.values() for name in _strings(value)]
+        # a relative path starts from data_root or, as those of HRSC's subfolders, from img_prefix
+        roots = [Path(root) for root in ('', part.get('data_root'), part.get('img_prefix')) if isinstance(root, str)]
+        for path in dict.fromkeys(root / name for root, name in itertools.product(roots, filter(None, names))):
+            yield from _files(path)
+        yield from _data_files([value for value in own.values() if isinstance(value, dict)])
+        yield from itertools.chain(*(_data_files(value) for value in own.values() if isinstance(value, list | tuple)))
+
+
+def _strings(value: Any) -> Iterable[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return (item for item in values if isinstance(item, str))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """``path`` if it is a file; the data in it if it is a folder."""
+    try:
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            yield from (file for file in path.iterdir() if file.suffix.lower() in _DATA_SUFFIXES)
+    except (OSError, ValueError):  # a name too long for a path is none
+        return
