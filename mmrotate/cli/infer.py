@@ -25,7 +25,7 @@ from mmrotate.cli.common import (
 )
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import can_write_image
-from mmrotate.engine import files_of_config, load_config, stream
+from mmrotate.engine import files_of_config, load_config, stream_predictions
 from mmrotate.utils import UserError
 from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
 from mmrotate.utils.places import check_outputs
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         return entry
 
     options = dict(samples_per_gpu=args.batch_size, workers_per_gpu=0)
-    results = stream(model, _Images(files, cfg), set(todo).__contains__, range(len(files)), **options)
+    results = stream_predictions(model, _Images(files, cfg), set(todo).__contains__, range(len(files)), **options)
     tally.work(tqdm(results, total=len(todo), disable=len(files) == 1), items, keep, journal)
     if journal is not None:
         _close(journal, tally, args.json, items, model.CLASSES)

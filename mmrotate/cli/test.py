@@ -31,7 +31,7 @@ from mmrotate.engine import (
     loader_options,
     rank_and_size,
     read_evaluation,
-    stream,
+    stream_predictions,
 )
 from mmrotate.engine.distributed import gather_objects
 from mmrotate.utils import UserError, get_root_logger
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('checkpoint', help='checkpoint file or address')
     parser.add_argument('--work-dir', help='folder for a JSON file with the scores')
     wanted = parser.add_argument_group('what to do with the results (at least one)')
-    wanted.add_argument('--out', help='write them to a .pkl or .json file')
+    wanted.add_argument('--out', type=_result_file, help='write them to a .pkl or .json file')
     wanted.add_argument('--eval', nargs='+', metavar='METRIC', help='score them, e.g. mAP')
     wanted.add_argument('--format-only', action='store_true', help='write the files of a test server (DOTA Task 1)')
     wanted.add_argument('--show', action='store_true', help='show each picture in a window')
@@ -68,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--tmpdir', help=argparse.SUPPRESS)  # without effect
     add_config_options(parser)
     add_launch_options(parser)
+
+
+def _result_file(text: str) -> str:
+    """The value of ``--out``."""
+    if not text.endswith(_OUT_SUFFIXES):
+        raise argparse.ArgumentTypeError(f'a name that ends in {", ".join(_OUT_SUFFIXES)} is needed, got {text!r}')
+    return text
 
 
 def run(args: argparse.Namespace) -> None:
@@ -90,11 +97,12 @@ def run(args: argparse.Namespace) -> None:
     journal = _journal(args, cfg)
     results, tally = _predict(args, cfg, model, dataset, journal)
     if not tally.interrupted:  # after which the other processes may be gone
-        results, tally = _gather(results, tally)
-    if results is None:  # not rank 0
-        return
+        if (parts := gather_objects((results, tally))) is None:  # not rank 0
+            return
+        results, tally = _joined(parts)
     if tally.interrupted or tally.failures:
-        _write_part(args.out, dataset, results)
+        if rank_and_size()[1] == 1 or not tally.interrupted:
+            _write_part(args.out, dataset, results)
         tally.finish(resumable=journal is not None)
     _use(args, cfg, dataset, [results[i] for i in range(len(dataset))])
     for path in _journal_paths(args):
@@ -114,8 +122,6 @@ def _check_arguments(args: argparse.Namespace) -> None:
         raise UserError('--eval and --format-only cannot go together: run them one by one')
     if args.eval_options and not (args.eval or args.format_only):
         raise UserError('--eval-options go to --eval or --format-only: give one of these')
-    if args.out and not args.out.endswith(_OUT_SUFFIXES):
-        raise UserError(f'--out must end in {", ".join(_OUT_SUFFIXES)}, got {args.out}')
     if args.resume and not _journal_paths(args):
         raise UserError('--resume goes on with what an earlier run wrote: it needs --out or --show-dir')
 
@@ -180,24 +186,22 @@ def _predict(
             draw_result(model, path, result, target, args.show, score_thr=args.show_score_thr)
         return [boxes.tolist() for boxes in results[index]] if journal is not None else None
 
-    found = stream(model, dataset, todo.__contains__, share, **loader_options(cfg, 'test'))
+    found = stream_predictions(model, dataset, todo.__contains__, share, **loader_options(cfg, 'test'))
     # in a log file a line every half a minute is enough
     interval = 0.1 if sys.stderr.isatty() else 30
     tally.work(tqdm(found, 'test', len(todo), mininterval=interval, disable=rank > 0), items, keep, journal)
     return results, tally
 
 
-def _gather(results: dict[int, Any], tally: Tally) -> tuple[dict[int, Any] | None, Tally]:
-    """On rank 0 the results and the tally of all processes; no results on the others."""
-    if (parts := gather_objects((results, tally))) is None:
-        return None, tally
-    whole = Tally(tally.total)
-    everything: dict[int, Any] = {}
-    for part, counted in parts:
-        everything |= part
-        whole.done += counted.done
-        whole.failures |= counted.failures
-    return everything, whole
+def _joined(parts: list[tuple[dict[int, Any], Tally]]) -> tuple[dict[int, Any], Tally]:
+    """The results and the tally of all processes."""
+    results: dict[int, Any] = {}
+    whole = Tally(parts[0][1].total)
+    for part, tally in parts:
+        results |= part
+        whole.done += tally.done
+        whole.failures |= tally.failures
+    return results, whole
 
 
 def _write_part(out: str | None, dataset: Any, results: dict[int, Any]) -> None:

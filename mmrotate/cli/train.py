@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
     for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
+    _spare_weights(cfg)
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
     timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
     logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
@@ -67,6 +69,16 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
     cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _spare_weights(cfg: Config) -> None:
+    """Refuse to start from weights that lie where this training's own will."""
+    start = Path(cfg.get('load_from') or '')
+    is_own = re.fullmatch(r'((epoch|iter)_\d+|latest|best_.*)\.pth', start.name) is not None
+    if is_own and not cfg.get('resume_from') and start.resolve().parent == Path(cfg.work_dir).resolve():
+        raise UserError(
+            f'load_from {start} lies in work_dir, where this training writes its own: name another --work-dir'
+        )
 
 
 def _datasets(cfg: Config) -> list[Any]:

@@ -16,5 +16,5 @@ from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEp
 from mmrotate.engine.inputs import files_of_config
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
 from mmrotate.engine.schedules import Progress, Schedule
-from mmrotate.engine.stream import stream
+from mmrotate.engine.stream import stream_predictions
 from mmrotate.engine.testing import PredictionError, build_test_loader, check_metrics, predict, predict_everywhere

@@ -14,7 +14,7 @@ from mmrotate.utils import UserError
 from mmrotate.utils.journal import Failure
 
 
-def stream(
+def stream_predictions(
     model: nn.Module, dataset: Any, wanted: Callable[[int], bool], share: Sequence[int], **options: Any
 ) -> Iterator[tuple[int, Any]]:
     """Index and result of the images of ``share`` that are ``wanted``, as they come, in the order of ``share``.

@@ -46,7 +46,7 @@ class Journal:
         self._places: dict[str, tuple[Stamp, int]] = {}
         with naming_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            end = self._load(settings) if resume and path.is_file() else 0
+            end = self._start(settings, resume)
             self._file = path.open('r+b' if end else 'wb', buffering=0)
             self._file.truncate(end)
             self._end = self._file.seek(end)
@@ -89,6 +89,16 @@ class Journal:
             while written < len(data):  # a disk that fills up takes a part first, and says why at the next
                 written += self._file.write(data[written:])
         self._end += len(data)
+
+    def _start(self, settings: Mapping[str, Any], resume: bool) -> int:
+        """Where to go on writing; what happens to the work of an earlier run, or that there is none, is said."""
+        if resume:
+            if self.path.is_file():
+                return self._load(settings)
+            print(f'--resume: there is no {self.path}, so it starts with the first', file=sys.stderr)
+        elif self.path.is_file():
+            print(f'{self.path} of an earlier run is discarded: --resume would have gone on with it', file=sys.stderr)
+        return 0
 
     def _load(self, settings: Mapping[str, Any]) -> int:
         """Read the places of the lines; gives where the whole ones end, 0 if not even the first is whole."""

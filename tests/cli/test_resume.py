@@ -13,23 +13,30 @@ import numpy as np
 import pytest
 
 from mmrotate.cli import main
+from mmrotate.engine import stream
 from tests.helpers.tiny import write_config, write_data
 
 ROOT = Path(__file__).parents[2]
-# runs a command and, after so many images, sends itself a signal in the middle of the next
 CHILD = """
-import os, sys
-from mmrotate.engine import stream as module
+import sys
 from mmrotate.cli import main
-detect, seen = module.detect, []
-def slow(model, batch):
-    seen.append(batch)
-    if len(seen) == {at}:
-        os.kill(os.getpid(), {signal})
-    return detect(model, batch)
-module.detect = slow
+from tests.cli.test_resume import signalling
+signalling({at}, {signal})
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def signalling(at, which, put=setattr):
+    """Let this process get a signal in its batch ``at``."""
+    detect, seen = stream.detect, []
+
+    def slow(model, batch):
+        seen.append(batch)
+        if len(seen) == at:
+            os.kill(os.getpid(), which)
+        return detect(model, batch)
+
+    put(stream, 'detect', slow)
 
 
 @pytest.fixture(scope='module')
@@ -60,23 +67,26 @@ def test(place, target, *options):
 test.__test__ = False
 
 
-def broken_off(argv, at, what):
-    """Exit code and standard error of a command that ``what`` hits in its image ``at``."""
-    code = CHILD.format(at=at, signal=int(what))
-    done = subprocess.run([sys.executable, '-c', code, *argv], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Run a command that Ctrl-C hits in its batch ``at``; gives the exit code."""
+
+    def run(argv, at):
+        with monkeypatch.context() as patch:
+            signalling(at, signal.SIGINT, patch.setattr)
+            return main(argv)
+
+    return run
 
 
 @pytest.mark.parametrize('command', [infer, test])
-def test_after_ctrl_c_the_rest_is_done_with_resume(place, tmp_path, command):
+def test_after_ctrl_c_the_rest_is_done_with_resume(place, tmp_path, interrupted, capsys, command):
     ending = '.json' if command is infer else '.pkl'
     target, pictures = tmp_path / f'a{ending}', tmp_path / 'pictures'
     option = '--out-dir' if command is infer else '--show-dir'
     argv = command(place, target, option, pictures)
-    code, err = broken_off(argv, 4, signal.SIGINT)
-    assert code == 130
-    assert 'Traceback' not in err
-    assert 'interrupted: 3 of 6 images are done; the same command with --resume goes on' in err
+    assert interrupted(argv, 4) == 130
+    assert 'interrupted: 3 of 6 images are done; the same command with --resume goes on' in capsys.readouterr().err
     assert len(list(pictures.iterdir())) == 3
     if command is infer:
         assert len(json.loads(target.read_text())['images']) == 3
@@ -88,12 +98,14 @@ def test_after_ctrl_c_the_rest_is_done_with_resume(place, tmp_path, command):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f'a{ending}', 'pictures']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', [infer, test])
 def test_after_a_kill_the_rest_is_done_with_resume(place, tmp_path, command):
     ending = '.json' if command is infer else '.pkl'
     target = tmp_path / f'a{ending}'
-    code, _ = broken_off(command(place, target), 4, signal.SIGKILL)
-    assert code == -signal.SIGKILL
+    child = CHILD.format(at=4, signal=int(signal.SIGKILL))
+    done = subprocess.run([sys.executable, '-c', child, *command(place, target)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
     assert not target.exists()
     journal = target.with_name(f'{target.name}.journal')
     with journal.open('ab') as lines:
@@ -104,11 +116,11 @@ def test_after_a_kill_the_rest_is_done_with_resume(place, tmp_path, command):
     assert not journal.exists()
 
 
-def test_batches_stay_the_same_when_a_run_is_resumed(place, tmp_path):
+def test_batches_stay_the_same_when_a_run_is_resumed(place, tmp_path, interrupted):
     options = ['--batch-size', '4']
     assert main(infer(place, tmp_path / 'whole.json', *options)) == 0
     target = tmp_path / 'a.json'
-    broken_off(infer(place, target, *options), 2, signal.SIGKILL)
+    interrupted(infer(place, target, *options), 2)
     journal = tmp_path / 'a.json.journal'
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b''.join(lines[:4]))  # in the midst of the first batch
@@ -161,9 +173,9 @@ def test_a_bad_image_in_a_test_set(place, tmp_path, capsys):
     assert len(list((tmp_path / 'w').iterdir())) == 1
 
 
-def test_a_journal_is_not_gone_on_with_under_other_settings(place, tmp_path, capsys):
+def test_a_journal_is_not_gone_on_with_under_other_settings(place, tmp_path, interrupted, capsys):
     target = tmp_path / 'a.json'
-    broken_off(infer(place, target), 3, signal.SIGKILL)
+    interrupted(infer(place, target), 3)
     assert main(infer(place, target, '--resume', '--score-thr', '0.5')) == 1
     assert 'was made with score_thr 0.3, now 0.5' in capsys.readouterr().err
     assert main(infer(place, target, '--resume', '--cfg-options', 'model.width=4')) == 1
@@ -172,11 +184,11 @@ def test_a_journal_is_not_gone_on_with_under_other_settings(place, tmp_path, cap
     assert 'discarded' in capsys.readouterr().err
 
 
-def test_images_that_changed_are_done_again(place, tmp_path):
+def test_images_that_changed_are_done_again(place, tmp_path, interrupted):
     folder = tmp_path / 'images'
     shutil.copytree(place / 'data' / 'images', folder)
     argv = ['infer', str(folder), str(place / 'tiny.py'), str(place / 'model.pth'), '--json', str(tmp_path / 'a.json')]
-    broken_off(argv, 5, signal.SIGKILL)
+    interrupted(argv, 5)
     shutil.copyfile(folder / 'img5.png', folder / 'img0.png')
     assert main([*argv, '--resume']) == 0
     images = json.loads((tmp_path / 'a.json').read_text())['images']
