@@ -13,8 +13,7 @@ _DATA_SUFFIXES = ('.txt', '.xml', '.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bm
 
 def files_of_config(cfg: Config) -> list[Path]:
     """The config's file, those of its bases, and all that its data are read from."""
-    data = cfg.get('data') or {}
-    return [*_config_files(cfg), *_data_files([value for value in data.values() if isinstance(value, dict | list)])]
+    return [*_config_files(cfg), *_data_files(list((cfg.get('data') or {}).values()))]
 
 
 def _config_files(cfg: Config) -> list[Path]:
@@ -25,17 +24,17 @@ def _config_files(cfg: Config) -> list[Path]:
 
 def _data_files(data: Any) -> Iterator[Path]:
     """What the configs of datasets name: annotations, class names, and what lies in their folders."""
-    for part in data if isinstance(data, list | tuple) else [data]:
-        if not isinstance(part, dict):
-            continue
-        own = {key: value for key, value in part.items() if key not in ('type', 'pipeline', 'data_root')}
-        names = [name for value in own.values() for name in _strings(value)]
-        # a relative path starts from data_root or, as those of HRSC's subfolders, from img_prefix
-        roots = [Path(root) for root in ('', part.get('data_root'), part.get('img_prefix')) if isinstance(root, str)]
-        for path in dict.fromkeys(root / name for root, name in itertools.product(roots, filter(None, names))):
-            yield from _files(path)
-        yield from _data_files([value for value in own.values() if isinstance(value, dict)])
-        yield from itertools.chain(*(_data_files(value) for value in own.values() if isinstance(value, list | tuple)))
+    if isinstance(data, list | tuple):
+        yield from itertools.chain.from_iterable(map(_data_files, data))
+    if not isinstance(data, dict):
+        return
+    own = {key: value for key, value in data.items() if key not in ('type', 'pipeline', 'data_root')}
+    names = [name for value in own.values() for name in _strings(value)]
+    # a relative path starts from data_root or, as those of HRSC's subfolders, from img_prefix
+    roots = [Path(root) for root in ('', data.get('data_root'), data.get('img_prefix')) if isinstance(root, str)]
+    for path in dict.fromkeys(root / name for root, name in itertools.product(roots, filter(None, names))):
+        yield from _files(path)
+    yield from _data_files(list(own.values()))
 
 
 def _strings(value: Any) -> Iterable[str]:
