@@ -101,7 +101,7 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         raise ValueError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
     images: Sequence[Any] = [imgs] if single else imgs
-    prepare = _Preparation(model.cfg)
+    prepare = Preparation(model.cfg)
     device = next(model.parameters()).device
     results: list[Result] = []
     for start in range(0, len(images), batch_size):
@@ -112,7 +112,7 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
     return results[0] if single else results
 
 
-class _Preparation:
+class Preparation:
     """The pipeline of a config's ``data.test`` (else ``data.val``), for files and for arrays."""
 
     def __init__(self, cfg: Config) -> None:
@@ -124,7 +124,7 @@ class _Preparation:
         self.of_file = Compose(steps)
         self.of_array = Compose([dict(type='LoadImageFromWebcam', **kept), *rest])
 
-    def __call__(self, image: Image, place: str) -> dict[str, Any]:
+    def __call__(self, image: Image, place: str = '') -> dict[str, Any]:
         """Sample of an image; errors about one that has no file name begin with its ``place``."""
         if isinstance(image, str | os.PathLike):
             sample = self.of_file({'img_info': {'filename': os.fspath(image)}, 'img_prefix': None})

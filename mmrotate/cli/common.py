@@ -1,16 +1,21 @@
 """What the commands share: options, and errors in one line."""
 
 import argparse
+import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
-from mmrotate.core.visualization import has_screen
+from mmrotate.core import get_palette
+from mmrotate.core.visualization import can_write_image, has_screen
 from mmrotate.engine import open_dataset as open_dataset
 from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
 from mmrotate.utils import UserError
+from mmrotate.utils.journal import file_stamp
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
 INTERRUPTED = 130  # exit code after Ctrl-C, as of every command
@@ -23,8 +28,12 @@ def run_command(
     description: str,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse ``argv`` and run; gives the exit code: 1 after an error that the user can mend, shown in one line."""
-    parser = argparse.ArgumentParser(prog, description=description)
+    """Parse ``argv`` and run; gives the exit code.
+
+    That is 1 after an error that the user can mend, shown in one line, 130 after Ctrl-C, 2 (by SystemExit) for options
+    that cannot be.
+    """
+    parser = _Parser(prog, description=description)
     add_arguments(parser)
     parser.add_argument(
         '--debug', action='store_true', help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)'
@@ -46,21 +55,11 @@ def run_command(
     return 0
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """``--cfg-options``, and its older name."""
-    text = 'put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
-    text += 'lists as key=a,b or key="[(a,b),(c,d)]"'
-    parser.add_argument('--cfg-options', '--options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
 
-
-def add_launch_options(parser: argparse.ArgumentParser) -> None:
-    """Options of training or testing in several processes, and of the device."""
-    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
-    # torchrun sets an environment variable, older launchers gave the option
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
-    parser.add_argument('--gpu-id', type=whole_number(0), help='GPU to use (without a launcher)')
-    parser.add_argument('--gpu-ids', type=whole_number(0), nargs='+', help='older form: the first one is used')
-    parser.add_argument('--device', type=device_name, help='cpu, cuda, cuda:1; default: a GPU if there is one')
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: error: {message} (all options: {self.prog} --help)\n')
 
 
 def whole_number(low: int) -> Callable[[str], int]:
@@ -76,6 +75,67 @@ def whole_number(low: int) -> Callable[[str], int]:
         return value
 
     return convert
+
+
+def score(text: str) -> float:
+    """The value of an option: a score."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:  # NaN is not
+        raise argparse.ArgumentTypeError(f'a number from 0 to 1 is needed, got {text!r}')
+    return value
+
+
+def palette(text: str) -> str:
+    """The value of an option: a palette or a colour."""
+    try:
+        get_palette(text, 1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def picture(text: str) -> str:
+    """The value of an option: a file for a picture."""
+    if not can_write_image(text):
+        raise argparse.ArgumentTypeError(f'a name that ends in .png, .jpg or the like is needed, got {text!r}')
+    return text
+
+
+def made_with(cfg: Config, config: str, checkpoint: str, **others: Any) -> dict[str, Any]:
+    """What results depend on, for a journal."""
+    values = repr({key: value for key, value in cfg.items() if key != 'work_dir'})
+    return {
+        'config': config,
+        'values of the config': hashlib.sha256(values.encode()).hexdigest()[:12],
+        'checkpoint': checkpoint,
+        'size and time of the checkpoint': file_stamp(checkpoint),
+        **others,
+    }
+
+
+def add_config_options(parser: argparse.ArgumentParser, *older: str) -> None:
+    """``--cfg-options``, and an ``older`` name of it."""
+    text = 'put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
+    text += 'lists as key=a,b or key="[(a,b),(c,d)]"'
+    parser.add_argument('--cfg-options', *older, nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+
+
+def add_launch_options(parser: argparse.ArgumentParser) -> None:
+    """Options of training or testing in several processes, and of the device."""
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
+    # torchrun sets an environment variable, older launchers gave the option
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    parser.add_argument('--gpu-id', type=whole_number(0), help='GPU to use (without a launcher)')
+    parser.add_argument('--gpu-ids', type=whole_number(0), nargs='+', help='older form: the first one is used')
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument('--device', type=device_name, help='cpu, cuda, cuda:1; default: a GPU if there is one')
 
 
 def device_name(text: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
-    add_config_options(parser)
+    add_config_options(parser, '--options')
     add_launch_options(parser)
 
 
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> None:
     for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
+    _spare_weights(cfg)
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
     check_work_dir(cfg)
     with own_folders(cfg), told_how_to_resume(cfg):
@@ -92,6 +94,16 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
     cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _spare_weights(cfg: Config) -> None:
+    """Refuse to start from weights that lie where this training's own will."""
+    start = Path(cfg.get('load_from') or '')
+    is_own = re.fullmatch(r'((epoch|iter)_\d+|latest|best_.*)\.pth', start.name) is not None
+    if is_own and not cfg.get('resume_from') and start.resolve().parent == Path(cfg.work_dir).resolve():
+        raise UserError(
+            f'load_from {start} lies in work_dir, where this training writes its own: name another --work-dir'
+        )
 
 
 def _datasets(cfg: Config) -> list[Any]:

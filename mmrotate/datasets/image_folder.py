@@ -20,7 +20,7 @@ class MissingFilesError(UserError, FileNotFoundError):
 def check_folders(**folders: str) -> None:
     """Raise a MissingFilesError, with near names, for the first of the folders that is given and does not exist."""
     for key, folder in folders.items():
-        if folder and not os.path.isdir(folder):
+        if folder and not os.path.exists(folder):
             path = Path(folder)
             missing = next((above for above in reversed(path.parents) if not above.is_dir()), path)
             raise MissingFilesError(f'no such folder {key}={folder!r}{near_files(missing)}')

@@ -16,9 +16,11 @@ from mmrotate.engine.config import (
 )
 from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
 from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook
+from mmrotate.engine.inputs import files_of_config
 from mmrotate.engine.interruption import own_folders, told_how_to_resume
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.engine.shortage import ShortageError
 from mmrotate.engine.splits import open_dataset
+from mmrotate.engine.stream import stream_predictions
 from mmrotate.engine.testing import PredictionError, build_test_loader, predict, predict_everywhere

@@ -81,8 +81,10 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         raise UserError(f'device {device} is asked for, but PyTorch sees no CUDA device here')
     if device.type == 'cuda' and device.index is None:
         device = torch.device('cuda', torch.cuda.current_device())
-    if device.type == 'cuda' and device.index >= torch.cuda.device_count():
-        raise UserError(f'device {device} is asked for, but PyTorch sees only {torch.cuda.device_count()} here')
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # cuda:9 of a machine with two
+        raise UserError(f'device {device} cannot be used here: {str(error).splitlines()[0]}') from error
     return device
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import master_only
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.runner import LogProcessor, Runner
 from mmengine.visualization import LocalVisBackend
@@ -23,6 +24,7 @@ from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.checks import names_against, report
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
+from mmrotate.utils.files import write_atomically
 
 try:
     import resource
@@ -69,6 +71,14 @@ class DetectorRunner(Runner):
         """Set up the processes; keep the time that the caller's log file is named by."""
         super().setup_env(env_cfg)
         self._timestamp: str = self._given_timestamp or self.timestamp
+
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config into the work directory, but not over the file that it was read from."""
+        name = os.path.basename(self.cfg.filename or f'{self.timestamp}.py')
+        if self.cfg.filename and os.path.realpath(self.cfg.filename) == os.path.realpath(Path(self.work_dir, name)):
+            name = f'{self.timestamp}_{name}'
+        write_atomically(Path(self.work_dir, name), self.cfg.dump())
 
     def build_logger(self, log_level: int | str = 'INFO', **kwargs: Any) -> Any:
         """The package's logger, writing into the work directory as in 0.x."""
@@ -170,7 +180,6 @@ class DetectorRunner(Runner):
         if save_optimizer:
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_atomically(map_tensors(checkpoint, lambda tensor: tensor.detach().cpu()), path)
 
 

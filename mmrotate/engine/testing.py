@@ -41,20 +41,28 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
         Per image a list over classes of arrays (n, 6).
     """
     model.eval()
-    device = next(model.parameters()).device
     results: list[Any] = []
     # in a log file a line every half a minute is enough
     interval, hidden = 0.1 if sys.stderr.isatty() else 30, not progress or rank_and_size()[0] > 0
     with torch.no_grad():
         for batch in tqdm(loader, desc='test', unit='batch', disable=hidden, mininterval=interval):
-            try:
-                batch = to_device(batch, device)
-                results.extend(model(return_loss=False, rescale=True, **batch))
-            except Exception as error:
-                if shortage(error):
-                    raise
-                raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
+            results.extend(detect(model, batch))
     return results
+
+
+def detect(model: nn.Module, batch: dict[str, Any]) -> list[Any]:
+    """Results of the images of a test batch.
+
+    Raises:
+        PredictionError: The detector failed; the message names the images.
+    """
+    try:
+        batch = to_device(batch, next(model.parameters()).device)
+        return model(return_loss=False, rescale=True, **batch)
+    except Exception as error:
+        if shortage(error):
+            raise
+        raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
 
 
 def predict_everywhere(model: nn.Module, loader: DataLoader, count: int, progress: bool = True) -> list[Any] | None:

@@ -11,6 +11,7 @@ import torch
 
 from mmrotate.core.bbox import obb2poly
 from mmrotate.core.images import as_image, read_image
+from mmrotate.utils.files import write_atomically
 
 from .palette import Color, get_palette
 from .text import LabelPlacer, label_patch
@@ -128,16 +129,27 @@ def draw_rbox(
 
 
 def write_image(path: str | Path, img: np.ndarray) -> None:
-    """Write an image, BGR; its folder is made. A ValueError says why it could not be written."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Write an image, BGR, whole or not at all; its folder is made.
+
+    Raises:
+        ValueError: The ending names no format.
+        WriteError: The system refuses to write.
+    """
     try:
-        done, data = cv2.imencode(target.suffix or '.?', img)
+        done, data = cv2.imencode(Path(path).suffix or '.?', img)
     except cv2.error:
         done = False
     if not done:
         raise ValueError(f'cannot write {path}: the ending must name a format (.png, .jpg, ...)')
-    target.write_bytes(data.tobytes())
+    write_atomically(path, data.tobytes())
+
+
+def can_write_image(path: str | Path) -> bool:
+    """Whether the ending of ``path`` names a format that :func:`write_image` knows."""
+    try:
+        return bool(Path(path).suffix) and cv2.haveImageWriter(str(path))
+    except cv2.error:
+        return False
 
 
 def refuse_overwrite(out_file: str | Path, path: str | Path) -> None:
