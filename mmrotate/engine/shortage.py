@@ -25,7 +25,7 @@ _SIGNS = (
         f'the shared memory (/dev/shm) that loading processes hand images over in is full: {_SHARED}',
     ),
     (
-        r'DataLoader worker \(pid.*(killed by signal|exited unexpectedly)',
+        r'DataLoader worker \(pid.*(killed by signal|exited unexpectedly)|Connection(Reset|Refused)Error',
         'a process that loads images was killed, mostly by the system because the memory (of the machine or of the '
         f'container) was full: {_FEWER_WORKERS} or a smaller batch (data.samples_per_gpu)',
     ),

@@ -159,9 +159,9 @@ def test_the_json_of_a_stream_is_that_of_a_list(made, files, tmp_path):
 @pytest.mark.parametrize(
     ('option', 'value', 'expected'),
     [
-        ('--device', 'foo', 'cuda:N'),
-        ('--device', 'cuda:x', 'cuda:N'),
-        ('--device', 'meta', 'cuda:N'),
+        ('--device', 'foo', 'cuda:1'),
+        ('--device', 'cuda:x', 'cuda:1'),
+        ('--device', 'meta', 'cuda:1'),
         ('--batch-size', '0', 'from 1 on'),
         ('--batch-size', '-1', 'from 1 on'),
         ('--batch-size', 'two', 'from 1 on'),
@@ -179,7 +179,7 @@ def test_options_of_infer(capsys, option, value, expected):
 
 @pytest.mark.parametrize(
     ('option', 'value', 'expected'),
-    [('--device', 'foo', 'cuda:N'), ('--show-score-thr', 'nan', 'from 0 to 1'), ('--out', 'a.txt', '.pkl')],
+    [('--device', 'foo', 'cuda:1'), ('--show-score-thr', 'nan', 'from 0 to 1'), ('--out', 'a.txt', '.pkl')],
 )
 def test_options_of_test(capsys, option, value, expected):
     one_line(capsys, ['test', 'a.py', 'a.pth', option, value], option, value, expected)
