@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmrotate.datasets import build_dataset
-from mmrotate.datasets.hrsc import _BOX
+from mmrotate.datasets.formats.hrsc import _BOX
 
 from .test_zoo import CONFIGS, NAMES, resolve
 

@@ -59,7 +59,9 @@ def wrong_values():
     for call, wrong in BAD.items():
         for name, values in wrong.items():
             for value in values if isinstance(values, list) else [values]:
-                yield pytest.param(call, name, value, id=f'{call.__name__}-{name}-{str(value)[:20]}')
+                # the same in every process, also for drawn tensors
+                shown = tuple(value.shape) if torch.is_tensor(value) else str(value)[:20]
+                yield pytest.param(call, name, value, id=f'{call.__name__}-{name}-{shown}')
 
 
 @pytest.mark.parametrize(('call', 'name', 'value'), list(wrong_values()))
