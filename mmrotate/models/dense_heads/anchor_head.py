@@ -8,7 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import build_prior_generator, obb2hbb, rotated_anchor_inside_flags
+from mmrotate.core import (
+    bbox_mapping_back,
+    build_prior_generator,
+    multiclass_nms_rotated,
+    obb2hbb,
+    rotated_anchor_inside_flags,
+)
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
@@ -312,6 +318,49 @@ class RotatedAnchorHead(BaseDenseHead):
     def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
         """Boxes of anchors (n, d) and the head's rows (n, e) for them."""
         return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
+
+    def aug_test(
+        self, feats: Sequence[Sequence[Tensor]], img_metas: Sequence[list[dict]], rescale: bool = False
+    ) -> list[Detections]:
+        """Boxes of each image, found by one NMS among those of all its views.
+
+        Args:
+            feats: The pyramid of each view.
+            img_metas: Of each view the facts of its images.
+            rescale: Give the pixels of the original images, else those of the first view.
+        """
+        settings, results = self.test_settings(None), []
+        views = [
+            self.get_bboxes(*self(x), img_metas=metas, with_nms=False)
+            for x, metas in zip(feats, img_metas, strict=True)
+        ]
+        for found, metas in zip(zip(*views, strict=True), zip(*img_metas, strict=True), strict=True):
+            aug_bboxes, aug_scores = map(list, zip(*found, strict=True))
+            boxes, scores = self.merge_aug_bboxes(aug_bboxes, aug_scores, [[meta] for meta in metas])
+            if not rescale:
+                boxes[:, :4] *= boxes.new_tensor(metas[0]['scale_factor'])
+            results.append(
+                multiclass_nms_rotated(boxes, scores, settings.score_thr, settings.nms, settings.max_per_img)
+            )
+        return results
+
+    def merge_aug_bboxes(
+        self, aug_bboxes: list[Tensor], aug_scores: list[Tensor] | None, img_metas: Sequence[list[dict]]
+    ) -> Any:
+        """Boxes (n, 5) in the pixels of the original image, and scores (n, C + 1), of all views of an image.
+
+        Args:
+            aug_bboxes: Boxes (k, 5) of each view.
+            aug_scores: Their scores (k, C + 1); None gives the boxes alone.
+            img_metas: Of each view the facts of the one image.
+        """
+        boxes = []
+        for found, (meta,) in zip(aug_bboxes, img_metas, strict=True):
+            direction = meta.get('flip_direction', 'horizontal')
+            facts = (meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
+            boxes.append(bbox_mapping_back(found, *facts))
+        merged = torch.cat(boxes)
+        return merged if aug_scores is None else (merged, torch.cat(aug_scores))
 
 
 def _numbered(groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
