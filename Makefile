@@ -9,10 +9,10 @@ install:  ## the package, editable, with what development needs
 	$(PYTHON) -m pip install -e '.[dev]'
 
 test:  ## all tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadscope
 
 test-fast:  ## without those that take more than a few seconds
-	$(PYTHON) -m pytest -m 'not slow'
+	$(PYTHON) -m pytest -n auto --dist loadscope -m 'not slow'
 
 lint:  ## rules, format, types, spelling
 	ruff check .
@@ -25,7 +25,7 @@ format:  ## rewrite the files by the rules
 	ruff format .
 
 cov:  ## coverage of the package, line by line in outputs/htmlcov/
-	$(PYTHON) -m pytest --cov=mmrotate --cov-report=term --cov-report=html:outputs/htmlcov
+	$(PYTHON) -m pytest -n auto --dist loadscope --cov=mmrotate --cov-report=term --cov-report=html:outputs/htmlcov
 
 demo:  ## detect on the demo images
 	@sh -c "$$($(PYTHON) .ci/readme_command.py demo)"

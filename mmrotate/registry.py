@@ -2,12 +2,15 @@
 
 import difflib
 import functools
+import inspect
 from typing import Any
 
 import mmengine
 from mmengine.registry import Registry as _MMEngineRegistry
 
+from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
+from mmrotate.utils.uncalled import check_overrides
 
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
@@ -22,11 +25,12 @@ class ConfigError(UserError, KeyError):
 class Registry(_MMEngineRegistry):
     """A registry whose error for an unknown type lists the names that come near."""
 
-    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
+    def build(self, cfg: dict, default_args: dict | None = None, **kwargs: Any) -> Any:
         """Build an object from ``cfg``, a dict whose ``type`` is a registered name or a class.
 
         Raises:
-            TypeError: ``cfg`` is no dict, or the class does not take its arguments; the parts on the way are named.
+            TypeError: ``cfg`` is no dict, or the class cannot be made of its arguments; the parts on the way are named.
+                An ArgumentError where the class does not know an argument.
             ConfigError: ``type`` is missing, or no class is registered under it.
         """
         if not isinstance(cfg, dict):
@@ -36,12 +40,24 @@ class Registry(_MMEngineRegistry):
             raise ConfigError(f'{self.name}: the config needs the key "type", got the keys {list(cfg)}')
         if isinstance(name, str) and self.get(name) is None:
             raise ConfigError(self._unknown(name))
+        title = getattr(name, '__name__', name)
+        cls = self.get(name) if isinstance(name, str) else name
+        check_overrides(cls)  # given as a class, or mmengine's
+        if inspect.isclass(cls):  # what a class misses it may give to its base itself
+            check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
         try:
-            return super().build(cfg, *args, **kwargs)
+            return super().build(cfg, default_args=default_args, **kwargs)
+        except ArgumentError as error:
+            raise ArgumentError(f'{title}: {error}') from error
         except TypeError as error:
             if isinstance(error, UserError):
                 raise
-            raise TypeError(f'{getattr(name, "__name__", name)}: {error}') from error
+            raise TypeError(f'{title}: {error}') from error
+
+    def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:
+        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError."""
+        check_overrides(module)
+        super()._register_module(module, *args, **kwargs)
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""

@@ -13,9 +13,20 @@ from mmrotate.utils import get_root_logger
 if not torch.cuda.is_available():
     os.environ.setdefault('TRITON_INTERPRET', '1')
 
+# of several processes each has one core
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    torch.set_num_threads(1)
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 # no deadline: how long an example takes says more of the machine's load than of the code
 settings.register_profile('package', deadline=None, max_examples=40)
 settings.load_profile('package')
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of ``-n auto``: each holds PyTorch in memory."""
+    return min(os.cpu_count() or 1, 8)
 
 
 @pytest.fixture

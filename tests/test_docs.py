@@ -128,7 +128,7 @@ def test_readme_has_one_command_each():
     command = runpy.run_path(str(ROOT / '.ci/readme_command.py'))['readme_command']
     text = (ROOT / 'README.md').read_text(encoding='utf-8')
     assert command('demo', text).startswith('python3 -m venv .venv && .venv/bin/pip install')
-    assert command('tests', text).endswith('pytest')
+    assert 'python -m pytest' in command('tests', text)
     with pytest.raises(ValueError, match='found 0'):
         command('absent', text)
     with pytest.raises(ValueError, match='found 2'):

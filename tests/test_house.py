@@ -148,7 +148,7 @@ def test_find_cycle():
 
 
 def test_imports_are_found():
-    assert 'mmrotate.core.bbox' in {target for target, _ in IMPORTS['mmrotate.datasets.dota_labels']}
+    assert 'mmrotate.core.bbox' in {target for target, _ in IMPORTS['mmrotate.datasets.formats.record']}
 
 
 def test_every_device_is_that_of_the_input():

@@ -2,7 +2,9 @@
 
 import pytest
 
+from mmrotate.models import build_detector
 from mmrotate.registry import MODELS, PIPELINES, TASK_UTILS, Registry
+from mmrotate.utils import UserError
 
 
 @pytest.fixture
@@ -59,5 +61,14 @@ def test_parts_are_known_without_an_import_of_their_module(registry, name):
 def test_an_argument_that_is_not_known_names_the_parts_on_the_way():
     loss = dict(type='FocalLoss', gama=2.0)
     head = dict(type='RotatedRetinaHead', num_classes=3, in_channels=8, loss_cls=loss)
-    with pytest.raises(TypeError, match=r"^RotatedRetinaHead: FocalLoss: .* unexpected keyword argument 'gama'"):
+    with pytest.raises(TypeError, match=r"^RotatedRetinaHead: FocalLoss does not .* 'gama'; did you mean 'gamma'"):
         MODELS.build(head)
+
+
+def test_a_model_that_cannot_be_made_is_said_in_one_line():
+    head = dict(type='RotatedRetinaHead', num_classes=3, in_channels='many')
+    with pytest.raises(UserError, match=r'^model: .*\(TypeError\)$') as error:
+        build_detector(head)
+    assert error.value.__cause__ is not None
+    with pytest.raises(UserError, match="'fet_channels'; did you mean 'feat_channels'"):
+        build_detector(dict(head, fet_channels=3))

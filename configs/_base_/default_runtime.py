@@ -1,4 +1,3 @@
-checkpoint_config = dict(interval=1)
 log_config = dict(interval=50, hooks=[dict(type='TextLoggerHook')])
 
 dist_params = dict(backend='nccl')

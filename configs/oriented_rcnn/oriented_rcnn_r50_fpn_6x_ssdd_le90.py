@@ -1,6 +1,6 @@
 _base_ = [
     '../_base_/models/oriented_rcnn_r50_fpn.py',
-    '../_base_/datasets/ssdd.py',
+    '../_base_/datasets/ssdd_le90.py',
     '../_base_/schedules/schedule_6x.py',
     '../_base_/default_runtime.py',
 ]

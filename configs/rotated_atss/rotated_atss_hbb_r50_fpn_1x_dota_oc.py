@@ -1,6 +1,6 @@
 _base_ = [
     '../_base_/models/rotated_atss_r50_fpn.py',
-    '../_base_/datasets/dotav1.py',
+    '../_base_/datasets/dotav1_oc.py',
     '../_base_/schedules/schedule_1x.py',
     '../_base_/default_runtime.py',
 ]

@@ -15,8 +15,9 @@ from torch import nn
 from mmrotate.core.images import BadImageError, NotAnImageError
 from mmrotate.datasets import collate
 from mmrotate.datasets.pipelines import Compose
-from mmrotate.engine import dataset_config, load_config, pick_device
+from mmrotate.engine import dataset_config, load_config, model_config, pick_device, put_options
 from mmrotate.engine.batches import to_device
+from mmrotate.engine.checks import check_detector
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
 from mmrotate.utils import UserError, load_checkpoint
@@ -48,7 +49,7 @@ def init_detector(
     """
     if isinstance(config, Config):
         cfg = copy.deepcopy(config)
-        cfg.merge_from_dict(dict(cfg_options or {}))
+        put_options(cfg, cfg_options)
     elif isinstance(config, str | Path):
         cfg = load_config(config, cfg_options)
     else:
@@ -57,12 +58,13 @@ def init_detector(
     meta = {} if checkpoint is None else load_checkpoint(model, checkpoint)['meta']
     model.CLASSES, model.PALETTE = meta.get('CLASSES') or _config_classes(cfg), meta.get('PALETTE')
     model.cfg = cfg
+    check_detector(model, str(checkpoint) if meta.get('CLASSES') else 'the config')
     return model.to(pick_device(device)).eval()
 
 
 def build_test_model(cfg: Config) -> nn.Module:
     """The detector of a config for testing: nothing is downloaded for its initialisation."""
-    return build_detector(without_pretrained(cfg.model), test_cfg=cfg.get('test_cfg'))
+    return build_detector(without_pretrained(model_config(cfg)), test_cfg=cfg.get('test_cfg'))
 
 
 def without_pretrained(model: Any) -> Any:
@@ -99,7 +101,7 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         raise ValueError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
     images: Sequence[Any] = [imgs] if single else imgs
-    prepare = _Preparation(model.cfg)
+    prepare = Preparation(model.cfg)
     device = next(model.parameters()).device
     results: list[Result] = []
     for start in range(0, len(images), batch_size):
@@ -110,7 +112,7 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
     return results[0] if single else results
 
 
-class _Preparation:
+class Preparation:
     """The pipeline of a config's ``data.test`` (else ``data.val``), for files and for arrays."""
 
     def __init__(self, cfg: Config) -> None:
@@ -122,7 +124,7 @@ class _Preparation:
         self.of_file = Compose(steps)
         self.of_array = Compose([dict(type='LoadImageFromWebcam', **kept), *rest])
 
-    def __call__(self, image: Image, place: str) -> dict[str, Any]:
+    def __call__(self, image: Image, place: str = '') -> dict[str, Any]:
         """Sample of an image; errors about one that has no file name begin with its ``place``."""
         if isinstance(image, str | os.PathLike):
             sample = self.of_file({'img_info': {'filename': os.fspath(image)}, 'img_prefix': None})

@@ -1,7 +1,7 @@
 """Results as JSON, in a schema that says what its numbers mean."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.datasets.submission import Results
 from mmrotate.utils import UserError
+from mmrotate.utils.files import replacing, write_atomically
 
 Images = Sequence[str | Path]
 
@@ -38,16 +39,24 @@ def results_to_dict(images: Images, results: Results, classes: Sequence[str], sc
     results = finite_results(results)
     if len(images) != len(results):
         raise ValueError(f'{len(images)} images, but {len(results)} results')
+    entries = (image_entry(image, one, classes, score_thr) for image, one in zip(images, results, strict=True))
+    return {**_head(classes), 'images': list(entries)}
+
+
+def _head(classes: Sequence[str]) -> dict[str, Any]:
     return {
         'schema': 'mmrotate.detections',
         'version': 1,
         'units': 'pixels; theta in radians, clockwise on the screen',
         'classes': list(classes),
-        'images': [
-            {'image': str(image), 'detections': _detections(result, classes, score_thr)}
-            for image, result in zip(images, results, strict=True)
-        ],
     }
+
+
+def image_entry(
+    image: str | Path, result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float
+) -> dict[str, Any]:
+    """What ``images`` of the schema holds for one image."""
+    return {'image': str(image), 'detections': _detections(result, classes, score_thr)}
 
 
 def write_results_json(
@@ -57,19 +66,30 @@ def write_results_json(
     write_json(path, results_to_dict(images, results, classes, score_thr))
 
 
+def write_entries_json(path: str | Path, entries: Iterable[dict[str, Any]], classes: Sequence[str]) -> None:
+    """Write the file of :func:`write_results_json` from entries of images that come one by one."""
+    before, after = json.dumps({**_head(classes), 'images': ['?']}, indent=1).split('"?"')
+    with replacing(Path(path)) as temporary, temporary.open('w', encoding='utf-8') as out:
+        out.write(before)
+        for i, entry in enumerate(entries):
+            out.write(',\n  ' * (i > 0) + _dumped(path, entry).replace('\n', '\n  '))
+        out.write(after)
+
+
 class NotFiniteError(UserError, ValueError):
     """Values with a number that JSON does not have."""
 
 
 def write_json(path: str | Path, content: Any) -> None:
     """Write plain values as JSON; the file's folder is made. Numbers that are not finite are a NotFiniteError."""
+    write_atomically(path, _dumped(path, content))
+
+
+def _dumped(path: str | Path, content: Any) -> str:
     try:
-        text = json.dumps(content, indent=1, allow_nan=False)
+        return json.dumps(content, indent=1, allow_nan=False)
     except ValueError as error:
         raise NotFiniteError(f'{path} is not written: {error}') from error
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding='utf-8')
 
 
 def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:

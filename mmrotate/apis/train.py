@@ -8,8 +8,9 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from mmrotate.engine import FinalConfig, build_runner
+from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, share_from_first
 from mmrotate.utils import get_root_logger, init_random_seed, load_state
+from mmrotate.utils.files import unused_stem
 
 
 def training_seed(cfg: Config) -> int:
@@ -46,12 +47,31 @@ def train_detector(
 
     Raises:
         UserError: The config makes no sense.
+        FolderInUseError: Another training writes into ``work_dir``.
+        ShortageError: The machine has too little memory.
         TrainingError: An iteration failed; the image files of its batch are named.
     """
     datasets = list(dataset) if isinstance(dataset, list | tuple) else [dataset]
     if cfg.get('work_dir') is None:
         cfg.work_dir = './work_dirs/' + (Path(cfg.filename).stem if cfg.filename else 'train')
+    if distributed:
+        init_dist('pytorch', **dict(cfg.get('dist_params') or {}))  # unless the caller has
+    with own_folders(cfg):
+        return _train(model, datasets, cfg, distributed, validate, timestamp, meta)
+
+
+def _train(
+    model: nn.Module,
+    datasets: Sequence[Any],
+    cfg: Config,
+    distributed: bool,
+    validate: bool,
+    timestamp: str | None,
+    meta: dict[str, Any] | None,
+) -> nn.Module:
     cfg.seed = training_seed(cfg)
+    if timestamp is None:
+        timestamp = share_from_first(unused_stem(Path(cfg.work_dir), time.strftime('%Y%m%d_%H%M%S'), '.log'))
     logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
     final = FinalConfig.of(cfg)

@@ -1,19 +1,24 @@
 """What the commands share: options, and errors in one line."""
 
 import argparse
+import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from mmengine.config import Config, DictAction
 
-from mmrotate.datasets import build_dataset
-from mmrotate.engine import dataset_config
-from mmrotate.engine.distributed import LAUNCHERS, leave_dist
+from mmrotate.core import get_palette
+from mmrotate.core.visualization import can_write_image, has_screen
+from mmrotate.engine import open_dataset as open_dataset
+from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
 from mmrotate.utils import UserError
+from mmrotate.utils.journal import file_stamp
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
+INTERRUPTED = 130  # exit code after Ctrl-C, as of every command
 
 
 def run_command(
@@ -23,8 +28,12 @@ def run_command(
     description: str,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse ``argv`` and run; gives the exit code: 1 after an error that the user can mend, shown in one line."""
-    parser = argparse.ArgumentParser(prog, description=description)
+    """Parse ``argv`` and run; gives the exit code.
+
+    That is 1 after an error that the user can mend, shown in one line, 130 after Ctrl-C, 2 (by SystemExit) for options
+    that cannot be.
+    """
+    parser = _Parser(prog, description=description)
     add_arguments(parser)
     parser.add_argument(
         '--debug', action='store_true', help=f'show the whole traceback of an error (also by {DEBUG_VARIABLE}=1)'
@@ -40,14 +49,78 @@ def run_command(
         text = str(error.args[0]) if len(error.args) == 1 else str(error)
         print(f'error: {text}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt as error:
+        print(error.args[0] if error.args else 'interrupted', file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """``--cfg-options``, and its older name."""
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: error: {message} (all options: {self.prog} --help)\n')
+
+
+def whole_number(low: int) -> Callable[[str], int]:
+    """A type of option: whole numbers from ``low`` on."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f'must be a whole number from {low} on, got {text!r}')
+        return value
+
+    return convert
+
+
+def score(text: str) -> float:
+    """The value of an option: a score."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:  # NaN is not
+        raise argparse.ArgumentTypeError(f'a number from 0 to 1 is needed, got {text!r}')
+    return value
+
+
+def palette(text: str) -> str:
+    """The value of an option: a palette or a colour."""
+    try:
+        get_palette(text, 1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def picture(text: str) -> str:
+    """The value of an option: a file for a picture."""
+    if not can_write_image(text):
+        raise argparse.ArgumentTypeError(f'a name that ends in .png, .jpg or the like is needed, got {text!r}')
+    return text
+
+
+def made_with(cfg: Config, config: str, checkpoint: str, **others: Any) -> dict[str, Any]:
+    """What results depend on, for a journal."""
+    values = repr({key: value for key, value in cfg.items() if key != 'work_dir'})
+    return {
+        'config': config,
+        'values of the config': hashlib.sha256(values.encode()).hexdigest()[:12],
+        'checkpoint': checkpoint,
+        'size and time of the checkpoint': file_stamp(checkpoint),
+        **others,
+    }
+
+
+def add_config_options(parser: argparse.ArgumentParser, *older: str) -> None:
+    """``--cfg-options``, and an ``older`` name of it."""
     text = 'put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
     text += 'lists as key=a,b or key="[(a,b),(c,d)]"'
-    parser.add_argument('--cfg-options', '--options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+    parser.add_argument('--cfg-options', *older, nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:
@@ -55,22 +128,27 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
     # torchrun sets an environment variable, older launchers gave the option
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
-    parser.add_argument('--gpu-id', type=int, help='GPU to use (without a launcher)')
-    parser.add_argument('--gpu-ids', type=int, nargs='+', help='older form: the first one is used')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1; default: a GPU if there is one')
+    parser.add_argument('--gpu-id', type=whole_number(0), help='GPU to use (without a launcher)')
+    parser.add_argument('--gpu-ids', type=whole_number(0), nargs='+', help='older form: the first one is used')
+    add_device(parser)
 
 
-def open_dataset(cfg: Config, split: str, **overrides: Any) -> Any:
-    """Dataset ``train``, ``val`` or ``test`` of a config, with ``overrides`` put into its arguments.
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument('--device', type=device_name, help='cpu, cuda, cuda:1; default: a GPU if there is one')
 
-    Raises:
-        UserError: The data or their description in the config are at fault.
-    """
-    try:
-        return build_dataset(dataset_config(cfg, split, **overrides))
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise UserError(f'data.{split}: {text}') from error
+
+def device_name(text: str) -> str:
+    """A type of option: names of devices, whether they are here or not."""
+    if not is_device(text):
+        raise argparse.ArgumentTypeError(f'must be a device such as {DEVICES}, got {text!r}')
+    return text
+
+
+def require_screen(shows: bool, other: str) -> None:
+    """Refuse ``--show`` where no window can be opened; ``other`` is the option to take instead."""
+    if shows and not has_screen():
+        raise UserError(f'--show: no window can be opened here (no screen): write the pictures by {other}')
 
 
 def chosen_device(args: argparse.Namespace) -> str | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from mmrotate.cli.common import run_command
-from mmrotate.utils import UserError, load_state, save_atomically
+from mmrotate.utils import load_state, save_atomically
+from mmrotate.utils.places import check_outputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Keep weights and facts, leave the optimizer out."""
     source, target = Path(args.checkpoint), Path(args.out_file)
-    if source.resolve() == target.resolve():
-        raise UserError(f'{target} would be overwritten: give another out_file')
+    check_outputs([('out_file', target)], [source])
     checkpoint = load_state(source)
     # detached from views and memory layouts: a file holds each number once
     state = {key: value.clone().contiguous() for key, value in checkpoint['state_dict'].items()}
     if args.half:
         state = {k: v.half() if v.dtype == torch.float32 else v for k, v in state.items()}
     meta = {k: v for k, v in checkpoint['meta'].items() if k != 'hook_msgs'}
-    target.parent.mkdir(parents=True, exist_ok=True)
     save_atomically({'meta': meta, 'state_dict': state}, target)
     sizes = [path.stat().st_size / 2**20 for path in (source, target)]
     print(f'{target}: {sizes[1]:.1f} MB (from {sizes[0]:.1f} MB)')

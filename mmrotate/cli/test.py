@@ -8,14 +8,38 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config, DictAction
+from tqdm import tqdm
 
-from mmrotate.apis import draw_results, init_detector, multi_gpu_test, write_results_json
+from mmrotate.apis import draw_result, init_detector, write_results_json
 from mmrotate.apis.results import write_json
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
-from mmrotate.engine import build_test_loader, check_metrics, init_dist, load_config, loader_options, read_evaluation
+from mmrotate.cli.common import (
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    made_with,
+    open_dataset,
+    require_screen,
+    run_command,
+    score,
+)
+from mmrotate.engine import (
+    files_of_config,
+    init_dist,
+    load_config,
+    loader_options,
+    rank_and_size,
+    read_evaluation,
+    stream_predictions,
+)
+from mmrotate.engine.checks import arguments_against, check_testing, report, scoring_against
+from mmrotate.engine.distributed import gather_objects
 from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils.files import replacing
 from mmrotate.utils.fuse import fuse_conv_bn
+from mmrotate.utils.journal import Journal, Tally, file_stamp
+from mmrotate.utils.places import check_outputs
 
 _OUT_SUFFIXES = ('.pkl', '.pickle', '.json')
 
@@ -26,15 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('checkpoint', help='checkpoint file or address')
     parser.add_argument('--work-dir', help='folder for a JSON file with the scores')
     wanted = parser.add_argument_group('what to do with the results (at least one)')
-    wanted.add_argument('--out', help='write them to a .pkl or .json file')
+    wanted.add_argument('--out', type=_result_file, help='write them to a .pkl or .json file')
     wanted.add_argument('--eval', nargs='+', metavar='METRIC', help='score them, e.g. mAP')
     wanted.add_argument('--format-only', action='store_true', help='write the files of a test server (DOTA Task 1)')
     wanted.add_argument('--show', action='store_true', help='show each picture in a window')
     wanted.add_argument('--show-dir', help='folder for pictures')
-    parser.add_argument('--show-score-thr', type=float, default=0.3, help='lowest score drawn (default: 0.3)')
+    parser.add_argument('--show-score-thr', type=score, default=0.3, help='lowest score drawn (default: 0.3)')
     text = 'arguments of dataset.evaluate() or, with --format-only, dataset.format_results(), '
     text += 'e.g. iou_thr=0.75 or submission_dir=work_dirs/task1'
-    parser.add_argument('--eval-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+    kind: dict[str, Any] = dict(nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--eval-options', help=text, **kind)
+    parser.add_argument('--options', help='older name of --eval-options', **kind)
+    text = 'go on with a run that was interrupted or left images out: skip those that its journal (OUT.journal, else '
+    text += 'test.journal in --show-dir) notes as done and that did not change since'
+    parser.add_argument('--resume', action='store_true', help=text)
     parser.add_argument('--fuse-conv-bn', action='store_true', help='fold batch norms into convolutions')
     parser.add_argument('--gpu-collect', action='store_true', help=argparse.SUPPRESS)  # 0.x,
     parser.add_argument('--tmpdir', help=argparse.SUPPRESS)  # without effect
@@ -42,37 +71,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_launch_options(parser)
 
 
+def _result_file(text: str) -> str:
+    """The value of ``--out``."""
+    if not text.endswith(_OUT_SUFFIXES):
+        raise argparse.ArgumentTypeError(f'a name that ends in {", ".join(_OUT_SUFFIXES)} is needed, got {text!r}')
+    return text
+
+
 def run(args: argparse.Namespace) -> None:
     """Test."""
+    require_screen(args.show, '--show-dir')
     _check_arguments(args)
     cfg = load_config(args.config, args.cfg_options)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
-    logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
+    get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)
-    if args.eval:
-        check_metrics(dataset, args.eval)
+    _check_options(args, cfg, dataset)
     if args.format_only:
         dataset.check_submission(**(args.eval_options or {}))
+    _check_places(args, cfg, dataset)
     model = init_detector(cfg, args.checkpoint, chosen_device(args) or cfg.get('device'))
     if model.CLASSES is None:
         model.CLASSES = dataset.CLASSES
+    check_testing(model, dataset, cfg)
     if args.fuse_conv_bn:
         fuse_conv_bn(model)
-    loader = build_test_loader(dataset, **loader_options(cfg, 'test'))
-    if (results := multi_gpu_test(model, loader)) is None:  # not rank 0
-        return
-    if args.out:
-        _write(args.out, dataset, results)
-        logger.info('results written to %s', args.out)
-    if args.show or args.show_dir:
-        draw_results(model, dataset, results, args.show, args.show_dir, args.show_score_thr)
-    if args.format_only:
-        dataset.format_results(results, **(args.eval_options or {}))
-    if args.eval:
-        _evaluate(args, cfg, dataset, results)
+    journal = _journal(args, cfg)
+    results, tally = _predict(args, cfg, model, dataset, journal)
+    if not tally.interrupted:  # after which the other processes may be gone
+        if (parts := gather_objects((results, tally))) is None:  # not rank 0
+            return
+        results, tally = _joined(parts)
+    if tally.interrupted or tally.failures:
+        if rank_and_size()[1] == 1 or not tally.interrupted:
+            _write_part(args.out, dataset, results)
+        tally.finish(resumable=journal is not None)
+    _use(args, cfg, dataset, [results[i] for i in range(len(dataset))])
+    for path in _journal_paths(args):
+        path.unlink(missing_ok=True)
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
+    if args.options and args.eval_options:
+        raise UserError('--options is the older name of --eval-options: give one of them')
+    args.eval_options = args.eval_options or args.options
     if not (args.out or args.eval or args.format_only or args.show or args.show_dir):
         raise UserError(
             'nothing would come of this test: say what to do with the results by --eval mAP, '
@@ -80,26 +122,135 @@ def _check_arguments(args: argparse.Namespace) -> None:
         )
     if args.eval and args.format_only:
         raise UserError('--eval and --format-only cannot go together: run them one by one')
-    if args.out and not args.out.endswith(_OUT_SUFFIXES):
-        raise UserError(f'--out must end in {", ".join(_OUT_SUFFIXES)}, got {args.out}')
+    if args.eval_options and not (args.eval or args.format_only):
+        raise UserError('--eval-options go to --eval or --format-only: give one of these')
+    if args.resume and not _journal_paths(args):
+        raise UserError('--resume goes on with what an earlier run wrote: it needs --out or --show-dir')
 
 
-def _write(path: str, dataset: Any, results: list[Any]) -> None:
-    target = Path(path)
-    if target.suffix == '.json':
-        names = [dataset.image_name(i) for i in range(len(dataset))]
-        write_results_json(target, names, results, dataset.CLASSES)
+def _check_options(args: argparse.Namespace, cfg: Config, dataset: Any) -> None:
+    if args.eval:
+        where = '--eval, --eval-options, or evaluation of the config'
+        report(scoring_against(dataset, _evaluate_options(args, cfg), 'data.test', where))
+    elif args.format_only:
+        report(arguments_against(dataset, 'format_results', args.eval_options or {}, '--eval-options'))
+
+
+def _evaluate_options(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:
+    evaluation = read_evaluation(cfg)
+    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
+    return {**options, 'metric': args.eval if len(args.eval) > 1 else args.eval[0]}
+
+
+def _journal_paths(args: argparse.Namespace) -> list[Path]:
+    """The journal of each process; none where nothing is written on the way."""
+    if not (args.out or args.show_dir):
+        return []
+    first = Path(f'{args.out}.journal') if args.out else Path(args.show_dir, 'test.journal')
+    return [first, *(first.with_name(f'{first.name}.{rank}') for rank in range(1, rank_and_size()[1]))]
+
+
+def _check_places(args: argparse.Namespace, cfg: Config, dataset: Any) -> None:
+    files = [('--out', Path(args.out))] if args.out else []
+    files += [('the journal', path) for path in _journal_paths(args)]
+    if args.show_dir:
+        files += [('the picture', path) for path in dict.fromkeys(_pictures(args, dataset))]
+    named = (
+        args.show_dir,
+        args.work_dir,
+        (args.eval_options or {}).get('submission_dir') if args.format_only else None,
+    )
+    options = ('--show-dir', '--work-dir', 'submission_dir')
+    folders = [(option, Path(folder)) for option, folder in zip(options, named, strict=True) if folder]
+    images = [dataset.image_path(i) for i in range(len(dataset))]
+    check_outputs(files, [*images, args.checkpoint, *files_of_config(cfg)], folders)
+
+
+def _pictures(args: argparse.Namespace, dataset: Any) -> list[Path]:
+    return [Path(args.show_dir, dataset.image_name(i)) for i in range(len(dataset))]
+
+
+def _journal(args: argparse.Namespace, cfg: Config) -> Journal | None:
+    """The journal of this process."""
+    if not (places := _journal_paths(args)):
+        return None
+    rank, size = rank_and_size()
+    others = {key: getattr(args, key) for key in ('show_dir', 'show_score_thr', 'fuse_conv_bn')}
+    return Journal(places[rank], made_with(cfg, args.config, args.checkpoint, processes=size, **others), args.resume)
+
+
+def _predict(
+    args: argparse.Namespace, cfg: Config, model: Any, dataset: Any, journal: Journal | None
+) -> tuple[dict[int, Any], Tally]:
+    """Results by index of this process's images, which are drawn and noted in the journal as they come."""
+    rank, size = rank_and_size()
+    share = range(rank, len(dataset), size)
+    items = [(dataset.image_name(i), file_stamp(dataset.image_path(i))) for i in range(len(dataset))]
+    pictures = _pictures(args, dataset) if args.show_dir else None
+    results: dict[int, Any] = {}
+    for i in share:
+        if journal is not None and journal.holds(*items[i]) and (pictures is None or pictures[i].is_file()):
+            results[i] = [np.array(boxes, np.float32).reshape(-1, 6) for boxes in journal[items[i][0]]]
+    tally = Tally(len(dataset), done=len(results))
+    todo = set(share) - set(results)
+
+    def keep(index: int, result: Any) -> Any:
+        results[index] = [np.array(boxes, np.float32) for boxes in result]
+        if args.show or pictures is not None:
+            target = None if pictures is None else pictures[index]
+            path = dataset.image_path(index)
+            draw_result(model, path, result, target, args.show, score_thr=args.show_score_thr)
+        return [boxes.tolist() for boxes in results[index]] if journal is not None else None
+
+    found = stream_predictions(model, dataset, todo.__contains__, share, **loader_options(cfg, 'test'))
+    # in a log file a line every half a minute is enough
+    interval = 0.1 if sys.stderr.isatty() else 30
+    tally.work(tqdm(found, 'test', len(todo), mininterval=interval, disable=rank > 0), items, keep, journal)
+    return results, tally
+
+
+def _joined(parts: list[tuple[dict[int, Any], Tally]]) -> tuple[dict[int, Any], Tally]:
+    """The results and the tally of all processes."""
+    results: dict[int, Any] = {}
+    whole = Tally(parts[0][1].total)
+    for part, tally in parts:
+        results |= part
+        whole.done += tally.done
+        whole.failures |= tally.failures
+    return results, whole
+
+
+def _write_part(out: str | None, dataset: Any, results: dict[int, Any]) -> None:
+    """Of a part of the images a JSON file can be made, which names them; a pickle of all would be out of step."""
+    if out and out.endswith('.json') and results:
+        _write(out, dataset, dict(sorted(results.items())))
+
+
+def _use(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]) -> None:
+    """Write and score the results of all images."""
+    logger = get_root_logger()
+    if args.out:
+        _write(args.out, dataset, dict(enumerate(results)))
+        logger.info('results written to %s', args.out)
+    if args.format_only:
+        written = dataset.format_results(results, **(args.eval_options or {}))
+        if isinstance(written, tuple):  # a dataset of one's own may give what it likes
+            print(f'files of the test server written: {written[1]}')
+    if args.eval:
+        _evaluate(args, cfg, dataset, results)
+
+
+def _write(path: str, dataset: Any, results: dict[int, Any]) -> None:
+    if path.endswith('.json'):
+        names = [dataset.image_name(i) for i in results]
+        write_results_json(path, names, list(results.values()), dataset.CLASSES)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open('wb') as stream:
-        pickle.dump(results, stream)
+    with replacing(Path(path)) as temporary, temporary.open('wb') as out:
+        pickle.dump(list(results.values()), out)
 
 
 def _evaluate(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]) -> None:
-    evaluation = read_evaluation(cfg)
-    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
-    options['metric'] = args.eval if len(args.eval) > 1 else args.eval[0]
-    metrics = dataset.evaluate(results, **options)
+    metrics = dataset.evaluate(results, **_evaluate_options(args, cfg))
     metrics = {name: float(value) for name, value in metrics.items()}
     print(metrics)
     if args.work_dir:

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -12,10 +13,28 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, open_dataset, run_command
-from mmrotate.engine import init_dist, load_config, rank_and_size, read_plan, share_from_first
+from mmrotate.cli.common import (
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    open_dataset,
+    run_command,
+    whole_number,
+)
+from mmrotate.engine import (
+    init_dist,
+    load_config,
+    model_config,
+    own_folders,
+    rank_and_size,
+    read_plan,
+    share_from_first,
+    told_how_to_resume,
+)
+from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
+from mmrotate.utils.files import unused_stem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument('--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir')
     start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
-    parser.add_argument('--seed', type=int, help='random seed; default: a random one, logged')
+    parser.add_argument('--seed', type=whole_number(0), help='random seed; default: a random one, logged')
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
-    add_config_options(parser)
+    add_config_options(parser, '--options')
     add_launch_options(parser)
 
 
@@ -45,8 +64,16 @@ def run(args: argparse.Namespace) -> None:
     for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
         if '://' not in path and not os.path.isfile(path):
             raise UserError(f'checkpoint {path} does not exist')
+    _spare_weights(cfg)
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
-    timestamp = share_from_first(time.strftime('%Y%m%d_%H%M%S'))
+    check_work_dir(cfg)
+    with own_folders(cfg), told_how_to_resume(cfg):
+        _train(args, cfg)
+
+
+def _train(args: argparse.Namespace, cfg: Config) -> None:
+    # two trainings in one second, one after the other, do not share a log
+    timestamp = share_from_first(unused_stem(Path(cfg.work_dir), time.strftime('%Y%m%d_%H%M%S'), '.log'))
     logger = get_root_logger(Path(cfg.work_dir, f'{timestamp}.log'), cfg.get('log_level', 'INFO'))
     if args.gpus is not None:
         logger.warning('--gpus has no effect: one process uses one GPU, see tools/dist_train.sh')
@@ -69,6 +96,16 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     cfg.device = chosen_device(args) or cfg.get('device')
 
 
+def _spare_weights(cfg: Config) -> None:
+    """Refuse to start from weights that lie where this training's own will."""
+    start = Path(cfg.get('load_from') or '')
+    is_own = re.fullmatch(r'((epoch|iter)_\d+|latest|best_.*)\.pth', start.name) is not None
+    if is_own and not cfg.get('resume_from') and start.resolve().parent == Path(cfg.work_dir).resolve():
+        raise UserError(
+            f'load_from {start} lies in work_dir, where this training writes its own: name another --work-dir'
+        )
+
+
 def _datasets(cfg: Config) -> list[Any]:
     datasets = [open_dataset(cfg, 'train')]
     if len(cfg.get('workflow') or []) == 2:
@@ -79,7 +116,7 @@ def _datasets(cfg: Config) -> list[Any]:
 
 def _model(cfg: Config) -> Any:
     # a resumed detector gets all weights from its checkpoint: nothing else is read or downloaded
-    config = without_pretrained(cfg.model) if cfg.get('resume_from') else cfg.model
+    config = without_pretrained(model_config(cfg)) if cfg.get('resume_from') else model_config(cfg)
     model: Any = build_detector(config, train_cfg=cfg.get('train_cfg'), test_cfg=cfg.get('test_cfg'))
     model.init_weights()
     return model

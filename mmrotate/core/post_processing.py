@@ -5,17 +5,39 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmrotate.ops import batched_nms_rotated
+from mmrotate.core.bbox.angle import VERSIONS
+from mmrotate.ops import nms_rotated, soft_nms_rotated
+
+_THRESHOLDS = ('iou_thr', 'iou_threshold')
+# what nms.type may be, and the keys that only soft NMS reads; configs of 0.x have an angle version there, too
+_PLAIN = (None, 'nms', 'nms_rotated', *VERSIONS)
+_SOFT = 'soft_nms'
+_SOFT_KEYS = ('sigma', 'min_score', 'method')
 
 
-def _threshold(nms: Mapping | float) -> tuple[float, bool]:
-    """IoU threshold, and whether classes suppress each other."""
+def nms_keys(nms: Mapping) -> dict[str, None]:
+    """The keys of ``nms`` that its kind reads."""
+    return dict.fromkeys(('type', 'class_agnostic', *_THRESHOLDS, *(_SOFT_KEYS if nms.get('type') == _SOFT else ())))
+
+
+def check_nms(nms: Mapping) -> None:
+    """Raise ValueError if ``nms`` asks for a kind that does not exist here."""
+    if (kind := nms.get('type')) not in (*_PLAIN, _SOFT):
+        raise ValueError(f"nms.type must be 'nms', 'nms_rotated' or 'soft_nms', got {kind!r}")
+
+
+def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | float) -> tuple[Tensor, Tensor]:
+    """Boxes with scores (k, 6), best first, and their indices, by the kind of NMS that ``nms`` asks for."""
     if not isinstance(nms, Mapping):
-        return float(nms), False
-    for key in ('iou_thr', 'iou_threshold'):
-        if key in nms:
-            return float(nms[key]), bool(nms.get('class_agnostic', False))
-    raise ValueError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
+        return nms_rotated(boxes, scores, float(nms), labels)
+    check_nms(nms)
+    groups = None if nms.get('class_agnostic', False) else labels
+    threshold = next((float(nms[key]) for key in _THRESHOLDS if key in nms), None)
+    if threshold is None:
+        raise ValueError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
+    if nms.get('type') != _SOFT:
+        return nms_rotated(boxes, scores, threshold, groups)
+    return soft_nms_rotated(boxes, scores, threshold, labels=groups, **{k: nms[k] for k in _SOFT_KEYS if k in nms})
 
 
 def multiclass_nms_rotated(
@@ -34,7 +56,8 @@ def multiclass_nms_rotated(
         multi_scores: (n, C + 1), the last column background.
         score_thr: Scores must be above it.
         nms: ``dict(iou_thr=...)``: boxes of a class that overlap a better one more go; ``class_agnostic=True``
-            compares boxes of all classes.
+            compares boxes of all classes; ``type='soft_nms'`` lowers scores in place of dropping boxes, with the
+            arguments of :func:`mmrotate.ops.soft_nms_rotated`.
         max_num: At most this many detections; not above 0 for all.
         score_factors: (n,) factors of the scores, after the threshold.
         return_inds: Give the flat indices into (n, C) too.
@@ -42,7 +65,6 @@ def multiclass_nms_rotated(
     Returns:
         Boxes with scores (k, 6), best first, labels (k,) and, if asked for, indices (k,).
     """
-    threshold, class_agnostic = _threshold(nms)
     scores = multi_scores[:, :-1]
     classes = scores.size(1)
     index = (scores > score_thr).flatten().nonzero().squeeze(1)
@@ -52,7 +74,7 @@ def multiclass_nms_rotated(
     kept_scores = scores.flatten()[index]
     if score_factors is not None:
         kept_scores = kept_scores * score_factors[rows]
-    dets, keep = batched_nms_rotated(boxes, kept_scores, labels, threshold, class_agnostic=class_agnostic)
+    dets, keep = _suppress(boxes, kept_scores, labels, nms)
     if max_num > 0:
         dets, keep = dets[:max_num], keep[:max_num]
     return (dets, labels[keep], index[keep]) if return_inds else (dets, labels[keep])

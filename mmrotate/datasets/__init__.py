@@ -7,7 +7,7 @@ from . import pipelines
 from .base import RotatedDataset
 from .builder import build_dataloader, build_dataset, collate
 from .dota import DOTADataset, HITUAVDataset, SARDataset
-from .dota_labels import LabelError
+from .formats import LabelError
 from .hrsc import HRSCDataset
 from .pipelines import BadImageError
 from .wrappers import ConcatDataset, RepeatDataset

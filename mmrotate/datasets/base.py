@@ -1,18 +1,24 @@
 """What all datasets of rotated boxes share; a subclass says how annotations are found and read."""
 
+import collections
 import inspect
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from mmrotate.core.bbox import obb2xyxy
 from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils.files import near_files
 
-from .metrics import evaluate_map
+from .formats import ClassNames, Reader, read_labels
+from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
+from .pipelines.versions import inherit_version
 from .submission import Results, SubmissionError, check_folder, check_names, write_task1
 
 
@@ -25,7 +31,7 @@ class RotatedDataset(Dataset):
     Args:
         ann_file: file or folder of the annotations, relative to ``data_root`` or absolute.
         pipeline: the steps, see :class:`mmrotate.datasets.pipelines.Compose`.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
+        version: angle version of the boxes: 'oc', 'le90' or 'le135'; also that of the steps whose config names none.
         classes: class names: a sequence, a single name, or the path of a file with one name a line. None: the class
             attribute ``CLASSES``.
         data_root: folder that relative paths start from.
@@ -37,6 +43,8 @@ class RotatedDataset(Dataset):
     CLASSES: tuple[str, ...] = ()
     PALETTE: Any = None
     IOU_THR: float | Sequence[float] = 0.5
+    # objects above it are to be ignored
+    difficulty: int = 100
 
     def __init__(
         self,
@@ -56,7 +64,8 @@ class RotatedDataset(Dataset):
         self.CLASSES = self.get_classes(classes)  # of this instance; they cover the class's own
         self.has_annotations = True
         self.bad_images: dict[str, int] = {}
-        self.pipeline = Compose(pipeline)
+        self.outside: dict[str, int] = {}
+        self.pipeline = Compose(inherit_version(pipeline, version))
         self.data_infos = self.load_annotations(self.ann_file)
         if not test_mode and filter_empty_gt:
             self._filter_empty()
@@ -70,6 +79,26 @@ class RotatedDataset(Dataset):
             LabelError: annotations cannot be read.
         """
         raise NotImplementedError
+
+    def class_names(self) -> ClassNames:
+        """The classes to read; of a data set's own classes the others are known, to be left out."""
+        own = type(self).CLASSES
+        index = {name: i for i, name in enumerate(self.CLASSES)}
+        return ClassNames(index, own if set(index) <= set(own) else ())
+
+    def read_annotations(self, files: Mapping[str, str | Path], reader: Reader, names: ClassNames) -> list[dict]:
+        """``data_infos`` from label files, given by the name of their image; what is left out is said once.
+
+        Raises:
+            LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
+        """
+        found = {name: read_labels(path, reader, names, self.version) for name, path in files.items()}
+        _warn_degenerate({os.fspath(files[name]): labels.degenerate for name, labels in found.items()})
+        others = sum((labels.others for labels in found.values()), collections.Counter())
+        if others:
+            counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
+            get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {counts}')
+        return [dict(filename=name, ann=labels.annotation(self.difficulty)) for name, labels in found.items()]
 
     @classmethod
     def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
@@ -161,27 +190,57 @@ class RotatedDataset(Dataset):
 
     def prepare_train_img(self, index: int) -> dict | None:
         """Training sample ``index``; None if a step of the pipeline drops it."""
-        return self.pipeline({**self._results(index), 'ann_info': self.get_ann_info(index)})
+        return self._run_pipeline(index, {**self._results(index), 'ann_info': self.get_ann_info(index)})
 
     def prepare_test_img(self, index: int) -> dict:
         """Test sample ``index``."""
-        if (sample := self.pipeline(self._results(index))) is None:
+        if (sample := self._run_pipeline(index, self._results(index))) is None:
             raise ValueError(f'the test pipeline dropped {self.data_infos[index]["filename"]}')
         return sample
 
+    def _run_pipeline(self, index: int, results: dict) -> dict | None:
+        sample = self.pipeline(results)
+        if 'ori_shape' in results:  # the size of an image is known once it is loaded
+            self._note_outside(index, results['ori_shape'])
+        return sample
+
+    def _note_outside(self, index: int, shape: Sequence[int]) -> None:
+        """Count the boxes that lie wholly outside of their image; the 1st, 10th, 100th ... such image is told."""
+        info = self.data_infos[index]
+        if info['filename'] in self.outside or not len(info['ann']['bboxes']):
+            return
+        left, top, right, bottom = obb2xyxy(info['ann']['bboxes'], self.version).T
+        outside = (right <= 0) | (bottom <= 0) | (left >= shape[1]) | (top >= shape[0])
+        if not outside.any():
+            return
+        self.outside[info['filename']] = int(outside.sum())
+        if math.log10(count := len(self.outside)).is_integer():
+            get_root_logger().warning(
+                f'{sum(self.outside.values())} boxes in {count} images so far lie wholly outside of their image, the '
+                f'latest in {info["filename"]}'
+            )
+
     def evaluate(
-        self, results: Results, metric: str | Sequence[str] = 'mAP', logger: Any = None, **kwargs: Any
+        self,
+        results: Results,
+        metric: str | Sequence[str] = 'mAP',
+        logger: Any = None,
+        proposal_nums: Any = None,
+        iou_thr: float | Sequence[float] | None = None,
+        scale_ranges: Sequence[tuple[float, float]] | None = None,
+        nproc: int = 4,
+        use_07_metric: bool = True,
     ) -> dict[str, float]:
         """Score detections, in the dataset's order, against the annotations.
 
         The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`, but ``iou_thr`` None (the default)
-        stands for the class attribute ``IOU_THR``.
+        stands for the class attribute ``IOU_THR``. ``proposal_nums`` and ``nproc`` are 0.x names without effect.
         """
+        del proposal_nums, nproc
         self.check_annotated()
         annotations = [self.get_ann_info(i) for i in range(len(self))]
-        if kwargs.get('iou_thr') is None:
-            kwargs['iou_thr'] = self.IOU_THR
-        return evaluate_map(results, annotations, self.CLASSES, metric, logger, **kwargs)
+        thresholds = self.IOU_THR if iou_thr is None else iou_thr
+        return evaluate_map(results, annotations, self.CLASSES, metric, logger, thresholds, scale_ranges, use_07_metric)
 
     def check_annotated(self) -> None:
         """Raise a UserError if there are no annotations to score against."""
@@ -206,6 +265,24 @@ class RotatedDataset(Dataset):
             check_names(self.img_ids, self.CLASSES)
             check_folder(options.get('submission_dir'))
 
+    def score_names(
+        self,
+        metric: str | Sequence[str] = 'mAP',
+        iou_thr: float | Sequence[float] | None = None,
+        scale_ranges: Sequence[tuple[float, float]] | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Keys of what :meth:`evaluate` would give for these of its arguments, known before it runs.
+
+        A subclass with an ``evaluate`` of its own that gives other keys says them here, so that ``save_best`` can be
+        checked before a training starts; without it they are not checked.
+
+        Raises:
+            UnknownMetricError: an unknown metric; the message lists the known ones.
+        """
+        del kwargs
+        return score_names(metric, self.IOU_THR if iou_thr is None else iou_thr, scale_ranges)
+
     def format_results(
         self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
     ) -> tuple[list[str], str]:
@@ -228,5 +305,17 @@ def _class_names(text: str) -> tuple[str, ...]:
         lines = Path(text).read_text(encoding='utf-8-sig').splitlines()
         return tuple(line.strip() for line in lines if line.strip())
     if '/' in text or text.endswith('.txt'):
-        raise FileNotFoundError(f'classes: no file {text}')
+        raise FileNotFoundError(f'classes: no file {text}{near_files(Path(text))}')
     return (text,)
+
+
+def _warn_degenerate(counts: Mapping[str, int]) -> None:
+    """One warning for all dropped boxes, with the files they stand in."""
+    counts = {path: count for path, count in counts.items() if count}
+    if not counts:
+        return
+    shown = [f'{path} ({count})' for path, count in list(counts.items())[:10]]
+    more = f' and {len(counts) - 10} more' if len(counts) > 10 else ''
+    get_root_logger().warning(
+        f'{sum(counts.values())} degenerate boxes in {len(counts)} label files dropped: {", ".join(shown)}{more}'
+    )

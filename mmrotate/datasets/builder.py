@@ -12,8 +12,9 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mmrotate.registry import DATASETS, ROTATED_DATASETS, ROTATED_PIPELINES
+from mmrotate.utils.arguments import check_arguments
 
-from .checked_build import build_checked, check_arguments
+from .checked_build import build_checked
 from .wrappers import ConcatDataset
 
 __all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'collate', 'worker_init_fn']

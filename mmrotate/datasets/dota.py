@@ -7,15 +7,19 @@ from typing import Any
 
 from mmrotate.core.visualization import DOTA_PALETTE, HIT_UAV_PALETTE, SAR_PALETTE
 from mmrotate.registry import DATASETS
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import get_root_logger
 
 from .base import RotatedDataset
-from .dota_labels import pack_labels, read_dota_labels
-from .image_folder import IMAGE_SUFFIXES, find_images, find_labels
-
-
-class MissingFilesError(UserError, FileNotFoundError):
-    """Images or label files that should be there are not; the message names them."""
+from .formats import ClassNames, pack_labels, read_dota, read_labels
+from .image_folder import (
+    IMAGE_SUFFIXES,
+    OTHER_LABELS,
+    MissingFilesError,
+    check_folders,
+    describe_place,
+    find_images,
+    find_labels,
+)
 
 
 @DATASETS.register_module()
@@ -48,11 +52,14 @@ class DOTADataset(RotatedDataset):
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Read every label file, each of which needs an image, or in test mode list the images."""
+        check_folders(ann_file=ann_file, img_prefix=self.img_prefix)
         if labels := find_labels(ann_file) if ann_file else {}:
             return self._load_labelled(labels)
-        if not self.test_mode:
-            raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_file!r}')
+        place = describe_place(ann_file)
         images = find_images(self.img_prefix or ann_file)
+        other_format = any(suffix in place for suffix in OTHER_LABELS) and not find_images(ann_file)
+        if not self.test_mode or other_format or (images and os.path.isfile(ann_file)):
+            raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_file!r}{place}')
         if not images:
             raise MissingFilesError(
                 f'no label files (*.txt) in ann_file={ann_file!r}, and no images '
@@ -64,32 +71,35 @@ class DOTADataset(RotatedDataset):
 
     def _load_labelled(self, labels: dict[str, Path]) -> list[dict]:
         images = find_images(self.img_prefix)
-        class_index = {name: i for i, name in enumerate(self.CLASSES)}
+        names = self.class_names()
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
-        self._check_images(labels, images)
-        infos, degenerate = [], {}
-        for stem, path in labels.items():
-            found = read_dota_labels(path, class_index, self.version)
-            degenerate[os.fspath(path)] = found.degenerate
-            infos.append(dict(filename=images[stem], ann=found.annotation(self.difficulty)))
-        _warn_degenerate({path: count for path, count in degenerate.items() if count})
-        return infos
+        labels = self._with_images(labels, images, names)
+        return self.read_annotations({images[stem]: path for stem, path in labels.items()}, read_dota, names)
 
-    def _check_images(self, labels: dict[str, Path], images: dict[str, str]) -> None:
+    def _with_images(self, labels: dict[str, Path], images: dict[str, str], names: ClassNames) -> dict[str, Path]:
+        """The label files, each of which needs an image unless it would be left out for being empty."""
         endings = ', '.join(IMAGE_SUFFIXES)
         if not images:
             raise MissingFilesError(
                 f'no images ({endings}) in img_prefix={self.img_prefix!r}, but '
                 f'{len(labels)} label files in ann_file={self.ann_file!r}'
             )
-        if missing := [stem for stem in labels if stem not in images]:
+        missing = [stem for stem in labels if stem not in images]
+        if not self.test_mode and self.filter_empty_gt:
+            empty = {stem for stem in missing if not len(read_labels(labels[stem], read_dota, names, self.version))}
+            missing = [stem for stem in missing if stem not in empty]
+            if empty:
+                get_root_logger().info(f'{len(empty)} label files without objects and without an image: left out')
+                labels = {stem: path for stem, path in labels.items() if stem not in empty}
+        if missing:
             raise MissingFilesError(
                 f'{len(missing)} of {len(labels)} label files have no image, the first: {labels[missing[0]]} '
                 f'needs {os.path.join(self.img_prefix, missing[0])} with one of {endings}'
             )
         if unlabelled := len(images) - len(labels):
             get_root_logger().info(f'{unlabelled} images without a label file: left out')
+        return labels
 
 
 @DATASETS.register_module()
@@ -106,14 +116,3 @@ class HITUAVDataset(DOTADataset):
 
     CLASSES: tuple[str, ...] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
     PALETTE: Any = HIT_UAV_PALETTE
-
-
-def _warn_degenerate(counts: dict[str, int]) -> None:
-    """One warning for all dropped boxes, with the files they stand in."""
-    if not counts:
-        return
-    shown = [f'{path} ({count})' for path, count in list(counts.items())[:10]]
-    more = f' and {len(counts) - 10} more' if len(counts) > 10 else ''
-    get_root_logger().warning(
-        f'{sum(counts.values())} degenerate boxes in {len(counts)} label files dropped: {", ".join(shown)}{more}'
-    )

@@ -1,10 +1,29 @@
 """Finding images in a folder by the stem of their name."""
 
+import collections
 import os
 from pathlib import Path
 
+from mmrotate.utils import UserError
+from mmrotate.utils.files import near_files
+
+# labels in other formats than one text file per image
+OTHER_LABELS = {'.xml': ' (annotations as of VOC, roLabelImg or HRSC2016?)', '.json': ' (JSON: is it COCO or labelme?)'}
 # of two files with the same stem the one whose ending stands first here is taken
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+class MissingFilesError(UserError, FileNotFoundError):
+    """Images or label files that should be there are not; the message names them."""
+
+
+def check_folders(**folders: str) -> None:
+    """Raise a MissingFilesError, with near names, for the first of the folders that is given and does not exist."""
+    for key, folder in folders.items():
+        if folder and not os.path.exists(folder):
+            path = Path(folder)
+            missing = next((above for above in reversed(path.parents) if not above.is_dir()), path)
+            raise MissingFilesError(f'no such folder {key}={folder!r}{near_files(missing)}')
 
 
 def find_images(folder: str | Path) -> dict[str, str]:
@@ -23,9 +42,21 @@ def find_labels(folder: str | Path) -> dict[str, Path]:
     return {stem: Path(folder, stem + suffix) for stem, suffix in files if suffix.lower() == '.txt'}
 
 
+def describe_place(path: str | Path) -> str:
+    """What is at a path without label files, for a message: ``'; it holds 12 .xml files (...)'``, or nothing."""
+    if os.path.isfile(path):
+        kind = ' (JSON: is it COCO?)' if os.path.splitext(path)[1].lower() == '.json' else ''
+        return f'; it is a file{kind}, not a folder'
+    endings = collections.Counter(suffix.lower() for _, suffix in _files(path))
+    if not endings:
+        return ''
+    suffix, count = max(endings.items(), key=lambda item: (item[0] in OTHER_LABELS, item[1]))
+    return f'; it holds {count} files *{suffix}{OTHER_LABELS.get(suffix, "")}'
+
+
 def _files(folder: str | Path) -> list[tuple[str, str]]:
-    """Stem and ending of each file."""
+    """Stem and ending of each file; hidden ones are none of ours (macOS writes ``._a.png`` beside ``a.png``)."""
     if not os.path.isdir(folder):
         return []
     with os.scandir(folder) as entries:
-        return [os.path.splitext(entry.name) for entry in entries if entry.is_file()]
+        return [os.path.splitext(entry.name) for entry in entries if entry.name[0] != '.' and entry.is_file()]

@@ -7,8 +7,8 @@ import numpy as np
 
 from mmrotate.core.evaluation import eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
 from mmrotate.utils import UserError
+from mmrotate.utils.arguments import near_name
 
-from .checked_build import near_name
 from .submission import Results, check_results
 
 _COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
@@ -56,14 +56,8 @@ def evaluate_map(
         ValueError: results that do not fit the annotations or classes.
     """
     del nproc
-    metrics = [metric] if isinstance(metric, str) else list(metric)
-    for name in metrics:
-        if name not in METRICS:
-            hint = near_name(str(name), METRICS, cutoff=0.5)
-            raise UnknownMetricError(f'unknown metric {name!r}; {hint}known metrics: {list(METRICS)}')
+    metrics, wanted, thresholds = _settings(metric, iou_thr)
     check_results(results, len(annotations), classes)
-    wanted = [round(float(thr), 4) for thr in np.atleast_1d(np.asarray(iou_thr, np.float64))]
-    thresholds = sorted({*wanted, *(thr for name in metrics for thr in METRICS[name])})
     scored = eval_rbbox_map_thresholds(results, annotations, thresholds, use_07_metric)
     per_threshold = dict(zip(thresholds, scored, strict=True))
     _tell(f'mAP at IoU {wanted[0]:g}', logger)
@@ -71,8 +65,33 @@ def evaluate_map(
     scores = _scores({thr: mean for thr, (mean, _) in per_threshold.items()}, wanted, metrics)
     if scale_ranges is not None:
         means, _ = eval_rbbox_map(results, annotations, scale_ranges, wanted[0], use_07_metric, classes, logger)
-        scores |= {f'mAP_{low:g}_{high:g}': mean for (low, high), mean in zip(scale_ranges, means, strict=True)}
+        scores |= dict(zip(_range_names(scale_ranges), means, strict=True))
     return scores
+
+
+def score_names(
+    metric: str | Sequence[str], iou_thr: float | Sequence[float], scale_ranges: Sequence[tuple[float, float]] | None
+) -> list[str]:
+    """Keys of what :func:`evaluate_map` gives for these of its arguments; it raises the same errors."""
+    metrics, wanted, thresholds = _settings(metric, iou_thr)
+    return [*_scores(dict.fromkeys(thresholds, 0.0), wanted, metrics), *_range_names(scale_ranges or [])]
+
+
+def _settings(
+    metric: str | Sequence[str], iou_thr: float | Sequence[float]
+) -> tuple[list[str], list[float], list[float]]:
+    """Names of metrics, the IoU thresholds of 'mAP', and all thresholds that are needed, sorted."""
+    metrics = [metric] if isinstance(metric, str) else list(metric)
+    for name in metrics:
+        if name not in METRICS:
+            hint = near_name(str(name), METRICS, cutoff=0.5)
+            raise UnknownMetricError(f'unknown metric {name!r}; {hint}known metrics: {list(METRICS)}')
+    wanted = [round(float(thr), 4) for thr in np.atleast_1d(np.asarray(iou_thr, np.float64))]
+    return metrics, wanted, sorted({*wanted, *(thr for name in metrics for thr in METRICS[name])})
+
+
+def _range_names(scale_ranges: Sequence[tuple[float, float]]) -> list[str]:
+    return [f'mAP_{low:g}_{high:g}' for low, high in scale_ranges]
 
 
 def _scores(means: dict[float, float], wanted: list[float], metrics: list[str]) -> dict[str, float]:

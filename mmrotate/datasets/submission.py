@@ -13,6 +13,7 @@ import numpy as np
 from mmrotate.core.bbox import obb2poly_np
 from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError
+from mmrotate.utils.files import replacing
 
 Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
 
@@ -55,11 +56,14 @@ def write_task1(
     results = finite_results(results)
     files = [target / f'Task1_{name}.txt' for name in classes]
     for label, path in enumerate(files):
-        with path.open('w', encoding='utf-8') as out:
+        with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as out:
             for img_id, per_class in zip(img_ids, results, strict=True):
                 out.writelines(_lines(img_id, per_class[label], version))
     if with_zip:
-        with zipfile.ZipFile(target / f'{target.name}.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
+        with (
+            replacing(target / f'{target.name}.zip') as temporary,
+            zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive,
+        ):
             for path in files:
                 archive.write(path, path.name)
     return list(map(str, files)), str(target)

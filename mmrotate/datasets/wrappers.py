@@ -161,6 +161,12 @@ class ConcatDataset(_Joined):
         whole.img_ids = [name for leaf, _ in pairs for name in leaf.img_ids]
         return whole, [result for _, share in pairs for result in share]
 
+    def score_names(self, **kwargs: Any) -> list[str]:
+        """Keys of what :meth:`evaluate` gives; see :meth:`RotatedDataset.score_names`."""
+        if not self.separate_eval:
+            return self.datasets[0].score_names(**kwargs)
+        return [f'{i}_{key}' for i, dataset in enumerate(self.datasets) for key in dataset.score_names(**kwargs)]
+
 
 @DATASETS.register_module()
 class RepeatDataset(_Joined):

@@ -10,15 +10,16 @@ from mmengine.hooks import Hook
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmrotate.datasets import build_dataloader, build_dataset
+from mmrotate.datasets import build_dataloader
 from mmrotate.engine.checkpoint_hook import CheckpointHook
-from mmrotate.engine.config import Evaluation, Plan, dataset_config, loader_options, read_plan, warn_of_unknown_keys
+from mmrotate.engine.checks import check_training
+from mmrotate.engine.config import Evaluation, Plan, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
-from mmrotate.engine.schedules import Schedule
-from mmrotate.engine.testing import build_test_loader, check_metrics
+from mmrotate.engine.splits import open_dataset
+from mmrotate.engine.testing import build_test_loader
 from mmrotate.utils import UserError, get_root_logger
 
 
@@ -41,6 +42,8 @@ def build_runner(
     warn_of_unknown_keys(cfg, get_root_logger(log_level=cfg.get('log_level', 'INFO')))
     plan = read_plan(cfg)
     evaluation = plan.evaluation if validate else None
+    val = open_dataset(cfg, 'val', test_mode=True) if evaluation else None
+    check_training(model, datasets, cfg, evaluation, val)
     device = pick_device(cfg.get('device'))
     amp = dict(device_type=device.type, dtype=plan.precision, loss_scale=plan.loss_scale)
     return DetectorRunner(
@@ -67,7 +70,7 @@ def build_runner(
         custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
         **_environment(cfg),
         **_log_parts(cfg, plan),
-        **_evaluation_parts(cfg, evaluation),
+        **_evaluation_parts(cfg, evaluation, val),
     )
 
 
@@ -88,10 +91,9 @@ def _hooks(
 ) -> list[Hook]:
     best: dict[str, Any] = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
     try:
-        lr, momentum = (Schedule.from_config(given) if given else None for given in (plan.lr, plan.momentum))
-        hooks = [ScheduleHook(lr, momentum), CheckpointHook(**plan.checkpoint, **best)]
+        hooks = [ScheduleHook(plan.lr, plan.momentum), CheckpointHook(**plan.checkpoint, **best)]
     except (TypeError, ValueError) as error:
-        raise UserError(f'lr_config, momentum_config or checkpoint_config: {error}') from error
+        raise UserError(f'checkpoint_config: {error}') from error
     if len(datasets) > 1 and plan.validate_after:
         options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
         hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))
@@ -125,11 +127,9 @@ def _log_parts(cfg: Config, plan: Plan) -> dict[str, Any]:
     )
 
 
-def _evaluation_parts(cfg: Config, evaluation: Evaluation | None) -> dict[str, Any]:
+def _evaluation_parts(cfg: Config, evaluation: Evaluation | None, dataset: Any) -> dict[str, Any]:
     if evaluation is None:
         return {}
-    dataset = build_dataset(dataset_config(cfg, 'val', test_mode=True))
-    check_metrics(dataset, evaluation.options.get('metric', 'mAP'))
     return dict(
         val_dataloader=build_test_loader(dataset, **loader_options(cfg, 'val')),
         val_cfg=dict(type=EvaluationLoop, dataset=dataset),

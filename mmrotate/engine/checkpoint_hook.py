@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.utils.files import numbered_checkpoints, replacing
+from mmrotate.utils.lock import remove_leftovers
 
 _GREATER = ('acc', 'top', 'ar', 'auc', 'precision', 'map', 'ap', 'dice', 'recall', 'f1', 'iou')
 _LESS = ('loss', 'error')
@@ -36,6 +37,11 @@ class CheckpointHook(Hook):
     save_best: str | None = None  # metric whose best checkpoint is kept, 'auto' for the first one; None: none
     rule: str | None = None  # 'greater' or 'less'; default: by the metric's name
     best: dict[str, Any] = field(default_factory=dict, init=False)  # best_score, best_ckpt; travels in the checkpoints
+
+    def before_train(self, runner: Any) -> None:
+        """Delete what killed trainings left half written."""
+        if rank_and_size()[0] == 0 and (left := remove_leftovers(self._folder(runner))):
+            runner.logger.info('removed %d half-written files of killed trainings', len(left))
 
     def after_train_epoch(self, runner: Any) -> None:
         """Save after an epoch."""
@@ -75,14 +81,13 @@ class CheckpointHook(Hook):
         best = self.best.get('best_score')
         if best is None or math.isnan(score):
             return not math.isnan(score)  # which is never the best
-        return score > best if (self.rule or _rule_of(name)) == 'greater' else score < best
+        return score > best if (self.rule or rule_of(name)) == 'greater' else score < best
 
     def _is_due(self, done: int, last: int) -> bool:
         return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
 
     def _folder(self, runner: Any) -> Path:
-        work_dir = Path(runner.work_dir)
-        return work_dir if self.out_dir is None else Path(self.out_dir) / work_dir.name
+        return checkpoint_folder(runner.work_dir, self.out_dir)
 
     def _save(self, runner: Any, name: str, epoch: int, iteration: int) -> None:
         folder = self._folder(runner)
@@ -102,7 +107,13 @@ class CheckpointHook(Hook):
                 file.unlink(missing_ok=True)
 
 
-def _rule_of(metric: str) -> str:
+def checkpoint_folder(work_dir: str | Path, out_dir: str | None) -> Path:
+    """Where the checkpoints of a training go."""
+    return Path(work_dir) if out_dir is None else Path(out_dir) / Path(work_dir).name
+
+
+def rule_of(metric: str) -> str:
+    """Whether more or less of a metric is better, 'greater' or 'less', by its name; raises ValueError."""
     for rule, words in (('less', _LESS), ('greater', _GREATER)):
         if any(word in metric.lower() for word in words):
             return rule

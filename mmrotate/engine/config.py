@@ -1,20 +1,23 @@
 """Configs in the 0.x dialect: loading, and the translation into what the engine runs on."""
 
 import functools
+import inspect
 import logging
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.utils import import_modules_from_strings
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS, Registry
 
+from mmrotate.engine.config_files import read_config
 from mmrotate.engine.config_keys import unknown_keys
-from mmrotate.registry import FORERUNNERS
+from mmrotate.engine.config_values import check_values
+from mmrotate.engine.custom_imports import import_custom_modules
+from mmrotate.engine.schedules import Schedule
 from mmrotate.utils import UserError, compat_cfg
-from mmrotate.utils.files import near_files
+from mmrotate.utils.arguments import check_arguments, near_name
 
 _LENGTHS = {'EpochBasedRunner': 'max_epochs', 'IterBasedRunner': 'max_iters'}
 # keys of ``evaluation`` that say when and how; the rest goes to ``dataset.evaluate``
@@ -72,8 +75,8 @@ class Plan:
     optim_wrapper: dict[str, Any]  # config for mmengine's optimizer wrapper
     precision: str  # 'float32', 'float16' or 'bfloat16'
     loss_scale: Any  # scale of the loss under float16
-    lr: dict[str, Any]  # arguments of Schedule.from_config; empty: it stays as it is
-    momentum: dict[str, Any]  # the same
+    lr: Schedule | None  # None: it stays as it is
+    momentum: Schedule | None
     checkpoint: dict[str, Any]  # arguments of CheckpointHook
     log_interval: int  # iterations between log lines
     log_backends: list[dict[str, Any]]  # configs of further places that scalars are written to
@@ -90,29 +93,26 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         options: Values to put in, keys with dots: ``{'model.backbone.depth': 18}``.
 
     Raises:
-        UserError: The file does not exist (near names are listed) or cannot be read.
+        UserError: The file does not exist (near names are listed) or cannot be read, or a value makes no sense.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f'config {path} does not exist{near_files(path)}')
-    try:
-        # 0.x configs may import what they like: never taken for mmengine's pure Python dialect
-        config = Config.fromfile(path, lazy_import=False, import_custom_modules=False)
-    except (SyntaxError, OSError, KeyError, ImportError, NameError) as error:
-        raise UserError(f'config {path} cannot be read: {error}') from error
-    if options:
-        config.merge_from_dict(dict(options))
-    if config.get('custom_imports'):
-        _import_modules(**config['custom_imports'])
+    config = read_config(path)
+    put_options(config, options)
+    import_custom_modules(config)
     return config
 
 
-def _import_modules(imports: str | list[str], **options: Any) -> None:
-    """Import modules, but none of a library whose parts are here and which is not installed."""
-    absent = {root for root in FORERUNNERS if find_spec(root) is None}
-    names = [name for name in _as_list(imports) if name.partition('.')[0] not in absent]
-    if names:
-        import_modules_from_strings(names, **options)
+def put_options(config: Config, options: Mapping[str, Any] | None) -> None:
+    """Put ``options``, keys with dots, into ``config``, and check all its values.
+
+    Raises:
+        UserError: An option has no place, or a value makes no sense.
+    """
+    for key, value in (options or {}).items():
+        try:
+            config.merge_from_dict({key: value})
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise UserError(f'{key}={value!r} has no place in the config: {error}') from error
+    check_values(config)
 
 
 def warn_of_unknown_keys(config: Config, logger: logging.Logger) -> list[str]:
@@ -129,6 +129,7 @@ def read_plan(config: Config) -> Plan:
     Raises:
         UserError: A key that is needed is missing, or a value makes no sense.
     """
+    check_values(config)
     by_epoch, length = _runner(config)
     precision, loss_scale = _precision(config)
     checkpoint = _without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT)
@@ -141,13 +142,13 @@ def read_plan(config: Config) -> Plan:
         optim_wrapper=_optim_wrapper(config),
         precision=precision,
         loss_scale=loss_scale,
-        lr=dict(config.get('lr_config') or {}),
-        momentum=dict(config.get('momentum_config') or {}),
+        lr=_schedule(config, 'lr_config'),
+        momentum=_schedule(config, 'momentum_config'),
         checkpoint={'by_epoch': by_epoch, **checkpoint},
         log_interval=log.get('interval', 10),
         log_backends=_log_backends(log.get('hooks', [])),
         evaluation=read_evaluation(config, by_epoch),
-        validate_after=_validate_after(config.get('workflow', [('train', 1)])),
+        validate_after=_validate_after(config.get('workflow', [('train', 1)]), by_epoch),
         custom_hooks=list(config.get('custom_hooks') or []),
     )
 
@@ -157,11 +158,8 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
     given = config.get('evaluation')
     if not given:
         return None
-    interval = given.get('interval', 1)
-    if not isinstance(interval, int) or interval < 1:
-        raise UserError(f'evaluation.interval must be a whole number from 1 on, got {interval!r}')
     return Evaluation(
-        interval=interval,
+        interval=given.get('interval', 1),
         start=given.get('start'),
         by_epoch=given.get('by_epoch', by_epoch) and by_epoch,
         save_best=given.get('save_best'),
@@ -186,6 +184,17 @@ def loader_options(config: Config, split: str) -> dict[str, Any]:
         options['persistent_workers'] = data['persistent_workers']
     given = data.get(f'{split}_dataloader') or {}
     return {**options, **{_LOADER_RENAMED.get(key, key): v for key, v in given.items()}}
+
+
+def model_config(config: Config) -> ConfigDict:
+    """The key ``model``.
+
+    Raises:
+        UserError: The config has none.
+    """
+    if not config.get('model'):
+        raise UserError('the config has no model, e.g. a file configs/_base_ has to be completed by one')
+    return config.model
 
 
 def dataset_config(config: Config, split: str, **overrides: Any) -> Any:
@@ -250,17 +259,32 @@ def _optim_wrapper(config: Config) -> dict[str, Any]:
     if not config.get('optimizer'):
         raise UserError("the config has no optimizer, e.g. optimizer=dict(type='SGD', lr=0.0025)")
     optimizer = dict(config.optimizer)
+    _check_type(optimizer.get('type'), OPTIMIZERS, 'optimizer.type')
     options = config.get('optimizer_config') or {}
     wrapper = {'optimizer': optimizer}
     if (paramwise := optimizer.pop('paramwise_cfg', None)) is not None:
         wrapper['paramwise_cfg'] = paramwise
     if (constructor := optimizer.pop('constructor', None)) not in (None, 'DefaultOptimizerConstructor'):
+        _check_type(constructor, OPTIM_WRAPPER_CONSTRUCTORS, 'optimizer.constructor')
         wrapper['constructor'] = constructor
+    elif inspect.isclass(cls := _class_of(optimizer.get('type'))):
+        check_arguments(cls, {'params', *optimizer} - {'type'}, 'optimizer')
     if options.get('grad_clip'):
         wrapper['clip_grad'] = dict(options['grad_clip'])
     if options.get('cumulative_iters', 1) > 1:
         wrapper['accumulative_counts'] = options['cumulative_iters']
     return wrapper
+
+
+def _class_of(name: Any) -> Any:
+    return OPTIMIZERS.get(name) if isinstance(name, str) else name
+
+
+def _check_type(name: Any, registry: Registry, key: str) -> None:
+    """Refuse a name that is not registered."""
+    if isinstance(name, str) and registry.get(name) is None:
+        near = near_name(name, registry.module_dict) or f'known: {sorted(registry.module_dict)} '
+        raise UserError(f'{key}={name!r} is not known; {near}(your own are loaded by custom_imports)')
 
 
 def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -269,18 +293,31 @@ def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         kind = hook.get('type')
         if kind == 'TextLoggerHook':
             continue
-        if kind not in _LOG_BACKENDS:
+        if kind not in list(_LOG_BACKENDS):  # a list, because it may be anything
             raise UserError(f'log_config: unknown hook {kind!r}, known: {["TextLoggerHook", *_LOG_BACKENDS]}')
         options = {'init_kwargs': hook.get('init_kwargs'), 'save_dir': hook.get('log_dir')}
         backends.append({'type': _LOG_BACKENDS[kind], **{key: value for key, value in options.items() if value}})
     return backends
 
 
-def _validate_after(workflow: Iterable[Any]) -> int:
-    match [(str(mode), int(count)) for mode, count in workflow]:
-        case [('train', _)]:
+def _schedule(config: Config, key: str) -> Schedule | None:
+    given = config.get(key)
+    try:
+        return Schedule.from_config(given) if given else None
+    except (TypeError, ValueError) as error:
+        raise UserError(f'{key}: {error}') from error
+
+
+def _validate_after(workflow: Iterable[Any], by_epoch: bool) -> int:
+    match [tuple(part) for part in workflow]:
+        case [('train', int())]:
             return 0
-        case [('train', count), ('val', 1)]:
+        case [('train', int(count)), ('val', 1)] if count > 0:
+            if not by_epoch:
+                raise UserError(
+                    "workflow [('train', n), ('val', 1)] counts epochs, the runner counts iterations: take "
+                    "EpochBasedRunner, or workflow=[('train', 1)] and the key evaluation"
+                )
             return count
         case flow:
             raise UserError(f"workflow must be [('train', 1)] or [('train', n), ('val', 1)], got {flow}")

@@ -13,6 +13,7 @@ from torch import nn
 from mmrotate.utils import UserError
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+DEVICES = 'cpu, cuda, cuda:1'
 _DAY = datetime.timedelta(days=1)
 
 # rank of this process and number of processes; (0, 1) without a group
@@ -55,15 +56,35 @@ def leave_dist() -> None:
         _waiting_group.cache_clear()  # a group that lives on ends the process with an abort
 
 
+def is_device(value: Any) -> bool:
+    """Whether ``value`` names a device that a detector can run on, be it here or not."""
+    if str(value) in ('', 'auto'):
+        return True
+    try:
+        return isinstance(value, str | torch.device) and torch.device(value).type not in ('meta', 'mkldnn', 'fpga')
+    except RuntimeError:
+        return False
+
+
 def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """``device``; by default this process's GPU, or the CPU where there is none."""
+    """``device``; by default this process's GPU, or the CPU where there is none.
+
+    Raises:
+        UserError: It is no device, or one that is not here.
+    """
     if device is None or str(device) in ('', 'auto'):
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if not is_device(device):
+        raise UserError(f'device must be a device such as {DEVICES}, got {device!r}')
     device = torch.device(device)
     if device.type == 'cuda' and not torch.cuda.is_available():
         raise UserError(f'device {device} is asked for, but PyTorch sees no CUDA device here')
     if device.type == 'cuda' and device.index is None:
         device = torch.device('cuda', torch.cuda.current_device())
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # cuda:9 of a machine with two
+        raise UserError(f'device {device} cannot be used here: {str(error).splitlines()[0]}') from error
     return device
 
 

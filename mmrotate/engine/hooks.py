@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from torch import nn
 from torch.utils.data import DataLoader
 
 from mmrotate.engine.batches import files_of, to_device
-from mmrotate.engine.loops import NonFiniteLossError
+from mmrotate.engine.checks import check_num_classes
+from mmrotate.engine.loops import NonFiniteLossError, restored_modes
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
@@ -65,55 +65,26 @@ class ValidationLossHook(Hook):
         if (runner.epoch + 1) % self.interval:
             return
         detector = runner.detector
-        detector.eval()
         sums: dict[str, float] = {}
-        with torch.no_grad():
+        with restored_modes(detector), torch.no_grad():
+            detector.eval()
             for batch in self.loader:
                 losses = detector(**to_device(batch, runner.device))
                 for name, value in detector._parse_losses(losses)[1].items():
                     sums[name] = sums.get(name, 0.0) + value
-        detector.train()
         means = {f'val/{name}': value / len(self.loader) for name, value in sums.items()}
         shown = ', '.join(f'{name}: {value:.4f}' for name, value in means.items())
         runner.logger.info('Epoch(val) [%d] %s', runner.epoch + 1, shown)
         runner.visualizer.add_scalars(means, step=runner.iter)
 
 
-class NumClassesError(UserError, ValueError):
-    """Heads and dataset disagree about the classes."""
-
-
 @HOOKS.register_module()
 class NumClassCheckHook(Hook):
-    """Compares ``num_classes`` of the heads with the classes of the training data."""
+    """Compares ``num_classes`` of the heads with the classes of the training data, as every training does by itself."""
 
     def before_train(self, runner: Any) -> None:
-        """Check once, before the first iteration; raises a NumClassesError."""
+        """Check once, before the first iteration; raises a MismatchError."""
         check_num_classes(runner.detector, getattr(runner.train_dataloader.dataset, 'CLASSES', None))
-
-
-def check_num_classes(model: nn.Module, classes: Any) -> None:
-    """Raise a NumClassesError if a head of ``model`` counts other classes than ``classes``."""
-    if classes is None:
-        return
-    if isinstance(classes, str):
-        raise NumClassesError(f'CLASSES of the dataset must be a list of names, got {classes!r}')
-    wrong = [
-        f'{name} has num_classes={module.num_classes}'
-        for name, module in model.named_modules()
-        # an RPN tells objects from background, whatever the classes
-        if _counts_classes(name, module) and module.num_classes != len(classes)
-    ]
-    if wrong:
-        raise NumClassesError(
-            f'the dataset has {len(classes)} classes {tuple(classes)}, but {", ".join(wrong)}: '
-            'set num_classes of the heads in the config, or classes of the dataset'
-        )
-
-
-def _counts_classes(name: str, module: nn.Module) -> bool:
-    is_head = name.split('.')[-1].endswith('head') or '_head.' in name
-    return is_head and isinstance(getattr(module, 'num_classes', None), int) and 'rpn' not in name
 
 
 @HOOKS.register_module()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmengine.runner import BaseLoop
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
+from mmrotate.engine.shortage import naming_shortages, shortage
 from mmrotate.engine.testing import predict_everywhere
 from mmrotate.utils import UserError, seed_epoch, seed_iteration
 
@@ -75,11 +77,12 @@ class TrainLoop(BaseLoop):
             else:
                 self.epoch = iteration // self.epoch_length
 
+    @naming_shortages()
     def run(self) -> nn.Module:
         """Train to the end."""
         self.runner.call_hook('before_train')
         if not self.by_epoch:
-            self.runner.call_hook('before_train_epoch')
+            self._start_training_mode()
         while self.iter < self.max_iters and not self.stop_training:
             self._run_epoch()
         if not self.by_epoch:
@@ -89,8 +92,7 @@ class TrainLoop(BaseLoop):
 
     def _run_epoch(self) -> None:
         if self.by_epoch:
-            self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
+            self._start_training_mode()
         for index, batch in self._batches():
             self._run_iteration(index if self.by_epoch else self.iter, batch)
             if self.iter >= self.max_iters or self.stop_training:
@@ -100,6 +102,11 @@ class TrainLoop(BaseLoop):
         self.epoch += 1
         if self.by_epoch:
             self._evaluate_if_due(by_epoch=True)
+
+    def _start_training_mode(self) -> None:
+        """Before the hooks, which may freeze parts of the model or put them into eval mode."""
+        self.runner.model.train()
+        self.runner.call_hook('before_train_epoch')
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
         """Batches of the epoch that are still to do, with their place in it."""
@@ -121,9 +128,9 @@ class TrainLoop(BaseLoop):
         self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=batch)
         try:
             outputs = self._step(batch)
-        except NonFiniteLossError:
-            raise
         except Exception as error:
+            if isinstance(error, NonFiniteLossError) or shortage(error):  # which are not the images' fault
+                raise
             failure = f'{type(error).__name__}: {error}'
             raise TrainingError(f'{self._place()} failed on {files_of(batch)}: {failure}') from error
         self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs)
@@ -163,8 +170,17 @@ class TrainLoop(BaseLoop):
         rule = self.evaluation
         done, last = (self.epoch, self.max_epochs) if by_epoch else (self.iter, self.max_iters)
         if rule is not None and rule.by_epoch == by_epoch and rule.is_due(done, last):
-            self.runner.val_loop.run()
-            self.runner.model.train()
+            with restored_modes(self.runner.model):
+                self.runner.val_loop.run()
+
+
+@contextmanager
+def restored_modes(model: nn.Module) -> Iterator[None]:
+    """Put every module back into the mode, train or eval, in which it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    yield
+    for module, training in modes:
+        module.training = training
 
 
 class EvaluationLoop(BaseLoop):

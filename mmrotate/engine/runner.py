@@ -1,6 +1,7 @@
 """mmengine's Runner with the package's own checkpoints, devices and log."""
 
 import itertools
+import logging
 import math
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import master_only
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
 from mmengine.runner import LogProcessor, Runner
 from mmengine.visualization import LocalVisBackend
@@ -19,8 +21,10 @@ import mmrotate
 from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
+from mmrotate.engine.checks import names_against, report
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
+from mmrotate.utils.files import write_atomically
 
 try:
     import resource
@@ -68,6 +72,14 @@ class DetectorRunner(Runner):
         super().setup_env(env_cfg)
         self._timestamp: str = self._given_timestamp or self.timestamp
 
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config into the work directory, but not over the file that it was read from."""
+        name = os.path.basename(self.cfg.filename or f'{self.timestamp}.py')
+        if self.cfg.filename and os.path.realpath(self.cfg.filename) == os.path.realpath(Path(self.work_dir, name)):
+            name = f'{self.timestamp}_{name}'
+        write_atomically(Path(self.work_dir, name), self.cfg.dump())
+
     def build_logger(self, log_level: int | str = 'INFO', **kwargs: Any) -> Any:
         """The package's logger, writing into the work directory as in 0.x."""
         return get_root_logger(Path(self.work_dir, f'{self.timestamp}.log'), log_level)
@@ -113,6 +125,9 @@ class DetectorRunner(Runner):
         """Load weights; nothing is unpickled, and what does not fit is listed."""
         checkpoint = load_state(filename, map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        level = logging.ERROR if strict else logging.INFO  # other classes are what fine-tuning is for
+        names = checkpoint['meta'].get('CLASSES'), filename, self.meta.get('CLASSES'), 'data.train'
+        report(names_against(*names, level))
         load_weights(self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger)
         self._has_loaded = True
         self.logger.info('loaded the weights of %s', filename)
@@ -136,6 +151,11 @@ class DetectorRunner(Runner):
             if isinstance(hook, CheckpointHook):
                 hook.best = {k: messages[k] for k in ('best_score', 'best_ckpt') if k in messages}
         self.logger.info('resumed after epoch %d, iteration %d', self.epoch, self.iter)
+        if self.iter >= self.train_loop.max_iters:
+            self.logger.warning(
+                'nothing is left to train: %s is at the end that the config sets (max_epochs %d, max_iters %d)',
+                filename, self.train_loop.max_epochs, self.train_loop.max_iters,
+            )  # fmt: skip
 
     def save_checkpoint_file(
         self, path: Path, epoch: int, iteration: int, save_optimizer: bool = True, messages: dict | None = None
@@ -160,7 +180,6 @@ class DetectorRunner(Runner):
         if save_optimizer:
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        path.parent.mkdir(parents=True, exist_ok=True)
         save_atomically(map_tensors(checkpoint, lambda tensor: tensor.detach().cpu()), path)
 
 

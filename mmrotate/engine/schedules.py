@@ -185,7 +185,7 @@ class Schedule:
         self._formula = functools.partial(_POLICIES[key], **named)
         try:
             self._formula(1.0, 1, 1000)  # options that it does not take are told now, not at the first iteration
-        except (TypeError, KeyError) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             reason = re.sub(r'^\S+\(\) ', '', str(error))
             raise ValueError(f'policy {policy!r} does not take {options}: {reason}') from error
         self.by_epoch = key not in _BY_ITERATION if by_epoch is None else by_epoch

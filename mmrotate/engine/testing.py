@@ -1,7 +1,6 @@
 """Running a detector over a dataset, in one process or several."""
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,31 +8,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
-from mmrotate.datasets import RotatedDataset, build_dataloader
-from mmrotate.datasets.metrics import METRICS
+from mmrotate.datasets import build_dataloader
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.distributed import gather_objects, interleave, rank_and_size
-from mmrotate.utils import UserError
+from mmrotate.engine.shortage import naming_shortages, shortage
 
 
 class PredictionError(RuntimeError):
     """The detector failed on a batch; the message names its image files."""
-
-
-def check_metrics(dataset: Any, metrics: str | Sequence[str]) -> None:
-    """Refuse a metric that ``evaluate`` of a dataset, or of a wrapper's datasets, does not know, before hours of work.
-
-    A dataset with an ``evaluate`` of its own checks its metrics itself.
-
-    Raises:
-        UserError: An unknown metric; the known ones are listed.
-    """
-    if all(type(leaf).evaluate is not RotatedDataset.evaluate for leaf in getattr(dataset, 'leaves', [dataset])):
-        return
-    names = [metrics] if isinstance(metrics, str) else metrics
-    unknown = [name for name in names if name not in METRICS]
-    if unknown:
-        raise UserError(f'unknown metric {", ".join(unknown)}; known: {", ".join(METRICS)}')
 
 
 def build_test_loader(dataset: Dataset, **options: Any) -> DataLoader:
@@ -46,6 +28,7 @@ def build_test_loader(dataset: Dataset, **options: Any) -> DataLoader:
     return build_dataloader(share, **{**options, 'dist': False, 'shuffle': False, 'seed': 0})
 
 
+@naming_shortages()
 def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list[Any]:
     """Results of this process's images, in the loader's order.
 
@@ -58,18 +41,28 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
         Per image a list over classes of arrays (n, 6).
     """
     model.eval()
-    device = next(model.parameters()).device
     results: list[Any] = []
     # in a log file a line every half a minute is enough
     interval, hidden = 0.1 if sys.stderr.isatty() else 30, not progress or rank_and_size()[0] > 0
     with torch.no_grad():
         for batch in tqdm(loader, desc='test', unit='batch', disable=hidden, mininterval=interval):
-            try:
-                batch = to_device(batch, device)
-                results.extend(model(return_loss=False, rescale=True, **batch))
-            except Exception as error:
-                raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
+            results.extend(detect(model, batch))
     return results
+
+
+def detect(model: nn.Module, batch: dict[str, Any]) -> list[Any]:
+    """Results of the images of a test batch.
+
+    Raises:
+        PredictionError: The detector failed; the message names the images.
+    """
+    try:
+        batch = to_device(batch, next(model.parameters()).device)
+        return model(return_loss=False, rescale=True, **batch)
+    except Exception as error:
+        if shortage(error):
+            raise
+        raise PredictionError(f'the detector failed on {files_of(batch)}: {error}') from error
 
 
 def predict_everywhere(model: nn.Module, loader: DataLoader, count: int, progress: bool = True) -> list[Any] | None:

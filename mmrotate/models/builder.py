@@ -6,9 +6,18 @@ from mmengine.config import ConfigDict
 from torch import nn
 
 from mmrotate.registry import MODELS
+from mmrotate.utils import UserError
 
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
+
+
+# how a part fails that is made of values it cannot take; anything else is a fault of the part itself
+_FAILURES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError)
+
+
+class ModelError(UserError, ValueError, TypeError):
+    """A detector cannot be made of what the config gives for it."""
 
 
 def _build(cfg: dict, **default_args: Any) -> Any:
@@ -29,9 +38,16 @@ def build_detector(cfg: dict, train_cfg: dict | None = None, test_cfg: dict | No
         test_cfg: Testing settings, likewise.
 
     Raises:
-        ValueError: a setting is given both inside and outside of ``cfg``.
+        ModelError: ``cfg`` makes no detector, e.g. by a value that a part of it cannot take; or a setting is given both
+            inside and outside of ``cfg``.
     """
     for name, outer in (('train_cfg', train_cfg), ('test_cfg', test_cfg)):
         if outer is not None and cfg.get(name) is not None:
-            raise ValueError(f'{name} is given both inside model and beside it: keep one')
-    return _build(ConfigDict(cfg), train_cfg=train_cfg, test_cfg=test_cfg)
+            raise ModelError(f'{name} is given both inside model and beside it: keep one')
+    try:
+        return _build(ConfigDict(cfg), train_cfg=train_cfg, test_cfg=test_cfg)
+    except UserError:
+        raise
+    except _FAILURES as error:
+        reason = str(error).partition('\n')[0]  # PyTorch adds where in its sources it came from
+        raise ModelError(f'model: {reason} ({type(error).__name__})') from error

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .checks import check_floating, check_labels, check_maps, check_whole
+
 # the cells of a 3 x 3 kernel around its centre, clockwise from the upper left
 _RING = (0, 1, 2, 5, 8, 7, 6, 3)
 
@@ -22,17 +24,23 @@ def active_rotated_filter(input: Tensor, indices: Tensor) -> Tensor:
         Weights (O * rotations, I * orientations, h, w), differentiable to ``input``.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, or, on a CPU, indices that are no permutation.
     """
+    check_floating('input', input)
+    check_labels('indices', indices)
     if input.dim() != 5 or indices.dim() != 4 or input.shape[2:] != indices.shape[:3]:
         raise ValueError(
             'input must be (O, I, orientations, h, w) and indices (orientations, h, w, rotations), '
             f'got {tuple(input.shape)} and {tuple(indices.shape)}'
         )
-    _, in_channels, orientations, height, width = input.shape
-    source = indices.flatten(0, 2).argsort(0)  # (entries, rotations), the inverse permutations
+    out_channels, in_channels, orientations, height, width = input.shape
+    places, source = indices.flatten(0, 2).sort(0)  # (entries, rotations), the inverse permutations
+    if indices.device.type == 'cpu' and not torch.compiler.is_compiling():
+        ordered = torch.arange(1, len(places) + 1)[:, None]
+        if not (places == ordered).all():
+            raise ValueError(f'indices of each rotation must be the numbers 1 to {len(places)} in some order')
     turned = input.flatten(2)[..., source.T]  # (O, I, rotations, entries)
-    return turned.transpose(1, 2).reshape(-1, in_channels * orientations, height, width)
+    return turned.transpose(1, 2).reshape(out_channels * source.size(1), in_channels * orientations, height, width)
 
 
 class ORConv2d(nn.Conv2d):
@@ -110,9 +118,13 @@ class RotationInvariantPooling(nn.Module):
 
     def __init__(self, nInputPlane: int, nOrientation: int = 8) -> None:
         super().__init__()
+        check_whole('nOrientation', nOrientation, 1)
         self.nInputPlane = nInputPlane
         self.nOrientation = nOrientation
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C / nOrientation, H, W)."""
+        check_maps('x', x)
+        if x.size(1) % self.nOrientation:
+            raise ValueError(f'x must have a multiple of {self.nOrientation} channels, got {x.size(1)}')
         return x.unflatten(1, (-1, self.nOrientation)).amax(2)

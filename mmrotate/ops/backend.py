@@ -199,17 +199,3 @@ def _as_c(value: _Argument) -> object:
 def table(first: Tensor, second: Tensor, mode: str, aligned: bool, *flags: bool) -> Tensor:
     """Without values: (n, m) numbers for each of ``first`` with each of ``second``, or (n,) of ``aligned`` ones."""
     return first.new_empty((first.size(0),) if aligned else (first.size(0), second.size(0)))
-
-
-def check_boxes(name: str, boxes: Tensor, columns: int = 5) -> None:
-    """Raise ValueError unless ``boxes`` is a floating-point (n, columns)."""
-    if boxes.dim() != 2 or boxes.size(1) != columns:
-        raise ValueError(f'{name} must have shape (n, {columns}), got {tuple(boxes.shape)}')
-    if not boxes.is_floating_point():
-        raise ValueError(f'{name} must be floating point, got {boxes.dtype}')
-
-
-def check_maps(name: str, maps: Tensor) -> None:
-    """Raise ValueError unless ``maps`` is a floating-point (N, C, H, W)."""
-    if maps.dim() != 4 or not maps.is_floating_point():
-        raise ValueError(f'{name} must be floating-point maps (N, C, H, W), got {tuple(maps.shape)} of {maps.dtype}')

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, chosen, operation, table, threads, triton_kernels
+from .backend import bare, call, chosen, operation, table, threads, triton_kernels
+from .checks import check_boxes, check_choice, check_flag, check_tensor
 from .geometry import overlaps, touching
 
 # pairs that the plain implementation holds at once: about 120 MB where all of them touch
@@ -33,15 +34,18 @@ def box_iou_rotated(
     Raises:
         ValueError: a shape, type or mode that makes no sense.
     """
-    if mode not in _MODES:
-        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
+    check_choice('mode', mode, _MODES)
+    check_flag('aligned', aligned)
+    check_flag('clockwise', clockwise)
+    check_tensor('bboxes1', bboxes1)
+    check_tensor('bboxes2', bboxes2)
     if bboxes1.dim() > 2 and bboxes1.shape[:-2] == bboxes2.shape[:-2]:
         return _batched(bboxes1, bboxes2, mode, aligned, clockwise)
     check_boxes('bboxes1', bboxes1)
     check_boxes('bboxes2', bboxes2)
     if aligned and len(bboxes1) != len(bboxes2):
         raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
-    return _op(*bare(bboxes1, bboxes2), mode, aligned, clockwise)
+    return _op(*bare(bboxes1, bboxes2), mode, bool(aligned), bool(clockwise))
 
 
 def _batched(bboxes1: Tensor, bboxes2: Tensor, mode: str, aligned: bool, clockwise: bool) -> Tensor:

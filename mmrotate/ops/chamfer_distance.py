@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .backend import compute_dtype
+from .checks import check_floating
 
 # pairs of points held at once: about 100 MB
 _CHUNK = 4_000_000
@@ -26,13 +27,13 @@ def chamfer_distance(pts1: Tensor, pts2: Tensor) -> tuple[Tensor, Tensor, Tensor
     Raises:
         ValueError: a shape or type that makes no sense, or one set empty and the other not.
     """
+    check_floating('pts1', pts1)
+    check_floating('pts2', pts2)
     # of one batch, with as many coordinates
     if pts1.dim() != 3 or pts2.dim() != 3 or pts1.shape[::2] != pts2.shape[::2]:
         raise ValueError(
             f'pts1 and pts2 must have shapes (B, N, 2) and (B, M, 2), got {tuple(pts1.shape)} and {tuple(pts2.shape)}'
         )
-    if not (pts1.is_floating_point() and pts2.is_floating_point()):
-        raise ValueError(f'points must be floating point, got {pts1.dtype} and {pts2.dtype}')
     if len(pts1) and (pts1.size(1) == 0) != (pts2.size(1) == 0):
         raise ValueError(f'no point is nearest in an empty set, got {pts1.size(1)} and {pts2.size(1)} points')
     dtype = compute_dtype(pts1, pts2)

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import call, check_boxes, compute_dtype, operation, threads, uses_cpp
+from .backend import call, compute_dtype, operation, threads, uses_cpp
+from .checks import check_boxes
 from .polygon import Hulls, depths, hulls_of, moved, points_of, shared_area, sides_of
 
 

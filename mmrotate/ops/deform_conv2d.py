@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.utils import _pair
 from torchvision.ops import deform_conv2d as _torchvision_deform_conv2d
 
 from .backend import compute_dtype
+from .checks import check_floating, check_maps, check_whole, pair_of
 
 # in units of half the map, from its middle: more than a pixel beyond any border
 _OUTSIDE = 3.0
@@ -63,22 +63,33 @@ def modulated_deform_conv2d(
     Raises:
         ValueError: shapes that do not fit.
     """
-    settings = _Settings(_pair(stride), _pair(padding), _pair(dilation), groups, deform_groups)
+    steps = pair_of('stride', stride, 1), pair_of('padding', padding, 0), pair_of('dilation', dilation, 1)
+    check_whole('groups', groups, 1)
+    check_whole('deform_groups', deform_groups, 1)
+    settings = _Settings(*steps, groups, deform_groups)
     _check(input, offset, mask, weight, settings)
+    if bias is not None:
+        check_floating('bias', bias, weight.shape[:1])
     dtype = compute_dtype(input)
     x, moves, filters = (t.to(dtype) for t in (input, offset, weight))
     shift, factors = (None if t is None else t.to(dtype) for t in (bias, mask))
-    if x.device.type != 'cpu' or x.numel() == 0 or moves.numel() == 0:
+    if x.device.type != 'cpu':
         return _torchvision_deform_conv2d(x, moves, filters, shift, *settings[:3], factors).to(input.dtype)
-    with torch.autocast('cpu', enabled=False):
-        columns = _columns(x, moves, factors, weight.shape[2:], settings)
-        out = filters.reshape(groups, -1, columns.size(2)) @ columns
-    out = out.reshape(len(x), -1, *offset.shape[2:])
+    shape = (len(x), len(weight), *offset.shape[2:])
+    if x.numel() and moves.numel():
+        with torch.autocast('cpu', enabled=False):
+            columns = _columns(x, moves, factors, weight.shape[2:], settings)
+            out = (filters.reshape(groups, -1, columns.size(2)) @ columns).reshape(shape)
+    else:  # nothing is read; the gradients are there all the same
+        empty = (t.flatten()[:0].sum() for t in (x, moves, filters, factors) if t is not None)
+        out = sum(empty, x.new_zeros(shape))
     return (out if shift is None else out + shift.view(len(weight), 1, 1)).to(input.dtype)
 
 
 def _check(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, settings: _Settings) -> None:
-    if input.dim() != 4 or weight.dim() != 4 or input.size(1) != weight.size(1) * settings.groups:
+    check_maps('input', input)
+    check_maps('weight', weight)
+    if input.size(1) != weight.size(1) * settings.groups:
         expected = f'input must be (N, {settings.groups} * C, H, W) and weight (O, C, kh, kw)'
         raise ValueError(f'{expected}, got {tuple(input.shape)} and {tuple(weight.shape)}')
     kernel = weight.shape[2:]
@@ -86,11 +97,20 @@ def _check(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, s
         (length + 2 * border - spacing * (points - 1) - 1) // step + 1
         for length, points, step, border, spacing in zip(input.shape[2:], kernel, *settings[:3], strict=True)
     ]
+    if min(*kernel, *size) < 1:
+        raise ValueError(
+            f'weight {tuple(kernel)} of dilation {settings.dilation} does not fit into input {tuple(input.shape[2:])}'
+        )
+    if len(weight) % settings.groups or input.size(1) % settings.deform_groups:
+        raise ValueError(
+            f'{len(weight)} filters must divide into {settings.groups} groups, '
+            f'and {input.size(1)} channels into {settings.deform_groups} deform_groups'
+        )
     points = settings.deform_groups * kernel[0] * kernel[1]
     for name, tensor, channels in (('offset', offset, 2 * points), ('mask', mask, points)):
         shape = (input.size(0), channels, *size)
-        if tensor is not None and tensor.shape != shape:
-            raise ValueError(f'{name} must have shape {shape}, got {tuple(tensor.shape)}')
+        if tensor is not None or name == 'offset':
+            check_floating(name, tensor, shape)
 
 
 def _columns(maps: Tensor, offset: Tensor, mask: Tensor | None, kernel: torch.Size, settings: _Settings) -> Tensor:

@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import check_boxes, compute_dtype, operation
+from .backend import compute_dtype, operation
 from .box_iou_rotated import box_iou_rotated
+from .checks import check_boxes, check_tensor
 from .geometry import relative, valid_boxes, wide
 
 # turns and gaps, relative to sides, that float64 does not tell from none: the cosine of pi / 2 is no 0
@@ -31,6 +32,8 @@ def diff_iou_rotated_2d(box1: Tensor, box2: Tensor) -> Tensor:
     Raises:
         ValueError: a shape or type that makes no sense.
     """
+    check_tensor('box1', box1)
+    check_tensor('box2', box2)
     if box1.shape != box2.shape or box1.dim() < 2:
         raise ValueError(
             f'box1 and box2 must have one shape (..., n, 5), got {tuple(box1.shape)} and {tuple(box2.shape)}'

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, operation, threads, uses_cpp
+from .backend import bare, call, operation, threads, uses_cpp
+from .checks import check_boxes
 from .polygon import cross, hulls_of, points_of, sides_of
 
 # rectangles within this share of the least area count as equal, and the one turned least serves:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from .backend import operation, uses_cpp
 from .nms_rotated import check, in_cpp, in_tiles, suppress, unknown_count
+from .polygon import hulls_of, points_of
 from .polygon_iou import box_iou_quadri
 
 
@@ -25,5 +26,5 @@ def _op(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     if uses_cpp(boxes):
         keep = in_cpp('nms_quadri', boxes, labels, threshold)
     else:
-        keep = in_tiles(boxes, labels, threshold, box_iou_quadri)
+        keep = in_tiles(boxes, labels, threshold, box_iou_quadri, hulls_of(points_of(boxes)).areas > 0)
     return keep.nonzero().squeeze(1)

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, chosen, compute_dtype, operation, triton_kernels
+from .backend import bare, call, chosen, compute_dtype, operation, triton_kernels
 from .box_iou_rotated import box_iou_rotated
+from .checks import check_boxes, check_choice, check_flag, check_floating, check_labels, check_number, check_positive
+from .geometry import valid_boxes, wide
 
 _METHODS = ('linear', 'gaussian', 'naive')
 _TILE = 512
@@ -35,7 +37,8 @@ def nms_rotated(
         ValueError: a shape or type that makes no sense.
     """
     check(dets, scores, labels, iou_threshold)
-    return suppress(_op, dets, scores, labels, iou_threshold, clockwise)
+    check_flag('clockwise', clockwise)
+    return suppress(_op, dets, scores, labels, iou_threshold, bool(clockwise))
 
 
 def batched_nms_rotated(
@@ -45,6 +48,10 @@ def batched_nms_rotated(
 
     Labels are compared as such: no box is moved, nothing is rounded.
     """
+    check_flag('class_agnostic', class_agnostic)
+    check_boxes('boxes', boxes)
+    if not class_agnostic:
+        check_labels('labels', labels, boxes.shape[:1])
     return nms_rotated(boxes, scores, iou_threshold, None if class_agnostic else labels)
 
 
@@ -76,17 +83,17 @@ def soft_nms_rotated(
         ValueError: a shape, type or method that makes no sense.
     """
     check(dets, scores, labels, iou_threshold)
-    if method not in _METHODS:
-        raise ValueError(f'method must be one of {_METHODS}, got {method!r}')
-    if not sigma > 0:
-        raise ValueError(f'sigma must be positive, got {sigma}')
+    check_choice('method', method, _METHODS)
+    check_positive('sigma', sigma)
+    check_number('min_score', min_score)
+    check_flag('clockwise', clockwise)
     boxes, left = bare(dets)[0], scores.detach().to(compute_dtype(dets))
     left = torch.where(left >= min_score, left, 0)  # 0: gone
-    out = torch.zeros_like(left)
-    keep = []
+    # boxes that overlap nothing keep their scores
+    out = torch.where(valid_boxes(wide(boxes)), 0, left)
+    left = torch.where(out > 0, 0, left)
     # a few dozen boxes stay, as a rule: a row of overlaps for each, never the whole matrix
     while len(left) and (best := int(left.argmax())) >= 0 and left[best] > 0:
-        keep.append(best)
         out[best] = left[best]
         left[best] = 0
         rest = left.nonzero().squeeze(1)
@@ -99,18 +106,17 @@ def soft_nms_rotated(
             factor = torch.where(overlap > iou_threshold, 1 - overlap if method == 'linear' else 0, 1)
         fallen = left[rest] * factor
         left[rest] = torch.where(fallen >= min_score, fallen, 0)
-    index = torch.tensor(keep, dtype=torch.long, device=dets.device)
+    index = out.sort(descending=True, stable=True).indices[: int((out > 0).sum())]
     return with_scores(dets, out, index), index
 
 
 def check(dets: Tensor, scores: Tensor, labels: Tensor | None, threshold: float, columns: int = 5) -> None:
     """Raise ValueError unless dets (n, columns), scores (n,) and labels (n,) fit each other."""
     check_boxes('dets', dets, columns)
-    if not threshold >= 0:
-        raise ValueError(f'iou_threshold must be in [0, 1], got {threshold}')
-    for name, values in (('scores', scores), ('labels', labels)):
-        if values is not None and values.shape != dets.shape[:1]:
-            raise ValueError(f'{name} must have shape ({len(dets)},), got {tuple(values.shape)}')
+    check_floating('scores', scores, dets.shape[:1])
+    check_number('iou_threshold', threshold, 0, 1)
+    if labels is not None:
+        check_labels('labels', labels, dets.shape[:1])
 
 
 def suppress(
@@ -143,8 +149,22 @@ def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) ->
     return keep
 
 
-def in_tiles(boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The same in plain PyTorch: a tile is decided, then clears what follows."""
+def in_tiles(
+    boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor], valid: Tensor
+) -> Tensor:
+    """The same in plain PyTorch: a tile is decided, then clears what follows.
+
+    Boxes that are not ``valid`` (n,) overlap nothing: they stay, and are not looked at.
+    """
+    keep = torch.ones_like(valid)
+    index = valid.nonzero().squeeze(1)
+    keep[index] = _valid_in_tiles(boxes[index], None if labels is None else labels[index], threshold, iou)
+    return keep
+
+
+def _valid_in_tiles(
+    boxes: Tensor, labels: Tensor | None, threshold: float, iou: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
 
     def hits(rows: Tensor, cols: Tensor) -> Tensor:
         found = iou(boxes[rows], boxes[cols]) > threshold
@@ -176,5 +196,6 @@ def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool)
     elif backend == 'triton':
         keep = triton_kernels().nms_rotated(boxes, labels, threshold, clockwise)
     else:
-        keep = in_tiles(boxes, labels, threshold, partial(box_iou_rotated, clockwise=clockwise))
+        iou = partial(box_iou_rotated, clockwise=clockwise)
+        keep = in_tiles(boxes, labels, threshold, iou, valid_boxes(wide(boxes)))
     return keep.nonzero().squeeze(1)

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, operation, threads, uses_cpp
+from .backend import bare, call, operation, threads, uses_cpp
+from .checks import check_boxes
 from .polygon import cross, points_of
 
 # pairs that the plain implementation holds at once: about 100 MB

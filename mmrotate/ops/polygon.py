@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .backend import bare, call, operation, threads, uses_cpp
+from .checks import check_floating, check_tensor
 from .geometry import wide
 
 
@@ -28,10 +29,10 @@ def convex_hull(points: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: a shape or type that makes no sense.
     """
+    check_tensor('points', points)
     if points.dim() != 3 or points.size(2) != 2 or not points.size(1):
         raise ValueError(f'points must have shape (n, k, 2), k >= 1, got {tuple(points.shape)}')
-    if not points.is_floating_point():
-        raise ValueError(f'points must be floating point, got {points.dtype}')
+    check_floating('points', points)
     index, count = _op(*bare(points))
     return pick(points, index), count
 

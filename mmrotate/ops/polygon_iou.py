@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, check_boxes, operation, table, threads, uses_cpp
+from .backend import bare, call, operation, table, threads, uses_cpp
+from .checks import check_boxes, check_choice, check_flag
 from .polygon import Hulls, hulls_of, meeting, points_of, shared_area
 
 # pairs that the plain implementation holds at once: about 100 MB
@@ -44,11 +45,11 @@ def convex_iou(pointsets: Tensor, polygons: Tensor, mode: str = 'iou', aligned: 
 
 def _overlap(first: Tensor, quads: Tensor, names: tuple[str, str], mode: str, aligned: bool) -> Tensor:
     check_boxes(names[1], quads, 8)
-    if mode not in _MODES:
-        raise ValueError(f'mode must be one of {_MODES}, got {mode!r}')
+    check_choice('mode', mode, _MODES)
+    check_flag('aligned', aligned)
     if aligned and len(first) != len(quads):
         raise ValueError(f'aligned {names[0]} and {names[1]} must be of one count, got {len(first)} and {len(quads)}')
-    return _op(*bare(first, quads), mode, aligned)
+    return _op(*bare(first, quads), mode, bool(aligned))
 
 
 @operation('polygon_iou', table)

@@ -1,20 +1,20 @@
 """Features of rotated regions, also of maps whose orientation channels turn with the region."""
 
 import math
-from collections import namedtuple
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .backend import call, check_boxes, check_maps, chosen, compute_dtype, operation, threads, triton_kernels
+from .backend import call, chosen, compute_dtype, operation, threads, triton_kernels
+from .checks import check_boxes, check_flag, check_maps, check_positive, check_whole, pair_of
 from .geometry import wide
+from .roi_samples import Settings, regions, samples
 
-# samples that the plain implementation holds at once
-_CHUNK = 200_000
-# in the order in which the operations and the C++ functions take them
-_Settings = namedtuple('_Settings', 'out_h out_w scale sampling aligned clockwise')
+# in the order of Settings
+# samples of a cell in each direction that may be asked for
+_MOST_SAMPLES = 128
 _SCHEMA = 'SymInt out_h, SymInt out_w, float scale, SymInt sampling, bool aligned, bool clockwise'
 
 
@@ -38,7 +38,8 @@ def roi_align_rotated(
             that is not finite reads nothing: its features are 0.
         output_size: Cells (h, w) of a region, or one number for both.
         spatial_scale: Pixels of the map per pixel of the image.
-        sampling_ratio: Samples of a cell in each direction; 0: as many as the cell has pixels.
+        sampling_ratio: Samples of a cell in each direction, at most 128; 0: as many as the cell has pixels of the map,
+            at most 1e9. Samples off the map cost nothing.
         aligned: Pixel centres lie at half numbers; else at whole ones, and regions are at least one pixel large.
         clockwise: Whether theta runs clockwise on the screen (y down).
 
@@ -48,19 +49,16 @@ def roi_align_rotated(
     Raises:
         ValueError: a shape, type or index that makes no sense.
     """
-    size = _pair(output_size)
+    size = pair_of('output_size', output_size, 1)
     check_maps('input', input)
     check_boxes('rois', rois, 6)
+    check_positive('spatial_scale', spatial_scale)
+    check_whole('sampling_ratio', sampling_ratio, 0, _MOST_SAMPLES)
+    check_flag('aligned', aligned)
+    check_flag('clockwise', clockwise)
     dtype = compute_dtype(input)
-    settings = _Settings(*size, float(spatial_scale), sampling_ratio, aligned, clockwise)
+    settings = Settings(*size, float(spatial_scale), sampling_ratio, bool(aligned), bool(clockwise))
     return _op(input.to(dtype), rois.detach().to(dtype), *settings).to(input.dtype)
-
-
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or min(pair) < 1:
-        raise ValueError(f'output_size must be one or two positive numbers, got {size}')
-    return pair[0], pair[1]
 
 
 class RoIAlignRotated(nn.Module):
@@ -85,8 +83,8 @@ class RoIAlignRotated(nn.Module):
         size = out_size if output_size is None else output_size
         if size is None:
             raise ValueError('output_size is needed')
-        self.output_size, self.spatial_scale = _pair(size), float(spatial_scale)
-        self.sampling_ratio = int(sampling_ratio if sample_num is None else sample_num)
+        self.output_size, self.spatial_scale = pair_of('output_size', size, 1), spatial_scale
+        self.sampling_ratio = sampling_ratio if sample_num is None else sample_num
         self.aligned, self.clockwise = aligned, clockwise
 
     def _settings(self) -> dict[str, Any]:
@@ -128,7 +126,9 @@ def riroi_align_rotated(
     Raises:
         ValueError: the channels are no multiple of the orientations, or as of RoIAlign.
     """
-    if num_orientations < 1 or features.dim() != 4 or features.size(1) % num_orientations:
+    check_whole('num_orientations', num_orientations, 1)
+    check_maps('features', features)
+    if features.size(1) % num_orientations:
         raise ValueError(f'features must be maps (N, C * {num_orientations}, H, W), got {tuple(features.shape)}')
     args = (output_size, spatial_scale, num_samples, False, clockwise)
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
@@ -157,7 +157,7 @@ class RiRoIAlignRotated(nn.Module):
         clockwise: bool = False,
     ) -> None:
         super().__init__()
-        self.output_size = _pair(out_size)
+        self.output_size = pair_of('out_size', out_size, 1)
         self.settings = (spatial_scale, num_samples, num_orientations, clockwise)
 
     def forward(self, features: Tensor, rois: Tensor) -> Tensor:
@@ -175,20 +175,22 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
         low, high = rois[:, 0].aminmax()
         if not (low >= 0 and high < len(input)):  # also for NaN
             raise ValueError(f'rois point to the maps {low:g} to {high:g}, but there are {len(input)}')
-    settings, backend = _Settings(*args), chosen(input, rois)
+    settings, backend = Settings(*args), chosen(input, rois)
     shape = (len(rois), input.size(1), settings.out_h, settings.out_w)
+    if input.numel() == 0:  # a map without pixels: there is nothing to read
+        return input.new_zeros(shape)
     if backend == 'triton':
-        on_map = _on_map(rois, settings)
-        return triton_kernels().roi_align_rotated(input, on_map, shape[2:], settings.sampling, settings.clockwise)
+        table = regions(rois, input.size(2), input.size(3), settings)
+        return triton_kernels().roi_align_rotated(input, table, shape[2:])
     if backend == 'cpp':
         out = input.new_empty(shape)
         call('roi_align_rotated', input.dtype, input, rois, len(rois), *input.shape, *settings, threads(), out)
         return out
-    cells = input.new_zeros(len(rois), settings.out_h * settings.out_w, input.size(1))
+    cells = input.new_zeros(len(rois) * settings.out_h * settings.out_w, input.size(1))
     pixels = input.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
-    for index, at, weight in _samples(rois, input.size(2), input.size(3), settings):
-        cells[index] += pixels[at] * weight.to(cells.dtype)
-    return cells.transpose(1, 2).reshape(shape).contiguous()
+    for cell, at, weight in samples(rois, input.size(2), input.size(3), settings):
+        cells.index_add_(0, cell, pixels[at] * weight.to(cells.dtype))
+    return cells.unflatten(0, (len(rois), settings.out_h * settings.out_w)).transpose(1, 2).reshape(shape).contiguous()
 
 
 @operation(
@@ -198,19 +200,20 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
 )
 def _backward_op(grad: Tensor, rois: Tensor, count: int, height: int, width: int, *args: Any) -> Tensor:
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features."""
-    settings, backend = _Settings(*args), chosen(grad, rois)
+    settings, backend = Settings(*args), chosen(grad, rois)
     shape = (count, grad.size(1), height, width)
+    if grad.numel() == 0 or 0 in shape:
+        return grad.new_zeros(shape)
     # its atomic sums come in any order; those of PyTorch heed the setting
     if backend == 'triton' and not torch.are_deterministic_algorithms_enabled():
-        args = (_on_map(rois, settings), shape, settings.sampling, settings.clockwise)
-        return triton_kernels().roi_align_rotated_backward(grad, *args)
+        return triton_kernels().roi_align_rotated_backward(grad, regions(rois, height, width, settings), shape)
     if backend == 'cpp':
         out = grad.new_empty(shape)
         call('roi_align_rotated_backward', grad.dtype, grad, rois, len(rois), *shape, *settings, threads(), out)
         return out
-    pixels, cells = grad.new_zeros(count * height * width, grad.size(1)), grad.flatten(2).transpose(1, 2)
-    for index, at, weight in _samples(rois, height, width, settings):
-        pixels.index_add_(0, at.flatten(), (cells[index] * weight.to(grad.dtype)).flatten(0, 1))
+    pixels, cells = grad.new_zeros(count * height * width, grad.size(1)), grad.flatten(2).transpose(1, 2).flatten(0, 1)
+    for cell, at, weight in samples(rois, height, width, settings):
+        pixels.index_add_(0, at, cells[cell] * weight.to(grad.dtype))
     return pixels.view(count, height, width, shape[1]).permute(0, 3, 1, 2).contiguous()
 
 
@@ -225,72 +228,3 @@ def _backward(ctx: Any, grad: Tensor) -> tuple:
 
 
 _op.register_autograd(_backward, setup_context=_setup_context)
-
-
-def _on_map(rois: Tensor, settings: _Settings) -> Tensor:
-    """Regions (n, 6) in pixels of the map, whose centres lie at whole numbers; in float64."""
-    rois = wide(rois)
-    centre, sides = rois[:, 1:3] * settings.scale, rois[:, 3:5] * settings.scale
-    if settings.aligned:
-        centre = centre - 0.5
-    else:
-        sides = sides.clamp(min=1)
-    return torch.cat([rois[:, :1], centre, sides, rois[:, 5:]], 1)
-
-
-def _samples(rois: Tensor, height: int, width: int, settings: _Settings) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Indices (k,) of regions, and a pixel (k, cells) and its weight (k, cells, 1) for each of their cells.
-
-    Regions with the same number of samples per cell come together, in chunks, four pixels for each sample.
-    """
-    out_h, out_w, _, sampling, _, _ = settings
-    rois = _on_map(rois, settings)
-    counts = (rois[:, [4, 3]] / rois.new_tensor([out_h, out_w])).ceil().clamp(0, 1e9)
-    if sampling > 0:
-        counts = torch.full_like(counts, sampling)
-    counts[~rois.isfinite().all(1)] = 0
-    for rows, cols in counts.long().unique(dim=0).tolist():
-        if rows * cols == 0:
-            continue
-        index = (counts == counts.new_tensor([rows, cols])).all(1).nonzero().squeeze(1)
-        for part in index.split(max(_CHUNK // (out_h * out_w * rows * cols), 1)):
-            x, y = _points(rois[part], rows, cols, settings)
-            at, weight = bilinear(x, y, height, width)
-            at = at + rois[part, 0].long().view(-1, 1, 1, 1) * height * width
-            shares = weight.flatten(2)[..., None] / (rows * cols)
-            yield from ((part, *each) for each in zip(at.flatten(2).unbind(2), shares.unbind(2), strict=True))
-
-
-def _points(rois: Tensor, rows: int, cols: int, settings: _Settings) -> tuple[Tensor, Tensor]:
-    """Coordinates (k, cells, samples) of the samples of regions (k, 6), in pixels of the map."""
-    out_h, out_w, _, _, _, clockwise = settings
-    x, y, w, h, theta = rois[:, 1:].T
-    theta = theta if clockwise else -theta
-
-    def steps(cells: int, samples: int) -> Tensor:
-        count = cells * samples
-        at = torch.arange(count, device=rois.device, dtype=rois.dtype)
-        return (at + 0.5) / count - 0.5
-
-    v = (h[:, None] * steps(out_h, rows)).view(-1, out_h, 1, rows, 1)
-    u = (w[:, None] * steps(out_w, cols)).view(-1, 1, out_w, 1, cols)
-    cos, sin, x, y = (t.view(-1, 1, 1, 1, 1) for t in (theta.cos(), theta.sin(), x, y))
-    px, py = x + u * cos - v * sin, y + u * sin + v * cos
-    return px.reshape(len(rois), out_h * out_w, -1), py.reshape(len(rois), out_h * out_w, -1)
-
-
-def bilinear(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Four pixels (..., 4) around points, row * width + column, of int64, and how much each counts (..., 4).
-
-    Coordinates (...) are 0 at the centre of the first pixel. A point up to one pixel outside of the map takes the value
-    of the border; one further out, or not finite, reads nothing: its weights are 0.
-    """
-    inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
-    x = torch.where(inside, x, 0).clamp(0, width - 1)
-    y = torch.where(inside, y, 0).clamp(0, height - 1)
-    x0, y0 = x.floor(), y.floor()
-    x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    fx, fy = x - x0, y - y0
-    pixels = [(row * width + col).long() for row in (y0, y1) for col in (x0, x1)]
-    weights = [v * u * inside for v in (1 - fy, fy) for u in (1 - fx, fx)]
-    return torch.stack(pixels, -1), torch.stack(weights, -1)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .backend import check_maps, compute_dtype
+from .backend import compute_dtype
+from .checks import check_choice, check_floating, check_maps, check_positive
 
 # corners in units of half the sides; the centre comes first
 _POINTS = {1: ((0, 0),), 5: ((0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1))}
@@ -33,11 +34,12 @@ def rotated_feature_align(
         ValueError: a shape, type or number of points that makes no sense.
     """
     check_maps('features', features)
+    check_floating('best_rbboxes', best_rbboxes)
+    check_positive('spatial_scale', spatial_scale)
+    check_choice('points', points, tuple(_POINTS))
     count, _, height, width = features.shape
-    if best_rbboxes.shape[-1] != 5 or best_rbboxes.numel() != count * height * width * 5:
+    if not best_rbboxes.dim() or best_rbboxes.size(-1) != 5 or best_rbboxes.numel() != count * height * width * 5:
         raise ValueError(f'best_rbboxes must have shape {(count, height, width, 5)}, got {tuple(best_rbboxes.shape)}')
-    if points not in _POINTS:
-        raise ValueError(f'points must be one of {tuple(_POINTS)}, got {points}')
     out = maps = features.to(compute_dtype(features))
     boxes = best_rbboxes.detach().to(maps.dtype).reshape(count, height, width, 5)
     if maps.numel():

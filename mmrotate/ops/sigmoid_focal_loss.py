@@ -5,6 +5,7 @@ from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss as _torchvision_focal_loss
 
 from .backend import compute_dtype
+from .checks import check_choice, check_floating, check_number, check_tensor
 
 
 def sigmoid_focal_loss(
@@ -29,14 +30,19 @@ def sigmoid_focal_loss(
         (n, C) under ``'none'``, else a number, of the type of ``pred``.
 
     Raises:
-        ValueError: shapes that do not fit, or another reduction.
+        ValueError: shapes that do not fit, logits that are no floating-point numbers, or another reduction.
     """
+    check_floating('pred', pred)
+    check_tensor('target', target)
     if pred.dim() != 2 or target.shape not in (pred.shape[:1], pred.shape):
         raise ValueError(
             f'pred must be (n, C) and target (n,) or (n, C), got {tuple(pred.shape)} and {tuple(target.shape)}'
         )
-    if reduction not in ('none', 'mean', 'sum'):
-        raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    check_number('gamma', gamma, 0)
+    check_number('alpha', alpha)
+    check_choice('reduction', reduction, ('none', 'mean', 'sum'))
+    if weight is not None:
+        check_tensor('weight', weight, pred.shape[1:])
     dtype = compute_dtype(pred)
     if target.dim() == 1:
         target = target[:, None] == torch.arange(pred.size(1), device=pred.device)

@@ -20,6 +20,7 @@ from mmrotate.utils.files import replacing
 _ALLOW_VARIABLE = 'MMROTATE_ALLOW_PICKLE'
 _WRAPPER_PREFIX = 'module.'
 _LISTED_KEYS = 20
+_LARGEST_GROWTH = 10
 
 
 class CheckpointError(UserError, RuntimeError):
@@ -97,18 +98,26 @@ def load_weights(
         if key in own and _shape(value) != _shape(own[key])
     }
     fitting = {key: v for key, v in state_dict.items() if key not in bad_shape}
-    # the hooks of the modules that rename the keys of older checkpoints run in here
-    result = model.load_state_dict(fitting, strict=False)
+    try:
+        # the hooks of the modules that rename the keys of older checkpoints run in here
+        result = model.load_state_dict(fitting, strict=False)
+    except Exception as error:
+        raise CheckpointError(f'the weights of {source} cannot be loaded: {error}') from error
     unexpected = list(result.unexpected_keys)
     missing = [key for key in result.missing_keys if key not in bad_shape and not key.endswith('num_batches_tracked')]
     report = _report(source, missing, unexpected, list(bad_shape.values()))
-    loaded = len(fitting) - len(unexpected)
-    if loaded <= 0 and own:
+    lost = {*bad_shape, *result.missing_keys}
+    # a counter or a mean that fits makes no detector
+    parameters = [name for name, _ in model.named_parameters()]
+    if parameters and lost.issuperset(parameters):
         raise CheckpointError(f"no weight of {source} fits: it is another model's. {report}")
     if report and strict:
         raise CheckpointError(report)
+    logger = logger or logging.getLogger('mmrotate')
     if report:
-        (logger or logging.getLogger('mmrotate')).warning(report)
+        logger.warning(report)
+    if broken := [key for key, value in fitting.items() if not _is_finite(value)]:
+        logger.warning('%d weights of %s are not finite: %s', len(broken), source, _shortened(broken))
 
 
 def save_atomically(content: Any, filename: str | os.PathLike) -> None:
@@ -123,16 +132,24 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return tuple(value.shape) if isinstance(value, torch.Tensor) else None
 
 
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, torch.Tensor) or bool(value.isfinite().all())
+
+
 def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     allow_pickle = allow_pickle or os.environ.get(_ALLOW_VARIABLE) == '1'
     try:
+        _refuse_bomb(path)
         return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # torch meets a damaged file with errors of a dozen kinds
         refused = isinstance(error, pickle.UnpicklingError) and not allow_pickle and _looks_saved_by_torch(path)
         if not refused:
-            raise CheckpointError(f'{path} is no checkpoint, or is damaged: {error}') from error
+            reason = f'{type(error).__name__}: {error}' if str(error) else type(error).__name__
+            raise CheckpointError(f'{path} is no checkpoint, or is damaged: {reason}') from error
         lines = [*str(error).splitlines(), '']
         reason = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])  # it names the class that it met
         raise CheckpointError(
@@ -140,6 +157,17 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
             f'there. If you trust the file, set {_ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
             f'({reason})'
         ) from error
+
+
+def _refuse_bomb(path: str | os.PathLike) -> None:
+    """Raise a CheckpointError for an archive that unpacks to far more than it takes; torch writes plain ones."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    size = os.path.getsize(path)
+    if unpacked > _LARGEST_GROWTH * size:
+        raise CheckpointError(f'{path} is refused: its {size} bytes would unpack to {unpacked}')
 
 
 def _looks_saved_by_torch(path: str | os.PathLike) -> bool:
@@ -183,12 +211,25 @@ def _one_layout(content: Any, source: str) -> dict[str, Any]:
             raise CheckpointError(
                 f'{source} holds no weights: neither a dict "state_dict" nor tensors, but the keys {keys}'
             )
-    if not isinstance(checkpoint.get('meta'), Mapping):
-        checkpoint['meta'] = {}
+    meta = checkpoint.get('meta')
+    checkpoint['meta'] = _with_class_names(dict(meta), source) if isinstance(meta, Mapping) else {}
     state = checkpoint['state_dict']
     if all(str(key).startswith(_WRAPPER_PREFIX) for key in state):
         state = {key.removeprefix(_WRAPPER_PREFIX): value for key, value in state.items()}
     return {**checkpoint, 'state_dict': OrderedDict(state)}
+
+
+def _with_class_names(meta: dict[str, Any], source: str) -> dict[str, Any]:
+    """``meta`` with CLASSES that are names or None; what is none is left out, with a warning."""
+    classes = meta.get('CLASSES')
+    if isinstance(classes, str):
+        meta['CLASSES'] = (classes,)  # as some 0.x datasets of one class wrote it
+    elif classes is not None and not (
+        isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+    ):
+        logging.getLogger('mmrotate').warning('CLASSES of %s are no list of names, and not used: %r', source, classes)
+        meta['CLASSES'] = None
+    return meta
 
 
 def _report(source: str, missing: list[str], unexpected: list[str], bad_shape: list[str]) -> str:

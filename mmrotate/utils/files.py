@@ -1,11 +1,14 @@
 """Files: those that a training left, names near a wrong one, and writing that leaves no half file behind."""
 
 import difflib
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mmrotate.utils.errors import UserError
 
 
 def find_latest_checkpoint(path: str | Path, suffix: str = 'pth') -> str | None:
@@ -26,16 +29,68 @@ def numbered_checkpoints(folder: Path, kinds: str, suffix: str = 'pth') -> list[
     return sorted((int(match[1]), file) for match, file in files if match)
 
 
+def unused_stem(folder: Path, stem: str, suffix: str) -> str:
+    """``stem``, or ``stem_2``, ... : the first for which ``folder`` has no file with ``suffix``."""
+    names = itertools.chain([stem], (f'{stem}_{number}' for number in itertools.count(2)))
+    return next(name for name in names if not (folder / f'{name}{suffix}').exists())
+
+
+class WriteError(UserError, OSError):
+    """A result that cannot be written; the message names the file and the reason."""
+
+    __str__ = Exception.__str__
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write under, which takes the place of ``path`` once all is written."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.unlink(missing_ok=True)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
+    """A name beside ``path`` to write under, which takes the place of ``path`` once all is written.
+
+    Whatever fails, ``path`` is what it was before. Its folder is made. What is no regular file, such as /dev/stdout,
+    cannot be replaced: it is given itself.
+
+    Raises:
+        WriteError: The system refuses: the disk is full, the folder may not be written to.
+    """
+    path = Path(path)
+    with naming_errors(path):
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
         temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write a file (text as UTF-8) through :func:`replacing`."""
+    data = content.encode('utf-8') if isinstance(content, str) else content
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def naming_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing ``path`` into a WriteError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, RuntimeError) as error:
+        if (refusal := _refusal(error)) is None:
+            raise
+        raise WriteError(f'cannot write {path}: {refusal.strerror or refusal}') from error
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """The system's error that ``error`` is or hides: torch.save covers it with an error of its archive."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def near_files(path: Path) -> str:

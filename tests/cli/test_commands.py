@@ -147,13 +147,12 @@ def test_a_test_that_would_do_nothing_is_refused(files, capsys):
     assert '--eval mAP, --out FILE' in error_of(capsys, 'test', *files)
     both = error_of(capsys, 'test', *files, '--eval', 'mAP', '--format-only')
     assert 'one by one' in both
-    assert '.json' in error_of(capsys, 'test', *files, '--out', 'a.txt')
 
 
 def test_an_unknown_metric_is_refused_before_the_model_runs(files, capsys, monkeypatch):
     monkeypatch.setattr('mmrotate.cli.test.init_detector', None)
     error = error_of(capsys, 'test', *files, '--eval', 'bbox')
-    assert 'unknown metric bbox; known: mAP' in error
+    assert '--eval' in error and "unknown metric 'bbox'; known metrics: ['mAP'" in error
 
 
 # ---- infer
@@ -252,6 +251,18 @@ def test_a_wrong_number_of_classes(tmp_path, capsys):
 def test_a_loss_that_is_not_finite(tmp_path, capsys):
     config = write_config(tmp_path, "model['nan_at'] = 1")
     assert '.png' in error_of(capsys, 'train', config, '--work-dir', tmp_path / 'w')
+
+
+def test_show_without_a_screen_is_refused_before_anything_runs(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('mmrotate.cli.common.has_screen', lambda: False)
+    assert 'write the pictures by --out-dir' in error_of(capsys, 'infer', tmp_path, *files, '--show')
+    assert 'write the pictures by --show-dir' in error_of(capsys, 'test', *files, '--show')
+
+
+def test_a_training_that_is_over_says_so(files, tmp_path, capsys):
+    config, checkpoint = files
+    assert main(['train', config, '--work-dir', str(tmp_path), '--resume-from', checkpoint]) == 0
+    assert 'nothing is left to train' in capsys.readouterr().out
 
 
 def test_debug_shows_the_traceback(files):

@@ -36,5 +36,5 @@ def test_refuses_to_overwrite_its_input(tmp_path, capsys):
     _checkpoint(tmp_path / 'in.pth')
     path = str(tmp_path / 'in.pth')
     assert main(['publish', path, path]) == 1
-    assert 'overwritten' in capsys.readouterr().err
+    assert 'would overwrite' in capsys.readouterr().err
     assert main(['publish', str(tmp_path / 'none.pth'), str(tmp_path / 'out.pth')]) == 1

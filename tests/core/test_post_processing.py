@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmrotate.core import aug_multiclass_nms_rotated, multiclass_nms_rotated
-from mmrotate.ops import nms_rotated
+from mmrotate.ops import nms_rotated, soft_nms_rotated
 from tests.helpers.golden import random_boxes
 
 NMS = dict(iou_thr=0.1)
@@ -87,3 +87,19 @@ def test_merged_views(scored):
     )
     torch.testing.assert_close(again, dets)
     assert again_labels.tolist() == labels.tolist()
+
+
+def test_soft_nms_lowers_scores(scored):
+    boxes, scores = scored
+    nms = dict(type='soft_nms', iou_threshold=0.1, min_score=0.01)
+    dets, labels = multiclass_nms_rotated(boxes, scores, 0.3, nms)
+    for c in range(3):
+        above = scores[:, c] > 0.3
+        expected, _ = soft_nms_rotated(boxes[above], scores[above, c], 0.1, min_score=0.01)
+        torch.testing.assert_close(dets[labels == c], expected)
+    assert len(dets) > len(multiclass_nms_rotated(boxes, scores, 0.3, NMS)[0])
+
+
+def test_an_unknown_kind_of_nms(scored):
+    with pytest.raises(ValueError, match="'soft_nms', got 'wbf'"):
+        multiclass_nms_rotated(*scored, 0.3, dict(NMS, type='wbf'))

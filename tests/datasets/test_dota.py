@@ -254,3 +254,60 @@ def test_pipeline_none_takes_another_sample(folder):
     dataset = build_dataset(folder.cfg(pipeline=dropping))
     np.random.seed(0)
     assert dataset[0]['img_metas']['ori_filename'] == 'bb.png'
+
+
+def messages(log):
+    return [record.getMessage() for record in log]
+
+
+def test_a_subset_of_the_classes_leaves_the_others_out(folder, log):
+    folder.add('a', f'{SQUARE} plane 0\n{SQUARE} ship 0\n{SQUARE} harbor 0\n{SQUARE} ship 0\n')
+    dataset = build_dataset(folder.cfg(classes=('harbor', 'plane')))
+    assert dataset.get_ann_info(0)['labels'].tolist() == [1, 0]
+    said = [text for text in messages(log) if 'not asked for' in text]
+    assert said == ['2 objects of classes that are not asked for left out: ship (2)']
+    # with a class of one's own nothing says that a ship is none of its objects
+    with pytest.raises(LabelError, match="line 2: unknown class 'ship'"):
+        build_dataset(folder.cfg(classes=('harbor', 'plane', 'boat')))
+
+
+def test_hidden_files_of_macos_are_none_of_ours(folder):
+    folder.add('a')
+    for name in ('labels/._a.txt', 'images/._a.png', 'labels/._b.txt'):
+        (folder.root / name).write_bytes(b'\x00\x05\x16\x07Mac OS X')
+    assert build_dataset(folder.cfg()).img_ids == ['a']
+
+
+def test_an_empty_label_file_needs_no_image_in_training(folder, log):
+    folder.add('a')
+    folder.add('b', HEADER)[0].unlink()
+    assert build_dataset(folder.cfg()).img_ids == ['a']
+    assert '1 label files without objects and without an image: left out' in messages(log)
+    for options in (dict(filter_empty_gt=False), dict(test_mode=True)):
+        with pytest.raises(UserError, match='1 of 2 label files have no image'):
+            build_dataset(folder.cfg(**options))
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_boxes_outside_of_their_image_are_counted_and_said_once(folder, log, test_mode):
+    for stem in ('a', 'b'):
+        folder.add(stem, f'{SQUARE} plane 0\n100 10 130 10 130 20 100 20 plane 0\n-30 -9 -9 -9 -9 -1 -30 -1 plane 0\n')
+    folder.add('c')
+    dataset = build_dataset(folder.cfg(test_mode=test_mode))
+    for index in (0, 1, 2, 0):
+        dataset[index]
+    assert dataset.outside == {'a.png': 2, 'b.png': 2}
+    said = [text for text in messages(log) if 'outside' in text]
+    assert said == ['2 boxes in 1 images so far lie wholly outside of their image, the latest in a.png']
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+@pytest.mark.parametrize(('name', 'message'), [('a.xml', r'1 files \*\.xml .*VOC'), ('a.json', 'COCO')])
+def test_labels_of_another_format_are_named(folder, test_mode, name, message):
+    folder.add('a', None)
+    path = folder.root / 'labels' / name
+    path.touch()
+    places = [folder.labels, str(path)] if name == 'a.json' else [folder.labels]
+    for place in places:
+        with pytest.raises(UserError, match=f'no label files .*{message}'):
+            build_dataset(folder.cfg(ann_file=place, test_mode=test_mode))

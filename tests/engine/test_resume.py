@@ -73,19 +73,50 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_an_unbroken_one(tmp_p
     extra = f"data['workers_per_gpu'] = {workers}\nrunner = dict(max_epochs=6)\n"
     config = write_config(tmp_path, extra)
     train(config, tmp_path / 'whole', '--no-validate')
-    slow = write_config(tmp_path, extra + "custom_hooks = [dict(type='SlowHook')]")
-    _kill_at_a_random_moment(slow, tmp_path / 'killed')
-    assert not (tmp_path / 'killed' / 'epoch_6.pth').exists()
-    train(write_config(tmp_path, extra), tmp_path / 'killed', '--auto-resume', '--no-validate')
-    assert_same_weights(tmp_path / 'whole' / 'latest.pth', tmp_path / 'killed' / 'latest.pth')
+    killed = tmp_path / 'killed'
+    for kill in KILLS:
+        slow = write_config(tmp_path, extra + "custom_hooks = [dict(type='SlowHook')]")
+        kill(_started(slow, killed), killed)
+        assert not (killed / 'epoch_6.pth').exists()
+    left = list(killed.glob('.*.tmp'))
+    assert left  # of the one that was saving
+    train(write_config(tmp_path, extra), killed, '--auto-resume', '--no-validate')
+    assert_same_weights(tmp_path / 'whole' / 'latest.pth', killed / 'latest.pth')
+    assert not any(path.exists() for path in left)
 
 
-def _kill_at_a_random_moment(config, work_dir):
-    """Start a training in a process of its own; kill it soon after its first checkpoint."""
+def _kill_at_a_random_moment(process, work_dir):
+    _wait_for(process, work_dir, 'latest.pth')
+    time.sleep(random.uniform(0, 0.5))
+    _kill(process)
+
+
+def _kill_while_it_saves(process, work_dir):
+    _wait_for(process, work_dir, f'.epoch_*.pth.{process.pid}.tmp')
+    _kill(process)
+
+
+KILLS = (_kill_at_a_random_moment, _kill_while_it_saves)
+
+
+def _wait_for(process, work_dir, pattern):
+    deadline = time.monotonic() + 120
+    while not any(work_dir.glob(pattern)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _kill(process):
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _started(config, work_dir):
+    """A training in a process of its own, which goes on from the last checkpoint."""
     root = Path(__file__).parents[2]
     command = [sys.executable, '-m', 'mmrotate.cli.train', str(config), '--work-dir']
-    process = subprocess.Popen(
-        [*command, str(work_dir), '--no-validate'],
+    return subprocess.Popen(
+        [*command, str(work_dir), '--no-validate', '--auto-resume'],
         cwd=root,
         # sums round by the number of threads: the same as in this process
         env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': str(torch.get_num_threads())},
@@ -93,10 +124,3 @@ def _kill_at_a_random_moment(config, work_dir):
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # the data loader's workers are killed with it
     )
-    deadline = time.monotonic() + 120
-    while not (work_dir / 'latest.pth').exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.5))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -1,17 +1,8 @@
 import pytest
 
 from mmrotate.datasets import build_dataset
-from mmrotate.engine import (
-    PredictionError,
-    build_test_loader,
-    check_metrics,
-    dataset_config,
-    load_config,
-    loader_options,
-    predict,
-)
+from mmrotate.engine import PredictionError, build_test_loader, dataset_config, load_config, loader_options, predict
 from mmrotate.models import build_detector
-from mmrotate.utils import UserError
 from tests.helpers.tiny import write_config
 
 
@@ -51,15 +42,3 @@ def test_an_error_names_the_images(cfg, dataset):
     model.result = None
     with pytest.raises(PredictionError, match=r'img0\.png'):
         boxes(model, build_test_loader(dataset, samples_per_gpu=1, workers_per_gpu=0))
-
-
-def test_metrics_are_checked_unless_the_dataset_has_its_own(dataset):
-    check_metrics(dataset, ['mAP', 'AP75'])
-    with pytest.raises(UserError, match='unknown metric bbox; known: mAP'):
-        check_metrics(dataset, 'bbox')
-
-    class Mine:
-        def evaluate(self, results):
-            return {}
-
-    check_metrics(Mine(), 'bbox')

@@ -2,9 +2,11 @@
 
 import json
 import logging
+from typing import ClassVar
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
@@ -12,6 +14,7 @@ from mmrotate.engine import NonFiniteLossError, TrainingError
 from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.runner import _to_channels_last
 from mmrotate.ops import ORConv2d
+from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, load_state
 from tests.helpers.tiny import train, weights, write_config
 
@@ -153,7 +156,7 @@ def test_num_classes_that_disagree_with_the_data(tmp_path):
 
 def test_an_unknown_metric_stops_before_the_training(tmp_path):
     config = write_config(tmp_path, "evaluation = dict(metric='AP49')")
-    with pytest.raises(UserError, match='unknown metric AP49'):
+    with pytest.raises(UserError, match="unknown metric 'AP49'"):
         train(config, tmp_path / 'w')
     assert names(tmp_path / 'w') == []
 
@@ -216,3 +219,40 @@ def test_channels_last_converts_what_has_that_layout():
     assert model[1].weight.is_contiguous(memory_format=torch.channels_last)
     assert model[0].weight.dim() == 5
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+@HOOKS.register_module(force=True)
+class FreezeHook(Hook):
+    """Puts the norm into eval mode before the training, and notes its mode in every iteration."""
+
+    modes: ClassVar[list[bool]] = []
+
+    def before_train_epoch(self, runner):
+        runner.detector.bn.eval()
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        self.modes.append(runner.detector.bn.training)
+
+
+@pytest.mark.parametrize(
+    'runner',
+    ["dict(type='EpochBasedRunner', max_epochs=2)", "dict(_delete_=True, type='IterBasedRunner', max_iters=5)"],
+)
+def test_a_hook_before_the_epoch_may_freeze_a_norm(tmp_path, runner):
+    FreezeHook.modes.clear()
+    extra = f"""
+runner = {runner}
+custom_hooks = [dict(type='FreezeHook')]
+evaluation = dict(interval=2, metric='mAP', by_epoch=False)
+"""
+    train(write_config(tmp_path, extra), tmp_path / 'w')
+    assert len(FreezeHook.modes) >= 5
+    assert not any(FreezeHook.modes)
+
+
+def test_validation_losses_leave_the_modes_of_the_parts(tmp_path):
+    FreezeHook.modes.clear()
+    extra = "custom_hooks = [dict(type='FreezeHook')]\nworkflow = [('train', 1), ('val', 1)]"
+    train(write_config(tmp_path, extra), tmp_path / 'w', '--no-validate')
+    assert FreezeHook.modes
+    assert not any(FreezeHook.modes)

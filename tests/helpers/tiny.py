@@ -1,5 +1,6 @@
 """A tiny detector, tiny data and a config for tests of engine, APIs and command lines."""
 
+import os
 import socket
 import time
 from collections import OrderedDict
@@ -173,7 +174,11 @@ class BreakHook(Hook):
 
 @HOOKS.register_module(force=True)
 class SlowHook(Hook):
-    """Sleeps in every iteration, so that a test has the time to kill the process."""
+    """Sleeps in every iteration and before a checkpoint is whole, so that a test has the time to kill the process."""
+
+    def before_train(self, runner):
+        sync = os.fsync
+        os.fsync = lambda file: (time.sleep(0.3), sync(file))
 
     def before_train_iter(self, runner, *args, **kwargs):
         time.sleep(0.05)

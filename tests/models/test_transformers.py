@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmrotate.models import build_backbone
+from mmrotate.utils.checkpoint import CheckpointError
 
 SWIN = dict(type='SwinTransformer', embed_dims=8, depths=(2, 2), num_heads=(2, 4))
 SWIN |= dict(out_indices=(0, 1))
@@ -118,6 +119,26 @@ def test_any_model_of_timm(name: str) -> None:
     for got, want, width in zip(ours(img), peer(img), channels, strict=True):
         assert got.shape[1] == width and got.shape[2] == got.shape[3]
         torch.testing.assert_close(got, want if want.shape[1] == width else want.permute(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(('name', 'head'), [('resnet10t', 'fc.weight'), ('convnext_atto', 'head.fc.weight')])
+@pytest.mark.parametrize('features_only', [True, False])
+def test_checkpoint_of_a_whole_classifier(name, head, features_only, tmp_path, caplog) -> None:
+    peer = timm.create_model(name, num_classes=7).eval()
+    torch.save(peer.state_dict(), tmp_path / 'full.pth')
+    cfg = dict(type='TIMMBackbone', model_name=name, features_only=features_only)
+    ours = build_backbone(dict(cfg, checkpoint_path=str(tmp_path / 'full.pth'))).eval()
+    img = torch.randn(1, 3, 64, 64)
+    want = peer.forward_intermediates(img, norm=False, intermediates_only=True)[-1]
+    torch.testing.assert_close(ours(img)[-1], want if features_only else peer.forward_features(img))
+    assert head in caplog.text and 'missing' not in caplog.text
+
+
+def test_checkpoint_of_another_model_of_timm_is_refused(tmp_path) -> None:
+    torch.save(dict(weight=torch.ones(3)), tmp_path / 'other.pth')
+    cfg = dict(type='TIMMBackbone', model_name='resnet10t', features_only=True)
+    with pytest.raises(CheckpointError, match=r'no weight of .*other\.pth fits'):
+        build_backbone(dict(cfg, checkpoint_path=str(tmp_path / 'other.pth')))
 
 
 def test_the_last_map_of_a_model_of_timm() -> None:

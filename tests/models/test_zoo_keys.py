@@ -6,6 +6,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmrotate.engine.checks.angles import model_versions
+from mmrotate.engine.checks.levels import levels_against_maps
+from mmrotate.engine.checks.settings import unread_settings
 from mmrotate.models import build_detector
 from tests.helpers import reference
 
@@ -23,4 +26,7 @@ def test_keys_and_shapes(name):
     cfg = Config.fromfile(PATHS[name], import_custom_modules=False).model
     with torch.device('meta'):  # names and shapes without memory
         model = build_detector(reference.make_deterministic(cfg.to_dict()))
+    assert [*unread_settings(model), *levels_against_maps(model)] == []
+    version = name.rsplit('_', 1)[-1]
+    assert set(model_versions(model, cfg).values()) <= {version}
     assert {key: list(value.shape) for key, value in model.state_dict().items()} == KEYS[name]

@@ -98,7 +98,7 @@ def test_bad_settings(arguments, message):
 
 def test_bad_shapes():
     with pytest.raises(ValueError, match=r'got \(2, 2, 1, 3, 3\) and \(8, 3, 3, 8\)'):
-        active_rotated_filter(torch.zeros(2, 2, 1, 3, 3), torch.ones(8, 3, 3, 8))
+        active_rotated_filter(torch.zeros(2, 2, 1, 3, 3), torch.ones(8, 3, 3, 8).int())
 
 
 def test_compiles_as_one_graph():

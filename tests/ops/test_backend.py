@@ -143,19 +143,6 @@ def test_computing_types():
     assert backend.compute_dtype(torch.zeros(1, dtype=torch.float64)) == torch.float64
 
 
-@pytest.mark.parametrize(
-    ('boxes', 'message'),
-    [
-        (torch.zeros(3, 4), r'dets must have shape \(n, 5\), got \(3, 4\)'),
-        (torch.zeros(5), r'got \(5,\)'),
-        (torch.zeros(3, 5, dtype=torch.int64), r'floating point, got torch\.int64'),
-    ],
-)
-def test_boxes_are_checked(boxes, message):
-    with pytest.raises(ValueError, match=message):
-        backend.check_boxes('dets', boxes)
-
-
 @BUILT
 def test_results_do_not_depend_on_the_number_of_threads(free):
     boxes, scores = random_boxes(3000, 400), torch.rand(3000)

@@ -82,7 +82,7 @@ def test_types(dtype):
         (torch.zeros(4, 2), torch.zeros(4, 2), r'got \(4, 2\) and \(4, 2\)'),
         (torch.zeros(1, 4, 2), torch.zeros(2, 4, 2), r'got \(1, 4, 2\) and \(2, 4, 2\)'),
         (torch.zeros(1, 4, 2), torch.zeros(1, 4, 3), r'and \(1, 4, 3\)'),
-        (torch.zeros(1, 4, 2), torch.zeros(1, 4, 2).long(), 'float32 and torch.int64'),
+        (torch.zeros(1, 4, 2), torch.zeros(1, 4, 2).long(), 'pts2 must be floating point, got torch.int64'),
         (torch.zeros(1, 4, 2), torch.zeros(1, 0, 2), 'got 4 and 0 points'),
     ],
 )

@@ -120,7 +120,7 @@ def test_layers():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(input=torch.zeros(4, 6, 7)), r'got \(4, 6, 7\) and'),
+        (dict(input=torch.zeros(4, 6, 7)), r'got \(4, 6, 7\) of'),
         (dict(groups=2), r'\(N, 2 \* C, H, W\)'),
         (dict(offset=torch.zeros(1, 18, 4, 4)), r'offset .* \(1, 18, 6, 7\), got \(1, 18, 4, 4\)'),
         (dict(mask=torch.zeros(1, 18, 6, 7)), r'mask must have shape \(1, 9, 6, 7\)'),
@@ -167,7 +167,7 @@ def test_points_far_outside_or_not_finite_read_nothing(value):
 
 def test_a_bias_has_one_number_per_output():
     maps, offset, mask, weight = arguments((1, 1, 1, 1, 1))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match=r'bias must have shape \(6,\), got \(1,\)'):
         modulated_deform_conv2d(maps, offset, mask, weight, maps.new_ones(1), padding=1)
 
 

@@ -7,7 +7,7 @@ import torchvision
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_rotated, soft_nms_rotated
+from mmrotate.ops import batched_nms_rotated, box_iou_rotated, nms_quadri, nms_rotated, soft_nms_rotated
 from tests.ops.oracles import exact_nms, exact_overlap, golden, hard_pairs, property_test, random_boxes, wild_boxes
 
 # the package has a function of this name
@@ -302,7 +302,7 @@ def test_soft_nms_of_nothing(backend):
     ('change', 'message'),
     [
         (dict(method='cubic'), "method must be one of .*, got 'cubic'"),
-        (dict(sigma=0.0), 'sigma must be positive, got 0.0'),
+        (dict(sigma=0.0), 'sigma must be positive and finite, got 0.0'),
         (dict(scores=torch.zeros(3)), r'scores must have shape \(2,\), got \(3,\)'),
         (dict(iou_threshold=-1.0), r'in \[0, 1\], got -1.0'),
     ],
@@ -310,3 +310,37 @@ def test_soft_nms_of_nothing(backend):
 def test_soft_nms_says_what_is_wrong(change, message):
     with pytest.raises(ValueError, match=message):
         soft_nms_rotated(**{'dets': torch.zeros(2, 5), 'scores': torch.zeros(2), **change})
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, 0.0, -1.0])
+def test_boxes_that_overlap_nothing_are_not_compared(monkeypatch, backend, value):
+    boxes, scores = random_boxes(3000, 400), torch.rand(3000)
+    broken = torch.arange(3000) % 3 > 0
+    boxes[broken, 2] = value
+    compared = []
+
+    def count(first, second, **kwargs):
+        compared.append(len(first) * len(second))
+        return box_iou_rotated(first, second, **kwargs)
+
+    monkeypatch.setattr(op, 'box_iou_rotated', count)
+    keep = nms_rotated(boxes, scores, 0.1)[1]
+    assert sum(compared) <= 1000 * 1512  # of the third that has an area
+    assert broken[keep].sum() == 2000
+    whole = (~broken).nonzero().squeeze(1)
+    expected = whole[nms_rotated(boxes[whole], scores[whole], 0.1)[1]]
+    assert torch.equal(keep[~broken[keep]], expected)
+    compared.clear()
+    dets, soft = soft_nms_rotated(boxes[:300], scores[:300], labels=torch.arange(300) % 2)
+    assert sum(compared) <= 100 * 100
+    assert broken[soft].sum() == (scores[:300][broken[:300]] >= 1e-3).sum()
+    assert (dets[:, 5].diff() <= 0).all()
+
+
+@pytest.mark.parametrize('count', [200_000])
+def test_many_boxes_that_overlap_nothing_cost_nothing(backend, count):
+    """A time that grew with their square would be minutes."""
+    for boxes in (torch.full((count, 5), math.nan), torch.zeros(count, 5)):
+        assert len(nms_rotated(boxes, torch.zeros(count), 0.5)[1]) == count
+        assert len(soft_nms_rotated(boxes, torch.ones(count))[1]) == count
+    assert len(nms_quadri(torch.zeros(count, 8), torch.zeros(count), 0.5)[1]) == count

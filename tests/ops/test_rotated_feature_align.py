@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmrotate.ops import rotated_feature_align
-from mmrotate.ops.roi_align_rotated import bilinear
+from mmrotate.ops.roi_samples import bilinear
 from tests.ops.oracles import golden, random_boxes
 
 

@@ -1,5 +1,7 @@
 import os
 import pickle
+import random
+import zipfile
 from collections import OrderedDict
 from urllib.error import URLError
 
@@ -154,3 +156,74 @@ def test_saving_leaves_the_old_file_if_it_fails(tmp_path):
         save_atomically({'state_dict': lambda: None}, path)
     assert load_state(path)['state_dict']['x'] == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_any_damage_is_an_error_with_the_file(tmp_path, model):
+    path = save(tmp_path / 'whole.pth', {'state_dict': model.state_dict(), 'meta': {'CLASSES': ['a']}})
+    legacy = tmp_path / 'legacy.pth'
+    torch.save(model.state_dict(), legacy, _use_new_zipfile_serialization=False)
+    rng = random.Random(0)
+    refused = 0
+    for i in range(200):
+        content = bytearray((path, legacy)[i % 2].read_bytes())
+        for _ in range(rng.randint(1, 30)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        damaged = tmp_path / f'damaged_{i}.pth'
+        damaged.write_bytes(content)
+        try:
+            load_checkpoint(model, damaged)
+        except CheckpointError as error:
+            assert damaged.name in str(error)
+            refused += 1
+    assert refused > 20
+
+
+# a memo index beyond the data, a mark that is not there, a storage that does not follow
+@pytest.mark.parametrize('content', [b'\x80\x02r', b'\x80\x02t.', b'\x80\x02}q'])
+def test_errors_of_the_unpickler_are_errors_of_the_checkpoint(tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r'a\.pth is no checkpoint, or is damaged'):
+        load_state(path)
+
+
+def test_counters_that_fit_make_no_detector(tmp_path):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    other = nn.Sequential(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5))
+    path = save(tmp_path / 'a.pth', other.state_dict())
+    with pytest.raises(CheckpointError, match=r'no weight of .* fits'):
+        load_checkpoint(model, path)
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path, model, caplog):
+    state = model.state_dict()
+    state['second.bias'] = torch.tensor([float('nan')])
+    load_checkpoint(model, save(tmp_path / 'a.pth', state))
+    assert '1 weights of' in caplog.text
+    assert 'not finite: second.bias' in caplog.text
+
+
+@pytest.mark.parametrize('classes', [7, {'a': 1}, ['a', 3]])
+def test_classes_that_are_no_names_are_said(tmp_path, model, caplog, classes):
+    path = save(tmp_path / 'a.pth', {'state_dict': model.state_dict(), 'meta': {'CLASSES': classes}})
+    assert load_state(path)['meta']['CLASSES'] is None
+    assert 'CLASSES of' in caplog.text
+
+
+def test_one_class_as_text_is_one_class(tmp_path, model):
+    path = save(tmp_path / 'a.pth', {'state_dict': model.state_dict(), 'meta': {'CLASSES': 'ship'}})
+    assert load_state(path)['meta']['CLASSES'] == ('ship',)
+
+
+def test_an_archive_that_grows_is_refused(tmp_path):
+    path = tmp_path / 'a.pth'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('archive/data.pkl', bytes(10**6))
+    with pytest.raises(CheckpointError, match='would unpack to 1000000'):
+        load_state(path)
+
+
+def test_names_of_weights_that_are_no_text(tmp_path, model):
+    path = save(tmp_path / 'a.pth', {**model.state_dict(), 3: torch.ones(1)})
+    with pytest.raises(CheckpointError, match=r'a\.pth cannot be loaded'):
+        load_checkpoint(model, path)

@@ -1,6 +1,7 @@
 import pytest
 
 from mmrotate.utils import find_latest_checkpoint
+from mmrotate.utils.files import WriteError, replacing, write_atomically
 
 
 def test_no_checkpoint(tmp_path):
@@ -25,3 +26,37 @@ def test_latest_comes_first_unless_its_target_is_gone(tmp_path):
     latest.unlink()
     latest.symlink_to('epoch_1.pth')
     assert find_latest_checkpoint(tmp_path) == str(latest)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'new' / 'a.txt'
+    write_atomically(path, 'first')
+    with pytest.raises(ValueError, match='half'), replacing(path) as temporary:
+        temporary.write_text('se')
+        raise ValueError('half')
+    assert path.read_text() == 'first'
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_the_system_says_comes_with_the_file(tmp_path):
+    path = tmp_path / 'a.txt'
+    path.write_text('old')
+    with pytest.raises(WriteError, match=rf'^cannot write {path}: No space left on device$'), replacing(path) as part:
+        part.symlink_to('/dev/full')
+        part.write_text('new')
+    assert path.read_text() == 'old'
+    with pytest.raises(OSError, match=rf'^cannot write {path}/b: '):
+        write_atomically(path / 'b', b'')
+    with pytest.raises(RuntimeError, match='not about files'), replacing(path):
+        raise RuntimeError('not about files')
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    link = tmp_path / 'null'
+    link.symlink_to('/dev/null')
+    write_atomically(link, 'x')
+    assert link.is_symlink()
+    link.unlink()
+    link.symlink_to('/dev/full')
+    with pytest.raises(WriteError, match=r'cannot write .*null: No space left'):
+        write_atomically(link, 'x')

@@ -1,4 +1,4 @@
-_base_ = './dotav1.py'
+_base_ = './dotav1_oc.py'
 
 angle_version = 'le90'
 train_pipeline = [dict(step, version=angle_version) if 'version' in step else step for step in _base_.train_pipeline]

@@ -1,5 +1,5 @@
 # DOTA 1.0 split at three scales; angle version oc
-_base_ = './dotav1.py'
+_base_ = './dotav1_oc.py'
 
 data_root = 'data/split_ms_dota1_0/'
 data = dict(

@@ -1,18 +1,12 @@
-# HRSC2016: ships, all in one class; angle version oc
+# HRSC2016: ships, all in one class, as in 0.3.4; the configs here train on hrsc_oc, _le90 and _le135
 dataset_type = 'HRSCDataset'
 data_root = 'data/hrsc/'
-angle_version = 'oc'
 img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='RResize', img_scale=(800, 512)),
-    dict(
-        type='RRandomFlip',
-        flip_ratio=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-        version=angle_version,
-    ),
+    dict(type='RResize', img_scale=(800, 800)),
+    dict(type='RRandomFlip', flip_ratio=0.5),
     dict(type='Normalize', **img_norm_cfg),
     dict(type='Pad', size_divisor=32),
     dict(type='DefaultFormatBundle'),
@@ -22,7 +16,7 @@ test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
         type='MultiScaleFlipAug',
-        img_scale=(800, 512),
+        img_scale=(800, 800),
         flip=False,
         transforms=[
             dict(type='RResize'),
@@ -44,7 +38,6 @@ data = dict(
         img_subdir=data_root + 'FullDataSet/AllImages/',
         img_prefix=data_root + 'FullDataSet/AllImages/',
         pipeline=train_pipeline,
-        version=angle_version,
     ),
     val=dict(
         type=dataset_type,
@@ -54,7 +47,6 @@ data = dict(
         img_subdir=data_root + 'FullDataSet/AllImages/',
         img_prefix=data_root + 'FullDataSet/AllImages/',
         pipeline=test_pipeline,
-        version=angle_version,
     ),
     test=dict(
         type=dataset_type,
@@ -64,6 +56,5 @@ data = dict(
         img_subdir=data_root + 'FullDataSet/AllImages/',
         img_prefix=data_root + 'FullDataSet/AllImages/',
         pipeline=test_pipeline,
-        version=angle_version,
     ),
 )

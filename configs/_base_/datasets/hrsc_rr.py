@@ -1,5 +1,5 @@
 # HRSC2016 with random rotation, angle version oc
-_base_ = './hrsc.py'
+_base_ = './hrsc_oc.py'
 
 train_pipeline = [
     *_base_.train_pipeline[:4],

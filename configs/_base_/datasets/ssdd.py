@@ -1,18 +1,12 @@
-# SSDD: ships in radar images; val is the inshore part of the test split, test the offshore part
+# SSDD: ships in radar images, as in 0.3.4; val is the inshore part of the test split, test the offshore part
 dataset_type = 'SARDataset'
 data_root = 'data/ssdd/'
-angle_version = 'le90'
-img_norm_cfg = dict(mean=[21.55, 21.55, 21.55], std=[24.42, 24.42, 24.42], to_rgb=True)
+img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RResize', img_scale=(608, 608)),
-    dict(
-        type='RRandomFlip',
-        flip_ratio=[0.25, 0.25, 0.25],
-        direction=['horizontal', 'vertical', 'diagonal'],
-        version=angle_version,
-    ),
+    dict(type='RRandomFlip', flip_ratio=0.5),
     dict(type='Normalize', **img_norm_cfg),
     dict(type='Pad', size_divisor=32),
     dict(type='DefaultFormatBundle'),
@@ -41,20 +35,17 @@ data = dict(
         ann_file=data_root + 'train/labelTxt/',
         img_prefix=data_root + 'train/images/',
         pipeline=train_pipeline,
-        version=angle_version,
     ),
     val=dict(
         type=dataset_type,
         ann_file=data_root + 'test/inshore/labelTxt/',
         img_prefix=data_root + 'test/inshore/images/',
         pipeline=test_pipeline,
-        version=angle_version,
     ),
     test=dict(
         type=dataset_type,
         ann_file=data_root + 'test/offshore/labelTxt/',
         img_prefix=data_root + 'test/offshore/images/',
         pipeline=test_pipeline,
-        version=angle_version,
     ),
 )

@@ -24,22 +24,26 @@ def _stack(parts: Sequence[ArrayLike]) -> ArrayLike:
     return namespace(parts[0]).stack(tuple(parts), -1)
 
 
-def _columns(boxes: ArrayLike) -> list[ArrayLike]:
-    return [boxes[..., i] for i in range(boxes.shape[-1])]
+def _columns(boxes: ArrayLike, count: int = 5, name: str = 'boxes') -> list[ArrayLike]:
+    """The first ``count`` columns of boxes (..., count), which may have their scores in one more."""
+    if not boxes.ndim or boxes.shape[-1] not in (count, count + 1):
+        expected = f'(n, {count}), or (n, {count + 1}) with scores'
+        raise ValueError(f'{name} must have shape {expected}, got {tuple(boxes.shape)}')
+    return [boxes[..., i] for i in range(count)]
 
 
 def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     """Width and height of the circumscribed horizontal boxes."""
-    _, _, w, h, theta = _columns(boxes)
+    _, _, w, h, theta = _columns(boxes, name='rbboxes')
     xp = namespace(theta)
     cos, sin = abs(xp.cos(theta)), abs(xp.sin(theta))
     return cos * w + sin * h, sin * w + cos * h
 
 
 def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Corners (n, 8) of boxes (n, 5), beginning at (-w/2, -h/2) in the box's own frame."""
+    """Corners (n, 8) of boxes (n, 5), or of results (n, 6), beginning at (-w/2, -h/2) in the box's own frame."""
     angle_version(version)
-    x, y, w, h, theta = _columns(rbboxes)
+    x, y, w, h, theta = _columns(rbboxes, name='rbboxes')
     xp = namespace(theta)
     cos, sin = xp.cos(theta), xp.sin(theta)
     wx, wy = w / 2 * cos, w / 2 * sin
@@ -50,7 +54,7 @@ def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
 
 
 def obb2xyxy(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Circumscribed horizontal boxes (n, 4) of boxes (n, 5)."""
+    """Circumscribed horizontal boxes (n, 4) of boxes (n, 5), or of results (n, 6)."""
     angle_version(version)
     w, h = _bounds(rbboxes)
     x, y = rbboxes[..., 0], rbboxes[..., 1]
@@ -67,14 +71,23 @@ def _upright(x: ArrayLike, y: ArrayLike, w: ArrayLike, h: ArrayLike, version: st
 
 
 def obb2hbb(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Circumscribed horizontal boxes (n, 5), as rotated boxes, of boxes (n, 5)."""
-    return _upright(rbboxes[..., 0], rbboxes[..., 1], *_bounds(rbboxes), version)
+    """Circumscribed horizontal boxes (n, 5), as rotated boxes, of boxes (n, 5), or of results (n, 6)."""
+    width, height = _bounds(rbboxes)
+    return _upright(rbboxes[..., 0], rbboxes[..., 1], width, height, version)
 
 
 def hbb2obb(hbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
-    """Horizontal boxes (n, 4) as left, top, right, bottom -> (n, 5)."""
-    left, top, right, bottom = _columns(hbboxes)
+    """Horizontal boxes (n, 4) as left, top, right, bottom, or such results (n, 5) -> (n, 5)."""
+    left, top, right, bottom = _columns(hbboxes, 4, 'hbboxes')
     return _upright((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, version)
+
+
+def _quadrilaterals(polys: ArrayLike) -> ArrayLike:
+    """Corners (n, 8) that were given so, or as (n, 4, 2)."""
+    shape = tuple(polys.shape)
+    if shape[-1:] != (8,) and shape[-2:] != (4, 2) and shape != (0,):
+        raise ValueError(f'polys must have shape (n, 8), got {shape}')
+    return polys.reshape(-1, 8)
 
 
 def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
@@ -83,7 +96,7 @@ def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
     Long-edge versions go along the longer edge, ``oc`` along the first one. Exact for rectangles; for other
     shapes as the published models were trained.
     """
-    x1, y1, x2, y2, x3, y3, x4, y4 = _columns(polys.reshape(-1, 8))
+    x1, y1, x2, y2, x3, y3, x4, y4 = _columns(_quadrilaterals(polys), 8)
     xp = namespace(polys)
     edge1 = xp.sqrt(((x1 - x2) ** 2 + (y1 - y2) ** 2).clip(_TINY))
     edge2 = xp.sqrt(((x2 - x3) ** 2 + (y2 - y3) ** 2).clip(_TINY))
@@ -118,14 +131,16 @@ def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np
     Objects have sides of at least ``MIN_SIDE`` pixels. The version also says how other shapes than rectangles
     are read, see :class:`~mmrotate.core.bbox.angle.AngleVersion`.
     """
-    polys = np.asarray(polys, np.float64).reshape(-1, 8)
+    polys = _quadrilaterals(np.asarray(polys, np.float64))
     boxes = (poly2obb if angle_version(version).edge_labels else _enclosing_rectangles)(polys, version)
     return boxes, np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
 
 
 def poly2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[float, ...] | None:
     """Box (x, y, w, h, theta) of one quadrilateral of 8 numbers; None where it is degenerate."""
-    boxes, good = polys2obb_np(np.asarray(polys).reshape(1, 8), version)
+    boxes, good = polys2obb_np(polys, version)
+    if len(boxes) != 1:
+        raise ValueError(f'one quadrilateral of 8 numbers is needed, got {len(boxes)}')
     return tuple(boxes[0].tolist()) if good[0] else None
 
 
@@ -134,12 +149,14 @@ def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
 
     The first corner is the one nearest to the top left of the circumscribed box.
     """
-    return get_best_begin_point(np.concatenate([obb2poly(rbboxes[:, :5], version), rbboxes[:, 5:]], 1))
+    return get_best_begin_point(np.concatenate([obb2poly(rbboxes, version), rbboxes[:, 5:]], 1))
 
 
 def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     """Turn corners (n, 8) to lie nearest to those of the circumscribed box; further columns stay."""
     coordinates = np.asarray(coordinates)
+    if coordinates.ndim != 2 or coordinates.shape[1] < 8:
+        raise ValueError(f'coordinates must have shape (n, 8), got {coordinates.shape}')
     corners = coordinates[:, :8].reshape(-1, 4, 2)
     low, high = corners.min(1), corners.max(1)
     box = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1)
@@ -160,20 +177,21 @@ def cal_line_length(point1: Sequence[float], point2: Sequence[float]) -> float:
 
 
 def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal') -> ArrayLike:
-    """Mirror boxes (n, 5) in an image of shape (height, width, ...); angles may leave their version's range.
+    """Mirror boxes (n, 5), or results (n, 6), in an image of shape (height, width, ...).
 
+    Angles may leave their version's range.
     ``direction`` is ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
     """
     if direction not in ('horizontal', 'vertical', 'diagonal'):
         raise ValueError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')
-    x, y, w, h, theta = _columns(bboxes)
+    x, y, w, h, theta = _columns(bboxes, name='bboxes')
     if direction != 'vertical':
         x = img_shape[1] - x
     if direction != 'horizontal':
         y = img_shape[0] - y
     if direction != 'diagonal':
         theta = -theta
-    return _stack([x, y, w, h, theta])
+    return namespace(bboxes).concatenate([_stack([x, y, w, h, theta]), bboxes[..., 5:]], -1)
 
 
 def bbox_mapping_back(
@@ -183,7 +201,8 @@ def bbox_mapping_back(
     flip: bool,
     flip_direction: str = 'horizontal',
 ) -> Tensor:
-    """Boxes (n, 5) of an augmented image in the pixels of the original image."""
+    """Boxes (n, 5), or results (n, 6), of an augmented image in the pixels of the original image."""
+    _columns(bboxes, name='bboxes')
     if flip:
         bboxes = bbox_flip(bboxes, img_shape, flip_direction)
     factor = bboxes.new_tensor(np.asarray(scale_factor, np.float32))
@@ -192,11 +211,14 @@ def bbox_mapping_back(
 
 def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.ndarray]:
     """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
+    if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
+        raise ValueError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
     dets = bboxes.detach().float().cpu().numpy().reshape(-1, 6)
     classes = labels.detach().cpu().numpy()
     return [dets[classes == i] for i in range(num_classes)]
 
 
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
-    """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
-    return torch.cat([torch.cat([b.new_full((len(b), 1), i), b[:, :5]], 1) for i, b in enumerate(bbox_list)])
+    """Boxes (n, 5), or horizontal ones (n, 4), of each image as RoIs, the image's index first."""
+    columns = [_columns(boxes, 4 if boxes.size(1) == 4 else 5) for boxes in bbox_list]
+    return torch.cat([torch.stack([b[0].new_full((len(b[0]),), i), *b], 1) for i, b in enumerate(columns)])

@@ -1,16 +1,17 @@
 """Pictures of rotated boxes."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import torch
 
 from mmrotate.core.bbox import obb2poly
 from mmrotate.core.images import as_image, read_image
+from mmrotate.utils.files import write_atomically
 
 from .palette import Color, get_palette
 from .text import LabelPlacer, label_patch
@@ -128,16 +129,27 @@ def draw_rbox(
 
 
 def write_image(path: str | Path, img: np.ndarray) -> None:
-    """Write an image, BGR; its folder is made. A ValueError says why it could not be written."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Write an image, BGR, whole or not at all; its folder is made.
+
+    Raises:
+        ValueError: The ending names no format.
+        WriteError: The system refuses to write.
+    """
     try:
-        done, data = cv2.imencode(target.suffix or '.?', img)
+        done, data = cv2.imencode(Path(path).suffix or '.?', img)
     except cv2.error:
         done = False
     if not done:
         raise ValueError(f'cannot write {path}: the ending must name a format (.png, .jpg, ...)')
-    target.write_bytes(data.tobytes())
+    write_atomically(path, data.tobytes())
+
+
+def can_write_image(path: str | Path) -> bool:
+    """Whether the ending of ``path`` names a format that :func:`write_image` knows."""
+    try:
+        return bool(Path(path).suffix) and cv2.haveImageWriter(str(path))
+    except cv2.error:
+        return False
 
 
 def refuse_overwrite(out_file: str | Path, path: str | Path) -> None:
@@ -188,12 +200,20 @@ def _draw_texts(canvas: np.ndarray, bboxes: np.ndarray, colors: list[Color], tex
             canvas[y : y + height, x : x + width] = patch
 
 
-def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
+def has_screen() -> bool:
+    """Whether windows can be opened here."""
     # here, because it costs time that a run without windows need not spend
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    if matplotlib.get_backend().lower() == 'agg':
-        return  # a machine without a screen
+    return plt.get_backend().lower() != 'agg'
+
+
+def _show(canvas: np.ndarray, title: str, wait_time: float) -> None:
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    if not has_screen():
+        logging.getLogger('mmrotate').warning('show: there is no screen here, no window is opened')
+        return
     figure = plt.figure(title or None)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis('off')

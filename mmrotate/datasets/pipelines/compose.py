@@ -7,10 +7,17 @@ from typing import Any
 
 from mmrotate.datasets.checked_build import build_checked
 from mmrotate.registry import PIPELINES
+from mmrotate.utils import UserError
 
 from .geometric import as_list
 
 Step = Callable[[dict], dict | None]
+
+
+class StepOrderError(UserError, KeyError):
+    """A step of a pipeline stands before the one that gives what it needs."""
+
+    __str__ = Exception.__str__  # that of KeyError puts quotes around the message
 
 
 @PIPELINES.register_module()
@@ -28,8 +35,17 @@ class Compose:
 
     def __call__(self, results: dict) -> dict | None:
         """Run ``results`` through all steps; None as soon as a step gives None."""
-        for step in self.transforms:
-            if (changed := step(results)) is None:
+        for i, step in enumerate(self.transforms, start=1):
+            try:
+                changed = step(results)
+            except StepOrderError:
+                raise
+            except KeyError as error:
+                name = getattr(step, '__name__', type(step).__name__)
+                raise StepOrderError(
+                    f'pipeline step {i} ({name}) needs {error}, which no step before it gives'
+                ) from error
+            if changed is None:
                 return None
             results = changed
         return results

@@ -105,7 +105,7 @@ class RRandomFlip:
         flip_ratio: probability of a flip, shared evenly among the directions, or one probability for each of them.
             None: never, unless an earlier step set ``flip``.
         direction: 'horizontal', 'vertical', 'diagonal' (both at once), or a list of them.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
+        version: angle version of the boxes: 'oc', 'le90' or 'le135'; in a dataset by default that of the dataset.
     """
 
     flip_ratio: Any = None

@@ -30,7 +30,7 @@ class PolyRandomRotate:
         rect_classes: labels of classes whose boxes are always upright: an image with one of them is turned by
             quarter turns only.
         allow_negative: with 'range' draw from -``angles_range`` on.
-        version: angle version of the boxes: 'oc', 'le90' or 'le135'.
+        version: angle version of the boxes: 'oc', 'le90' or 'le135'; in a dataset by default that of the dataset.
     """
 
     rotate_ratio: float = 0.5

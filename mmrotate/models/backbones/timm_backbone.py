@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
+from mmrotate.utils.checkpoint import load_weights
 from mmrotate.utils.imports import import_package
 
 
@@ -17,7 +18,12 @@ class TIMMBackbone(BaseModule):
         model_name: As in ``timm.list_models()``.
         features_only: Return the maps of ``out_indices``; False gives the last one alone.
         **kwargs: Arguments of ``timm.create_model``, such as ``out_indices``, ``pretrained``, which loads the weights
-            that timm publishes and needs a network, and ``checkpoint_path``, a local checkpoint of timm.
+            that timm publishes and needs a network.
+        checkpoint_path: A local checkpoint of timm, also of the whole classifier: what fits is loaded, and what is
+            left over on either side, such as the head, is named in a warning.
+
+    Raises:
+        CheckpointError: Nothing of ``checkpoint_path`` fits.
     """
 
     def __init__(
@@ -26,6 +32,7 @@ class TIMMBackbone(BaseModule):
         features_only: bool = False,
         *,
         in_channels: int = 3,
+        checkpoint_path: str | None = None,
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
@@ -37,7 +44,15 @@ class TIMMBackbone(BaseModule):
             for name in ('global_pool', 'fc', 'classifier', 'head'):
                 if hasattr(self.timm_model, name):
                     delattr(self.timm_model, name)
+        if checkpoint_path:
+            self._load(timm.models.load_state_dict(checkpoint_path), checkpoint_path)
         self.channels_innermost = str(getattr(self.timm_model, 'output_fmt', '')).endswith('NHWC')
+
+    def _load(self, state: dict[str, Tensor], source: str) -> None:
+        """Load weights by timm's names; a model of maps alone writes ``stages_0`` for ``stages.0``."""
+        own = {key.replace('_', '.'): key for key in self.timm_model.state_dict()}
+        renamed = {own.get(key.replace('_', '.'), key): value for key, value in state.items()}
+        load_weights(self.timm_model, renamed, source=source)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Images (N, in_channels, H, W) -> maps (N, C, H', W'), finest first."""

@@ -330,10 +330,9 @@ class RotatedAnchorHead(BaseDenseHead):
             rescale: Give the pixels of the original images, else those of the first view.
         """
         settings, results = self.test_settings(None), []
-        views = [
-            self.get_bboxes(*self(x), img_metas=metas, with_nms=False)
-            for x, metas in zip(feats, img_metas, strict=True)
-        ]
+        views = []
+        for x, metas in zip(feats, img_metas, strict=True):
+            views.append(partial(self.get_bboxes, img_metas=metas, with_nms=False)(*self(x)))
         for found, metas in zip(zip(*views, strict=True), zip(*img_metas, strict=True), strict=True):
             aug_bboxes, aug_scores = map(list, zip(*found, strict=True))
             boxes, scores = self.merge_aug_bboxes(aug_bboxes, aug_scores, [[meta] for meta in metas])

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
@@ -43,6 +44,9 @@ class BaseDenseHead(BaseModule):
     needs_sigmoid = False
     # places of the predictions, see mmrotate.core.anchor
     prior_generator: Any
+    # what is read of both settings, and what configs of 0.x have there without effect
+    train_keys: Mapping[str, Any] = TRAIN_KEYS
+    test_keys: Mapping[str, Any] = TEST_KEYS
 
     def __init__(
         self,

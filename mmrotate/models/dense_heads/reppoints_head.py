@@ -55,6 +55,7 @@ class RotatedRepPointsHead(PointHead):
 
     cls_layers = ('reppoints_cls_out',)
     needs_sigmoid = True
+    train_keys = dict(init=PointHead.train_keys, refine=PointHead.train_keys)
     # losses of points: name in the log -> name of the loss, both without the stage
     point_losses = dict(loss_pts='loss_bbox')
 

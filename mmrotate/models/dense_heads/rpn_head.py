@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torchvision.ops import batched_nms
 
 from mmrotate.core import anchor_inside_flags, obb2xyxy
+from mmrotate.models.settings import PROPOSAL_KEYS
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
@@ -31,6 +32,7 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     bbox_dim = 4
     loss_names = ('loss_rpn_cls', 'loss_rpn_bbox')
+    test_keys = PROPOSAL_KEYS
 
     def __init__(
         self, in_channels: int, init_cfg: dict | list | None = None, version: str = 'oc', **kwargs: Any

@@ -29,6 +29,8 @@ class RotatedBaseDetector(BaseModule):
 
     CLASSES: Sequence[str] | None = None
     PALETTE: Sequence[Sequence[int]] | None = None
+    # every part of the settings, the head that reads it, and that head's list of the keys that it knows
+    settings: tuple[tuple[str, str, str], ...] = ()
 
     def __init__(
         self,

@@ -70,6 +70,13 @@ class R3Det(RefineSingleStageDetector):
         **kwargs: As of the base; ``train_cfg.stage_loss_weights`` are the factors of the later stages' losses.
     """
 
+    settings = (
+        ('train_cfg.s0', 'bbox_head', 'train_keys'),
+        ('train_cfg.sr', 'refine_head', 'train_keys'),
+        ('train_cfg.stage_loss_weights', '', ''),
+        ('test_cfg', 'bbox_head', 'test_keys'),
+    )
+
     def __init__(
         self,
         num_refine_stages: int,
@@ -112,6 +119,11 @@ class S2ANet(RefineSingleStageDetector):
     """
 
     first_rois = 'refine_bboxes'
+    settings = (
+        ('train_cfg.fam_cfg', 'fam_head', 'train_keys'),
+        ('train_cfg.odm_cfg', 'odm_head', 'train_keys'),
+        ('test_cfg', 'odm_head', 'test_keys'),
+    )
 
     def __init__(self, backbone: dict, fam_head: dict, align_cfgs: dict, odm_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)

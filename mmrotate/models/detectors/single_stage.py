@@ -20,6 +20,8 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
         **kwargs: See :class:`RotatedBaseDetector`.
     """
 
+    settings = (('train_cfg', 'bbox_head', 'train_keys'), ('test_cfg', 'bbox_head', 'test_keys'))
+
     def __init__(self, backbone: dict, bbox_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         self.bbox_head = self._build_head(bbox_head, self.train_cfg, self.test_cfg)
@@ -35,7 +37,7 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
         if not hasattr(self.bbox_head, 'aug_test'):
             return super().aug_test(imgs, img_metas, rescale)
         found = self.bbox_head.aug_test([self.extract_feat(img) for img in imgs], img_metas, rescale)
-        return [rbbox2result(*image, self.bbox_head.num_classes) for image in found]
+        return [rbbox2result(boxes, labels, self.bbox_head.num_classes) for boxes, labels in found]
 
 
 @MODELS.register_module()

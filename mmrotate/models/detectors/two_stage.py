@@ -21,6 +21,14 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
         **kwargs: See :class:`RotatedBaseDetector`.
     """
 
+    settings = (
+        ('train_cfg.rpn', 'rpn_head', 'train_keys'),
+        ('train_cfg.rpn_proposal', 'rpn_head', 'test_keys'),
+        ('train_cfg.rcnn', 'roi_head', 'train_keys'),
+        ('test_cfg.rpn', 'rpn_head', 'test_keys'),
+        ('test_cfg.rcnn', 'roi_head', 'test_keys'),
+    )
+
     def __init__(self, backbone: dict, rpn_head: dict, roi_head: dict, **kwargs: Any) -> None:
         super().__init__(backbone, **kwargs)
         train, test = self.train_cfg or ConfigDict(), self.test_cfg or ConfigDict()

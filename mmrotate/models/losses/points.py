@@ -1,5 +1,7 @@
 """Losses of point sets against quadrilaterals."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,7 +30,16 @@ class BCConvexGIoULoss(ConvexGIoULoss):
 
     The overlap of a square hardly tells its direction, so for an aspect ratio r the overlap has weight
     ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``.
+
+    Args:
+        as_published: As the published models were trained: the rest is one mean over all rows, and the gradient that
+            of ``1 - overlap`` alone, whatever the aspect ratio. False does as the paper says.
+        **kwargs: See :class:`WeightedLoss`.
     """
+
+    def __init__(self, as_published: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.as_published = as_published
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Points (n, 18) and corners (n, 8), both as x, y, ... -> (n,)."""
@@ -39,7 +50,11 @@ class BCConvexGIoULoss(ConvexGIoULoss):
         sides = edges.square().sum(-1).clamp(min=torch.finfo(edges.dtype).tiny).sqrt()
         share = (-sides.amax(-1) / sides.amin(-1) / 4).exp()
         rest = centres.sum(1) + extremes.flatten(1).sum(1)
-        return share * rest + 1 - (1 - 2 * share) * convex_giou(pred, target)
+        overlap = convex_giou(pred, target)
+        if not self.as_published:
+            return share * rest + 1 - (1 - 2 * share) * overlap
+        value = share * rest.mean() + 1 - (1 - 2 * share) * overlap
+        return value.detach() + overlap.detach() - overlap
 
 
 def _extremes(points: Tensor) -> Tensor:

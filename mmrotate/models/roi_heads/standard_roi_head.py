@@ -1,6 +1,6 @@
 """RoI heads: proposals in, rotated boxes out, by a box head in each of one or several stages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ from mmrotate.core import obb2xyxy, rbbox2roi
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_sampler
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_head, build_roi_extractor
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
 from mmrotate.registry import MODELS
 
 # prefix of the losses, their weight, RoI extractor and box head
@@ -32,6 +33,10 @@ class RotatedBaseRoIHead(BaseModule):
         init_cfg: Initialisation.
         version: Angle version of the objects.
     """
+
+    # what is read of both settings, and what configs of 0.x have there without effect
+    train_keys: Mapping[str, Any] = TRAIN_KEYS
+    test_keys: Mapping[str, Any] = TEST_KEYS
 
     def __init__(
         self, train_cfgs: Sequence[dict], test_cfg: dict | None = None, init_cfg: Any = None, version: str = 'oc'

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <vector>
 
 namespace mmrotate {
@@ -84,31 +83,35 @@ struct Pairs {
 
 // Many boxes to be tested against one, in order of x: those whose circumscribed circles meet that
 // of the one stand within a range. Centres and radii are apart from the rest, so that the test
-// which turns most pairs away is one loop of wide instructions.
+// which turns most pairs away is one loop of wide instructions. Boxes without an area overlap
+// nothing: they are not among those that are tested.
 class Boxes {
  public:
   template <typename T>
-  Boxes(const T* values, int64_t count, bool clockwise)
-      : all_(count), order_(count), x_(count), y_(count), r_(count) {
-    for (int64_t i = 0; i < count; ++i) all_[i] = Box::read(values + 5 * i, clockwise);
-    std::iota(order_.begin(), order_.end(), int64_t(0));
+  Boxes(const T* values, int64_t count, bool clockwise) : all_(count) {
+    for (int64_t i = 0; i < count; ++i) {
+      all_[i] = Box::read(values + 5 * i, clockwise);
+      if (all_[i].area > 0) order_.push_back(i);
+    }
     std::sort(order_.begin(), order_.end(),
               [&](int64_t i, int64_t j) { return all_[i].x < all_[j].x; });
-    for (int64_t k = 0; k < count; ++k) {
+    const size_t valid = order_.size();
+    x_.resize(valid), y_.resize(valid), r_.resize(valid);
+    for (size_t k = 0; k < valid; ++k) {
       const Box& box = all_[order_[k]];
       x_[k] = box.x;
       y_[k] = box.y;
-      r_[k] = box.area > 0 ? box.radius() : -1e300;  // no area: touches nothing
+      r_[k] = box.radius();
       largest_ = std::max(largest_, r_[k]);
     }
   }
 
-  int64_t size() const { return int64_t(all_.size()); }
   const Box& operator[](int64_t i) const { return all_[i]; }
 
   // Calls visit(j) for each j whose circle meets the circle of `box`.
   template <typename Visit>
   void near(const Box& box, const Visit& visit) const {
+    if (!(box.area > 0)) return;
     const double radius = box.radius(), reach = radius + largest_;
     const auto first = std::lower_bound(x_.begin(), x_.end(), box.x - reach);
     const auto last = std::upper_bound(first, x_.end(), box.x + reach);

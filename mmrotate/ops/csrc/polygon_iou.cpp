@@ -57,6 +57,10 @@ void suppress(const T* values, const int64_t* labels, int64_t n, double threshol
     for (auto k = first - lefts.begin(); k < last - lefts.begin(); ++k) {
       const int64_t j = order[k];
       if (j <= i || !keep[j] || (labels && labels[i] != labels[j])) continue;
+      // the overlap is at most the ratio of the areas
+      const double low = std::min(best.area, quads[j].area);
+      const double high = std::max(best.area, quads[j].area);
+      if (low <= threshold * high) continue;
       if (overlap(best, quads[j], kPolygonIou) > threshold) keep[j] = 0;
     }
   }

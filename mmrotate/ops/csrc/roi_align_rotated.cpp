@@ -46,13 +46,35 @@ struct Taps {
   int64_t count = 0;
 };
 
+// Samples in a row, counted over all cells of a region: from `begin` to before `end`.
+struct Span {
+  int64_t begin, end;
+
+  // Those of `count` along a side that lie between two places, which are told from its middle; one
+  // more at both ends for what rounding may do.
+  static Span between(double low, double high, double side, int64_t count) {
+    if (side == 0 || count == 0) return {0, count};
+    double first = (low / side + 0.5) * count - 0.5, last = (high / side + 0.5) * count - 0.5;
+    if (side < 0) std::swap(first, last);
+    const auto limited = [&](double at) {  // 0 for NaN
+      return int64_t(std::min(std::max(0.0, at), double(count)));
+    };
+    return {limited(first - 1), limited(last + 2)};
+  }
+
+  // Those of a cell, `size` long each.
+  Span of_cell(int64_t cell, int64_t size) const {
+    return {std::max<int64_t>(begin - cell * size, 0), std::min(end - cell * size, size)};
+  }
+
+  int64_t length() const { return end - begin; }
+};
+
 // A region on the map, and the samples of its cells.
 class Region {
  public:
-  const int64_t image;
-
   template <typename T>
-  Region(const T* roi, const Shape& shape) : image(int64_t(roi[0])), s(shape) {
+  Region(const T* roi, const Shape& shape) : s(shape) {
     const double offset = s.aligned ? 0.5 : 0.0, least = s.aligned ? -1e300 : 1.0;
     x = roi[1] * s.scale - offset;
     y = roi[2] * s.scale - offset;
@@ -64,17 +86,22 @@ class Region {
     if (!std::isfinite(x + y + w + h + theta)) return;  // no sample
     rows = s.sampling > 0 ? s.sampling : count(h / s.out_h);
     cols = s.sampling > 0 ? s.sampling : count(w / s.out_w);
+    find_map();
   }
 
   // Calls visit(taps) for the pixels of the cell, in parts; the weights of samples inside sum to 1.
+  // A region may be far larger than the map: samples that cannot lie on it are passed over.
   template <typename T, typename Visit>
   void cell(int64_t index, const Visit& visit) const {
     const int64_t ph = index / s.out_w, pw = index % s.out_w;
     const double norm = 1.0 / (double(rows) * double(cols));
+    const Span down = down_.of_cell(ph, rows), across = across_.of_cell(pw, cols);
+    if (across.length() <= 0) return;
     Taps<T> taps;
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = down.begin; i < down.end; ++i) {
       const double v = h * ((ph * rows + i + 0.5) / double(s.out_h * rows) - 0.5);
-      for (int64_t j = 0; j < cols; ++j) {
+      const Span row = across.length() > kLong ? on_map(v).of_cell(pw, cols) : across;
+      for (int64_t j = row.begin; j < row.end; ++j) {
         const double u = w * ((pw * cols + j + 0.5) / double(s.out_w * cols) - 0.5);
         const Sample sample =
             bilinear(y + u * sin + v * cos, x + u * cos - v * sin, s.height, s.width);
@@ -94,14 +121,44 @@ class Region {
   }
 
  private:
+  // Samples of a row from which on it is worth finding those on the map.
+  static constexpr int64_t kLong = 32;
+
   // Samples of a cell in one direction: as many as it has pixels.
   static int64_t count(double pixels) {
     return int64_t(std::ceil(std::min(std::max(pixels, 0.0), 1e9)));
   }
 
+  // Which rows and columns of samples may lie on the map: its corners, told along the sides of the
+  // region from its middle, bound them.
+  void find_map() {
+    const double slack = 1e-14 * (std::fabs(x) + std::fabs(y) + std::fabs(w) + std::fabs(h));
+    left = -1 - slack - x, right = s.width + slack - x;
+    top = -1 - slack - y, bottom = s.height + slack - y;
+    const double u_low = std::min(left * cos, right * cos) + std::min(top * sin, bottom * sin);
+    const double u_high = std::max(left * cos, right * cos) + std::max(top * sin, bottom * sin);
+    const double v_low = std::min(top * cos, bottom * cos) - std::max(left * sin, right * sin);
+    const double v_high = std::max(top * cos, bottom * cos) - std::min(left * sin, right * sin);
+    down_ = Span::between(v_low, v_high, h, s.out_h * rows);
+    across_ = Span::between(u_low, u_high, w, s.out_w * cols);
+  }
+
+  // The samples of one row of the region that may lie on the map.
+  Span on_map(double v) const {
+    const double dx = v * sin, dy = -v * cos;
+    const double at[2] = {(left + dx) / cos, (right + dx) / cos};
+    const double bt[2] = {(top + dy) / sin, (bottom + dy) / sin};
+    const double low = std::max(std::min(at[0], at[1]), std::min(bt[0], bt[1]));
+    const double high = std::min(std::max(at[0], at[1]), std::max(bt[0], bt[1]));
+    const Span row = Span::between(low, high, w, s.out_w * cols);
+    return {std::max(row.begin, across_.begin), std::min(row.end, across_.end)};
+  }
+
   const Shape& s;
   double x, y, w, h, cos, sin;
+  double left, right, top, bottom;  // of the map, from the middle of the region
   int64_t rows = 0, cols = 0;
+  Span down_{0, 0}, across_{0, 0};  // rows and columns of samples that may lie on the map
 };
 
 // target[c] = sum of weight * source[pixel][c] for all channels of a block, at most kBlock.
@@ -182,8 +239,8 @@ void forward(const T* input, const T* rois, int64_t n, const Shape& s, int threa
     std::vector<T> map(pixels * channels), features(cells * channels);
     transpose(input + (image * s.channels + first) * pixels, channels, pixels, map.data());
     for (int64_t r = 0; r < n; ++r) {
+      if (int64_t(rois[6 * r]) != image) continue;
       const Region region(rois + 6 * r, s);
-      if (region.image != image) continue;
       std::fill(features.begin(), features.end(), T(0));
       for (int64_t cell = 0; cell < cells; ++cell) {
         region.cell<T>(cell, [&](const Taps<T>& taps) {
@@ -201,8 +258,8 @@ void backward(const T* grad, const T* rois, int64_t n, const Shape& s, int threa
   for_blocks(s, threads, [&](int64_t image, int64_t first, int64_t channels) {
     std::vector<T> map(pixels * channels), features(cells * channels);
     for (int64_t r = 0; r < n; ++r) {
+      if (int64_t(rois[6 * r]) != image) continue;
       const Region region(rois + 6 * r, s);
-      if (region.image != image) continue;
       transpose(grad + (r * s.channels + first) * cells, channels, cells, features.data());
       for (int64_t cell = 0; cell < cells; ++cell) {
         region.cell<T>(cell, [&](const Taps<T>& taps) {

@@ -5,54 +5,47 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from mmrotate.ops.roi_samples import Regions
+
 from .geometry import ROUNDING
 
 # cells and channels of a program: what fits its registers
 _CELLS, _CHANNELS = 64, 32
 
 
-def roi_align_rotated(
-    maps: Tensor, rois: Tensor, output_size: tuple[int, int], sampling: int, clockwise: bool
-) -> Tensor:
-    """Features (n, C, h, w) of maps (N, C, H, W) of float32 or float64.
-
-    Regions are (n, 6) of float64 in pixels of the map; the rest is as of :func:`mmrotate.ops.roi_align_rotated`.
-    """
-    out = maps.new_empty(len(rois), maps.size(1), *output_size)
+def roi_align_rotated(maps: Tensor, regions: Regions, output_size: tuple[int, int]) -> Tensor:
+    """Features (n, C, h, w) of maps (N, C, H, W) of float32 or float64; see :func:`mmrotate.ops.roi_align_rotated`."""
+    out = maps.new_empty(len(regions.x), maps.size(1), *output_size)
     # channels last: a sample then reads whole lines of memory
     last = maps.permute(0, 2, 3, 1).contiguous()
-    _launch(last, out, rois, sampling, clockwise, backward=False)
+    _launch(last, out, regions, backward=False)
     return out
 
 
-def roi_align_rotated_backward(
-    grad: Tensor, rois: Tensor, shape: tuple[int, int, int, int], sampling: int, clockwise: bool
-) -> Tensor:
+def roi_align_rotated_backward(grad: Tensor, regions: Regions, shape: tuple[int, int, int, int]) -> Tensor:
     """Gradient (N, C, H, W) of the maps for a gradient (n, C, h, w) of the features.
 
     Sums are atomic, so their rounding differs between runs.
     """
     count, channels, height, width = shape
     out = grad.new_zeros(count, height, width, channels)
-    _launch(out, grad.contiguous(), rois, sampling, clockwise, backward=True)
+    _launch(out, grad.contiguous(), regions, backward=True)
     return out.permute(0, 3, 1, 2).contiguous()
 
 
-def _launch(maps: Tensor, features: Tensor, rois: Tensor, sampling: int, clockwise: bool, backward: bool) -> None:
+def _launch(maps: Tensor, features: Tensor, regions: Regions, backward: bool) -> None:
     count, height, width, channels = maps.shape
     out_h, out_w = features.shape[2:]
     if features.numel() == 0:
         return
-    good = rois.isfinite().all(1) & (rois[:, 0] >= 0) & (rois[:, 0] < count)
-    image, x, y, w, h, theta = torch.where(good[:, None], rois, 0).T
-    theta = theta if clockwise else -theta
-    image = torch.where(good, image, -1)
-    table = torch.stack([image, x, y, w, h, theta.cos(), theta.sin()], 1).contiguous()
+    good = (regions.image >= 0) & (regions.image < count)
+    # samples from nowhere to nowhere
+    table = torch.where(good[:, None], torch.stack(regions, 1), 0).contiguous()
     cells = min(triton.next_power_of_2(out_h * out_w), _CELLS)
-    grid = (len(rois), triton.cdiv(channels, _CHANNELS), triton.cdiv(out_h * out_w, cells))
+    grid = (len(table), triton.cdiv(channels, _CHANNELS), triton.cdiv(out_h * out_w, cells))
     with torch.cuda.device_of(maps):
         _kernel[grid](
-            maps, features, table, height, width, channels, out_h, out_w, sampling,
+            maps, features, table, height, width, channels, out_h, out_w,
             CELLS=cells, CHANNELS=_CHANNELS, BACKWARD=backward, **ROUNDING,
         )  # fmt: skip
 
@@ -69,23 +62,24 @@ def _corner(maps, pixel, weight, channel, channels, value, inside, BACKWARD: tl.
 
 
 @triton.jit
+def _longest(first, last):
+    """The number of steps of the cell that has most of them."""
+    return tl.max(tl.maximum(last - first, 0.0), 0).to(tl.int64)
+
+
+@triton.jit
 def _kernel(
-    maps, features, table, height, width, channels, out_h, out_w, sampling,
+    maps, features, table, height, width, channels, out_h, out_w,
     CELLS: tl.constexpr, CHANNELS: tl.constexpr, BACKWARD: tl.constexpr,
 ):  # fmt: skip
     roi = tl.program_id(0)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     cell = tl.program_id(2) * CELLS + tl.arange(0, CELLS)
-    image = tl.load(table + roi * 7)
-    x, y = tl.load(table + roi * 7 + 1), tl.load(table + roi * 7 + 2)
-    w, h = tl.load(table + roi * 7 + 3), tl.load(table + roi * 7 + 4)
-    cos, sin = tl.load(table + roi * 7 + 5), tl.load(table + roi * 7 + 6)
-    rows, cols = sampling, sampling
-    if sampling <= 0:
-        rows = tl.ceil(tl.minimum(tl.maximum(h / out_h, 0.0), 1e9)).to(tl.int32)
-        cols = tl.ceil(tl.minimum(tl.maximum(w / out_w, 0.0), 1e9)).to(tl.int32)
-    rows, cols = tl.where(image < 0, 0, rows), tl.where(image < 0, 0, cols)
-    base = tl.maximum(image, 0.0).to(tl.int64) * height * width
+    fields = table + roi * 13  # of Regions, in order
+    image, x, y = tl.load(fields), tl.load(fields + 1), tl.load(fields + 2)
+    w, h, cos, sin = tl.load(fields + 3), tl.load(fields + 4), tl.load(fields + 5), tl.load(fields + 6)
+    rows, cols = tl.load(fields + 7), tl.load(fields + 8)
+    base = image.to(tl.int64) * height * width
     used = (cell < out_h * out_w)[:, None] & (channel < channels)[None, :]
     place = features + (roi.to(tl.int64) * channels + channel)[None, :] * (out_h * out_w)
     place += cell[:, None]
@@ -93,26 +87,30 @@ def _kernel(
     value = tl.zeros((CELLS, CHANNELS), dtype)
     if BACKWARD:
         value = tl.load(place, mask=used, other=0.0)
-    norm = 1.0 / tl.maximum(rows * cols, 1).to(tl.float64)
-    ph, pw = (cell // out_w).to(tl.float64), (cell % out_w).to(tl.float64)
-    for i in range(rows):
-        v = h * ((ph * rows + i + 0.5) / (out_h * rows).to(tl.float64) - 0.5)
-        for j in range(cols):
-            u = w * ((pw * cols + j + 0.5) / (out_w * cols).to(tl.float64) - 0.5)
+    norm = 1.0 / tl.maximum(rows * cols, 1.0)
+    # rows and columns before the cell's first, and those of its samples that may lie on the map
+    above, before = (cell // out_w).to(tl.float64) * rows, (cell % out_w).to(tl.float64) * cols
+    top, bottom = tl.maximum(tl.load(fields + 9), above), tl.minimum(tl.load(fields + 10), above + rows)
+    left, right = tl.maximum(tl.load(fields + 11), before), tl.minimum(tl.load(fields + 12), before + cols)
+    for i in range(_longest(top, bottom)):
+        v = h * ((top + i + 0.5) / (out_h * rows) - 0.5)
+        for j in range(_longest(left, right)):
+            u = w * ((left + j + 0.5) / (out_w * cols) - 0.5)
             sx, sy = x + u * cos - v * sin, y + u * sin + v * cos
             near = (sy >= -1) & (sy <= height) & (sx >= -1) & (sx <= width)
+            near = near & (top + i < bottom) & (left + j < right)
             sx, sy = tl.where(near & (sx > 0), sx, 0.0), tl.where(near & (sy > 0), sy, 0.0)
             x0, y0 = tl.minimum(sx.to(tl.int32), width - 1), tl.minimum(sy.to(tl.int32), height - 1)
             x1, y1 = tl.minimum(x0 + 1, width - 1), tl.minimum(y0 + 1, height - 1)
             fx = tl.where(x1 > x0, sx - x0, 0.0)
             fy = tl.where(y1 > y0, sy - y0, 0.0)
             inside = used & near[:, None]
-            top, bottom = base + y0 * width, base + y1 * width
+            top_row, bottom_row = base + y0 * width, base + y1 * width
             w00, w01 = ((1 - fy) * (1 - fx) * norm).to(dtype), ((1 - fy) * fx * norm).to(dtype)
             w10, w11 = (fy * (1 - fx) * norm).to(dtype), (fy * fx * norm).to(dtype)
-            value = _corner(maps, top + x0, w00, channel, channels, value, inside, BACKWARD)
-            value = _corner(maps, top + x1, w01, channel, channels, value, inside, BACKWARD)
-            value = _corner(maps, bottom + x0, w10, channel, channels, value, inside, BACKWARD)
-            value = _corner(maps, bottom + x1, w11, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, top_row + x0, w00, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, top_row + x1, w01, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, bottom_row + x0, w10, channel, channels, value, inside, BACKWARD)
+            value = _corner(maps, bottom_row + x1, w11, channel, channels, value, inside, BACKWARD)
     if not BACKWARD:
         tl.store(place, value, mask=used)

@@ -165,9 +165,10 @@ def test_centre_clamp_of_upright_boxes():
     torch.testing.assert_close(got, torch.tensor([[45.0, 40, 65, 50]]))
 
 
-@pytest.mark.parametrize('clip', [True, False])
-def test_border_of_horizontal_priors(clip):
-    coder = build_bbox_coder(dict(type='DeltaXYWHAHBBoxCoder', clip_border=clip))
+@pytest.mark.parametrize('option', [{}, dict(clip_border=True), dict(clip_border=False)])
+def test_border_of_horizontal_priors(option):
+    """The reference has the option, on by default, and never clips: only who asks gets it."""
+    coder, clip = build_bbox_coder(dict(type='DeltaXYWHAHBBoxCoder', **option)), option.get('clip_border')
     prior = torch.tensor([[40.0, 45, 60, 55]])
     got = coder.decode(prior, torch.tensor([[9.0, -9, 0, 0, 0.1]]), max_shape=(60, 90))
     assert got[0, :2].tolist() == ([89, 0] if clip else [230, -40])

@@ -45,18 +45,30 @@ def test_extreme_points_and_centres():
     points, target = filled(LONG), torch.tensor([LONG])
     share = math.exp(-1)
     moved = points + torch.tensor([3.0, 0.5]).repeat(9)
-    got = build_loss(dict(type='BCConvexGIoULoss'))(moved, target)
+    got = build_loss(dict(type='BCConvexGIoULoss', as_published=False))(moved, target)
     smooth = 2.5 + 0.125  # of 3 and of 1/2; of the centre and of four extreme points
     overlap = float(convex_giou(moved, target))
     expected = share * 5 * smooth + 1 - (1 - 2 * share) * overlap
     assert got.item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize('kind', ['ConvexGIoULoss', 'BCConvexGIoULoss'])
+def test_published_rest_is_one_mean_without_a_gradient():
+    points = torch.cat([filled(LONG), filled(SQUARE) + 2]) + torch.tensor([3.0, 0.5]).repeat(9)
+    points, target = points.requires_grad_(), torch.tensor([LONG, SQUARE])
+    got = build_loss(dict(type='BCConvexGIoULoss', reduction='none'))(points, target)
+    share, overlap = torch.tensor([-1.0, -1 / 4]).exp(), convex_giou(points, target)
+    rest = 5 * (2.5 + 0.125 + 4.5 + 2.0) / 2  # the centre and four extremes, of two rows
+    torch.testing.assert_close(got, share * rest + 1 - (1 - 2 * share) * overlap)
+    weight = torch.tensor([2.0, 3.0])
+    gradients = [torch.autograd.grad(loss @ weight, points)[0] for loss in (got, 1 - overlap)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize('kind', [dict(type='ConvexGIoULoss'), dict(type='BCConvexGIoULoss', as_published=False)])
 def test_gradient_is_the_derivative(kind):
     points = tensor('convex_giou_value/points')[:6].double() / 16
     polygons = tensor('convex_giou_value/polygons')[:6].double() / 16
-    loss = build_loss(dict(type=kind))
+    loss = build_loss(kind)
     assert torch.autograd.gradcheck(lambda p: loss(p, polygons), points.requires_grad_())
 
 

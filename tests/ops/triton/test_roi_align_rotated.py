@@ -73,3 +73,19 @@ def test_nothing(device):
     assert out.shape == (0, 3, 7, 7)
     out.sum().backward()
     assert maps.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize('roi', [[0, 2, 3, 1e6, 1e6, 0.3], [0, 2, 3, 1e9, 4, 2], [0, 2, 3, 1e30, 1e30, 0.3]])
+def test_a_vast_region_costs_what_its_map_has(device, monkeypatch, roi):
+    maps, rois = torch.rand(1, 2, 4, 3, dtype=torch.float64), torch.tensor([roi], dtype=torch.float64)
+    got = _run(maps, rois, device, output_size=2)
+    monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
+    for mine, plain in zip(got, _run(maps, rois, 'cpu', output_size=2), strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-9, atol=0)
+
+
+def test_a_map_without_pixels(device):
+    maps = torch.rand(1, 3, 0, 4, device=device, requires_grad=True)
+    out = roi_align_rotated(maps, torch.tensor([[0, 1, 1, 2, 2, 0.0]], device=device), 2)
+    assert out.tolist() == torch.zeros(1, 3, 2, 2).tolist()
+    out.sum().backward()

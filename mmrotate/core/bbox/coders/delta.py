@@ -202,9 +202,18 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
 
 @TASK_UTILS.register_module()
 class DeltaXYWHAHBBoxCoder(DeltaXYWHAOBBoxCoder):
-    """The same deltas from a horizontal prior (n, 4), as corners: its angle is 0."""
+    """The same deltas from a horizontal prior (n, 4), as corners: its angle is 0.
+
+    Args:
+        *args: See :class:`DeltaXYWHAOBBoxCoder`.
+        clip_border: Keep centres inside the image; not by default, as the published models do not.
+        **kwargs: See :class:`DeltaXYWHAOBBoxCoder`.
+    """
 
     prior_dim = 4
+
+    def __init__(self, *args: Any, clip_border: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, clip_border=clip_border, **kwargs)
 
     def _prior(self, bboxes: Tensor) -> Parts:
         x, y, w, h = xyxy_to_cxcywh(bboxes)

@@ -1,0 +1,5 @@
+"""Label formats: a reader each, which gives the entries of a file; :mod:`.record` checks what they hold, for all."""
+
+from .dota import read_dota
+from .hrsc import read_hrsc
+from .record import ClassNames, Entry, EntryError, LabelError, Labels, Reader, pack_labels, read_labels

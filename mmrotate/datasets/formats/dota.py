@@ -1,0 +1,74 @@
+"""The DOTA format: a text file per image with a line per object.
+
+A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels, in order around the object; columns may
+be set apart by commas too. The file may begin with the header lines ``imagesource:...`` and ``gsd:...``.
+"""
+
+import codecs
+import functools
+from collections.abc import Iterator
+
+from .record import ClassNames, Entry, EntryError
+
+_HEADERS = ('imagesource:', 'gsd:')
+_FORMAT = 'x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]'
+
+_NUMBER_STARTS = ('+', '-', '.')
+
+
+def read_dota(content: bytes, names: ClassNames) -> Iterator[Entry]:
+    """Objects of a file in the DOTA format; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    for number, line in enumerate(_text(content).splitlines(), start=1):
+        fields = line.split()
+        if not fields or fields[0].lower().startswith(_HEADERS):
+            continue
+        if ',' in fields[0]:
+            fields = [column.strip() for column in line.split(',')]
+        place = f'line {number}'
+        if fields[0][:1] not in _NUMBER_STARTS and not fields[0][:1].isdigit():
+            raise EntryError(place, f'{fields[0]!r} is no corner value; needed: {_FORMAT}{_hint(line)}')
+        try:
+            yield Entry(place, fields[:8], *_class_and_difficulty(tuple(fields[8:]), names))
+        except ValueError as error:
+            columns = f'9 or 10 columns ({_FORMAT}) are needed, got {len(fields)}: {fields}'
+            raise EntryError(place, f'{error}{columns}{_hint(line)}') from None
+
+
+def _text(content: bytes) -> str:
+    """Text of a file; a ValueError says what it seems to be instead of UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError('the text is in UTF-16; save it as UTF-8')
+    if b'\0' in content:
+        raise ValueError('this is no UTF-8 text: it holds zero bytes (binary data, or UTF-16)')
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'this is no UTF-8 text (byte {error.start}); if it is text in another encoding (gbk, latin-1), save it as '
+            'UTF-8'
+        ) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[str, str]:
+    """The columns after the corners, of which the name may have several words."""
+    whole, name, last = ' '.join(words), ' '.join(words[:-1]), ''.join(words[-1:])
+    if whole in names and name in names:
+        raise ValueError(f'{whole!r} is a class, or {name!r} with a difficulty: give every object a difficulty; ')
+    if whole in names or len(words) == 1:
+        return whole, '0'
+    if name in names or len(words) == 2:
+        return name, last
+    raise ValueError('class names with spaces are read if they are known classes; ' if len(words) > 2 else '')
+
+
+def _hint(line: str) -> str:
+    """What else the line may be."""
+    words = line.replace(',', ' ').split()
+    if line.lstrip().startswith(('<', '{', '[')):
+        return ' (this looks like XML or JSON)'
+    if not any(word[0].isdigit() for word in words):
+        return ' (is this a line of column titles? remove it)'
+    if len(words) == 5 and all(word[-1].isdigit() for word in words):
+        return ' (five numbers: is this the YOLO format, class and box as fractions of the image?)'
+    return ' (columns must be set apart by blanks or commas)' if ';' in line else ''

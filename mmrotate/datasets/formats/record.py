@@ -1,0 +1,217 @@
+"""The record that every label format is read to, and the checks that all of them share.
+
+A reader knows the layout of a format only: it gives an :class:`Entry` for each object, values as they stand in the
+file. Here they become numbers, labels and boxes, or an error with the file and the place in it.
+"""
+
+import collections
+import functools
+import math
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mmrotate.core.bbox import obb2poly_np, polys2obb_np
+from mmrotate.core.bbox.angle import regularize
+from mmrotate.core.bbox.transforms import MIN_SIDE
+from mmrotate.utils import UserError
+from mmrotate.utils.arguments import near_name
+
+# float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
+MAX_PIXEL = 2.0**24
+_NEXT = [1, 2, 3, 0]
+
+
+class LabelError(UserError, ValueError):
+    """A label file that cannot be read; the message holds its path and the place in it."""
+
+
+class EntryError(ValueError):
+    """What is wrong at one place of a label file."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(f'{place}: {message}')
+
+
+class Entry(NamedTuple):
+    """An object as it stands in a file."""
+
+    place: str  # where, for messages: 'line 3'
+    shape: Sequence[str | float]  # 8 corner values, or 5 of a box (x, y, w, h, angle in radians, clockwise)
+    name: str  # of its class
+    difficulty: str | int = 0
+
+
+class ClassNames:
+    """The classes that are read, and those that are known but left out.
+
+    Args:
+        index: label of each class that is read.
+        others: further names of the data set; objects of these are left out and counted.
+    """
+
+    def __init__(self, index: Mapping[str, int], others: Iterable[str] = ()) -> None:
+        self.index, self.others = dict(index), frozenset(others) - set(index)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.index or name in self.others
+
+    def label(self, name: str) -> int | None:
+        """Label of a class, None for one that is left out; a ValueError lists the known ones."""
+        if name in self.index:
+            return self.index[name]
+        if name in self.others:
+            return None
+        known = list(self.index)
+        number = ' (a number: is this the YOLO format, with the class in the first column?)' if _is_number(name) else ''
+        raise ValueError(f'unknown class {name!r}{number}; {near_name(name, known)}the known classes: {known}')
+
+
+# bytes of a file, and the classes (which tell where a name of several words ends), to its objects
+Reader = Callable[[bytes, ClassNames], Iterable[Entry]]
+
+
+@dataclass
+class Labels:
+    """Objects of one image."""
+
+    bboxes: np.ndarray  # float32 (n, 5), pixels and radians
+    labels: np.ndarray  # int64 (n,), index into the classes
+    polygons: np.ndarray  # float32 (n, 8), the corners, in an order around the object
+    difficulties: np.ndarray  # int64 (n,)
+    degenerate: int = 0  # number of objects left out because their box has no area to speak of
+    others: collections.Counter[str] = field(default_factory=collections.Counter)  # left out for their class
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def annotation(self, difficulty: int) -> dict[str, np.ndarray]:
+        """As the dict that datasets hold; objects above ``difficulty`` are those to ignore."""
+        keep = self.difficulties <= difficulty
+        every = {'bboxes': self.bboxes, 'labels': self.labels, 'polygons': self.polygons}
+        return {f'{key}{end}': v[mask] for end, mask in (('', keep), ('_ignore', ~keep)) for key, v in every.items()}
+
+
+def read_labels(path: str | Path, reader: Reader, names: ClassNames, version: str) -> Labels:
+    """Read a label file; ``version`` is that of the boxes' angles.
+
+    Raises:
+        LabelError: the file is of another layout, or holds a value that is no finite number, too large a one, or an
+            unknown class. Boxes without area and objects of classes to leave out are no error: they are counted.
+    """
+    others: collections.Counter[str] = collections.Counter()
+    try:
+        objects = list(_checked(reader(Path(path).read_bytes(), names), names, others))
+        labels = pack_labels(objects, version)
+        _check_scale(objects, labels)
+    except OSError as error:
+        raise LabelError(f'cannot read the label file {path}: {error}') from error
+    except EntryError as error:
+        raise LabelError(f'{path}, {error}') from None
+    except ValueError as error:
+        raise LabelError(f'{path}: {error}') from None
+    labels.others = others
+    return labels
+
+
+def pack_labels(objects: Sequence[tuple[Sequence[float], int, int]], version: str) -> Labels:
+    """Labels of objects given as shape, label and difficulty; their shapes are all corners, or all boxes."""
+    columns = zip(*objects, strict=True) if objects else ((), (), ())
+    shapes, labels, difficulties = map(np.array, columns, (np.float64, np.int64, np.int64))
+    if shapes.size == 0 or shapes.shape[1] == 8:
+        polygons = uncross(shapes.reshape(-1, 8).astype(np.float32))
+        boxes, good = polys2obb_np(polygons, version)
+        boxes = boxes.astype(np.float32)
+    else:
+        x, y, w, h, theta = shapes.T
+        boxes = np.stack([x, y, *regularize(w, h, theta, version)], 1).astype(np.float32)
+        good = np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
+        polygons = obb2poly_np(boxes, version)
+    return Labels(boxes[good], labels[good], polygons[good], difficulties[good], degenerate=int((~good).sum()))
+
+
+def uncross(polygons: np.ndarray) -> np.ndarray:
+    """Quadrilaterals (n, 8) whose sides cross, with their corners in an order around them; others stay as they are.
+
+    Boxes are made from the sides, so corners that come row by row would give another box than those around it.
+    """
+    corners = polygons.reshape(-1, 4, 2).astype(np.float64)
+    sides = corners[:, _NEXT] - corners
+    after = sides[:, _NEXT]
+    turns = np.sign(sides[..., 0] * after[..., 1] - sides[..., 1] * after[..., 0])
+    # a quadrilateral whose sides cross turns twice to each hand, a dented one once to one of them
+    crossed = (turns > 0).sum(1) + 4 * (turns < 0).sum(1) == 2 + 4 * 2
+    if not crossed.any():
+        return polygons
+    out = corners[crossed] - corners[crossed].mean(1, keepdims=True)
+    angles = np.arctan2(out[..., 1], out[..., 0])
+    order = np.argsort((angles - angles[:, :1]) % (2 * math.pi), 1)  # the first stays the first
+    polygons = polygons.copy()
+    polygons[crossed] = np.take_along_axis(corners[crossed], order[..., None], 1).reshape(-1, 8)
+    return polygons
+
+
+def _checked(
+    entries: Iterable[Entry], names: ClassNames, others: collections.Counter[str]
+) -> Iterator[tuple[list[float], int, int]]:
+    """Shape, label and difficulty of each entry; those of other classes are counted by name instead."""
+    for entry in entries:
+        try:
+            shape, difficulty = _positions(entry.shape), _difficulty(entry.difficulty)
+            label = names.label(entry.name)
+        except ValueError as error:
+            raise EntryError(entry.place, str(error)) from None
+        if label is None:
+            others[entry.name] += 1
+        else:
+            yield shape, label, difficulty
+
+
+def _positions(values: Sequence[str | float]) -> list[float]:
+    try:
+        found = list(map(float, values))
+        # a sum that is no number, or too large, has its reason in one of them; it is the quicker question
+        if sum(map(abs, found)) <= MAX_PIXEL and '_' not in ''.join(map(str, values)):
+            return found
+    except (TypeError, ValueError):
+        found = []
+    for value in values:
+        if not _is_number(value):
+            kind = 'corner' if len(values) == 8 else 'box'
+            raise ValueError(f'the {kind} value {value!r} is no finite number of at most {MAX_PIXEL:.0f} pixels')
+    return found
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _difficulty(value: str | int) -> int:
+    # '1.0' is what tools write that hold all columns as floats
+    if _is_number(value) and float(value).is_integer():
+        return int(float(value))
+    raise ValueError(f'the difficulty must be an integer, got {value!r}')
+
+
+def _is_number(value: object) -> bool:
+    """Whether a text or a number is a position: no ``1_000`` of Python, not too large."""
+    if not isinstance(value, (str, numbers.Real)) or '_' in str(value):
+        return False
+    try:
+        return abs(float(value)) <= MAX_PIXEL
+    except ValueError:
+        return False
+
+
+def _check_scale(objects: Sequence[tuple[Sequence[float], int, int]], labels: Labels) -> None:
+    """Refuse a file whose objects all are so small because their places are fractions of the image."""
+    if len(labels) or not objects:
+        return
+    places = np.array([shape[:4] if len(shape) == 5 else shape for shape, *_ in objects])
+    # corners of turned boxes may lie somewhat outside of the image
+    if -1 <= places.min() and places.max() <= 2 and (places % 1 > 0).any():
+        raise ValueError(
+            'all places lie between 0 and 1: they look normalised, fractions of the image (as in YOLO files); needed '
+            'are pixels: multiply x by the width and y by the height of the image'
+        )

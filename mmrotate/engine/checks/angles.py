@@ -1,0 +1,69 @@
+"""Angle versions: the same in the box coders of a model and in its data."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from mmrotate.core.bbox.angle import VERSIONS
+
+from .findings import Finding
+
+_KEYS = ('version', 'angle_range', 'angle_version')
+
+
+def model_versions(model: nn.Module, config: Any = None) -> dict[str, str]:
+    """Angle versions in a detector, by the place of its part: what its config says, and what its coders default to.
+
+    Parts other than coders need the version only for the form of a box, never for its place: their defaults do not
+    count, what a config says does.
+    """
+    found = {}
+    for name, module in model.named_modules():
+        for part, value in vars(module).items():
+            # that of upright boxes has no angle
+            is_coder = part.endswith('_coder') and part != 'h_bbox_coder' and not isinstance(value, nn.Module)
+            version = next((getattr(value, key) for key in _KEYS if hasattr(value, key)), None) if is_coder else None
+            if version in VERSIONS:
+                found[f'model.{name}.{part}'.replace('..', '.')] = version
+    return found | {place: value for place, _, value in _written(config, 'model')}
+
+
+def _written(node: Any, place: str) -> Iterator[tuple[str, str, str]]:
+    """Place, key and value of every version that a config spells out."""
+    if isinstance(node, list | tuple):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key in _KEYS and isinstance(value, str) and value in VERSIONS:
+            yield place, key, value
+        else:
+            yield from _written(value, f'{place}.{key}')
+
+
+def versions_against(
+    model: nn.Module, config: Any, dataset: Any, source: str, level: int = logging.ERROR
+) -> Iterator[Finding]:
+    """Parts of a detector, built from ``config``, whose version is not that of each part of ``dataset``."""
+    versions = model_versions(model, config)
+    for name, version in dataset_versions(dataset, source).items():
+        if other := {place: given for place, given in versions.items() if given != version}:
+            given = ', '.join(f'{place} has {value!r}' for place, value in other.items())
+            yield Finding(
+                f'the angle version of {name} is {version!r}, but {given}: write one version in all of them '
+                '(version of datasets and heads, angle_range or angle_version of box coders)',
+                level,
+            )
+
+
+def dataset_versions(dataset: Any, source: str) -> dict[str, str]:
+    """Angle version of a dataset, or of each dataset inside of a wrapper, by its name."""
+    inner = getattr(dataset, 'datasets', None)
+    if inner is None and getattr(dataset, 'dataset', None) is not None:
+        return dataset_versions(dataset.dataset, source)
+    if inner is not None:
+        return {k: v for i, part in enumerate(inner) for k, v in dataset_versions(part, f'{source}[{i}]').items()}
+    version = getattr(dataset, 'version', None)
+    return {source: version} if isinstance(version, str) and version in VERSIONS else {}

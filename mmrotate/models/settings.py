@@ -1,0 +1,15 @@
+"""The keys of ``train_cfg`` and ``test_cfg`` that heads know: what stands under a key, None for what is read whole.
+
+A head of one's own that reads others says so: ``test_keys = TEST_KEYS | {'my_key': None}``.
+"""
+
+from typing import Any
+
+from mmrotate.core.post_processing import nms_keys
+
+TRAIN_KEYS: dict[str, Any] = dict.fromkeys(('assigner', 'sampler', 'allowed_border', 'pos_weight', 'debug'))
+TEST_KEYS: dict[str, Any] = {**dict.fromkeys(('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img')), 'nms': nms_keys}
+PROPOSAL_KEYS: dict[str, Any] = {
+    **dict.fromkeys(('nms_pre', 'min_bbox_size', 'max_per_img')),
+    'nms': dict.fromkeys(('type', 'iou_threshold', 'iou_thr')),
+}

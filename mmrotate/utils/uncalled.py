@@ -1,0 +1,133 @@
+"""Methods of 0.x that nothing here calls: a subclass that overrides one is told, not ignored.
+
+A row goes when its method is called again; ``tests/utils/test_uncalled.py`` says so.
+"""
+
+import inspect
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from mmrotate.utils.errors import UserError
+
+# class of this package (or mmengine's Hook) -> method of 0.x -> what does its work
+UNCALLED = {
+    'Hook': {
+        'before_epoch': 'before_train_epoch (or before_val_epoch)',
+        'after_epoch': 'after_train_epoch (or after_val_epoch)',
+        'before_iter': 'before_train_iter(self, runner, batch_idx, data_batch=None)',
+        'after_iter': 'after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None)',
+    },
+    'RotatedBaseDetector': {
+        'forward_dummy': 'extract_feat',
+        'extract_feats': 'extract_feat',
+        'async_simple_test': 'simple_test',
+        'aforward_test': 'forward_test',
+    },
+    'BaseDenseHead': {
+        'aug_test_bboxes': 'aug_test of the detector',
+        'aug_test_rpn': 'aug_test of the detector',
+        'merge_aug_proposals': 'aug_test of the detector',
+        'simple_test_bboxes': 'simple_test',
+        'simple_test_rpn': 'simple_test',
+        'async_simple_test_rpn': 'simple_test',
+        '_bbox_post_process': '_get_bboxes_single',
+    },
+    'RotatedAnchorHead': {'_get_targets_single': 'get_targets'},
+    'RotatedAnchorFreeHead': {
+        'aug_test': 'aug_test of the detector',
+        'merge_aug_bboxes': 'aug_test of the detector',
+        'get_points': 'get_targets',
+        '_get_points_single': 'get_targets',
+        '_get_target_single': 'get_targets',
+    },
+    'RotatedRepPointsHead': {
+        'aug_test': 'aug_test of the detector',
+        'merge_aug_bboxes': 'aug_test of the detector',
+        '_point_target_single': 'get_targets',
+        'get_cfa_loss': 'get_pos_loss',
+    },
+    'RotatedBaseRoIHead': {
+        'init_bbox_head': '__init__',
+        'init_assigner_sampler': '__init__',
+        '_bbox_forward': '_forward(self, stage, x, rois)',
+        '_bbox_forward_train': 'forward_train',
+        'simple_test_bboxes': 'simple_test',
+        'aug_test': 'aug_test of the detector',
+        'aug_test_bboxes': 'aug_test of the detector',
+        'async_simple_test': 'simple_test',
+        'forward_dummy': 'forward_train or simple_test',
+    },
+    'RotatedConvFCBBoxHead': {
+        '_get_target_single': '_targets_single',
+        'refine_bboxes': 'refine',
+        'regress_by_class': 'refine',
+    },
+    'RotatedDataset': {
+        'pre_pipeline': '_results',
+        '_filter_imgs': '_filter_empty',
+        '_set_group_flag': '__getitem__',
+        '_rand_another': '__getitem__',
+        'load_proposals': 'load_annotations',
+        'merge_det': 'format_results',
+        '_results2submission': 'format_results',
+    },
+}
+_LIBRARIES = ('mmrotate.', 'mmengine.', 'torch.')
+
+
+class UncalledOverrideError(UserError, TypeError):
+    """A class overrides a method that nothing calls."""
+
+
+def check_overrides(cls: Any) -> None:
+    """Raise an UncalledOverrideError if a user's class overrides what is called no more.
+
+    A method that the class itself, or a mixin of it, calls elsewhere is the user's own.
+    """
+    if not inspect.isclass(cls) or _is_of_library(cls):
+        return
+    own = [part for part in cls.__mro__ if not _is_of_library(part) and part is not object]
+    for base, method, instead in _rows(cls):
+        owner = next((part for part in own if _is_method(vars(part).get(method))), None)
+        if owner is not None and method not in _names_used(own, method):
+            raise UncalledOverrideError(
+                f'{owner.__qualname__}.{method}: nothing calls this method of 0.x on a {base}, so it would do nothing; '
+                f'override instead: {instead} (or, if code of your own calls it, give it another name)'
+            )
+
+
+def _rows(cls: type) -> Iterator[tuple[str, str, str]]:
+    """Class, method, and what to override instead, for every row of the table that concerns ``cls``."""
+    for base in cls.__mro__:
+        if _is_of_library(base):
+            for method, instead in UNCALLED.get(base.__name__, {}).items():
+                yield base.__name__, method, instead
+
+
+def _is_method(value: Any) -> bool:
+    return callable(value) or isinstance(value, classmethod | staticmethod | property)
+
+
+def _is_of_library(cls: type) -> bool:
+    return f'{cls.__module__}.'.startswith(_LIBRARIES)
+
+
+def _names_used(classes: list[type], method: str) -> set[str]:
+    """Names that the methods of ``classes`` use, those called ``method`` left out."""
+    functions = [
+        part
+        for cls in classes
+        for name, value in vars(cls).items()
+        if name != method
+        for part in (getattr(value, '__func__', value), getattr(value, 'fget', None))
+        if isinstance(part, FunctionType)
+    ]
+    return {name for function in functions for name in _names_of(inspect.unwrap(function).__code__)}
+
+
+def _names_of(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_of(constant)
