@@ -19,6 +19,7 @@ from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder,
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import BaseDenseHead, Detections, Levels, check_unmapped, keep_best, rows_of, sizes_of
 
@@ -37,7 +38,7 @@ class RotatedAnchorHead(BaseDenseHead):
         train_cfg: See :class:`BaseDenseHead`, as for the others; may have ``allowed_border`` and ``pos_weight``.
 
     Raises:
-        ValueError: coder, priors, overlaps and loss are not of one kind. What a part does not say of itself
+        ArgumentError: coder, priors, overlaps and loss are not of one kind. What a part does not say of itself
             is not checked, so parts of a user's own pass.
     """
 
@@ -89,7 +90,7 @@ class RotatedAnchorHead(BaseDenseHead):
         coder, generator = self.bbox_coder, self.anchor_generator
         size = getattr(coder, 'encode_size', self.bbox_dim)
         if size != self.bbox_dim:
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} regresses {self.bbox_dim} numbers for an anchor, but its '
                 f'bbox_coder {type(coder).__name__} takes {size}: choose another bbox_coder'
             )
@@ -98,7 +99,7 @@ class RotatedAnchorHead(BaseDenseHead):
         for part, fix in ((coder, 'bbox_coder'), (overlaps, "the assigner's iou_calculator")):
             wanted = getattr(part, 'prior_dim', None)
             if None not in (priors, wanted) and priors != wanted:
-                raise ValueError(
+                raise ArgumentError(
                     f'{type(generator).__name__} makes boxes of {priors} numbers (4: horizontal, 5: rotated), '
                     f'but {fix}, {type(part).__name__}, takes {wanted}: change one of them'
                 )

@@ -15,6 +15,7 @@ from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
+from mmrotate.utils.errors import ArgumentError
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
@@ -65,7 +66,7 @@ class BaseDenseHead(BaseModule):
         self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
         self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
         if self.needs_sigmoid and not self.use_sigmoid_cls:
-            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
+            raise ArgumentError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
         self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
         # Any: a head is built without them, too, but does not train or test then
         self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Detections, Levels, rows_of
 from .retina_head import RotatedRetinaHead
@@ -46,23 +47,23 @@ class CSLRRetinaHead(RotatedRetinaHead):
         self._check_angles()
 
     def _check_angles(self) -> None:
-        """Raise ValueError unless coders and losses agree on what the angle is."""
+        """Raise an ArgumentError unless coders and losses agree on what the angle is."""
         boxes, angles = self.bbox_coder, self.angle_coder
         decoded = self.reg_decoded_bbox or getattr(self.loss_bbox, 'needs_decoded', False)
         if self.shield_reg_angle and decoded:
-            raise ValueError(
+            raise ArgumentError(
                 'shield_reg_angle=True leaves one delta out, so it needs a loss_bbox on deltas, '
                 f'got {type(self.loss_bbox).__name__} on decoded boxes'
             )
         if getattr(boxes, 'angle_range', angles.angle_version) != angles.angle_version:
-            raise ValueError(
+            raise ArgumentError(
                 f'bbox_coder and angle_coder must have one angle version, got '
                 f'{boxes.angle_range!r} and {angles.angle_version!r}'
             )
         if self.use_encoded_angle:
             unit = getattr(boxes, 'angle_unit', 1), boxes.means[-1], boxes.stds[-1]
             if unit != (1, 0, 1):
-                raise ValueError(
+                raise ArgumentError(
                     'use_encoded_angle=True classifies the encoded angle in radians, so the '
                     'bbox_coder must have norm_factor=None, and 0 and 1 as the last of '
                     f'target_means and target_stds, got a unit, mean and deviation of {unit}'

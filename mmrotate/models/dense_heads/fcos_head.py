@@ -14,6 +14,7 @@ from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import BaseDenseHead, Detections, Levels, keep_best, rows_of
 
@@ -139,16 +140,16 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         self._check()
 
     def _check(self) -> None:
-        """Raise ValueError for parts that do not fit together."""
+        """Raise an ArgumentError for parts that do not fit together."""
         loss, kind = self.loss_bbox, 'upright' if self.separate_angle else 'rotated'
         fits = getattr(loss, 'box_dim', None) in (None, 4 if self.separate_angle else 5)
         if not fits or getattr(loss, 'needs_decoded', False) == 'both':
             wanted = f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of no deltas)'
-            raise ValueError(f'{wanted}, got {type(loss).__name__}')
+            raise ArgumentError(f'{wanted}, got {type(loss).__name__}')
         if self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle):
-            raise ValueError('an angle_coder needs separate_angle=True and scale_angle=False')
+            raise ArgumentError('an angle_coder needs separate_angle=True and scale_angle=False')
         if len(self.regress_ranges) != len(self.strides):
-            raise ValueError(
+            raise ArgumentError(
                 f'regress_ranges and strides must be of one length, got {self.regress_ranges} and {self.strides}'
             )
 

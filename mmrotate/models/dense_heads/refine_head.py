@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmrotate.ops import ORConv2d, RotationInvariantPooling
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Detections, Levels
 from .retina_head import RotatedRetinaHead
@@ -42,7 +43,7 @@ class RotatedRetinaRefineHead(RotatedRetinaHead):
         )
         self.bboxes_as_anchors: list[Levels] | None = None
         if self.num_anchors != 1:
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} refines the one box of each position, but its '
                 f'anchor_generator makes {self.num_anchors}: use a PseudoAnchorGenerator'
             )
@@ -117,7 +118,7 @@ class ODMRefineHead(RotatedRetinaRefineHead):
     def _init_layers(self) -> None:
         channels, pooled = self.feat_channels, self.feat_channels // 8
         if channels % 8:
-            raise ValueError(f'feat_channels must be a multiple of 8, got {channels}')
+            raise ArgumentError(f'feat_channels must be a multiple of 8, got {channels}')
         self.or_conv = ORConv2d(self.in_channels, pooled, 3, padding=1, arf_config=(1, 8))
         self.or_pool = RotationInvariantPooling(channels, 8)
         self.cls_convs, self.reg_convs = self._tower(pooled), self._tower(channels)

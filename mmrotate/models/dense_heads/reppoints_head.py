@@ -14,6 +14,7 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.ops import DeformConv2d
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Levels, rows_of, sizes_of
 from .point_head import PointHead
@@ -91,7 +92,7 @@ class RotatedRepPointsHead(PointHead):
         super().__init__(num_classes, in_channels, feat_channels, **settings)
         for name, given, known in (('num_points', num_points, 9), ('transform_method', transform_method, 'rotrect')):
             if given != known:
-                raise ValueError(f'{name} must be {known!r}, got {given!r}')
+                raise ArgumentError(f'{name} must be {known!r}, got {given!r}')
         self.point_feat_channels, self.gradient_mul = point_feat_channels, gradient_mul
         self.point_strides, self.point_base_scale = tuple(point_strides), point_base_scale
         self.center_init, self.conv_bias, self.conv_cfg = center_init, conv_bias, conv_cfg
@@ -103,12 +104,12 @@ class RotatedRepPointsHead(PointHead):
         self.loss_bbox_refine = build_loss(loss_bbox_refine or default)
         for loss in (self.loss_bbox_init, self.loss_bbox_refine):
             if getattr(loss, 'box_dim', 18) != 18:
-                raise ValueError(f'{type(self).__name__}: {type(loss).__name__} is no loss of nine points')
+                raise ArgumentError(f'{type(self).__name__}: {type(loss).__name__} is no loss of nine points')
         if self.train_cfg is not None:
             self.init_assigner = build_assigner(self.train_cfg.init.assigner)
             self.refine_assigner = build_assigner(self.train_cfg.refine.assigner)
             if not center_init and isinstance(self.init_assigner, ConvexAssigner):
-                raise ValueError('center_init=False assigns by overlap: train_cfg.init needs a MaxConvexIoUAssigner')
+                raise ArgumentError('center_init=False assigns by overlap: train_cfg.init needs a MaxConvexIoUAssigner')
         self._init_layers(stacked_convs, norm_cfg)
 
     def _init_layers(self, stacked_convs: int, norm_cfg: dict | None) -> None:

@@ -32,6 +32,7 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     bbox_dim = 4
     loss_names = ('loss_rpn_cls', 'loss_rpn_bbox')
+    default_anchors = dict(RotatedAnchorHead.default_anchors, type='AnchorGenerator')
     test_keys = PROPOSAL_KEYS
 
     def __init__(
