@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmrotate.models import build_head
@@ -171,3 +172,28 @@ def test_first_points_on_a_square():
     losses = own.loss(*own(features()), data['gt_bboxes'], data['gt_labels'], data['img_metas'])
     assert all(torch.stack(values).isfinite().all() for values in losses.values())
     assert sum(losses['loss_pts_init']) > 0
+
+
+def test_the_loss_of_a_tutorial_which_asks_for_a_row():
+    class Asking(nn.Module):
+        def forward(self, pred, target, weight=None, avg_factor=None):
+            assert pred.size() == target.size() and target.numel() > 0
+            return (pred - target).abs().sum() / avg_factor
+
+    own = head(loss_bbox=dict(type=Asking))
+    for counts in ((1, 0), (0, 0)):  # on most levels there is no positive anchor
+        data = zoo.batch(counts, SIZE, 'le90')
+        losses = own.loss(*own(features()), data['gt_bboxes'], data['gt_labels'], data['img_metas'])
+        total = sum(losses['loss_cls']) + sum(losses['loss_bbox'])
+        total.backward()
+        assert total.isfinite() and own.retina_reg.weight.grad is not None
+
+
+def test_settings_may_be_a_whole_config():
+    cfg = configs.retinanet('le90')
+    own = head(train_cfg=Config(cfg['train_cfg']), test_cfg=Config(cfg['test_cfg']))
+    data = zoo.batch((2, 1), SIZE, 'le90')
+    outs = own(features())
+    assert set(own.loss(*outs, data['gt_bboxes'], data['gt_labels'], data['img_metas'])) == {'loss_cls', 'loss_bbox'}
+    few = own.get_bboxes(*outs, data['img_metas'], Config(dict(cfg['test_cfg'], max_per_img=3)))
+    assert len(few[0][0]) == 3 == len(few[0][1])

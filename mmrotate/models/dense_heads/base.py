@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
 from mmrotate.utils.errors import ArgumentError
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
@@ -68,9 +67,8 @@ class BaseDenseHead(BaseModule):
         if self.needs_sigmoid and not self.use_sigmoid_cls:
             raise ArgumentError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
         self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
-        # Any: a head is built without them, too, but does not train or test then
-        self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
-        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
+        # a head is built without them, too, but does not train or test then
+        self.train_cfg, self.test_cfg = settings_of(train_cfg), settings_of(test_cfg)
 
     def forward_single(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """Predictions of one level's map (N, C, H, W)."""
@@ -94,7 +92,7 @@ class BaseDenseHead(BaseModule):
 
     def test_settings(self, cfg: dict | None) -> Any:
         """``cfg``, or the head's own settings."""
-        return self.test_cfg if cfg is None else ConfigDict(cfg)
+        return self.test_cfg if cfg is None else settings_of(cfg)
 
     def forward_train(
         self,

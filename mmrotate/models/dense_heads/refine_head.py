@@ -10,7 +10,7 @@ from mmrotate.ops import ORConv2d, RotationInvariantPooling
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Detections, Levels
+from .base import Detections, Levels, positional
 from .retina_head import RotatedRetinaHead
 
 
@@ -96,24 +96,14 @@ class ODMRefineHead(RotatedRetinaRefineHead):
     """The second stage of S2A-Net (Han et al., TGRS 2021).
 
     Filters in eight rotations serve the boxes; the strongest rotation serves the classes. The
-    arguments are those of the base; ``feat_channels`` is a multiple of 8.
+    arguments are those of the base, ``stacked_convs`` is 2 by default; ``feat_channels`` is a multiple of 8.
     """
 
     cls_layers = ('odm_cls',)
 
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        stacked_convs: int = 2,
-        conv_cfg: dict | None = None,
-        norm_cfg: dict | None = None,
-        anchor_generator: dict | None = None,
-        init_cfg: dict | list | None = None,
-        **kwargs: Any,
-    ) -> None:
-        towers = (stacked_convs, conv_cfg, norm_cfg)
-        super().__init__(num_classes, in_channels, *towers, anchor_generator, init_cfg=init_cfg, **kwargs)
+    @positional('num_classes in_channels stacked_convs conv_cfg norm_cfg anchor_generator init_cfg')
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'stacked_convs': 2, **kwargs})
 
     def _init_layers(self) -> None:
         channels, pooled = self.feat_channels, self.feat_channels // 8
