@@ -199,7 +199,7 @@ class RotatedAnchorHead(BaseDenseHead):
         encoded = self._encode(anchors[pos], self._boxes_to_regress(_of_positives(gt_bboxes_list, samples)))
         bbox_targets = anchors.new_zeros(*anchors.shape[:2], encoded.size(1))
         bbox_weights = anchors.new_zeros(*anchors.shape[:2], self.bbox_dim)
-        bbox_targets[pos], bbox_weights[pos] = encoded, 1.0
+        bbox_targets[pos], bbox_weights[pos] = encoded.to(bbox_targets), 1.0
         fields = (labels, label_weights, bbox_targets, bbox_weights)
         found = (sum(max(len(inds), 1) for inds in each) for each in (positive, negative))
         rest = [list(samples)] if return_sampling_results else []
