@@ -1,9 +1,16 @@
 """Small blocks that backbones, necks and heads share."""
 
+from typing import Any, Literal
+
 import torch
 from torch import Tensor, nn
 
+from mmrotate.ops import ModulatedDeformConv2dPack
+
 _NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm, 'GN': nn.GroupNorm}
+_CONVOLUTIONS = {
+    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'DCNv2': ModulatedDeformConv2dPack,
+}  # fmt: skip
 _ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU)}
 
 
@@ -38,12 +45,20 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     return cls(**args) if cls is nn.GELU else cls(**{'inplace': True, **args})
 
 
+def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
+    """Convolution from ``dict(type='Conv2d'|'DCNv2', ...)``, None for a plain one, and its own arguments."""
+    cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(_CONVOLUTIONS, 'conv_cfg', cfg)
+    return cls(*args, **kwargs, **settings)
+
+
 class ConvModule(nn.Module):
     """Convolution, normalisation, activation; keys ``conv``, ``bn`` or ``gn``.
 
     Args, after those of a convolution:
-        norm_cfg: Normalisation, see :func:`build_norm`; the convolution has a bias only without it.
+        norm_cfg: Normalisation, see :func:`build_norm`.
         act_cfg: Activation, see :func:`build_activation`.
+        conv_cfg: Convolution, see :func:`build_conv`.
+        bias: Whether the convolution has one; ``'auto'``: only without a normalisation.
     """
 
     def __init__(
@@ -56,10 +71,13 @@ class ConvModule(nn.Module):
         groups: int = 1,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
+        conv_cfg: dict | None = None,
+        bias: bool | Literal['auto'] = 'auto',
     ) -> None:
         super().__init__()
-        bias = norm_cfg is None
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias)
+        bias = norm_cfg is None if bias == 'auto' else bias
+        shape = (in_channels, out_channels, kernel_size, stride, padding)
+        self.conv = build_conv(conv_cfg, *shape, groups=groups, bias=bias)
         self.norm_name = None
         if norm_cfg is not None:
             self.norm_name, norm = build_norm(norm_cfg, out_channels)
@@ -77,10 +95,22 @@ class ConvModule(nn.Module):
         return x if self.activate is None else self.activate(x)
 
 
-def conv_tower(in_channels: int, channels: int, count: int, norm_cfg: dict | None = None) -> nn.Sequential:
-    """``count`` convolutions of 3x3 in a row, with ``channels`` maps each."""
-    inputs = [in_channels] + [channels] * (count - 1)
-    return nn.Sequential(*(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg) for i in inputs[:count]))
+def conv_tower(
+    in_channels: int,
+    channels: int,
+    count: int,
+    norm_cfg: dict | None = None,
+    conv_cfg: dict | None = None,
+    bias: bool | Literal['auto'] = 'auto',
+    last_cfg: dict | None = None,
+) -> nn.Sequential:
+    """``count`` convolutions of 3x3 in a row, with ``channels`` maps each; the last by ``last_cfg`` if given."""
+    inputs = ([in_channels] + [channels] * (count - 1))[:count]
+    kinds = [conv_cfg] * (count - 1) + [last_cfg or conv_cfg]
+    convs = zip(inputs, kinds[-count:], strict=True) if count else ()
+    return nn.Sequential(
+        *(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg, conv_cfg=kind, bias=bias) for i, kind in convs)
+    )
 
 
 class Scale(nn.Module):

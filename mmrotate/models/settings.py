@@ -5,6 +5,8 @@ A head of one's own that reads others says so: ``test_keys = TEST_KEYS | {'my_ke
 
 from typing import Any
 
+from mmengine.config import Config, ConfigDict
+
 from mmrotate.core.post_processing import nms_keys
 
 TRAIN_KEYS: dict[str, Any] = dict.fromkeys(('assigner', 'sampler', 'allowed_border', 'pos_weight', 'debug'))
@@ -13,3 +15,8 @@ PROPOSAL_KEYS: dict[str, Any] = {
     **dict.fromkeys(('nms_pre', 'min_bbox_size', 'max_per_img')),
     'nms': dict.fromkeys(('type', 'iou_threshold', 'iou_thr')),
 }
+
+
+def settings_of(cfg: Any) -> Any:
+    """A dict or a whole config as settings that are read by attribute; None stays None."""
+    return None if cfg is None else ConfigDict(cfg.to_dict() if isinstance(cfg, Config) else cfg)

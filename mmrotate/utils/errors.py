@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """What was given cannot be used; the message says what was expected and what to do."""
+
+
+class ArgumentError(ValueError, AssertionError):
+    """Arguments that do not fit each other, found when an object is made; 0.x raised an AssertionError there."""

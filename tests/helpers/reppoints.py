@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmrotate.models.dense_heads import oriented_reppoints_head, reppoints_head
+from mmrotate.models.dense_heads import point_head
 
 
 def opencv_rectangles(points: Tensor) -> Tensor:
@@ -18,5 +18,4 @@ def opencv_rectangles(points: Tensor) -> Tensor:
 
 def as_the_reference(patch: pytest.MonkeyPatch) -> None:
     """Make the heads do what the reference does."""
-    for module in (reppoints_head, oriented_reppoints_head):
-        patch.setattr(module, 'min_area_polygons', opencv_rectangles)
+    patch.setattr(point_head, 'min_area_polygons', opencv_rectangles)

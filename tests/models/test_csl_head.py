@@ -53,15 +53,15 @@ def test_the_best_class_is_the_angle(encoded):
 def test_targets_are_the_classes_that_decode_to_the_object(encoded):
     head = _head(use_encoded_angle=encoded)
     outs = _outputs(head)
-    anchors = torch.cat(head._priors(outs[0], None))[None]
     data = zoo.batch((5,), SIZE, 'le90')
-    counts = [m[0, 0].numel() * 9 for m in outs[0]]
-    truth = data['gt_bboxes'], data['img_metas'], counts, None, data['gt_labels']
-    targets = head.get_targets(anchors, head._valid(outs[0], data['img_metas']), *truth)
-    assert len(targets.pos_anchors) >= 5
-    deltas, angle = targets.bbox_targets.split([5, 1], 1)
-    rows = torch.cat([deltas, head.angle_coder.encode(angle)], 1)
-    found = head._decode(anchors[0, targets.pos_anchors], rows)
+    anchors = head.get_anchors([m.shape[-2:] for m in outs[0]], data['img_metas'])
+    truth = data['gt_bboxes'], data['img_metas'], None, data['gt_labels']
+    targets = head.get_targets(*anchors, *truth)
+    deltas, weights, classes = (torch.cat(targets[i], 1)[0] for i in (2, 3, 4))
+    some = weights.any(-1)
+    assert some.sum() >= 5
+    rows = torch.cat([deltas, classes], 1)[some]
+    found = head._decode(torch.cat(anchors[0][0])[some], rows)
     gap = (found[:, None] - data['gt_bboxes'][0]).abs()
     gap[..., 4] = torch.minimum(gap[..., 4], (gap[..., 4] - math.pi).abs())
     nearest = gap[..., :4].amax(-1).argmin(1)

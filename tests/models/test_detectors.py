@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from mmrotate.models import build_detector
+from mmrotate.models.detectors import RotatedBaseDetector
 from tests.helpers import reference
 from tests.helpers.configs import (
     fcos,
@@ -156,7 +157,7 @@ def test_a_flipped_augmentation_is_mapped_back(model: nn.Module) -> None:
         return [[found, *[np.zeros((0, 6), np.float32)] * 2] for _ in metas]
 
     model.simple_test = simple_test  # a detector that sees the same object in both
-    merged = model.aug_test([img, img.flip(-1)], [plain, flipped], rescale=True)
+    merged = RotatedBaseDetector.aug_test(model, [img, img.flip(-1)], [plain, flipped], rescale=True)
     assert [len(c) for c in merged[0]] == [1, 0, 0]
     x, y = merged[0][0][0, :2]
     assert (x, y) == pytest.approx((20, 30), abs=1e-3)

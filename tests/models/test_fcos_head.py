@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mmrotate.core import obb2poly
 from mmrotate.models import build_head, build_loss
 from mmrotate.models.dense_heads import fcos_head
-from mmrotate.models.dense_heads.fcos_head import centerness_target
 from tests.helpers import reference
 from tests.helpers.configs import fcos
 
@@ -55,6 +54,14 @@ def plain_owner(level, row, column, boxes, radius):
     return found[1]
 
 
+def owners(head, boxes):
+    """The object (N, P) of each position, of boxes (N, n, 5)."""
+    points = head.prior_generator.grid_priors(SIZES)
+    facts = [[stride, *r] for stride, r in zip(STRIDES, RANGES, strict=True)]
+    strides, *ranges = torch.cat([p.new_tensor([f] * len(p)) for p, f in zip(points, facts, strict=True)]).split(1, 1)
+    return head._owners(torch.cat(points), strides, torch.cat(ranges, 1), boxes)
+
+
 @pytest.mark.parametrize('chunk', [4_000_000, 1])
 @settings(max_examples=10, deadline=None)
 @given(counts=st.tuples(st.integers(0, 9), st.integers(0, 9)), sampling=st.booleans())
@@ -64,7 +71,7 @@ def test_targets_are_those_of_plain_loops(chunk, counts, sampling):
     padded = torch.nn.utils.rnn.pad_sequence(boxes, batch_first=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fcos_head, '_CHUNK', chunk)
-        owner = head.get_targets([torch.zeros(2, 1, *size) for size in SIZES], padded)
+        owner = owners(head, padded)
     for image, own in enumerate(boxes):
         expected = [
             plain_owner(level, row, column, own, 1.5 if sampling else None)
@@ -76,9 +83,10 @@ def test_targets_are_those_of_plain_loops(chunk, counts, sampling):
 
 
 def test_centerness():
-    distances = torch.tensor([[5.0, 3, 5, 3, 0.1], [2, 4, 8, 1, 0.1]])
-    torch.testing.assert_close(centerness_target(distances), torch.tensor([1, 0.25]))
-    assert centerness_target(distances[:0]).shape == (0,)
+    head = build()
+    distances = torch.tensor([[5.0, 3, 5, 3], [2, 4, 8, 1]])
+    torch.testing.assert_close(head.centerness_target(distances), torch.tensor([1, 0.25]))
+    assert head.centerness_target(distances[:0]).shape == (0,)
 
 
 def losses(head, counts):
@@ -115,8 +123,7 @@ def test_boxes_of_no_size_give_a_finite_kld():
 
 def exact_outputs(head, boxes, label, logit=8.0):
     """Outputs that say exactly the boxes (n, 5) of one image."""
-    maps = [torch.zeros(1, 1, *size) for size in SIZES]
-    owner = head.get_targets(maps, boxes[None])[0]
+    owner = owners(head, boxes[None])[0]
     points = torch.cat(head.prior_generator.grid_priors(SIZES))
     known = owner >= 0
     wanted = head.bbox_coder.encode(points, boxes[owner.clamp(min=0)])
@@ -128,7 +135,7 @@ def exact_outputs(head, boxes, label, logit=8.0):
     angle = wanted[:, 4:]
     if head.angle_coder is not None:
         angle = head.angle_coder.encode(angle) * 2 * logit - logit
-    central = torch.where(known, centerness_target(wanted.abs()), 0)[:, None].logit(1e-6)
+    central = torch.where(known, head.centerness_target(wanted[:, :4].abs()), 0)[:, None].logit(1e-6)
     fields = (scores, wanted[:, :4], angle, central)
     counts = [h * w for h, w in SIZES]
     return [
@@ -175,7 +182,7 @@ def test_angles_are_learned_as_classes():
     args = ([BOXES], [torch.ones(3, dtype=torch.long)], reference.metas(96, 128)[:1])
     outputs[2] = [torch.randn_like(maps) for maps in outputs[2]]
     found = head.loss(*outputs, *args)
-    owner = head.get_targets(outputs[0], BOXES[None])[0]
+    owner = owners(head, BOXES[None])[0]
     logits = torch.cat([maps[0].flatten(1).T for maps in outputs[2]])[owner >= 0]
     wanted = head.angle_coder.encode(BOXES[owner[owner >= 0], 4:])
     loss = build_loss(dict(type='SmoothFocalLoss'))(logits, wanted, avg_factor=(owner >= 0).sum())

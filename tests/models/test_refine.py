@@ -26,13 +26,18 @@ def pyramid(channels=16, count=2, size=(64, 96), seed=0):
 
 
 def boxes_of(maps):
-    """Random boxes (N, H * W, 5) per level."""
+    """Random boxes (H * W, 5) of each image and level."""
     found = []
     for level in maps:
         count, _, height, width = level.shape
         boxes = random_boxes(count * height * width, spread=90.0)
         found.append(boxes.view(count, height * width, 5))
-    return found
+    return by_image(found)
+
+
+def by_image(levels):
+    """Boxes (N, n, 5) per level -> (n, 5) of each image and level."""
+    return [list(image) for image in zip(*levels, strict=True)]
 
 
 def refine_head(kind='RotatedRetinaRefineHead', **changes):
@@ -93,7 +98,9 @@ def test_refined_features():
     module = FeatureRefineModule(4, STRIDES)
     module.init_weights()
     rois = boxes_of(maps)
-    for feat, boxes, stride, got in zip(maps, rois, STRIDES, module(maps, rois), strict=True):
+    for feat, boxes, stride, got in zip(
+        maps, map(torch.stack, zip(*rois, strict=True)), STRIDES, module(maps, rois), strict=True
+    ):
         mixed = module.conv_5_1(module.conv_1_5(feat)) + module.conv_1_1(feat)
         aligned = rotated_feature_align(mixed, boxes.view(-1, 5), 1 / stride)
         torch.testing.assert_close(got, feat + aligned)
@@ -107,7 +114,7 @@ def test_refined_features_lie_where_their_boxes_do():
     assert height != width
     own = regular(height, width, STRIDES[0]).expand(2, -1, -1)
     mixed = module.conv_5_1(module.conv_1_5(maps[0])) + module.conv_1_1(maps[0])
-    torch.testing.assert_close(module(maps, [own])[0], maps[0] + 2 * mixed)
+    torch.testing.assert_close(module(maps, by_image([own]))[0], maps[0] + 2 * mixed)
 
 
 def test_transposed_boxes():
@@ -122,7 +129,7 @@ def test_transposed_boxes():
 def test_every_level_needs_its_boxes(module):
     maps = pyramid(4)
     with pytest.raises(ValueError, match='shorter'):
-        module(maps, boxes_of(maps)[:4])
+        module(maps, [levels[:4] for levels in boxes_of(maps)])
 
 
 def test_the_best_box_of_each_position():
@@ -133,7 +140,7 @@ def test_the_best_box_of_each_position():
     deltas = [d * 20 for d in deltas]
     boxes = head.filter_bboxes(scores, deltas)
     anchors = head.anchor_generator.grid_priors([tuple(s.shape[-2:]) for s in scores])
-    for level, found in enumerate(boxes):
+    for level, found in enumerate(map(torch.stack, zip(*boxes, strict=True))):
         _, _, height, width = scores[level].shape
         assert found.shape == (2, height * width, 5)
         assert not found.requires_grad
@@ -152,11 +159,12 @@ def test_the_boxes_before_are_the_priors(kind):
     scores, deltas = head(pyramid())
     nothing = [torch.zeros_like(d) for d in deltas]
     rois = boxes_of(scores)
-    for before, after in zip(rois, head.filter_bboxes(scores, nothing, rois), strict=True):
+    pairs = zip(rois, head.refine_bboxes(scores, nothing, rois), strict=True)
+    for before, after in itertools.chain.from_iterable(zip(*pair, strict=True) for pair in pairs):
         assert torch.equal(after[..., :2], before[..., :2])
         assert torch.equal(after[..., 2:4].sort().values, before[..., 2:4].sort().values)
     # objects where the boxes of the coarsest level lie already
-    truth = [rois[-1][i] for i in range(2)]
+    truth = [image[-1] for image in rois]
     labels = [torch.zeros(len(t), dtype=torch.long) for t in truth]
     losses = head.loss(scores, nothing, truth, labels, metas(64, 96), rois=rois)
     assert float(losses['loss_bbox'][-1]) == pytest.approx(0, abs=1e-4)
@@ -168,7 +176,7 @@ def test_the_boxes_before_are_the_priors(kind):
         dict(nms_pre=-1, score_thr=0.0, nms=dict(iou_thr=1.0), max_per_img=-1),
         rois=rois,
     )
-    every = torch.cat(rois, 1)[0, :, :2].clamp(min=0)
+    every = torch.cat(rois[0])[:, :2].clamp(min=0)
     every = torch.minimum(every, torch.tensor([95.0, 63]))
     found = results[0][0][results[0][1] == 0]
     assert torch.equal(found[:, :2].sort(0).values, every.sort(0).values)

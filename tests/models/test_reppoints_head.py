@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 from mmrotate.core import obb2poly
 from mmrotate.models import build_head
 from mmrotate.models.dense_heads import RotatedRepPointsHead
-from mmrotate.models.dense_heads.oriented_reppoints_head import _side_points
-from mmrotate.models.dense_heads.reppoints_head import shape_distances
 from mmrotate.models.dense_heads.reppoints_targets import (
-    PointBatch,
     best_of_levels,
     consistent_weights,
     handed_out_in_place,
@@ -21,6 +18,7 @@ from mmrotate.models.dense_heads.reppoints_targets import (
     point_targets,
     rank_in_group,
 )
+from mmrotate.models.dense_heads.sam_reppoints_head import shape_distances
 from mmrotate.ops import convex_iou
 from tests.helpers import reference
 from tests.helpers.configs import reppoints
@@ -62,14 +60,6 @@ def truth(seed=0, count=4):
     return boxes, torch.arange(count) % 3
 
 
-def batch_of(polys, points=None, level=None):
-    points = torch.rand(len(polys), 6, 18) if points is None else points
-    n = points.size(1)
-    level = torch.zeros(n, dtype=torch.long) if level is None else level
-    scores = torch.zeros(len(polys), n, 3)
-    return PointBatch(scores, points, points, torch.ones(n), level, [n], polys)
-
-
 def test_points_are_offsets_in_strides_down_first():
     head = build()
     offsets = torch.zeros(1, 2, 18)
@@ -91,7 +81,7 @@ def test_what_objects_are_assigned_to_are_the_points_predicted(as_published):
     boxes, labels = truth()
     head.loss(*outs, [boxes], [labels], reference.metas(96, 128, count=1))
     offsets = torch.cat([m.flatten(2).mT for m in outs[1]], 1)
-    positions = torch.cat(head._positions(outs[0]))
+    positions = torch.cat(head._positions(SIZES, 'cpu'))
     if as_published:  # the reference takes offsets down for offsets to the right, here only
         offsets = offsets.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
     assert torch.equal(seen[0], head._points(offsets, positions)[0])
@@ -131,14 +121,14 @@ def test_targets(pos_weight):
     polys = [torch.rand(2, 8), torch.rand(0, 8), torch.rand(2, 8)]
     labels = [torch.tensor([0, 1]), torch.zeros(0, dtype=torch.long), torch.tensor([2, 0])]
     valid = torch.tensor([[True] * 4 + [False]] * 3)
-    batch = batch_of(polys, torch.rand(3, 5, 18))
-    found = point_targets(Assigner(), batch.init, valid, batch, labels, [None] * 3, pos_weight=pos_weight)
+    truth = (polys, labels, [None] * 3, 3)
+    found = point_targets(Assigner(), torch.rand(3, 5, 18), valid, [5], *truth, pos_weight=pos_weight)
     weight = 1.0 if pos_weight < 0 else pos_weight
     assert found.labels.tolist() == [[0, 3, 3, 1, 3], [3] * 5, [2, 3, 3, 0, 3]]
     assert found.label_weights.tolist() == [
         [weight, 1, 0, weight, 0], [1, 1, 1, 1, 0], [weight, 1, 0, weight, 0],
     ]  # fmt: skip
-    assert found.owners.tolist() == [[0, -1, -1, 1, -1], [-1] * 5, [2, -1, -1, 3, -1]]
+    assert found.owners.tolist() == [[0, -1, -1, 1, -1], [-1] * 5, [0, -1, -1, 1, -1]]
     assert found.weights.tolist() == (found.owners >= 0).float().tolist()
     assert torch.equal(found.polys[2, 3], polys[2][1])
     assert found.polys[1].abs().max() == 0
@@ -149,7 +139,7 @@ def test_positions_beyond_the_image_do_not_count():
     outs = outputs(head, 1)
     meta = dict(reference.metas(96, 128, count=1)[0], pad_shape=(40, 64, 3))
     boxes, labels = truth()
-    small = head._valid(outs[0], [meta])
+    small = torch.cat(head._valid_flags(SIZES, [meta], 'cpu')[0])
     assert small.sum() == 5 * 8 + 3 * 4 + 2 * 2 + 1 + 1
     losses = head.loss(*outs, [boxes[:0]], [labels[:0]], [meta])
     whole = head.loss(*outs, [boxes[:0]], [labels[:0]], reference.metas(96, 128, count=1))
@@ -229,57 +219,51 @@ def test_weights_of_equal_costs_are_finite():
 
 
 def test_own_shares():
-    polys = [obb2poly(truth(0)[0], 'le90'), obb2poly(truth(1)[0][:0], 'le90'), obb2poly(truth(2)[0])]
-    points = torch.rand(3, 6, 18) * 100
-    batch = batch_of(polys, points)
-    rows = (torch.tensor([0, 0, 2]), torch.tensor([1, 4, 5]))
-    shares = own_shares(batch, torch.tensor([3, 0, 4]), rows)
-    for share, image, place, own in zip(shares, *rows, (3, 0, 0), strict=True):
-        overlaps = convex_iou(points[image, place, None], polys[image])[0]
+    polys = obb2poly(truth(0)[0], 'le90')
+    points = torch.rand(2, 18) * 100
+    shares = own_shares(points, polys, torch.tensor([3, 0]))
+    for share, place, own in zip(shares, points, (3, 0), strict=True):
+        overlaps = convex_iou(place[None], polys)[0]
         assert share == overlaps[own] / (overlaps.sum() + 1e-6)
 
 
 @pytest.mark.parametrize('method', ['cfa', 'oriented'])
 def test_selection_keeps_a_part_of_the_positives(method):
     head = build(method)
-    seen = {}
+    seen = []
 
-    def select(batch, targets, *extra):
-        seen['before'] = targets
-        seen['after'] = type(head)._select(head, batch, targets, *extra)
-        return seen['after']
+    def select(image, maps):
+        seen.append((image, type(head)._select(head, image, maps)))
+        return seen[-1][1]
 
     head._select = select
     boxes, labels = zip(*(truth(i, 6) for i in range(2)), strict=True)
     losses = head.loss(*outputs(head), boxes, labels, reference.metas(96, 128))
     assert head_total(losses).isfinite()
-    before, after = seen['before'].owners, seen['after'].owners
-    assert 0 < (after >= 0).sum() < (before >= 0).sum()
-    assert (after[after >= 0] == before[after >= 0]).all()
-    # of each object something is left
-    assert set(after.unique().tolist()) == set(before.unique().tolist())
-    assert (seen['after'].labels[(before >= 0) & (after < 0)] == 3).all()
-    assert ((seen['after'].weights > 0) == (after >= 0)).all()
+    assert len(seen) == 2
+    for image, (label, _, weight, *_, scale) in seen:
+        kept = (label < 3).nonzero().squeeze(1)
+        assert 0 < len(kept) < len(image.pos_inds)
+        assert torch.equal(label[kept], image.labels[kept])
+        assert set(kept.tolist()) <= set(image.pos_inds.tolist())
+        # of each object something is left
+        assert set(image.gt_inds[torch.isin(image.pos_inds, kept)].tolist()) == set(image.gt_inds.tolist())
+        assert torch.equal((weight > 0).nonzero().squeeze(1), kept)
+        strides = torch.tensor(STRIDES).repeat_interleave(torch.tensor(image.counts))
+        assert torch.equal(scale, 2 * strides[kept])
 
 
 def test_oriented_keeps_the_share_it_should():
     head = build('oriented', top_ratio=0.4)
     owners = torch.tensor([0, 0, 0, 0, 0, 1, 1, 2])
-    targets = point_like_targets(owners)
-    rows = (torch.zeros(8, dtype=torch.long), torch.arange(8))
-    cost = torch.tensor([5.0, 1, 4, 2, 3, 9, 8, 7])
-    keep, weights = head._keep(None, targets, rows, cost)
-    assert keep.tolist() == [False, True, False, True, False, False, True, True]
-    assert weights is None
-
-
-def point_like_targets(owners):
-    """Targets of one image of which only the owners count."""
-    n = len(owners)
-    batch = batch_of([torch.rand(3, 8)], torch.rand(1, n, 18))
-    head = type('A', (), dict(assign=lambda self, *_: type('R', (), dict(gt_inds=owners + 1))()))()
-    valid = torch.ones(1, n, dtype=torch.bool)
-    return point_targets(head, batch.init, valid, batch, [torch.arange(3)], [None])
+    quality = torch.tensor([5.0, 1, 4, 2, 3, 9, 8, 7])
+    ones = torch.ones(8)
+    found = head.dynamic_pointset_samples_selection(quality, owners, ones, ones, torch.arange(8), owners)
+    label, label_weight, weight, count, scale = found
+    assert weight.bool().tolist() == [False, True, False, True, False, False, True, True]
+    assert label.tolist() == [3, 0, 3, 0, 3, 3, 1, 2]
+    assert torch.equal(label_weight, ones)
+    assert (count, scale.tolist()) == (4, [16.0] * 4)
 
 
 def test_shape_distances():
@@ -297,25 +281,18 @@ def test_shape_distances():
 
 @pytest.mark.parametrize('as_published', [True, False])
 def test_sasm_weighs_by_place(as_published):
-    head, plain = (build('sasm', as_published=as_published) for _ in range(2))
+    head = build('sasm', as_published=as_published)
     outs, (boxes, labels) = outputs(head, 1), truth()
-    seen = {}
-
-    def targets(stage, proposals, *rest):
-        seen[stage] = type(head)._targets(head, stage, proposals, *rest)
-        seen[stage, 'plain'] = RotatedRepPointsHead._targets(plain, stage, proposals, *rest)
-        return seen[stage]
-
-    head._targets = targets
-    head.loss(*outs, [boxes], [labels], reference.metas(96, 128, count=1))
-    for stage in ('init', 'refine'):
-        weighed, before = seen[stage], seen[stage, 'plain']
-        positive = before.owners >= 0
+    centers, valid = head.get_points(SIZES, reference.metas(96, 128, count=1))
+    facts = (valid, [boxes], reference.metas(96, 128, count=1), None, [labels])
+    for stage, proposals in (('init', centers), ('refine', head._proposals(centers, outs[1]))):
+        *targets, factors = head.get_targets(proposals, *facts, stage=stage)
+        plain = RotatedRepPointsHead.get_targets(head, proposals, *facts, stage=stage)
+        assert len(targets) == len(plain) == 7
+        factor, positive = torch.cat(factors, 1), torch.cat(targets[4], 1) > 0
         assert positive.any()
-        torch.testing.assert_close(weighed.weights, before.weights * weighed.label_weights)
-        assert ((weighed.label_weights > 1) & (weighed.label_weights <= math.e))[positive].all()
-        background = weighed.label_weights[~positive]
-        torch.testing.assert_close(background, before.label_weights[~positive] * math.e)
+        assert ((factor > 1) & (factor <= math.e))[positive].all()
+        assert (factor[~positive] == math.e).all()
 
 
 def test_features_that_are_alike_cost_nothing():
@@ -324,14 +301,15 @@ def test_features_that_are_alike_cost_nothing():
     maps[1][:, :, :, 4:] = -1.0
     points = torch.full((1, 2, 18), 40.0)
     points[0, 1, ::4] = 80.0  # some points on the other half
-    batch = batch_of([torch.rand(1, 8)], points, level=torch.tensor([0, 1]))
-    cost = head._unlikeness(batch, (torch.zeros(2).long(), torch.arange(2)), maps)
+    features = [head.get_adaptive_points_feature(maps[i], points[:, i : i + 1], STRIDES[i]) for i in range(2)]
+    assert features[0].shape == (1, 16, 1, 9)
+    cost = head.feature_cosine_similarity(torch.cat(features, 2)[0].permute(1, 2, 0))
     assert cost[0].item() == pytest.approx(0, abs=1e-6)
     assert cost[1] > 0.5
 
 
-def test_side_points():
-    points = _side_points(torch.tensor([[0.0, 0, 9, 0, 9, 9, 0, 9]]))
+def test_sampling_points():
+    points = build('oriented').sampling_points(torch.tensor([[0.0, 0, 9, 0, 9, 9, 0, 9]]), 10, 'cpu')
     assert points.shape == (1, 40, 2)
     assert points[0, :10].tolist() == [[i, 0] for i in range(10)]
     assert points[0, 30:, 0].abs().max() == 0

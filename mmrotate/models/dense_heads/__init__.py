@@ -2,8 +2,11 @@
 
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
+from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .oriented_reppoints_head import OrientedRepPointsHead
-from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead, SAMRepPointsHead
-from .retina_head import CSLRRetinaHead, ODMRefineHead, RotatedRetinaHead, RotatedRetinaRefineHead
+from .refine_head import ODMRefineHead, RotatedRetinaRefineHead
+from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead
+from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
+from .sam_reppoints_head import SAMRepPointsHead

@@ -3,37 +3,30 @@
 import itertools
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import build_prior_generator, obb2hbb, rotated_anchor_inside_flags
-from mmrotate.core.bbox import build_assigner, build_bbox_coder, build_sampler
+from mmrotate.core import (
+    bbox_mapping_back,
+    build_prior_generator,
+    multiclass_nms_rotated,
+    obb2hbb,
+    rotated_anchor_inside_flags,
+)
+from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
-from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
-
-
-class AnchorTargets(NamedTuple):
-    """What the anchors of a batch shall say."""
-
-    labels: Tensor  # (N, n) classes, ``num_classes`` for background
-    label_weights: Tensor  # (N, n) 0 for anchors that count neither way
-    pos_images: Tensor  # (p,) image of each positive anchor
-    pos_anchors: Tensor  # (p,) its index in [0, n)
-    bbox_targets: Tensor  # (p, d) encoded boxes, or boxes where the loss wants them decoded
-    avg_factor: int  # anchors that the losses are divided by, at least 1 of each image
+from .base import BaseDenseHead, Detections, Levels, check_unmapped, keep_best, rows_of, sizes_of
 
 
 @MODELS.register_module()
 class RotatedAnchorHead(BaseDenseHead):
     """Classifies anchors and regresses rotated boxes from them.
-
-    Its priors are the anchors of ``anchor_generator``, or, in a head that refines, the boxes of the stage
-    before: ``rois``, per level (N, n, 5), wherever that argument is.
 
     Args:
         anchor_generator: Config of the anchors.
@@ -42,34 +35,42 @@ class RotatedAnchorHead(BaseDenseHead):
         assign_by_circumhbbox: Angle version; anchors are then assigned to the circumscribed horizontal
             boxes of the objects. None assigns them to the rotated boxes.
         loss_bbox: One that wants decoded boxes says so itself.
-        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` may have ``allowed_border`` and ``pos_weight``.
+        train_cfg: See :class:`BaseDenseHead`, as for the others; may have ``allowed_border`` and ``pos_weight``.
 
     Raises:
-        ValueError: coder, priors, overlaps and loss are not of one kind. What a part does not say of itself
+        ArgumentError: coder, priors, overlaps and loss are not of one kind. What a part does not say of itself
             is not checked, so parts of a user's own pass.
     """
 
     # numbers that an anchor regresses
     bbox_dim = 5
+    # names of what loss_single gives
+    loss_names: tuple[str, ...] = ('loss_cls', 'loss_bbox')
     default_anchors = dict(
         type='RotatedAnchorGenerator',
         octave_base_scale=4,
         scales_per_octave=3,
-        ratios=[0.5, 1.0, 2.0],
+        ratios=[1.0, 0.5, 2.0],
         strides=[8, 16, 32, 64, 128],
     )
 
     def __init__(
         self,
-        *args: Any,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
         anchor_generator: dict | None = None,
         bbox_coder: dict | None = None,
         reg_decoded_bbox: bool = False,
         assign_by_circumhbbox: str | None = 'oc',
+        loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
-        **kwargs: Any,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        settings: dict[str, Any] = dict(loss_cls=loss_cls, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg)
+        super().__init__(num_classes, in_channels, feat_channels, **settings)
         self.assign_by_circumhbbox = assign_by_circumhbbox
         self.loss_bbox = build_loss(loss_bbox or dict(type='L1Loss'))
         self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
@@ -89,7 +90,7 @@ class RotatedAnchorHead(BaseDenseHead):
         coder, generator = self.bbox_coder, self.anchor_generator
         size = getattr(coder, 'encode_size', self.bbox_dim)
         if size != self.bbox_dim:
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} regresses {self.bbox_dim} numbers for an anchor, but its '
                 f'bbox_coder {type(coder).__name__} takes {size}: choose another bbox_coder'
             )
@@ -98,7 +99,7 @@ class RotatedAnchorHead(BaseDenseHead):
         for part, fix in ((coder, 'bbox_coder'), (overlaps, "the assigner's iou_calculator")):
             wanted = getattr(part, 'prior_dim', None)
             if None not in (priors, wanted) and priors != wanted:
-                raise ValueError(
+                raise ArgumentError(
                     f'{type(generator).__name__} makes boxes of {priors} numbers (4: horizontal, 5: rotated), '
                     f'but {fix}, {type(part).__name__}, takes {wanted}: change one of them'
                 )
@@ -112,13 +113,16 @@ class RotatedAnchorHead(BaseDenseHead):
         return self.conv_cls(x), self.conv_reg(x)
 
     # ------------------------------------------------------------------ anchors and targets
-    def _priors(self, maps: Levels, rois: Levels | None) -> Levels:
-        """Priors per level, (n, d) for all images or (N, n, d) for each."""
-        return rois or self._grid(maps)
+    def get_anchors(
+        self, featmap_sizes: Sequence[tuple[int, int]], img_metas: list[dict], device: torch.device | str | None = None
+    ) -> tuple[list[Levels], list[Levels]]:
+        """Anchors (n, d) and masks (n,) of those on the image, of each image a list over levels.
 
-    def _rows(self, bbox_preds: Levels) -> Levels:
-        """Maps (N, A * e, H, W) per level -> a row (N, H * W * A, e) for each anchor."""
-        return flatten_levels(bbox_preds, bbox_preds[0].size(1) // self.num_anchors)
+        They lie on ``device``, by default that of the head.
+        """
+        valid = self._valid_flags(featmap_sizes, img_metas, device)
+        anchors = self.anchor_generator.grid_priors(featmap_sizes, device=valid[0][0].device)
+        return [anchors for _ in img_metas], valid
 
     def _boxes_to_assign(self, gt_bboxes: Tensor) -> Tensor:
         """Ground truth in the form that anchors are compared with."""
@@ -135,8 +139,8 @@ class RotatedAnchorHead(BaseDenseHead):
 
     def _sample(
         self, counts: list[int], anchors: Tensor, valid: Tensor, boxes: Tensor, meta: dict, *rest: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices of an image's positive and negative anchors, and of the positives' objects."""
+    ) -> tuple[Tensor, Tensor, SamplingResult]:
+        """Indices of an image's positive and negative anchors among all, and the sample of those that take part."""
         ignore, labels = rest
         boxes = self._boxes_to_assign(boxes)
         ignore = None if ignore is None else self._boxes_to_assign(ignore)
@@ -146,37 +150,60 @@ class RotatedAnchorHead(BaseDenseHead):
         levels = ([int(part.sum()) for part in inside.split(counts)],) if by_level else ()
         assigned = self.assigner.assign(candidates, *levels, boxes, ignore, None if self.sampling else labels)
         sampled = self.sampler.sample(assigned, candidates, boxes)
-        return index[sampled.pos_inds], index[sampled.neg_inds], sampled.pos_assigned_gt_inds
+        return index[sampled.pos_inds], index[sampled.neg_inds], sampled
 
     def get_targets(
         self,
-        anchors: Tensor,
-        valid: Tensor,
-        gt_bboxes: list[Tensor],
+        anchor_list: list[Levels],
+        valid_flag_list: list[Levels],
+        gt_bboxes_list: list[Tensor],
         img_metas: list[dict],
-        counts: list[int],
-        gt_bboxes_ignore: list[Tensor] | None = None,
-        gt_labels: list[Tensor] | None = None,
-    ) -> AnchorTargets:
-        """Targets of a batch, from all anchors (N, n, d), masks (N, n) of valid ones and the ``counts`` of levels."""
+        gt_bboxes_ignore_list: list[Tensor] | None = None,
+        gt_labels_list: list[Tensor] | None = None,
+        label_channels: int = 1,
+        unmap_outputs: bool = True,
+        return_sampling_results: bool = False,
+    ) -> tuple[Any, ...]:
+        """What the anchors of a batch shall say.
+
+        Args:
+            anchor_list: Per image the anchors (n, d) of each level.
+            valid_flag_list: Likewise masks (n,) of those that count.
+            gt_bboxes_list: Per image (k, 5).
+            img_metas: Per image its facts.
+            gt_bboxes_ignore_list: Per image boxes (m, 5) that count neither way.
+            gt_labels_list: Per image (k,); None if there is one class.
+            label_channels: Says nothing: a label is a number.
+            unmap_outputs: Only True: targets are of all anchors.
+            return_sampling_results: Give the samples of the images last.
+
+        Returns:
+            Labels (N, n), ``num_classes`` for background; label weights (N, n); boxes or deltas (N, n, d);
+            their weights (N, n, d), 0 but for positives: a list over levels each. Then the positive and
+            the negative anchors, at least 1 of each image.
+        """
+        check_unmapped(unmap_outputs)
+        counts = [len(level) for level in anchor_list[0]]
+        anchors, valid = (torch.stack([torch.cat(image) for image in each]) for each in (anchor_list, valid_flag_list))
         none = [None] * len(img_metas)
+        truth = gt_bboxes_list, img_metas, gt_bboxes_ignore_list or none, gt_labels_list or none
         # images have their own numbers of objects
-        images = zip(anchors, valid, gt_bboxes, img_metas, gt_bboxes_ignore or none, gt_labels or none, strict=True)
-        sampled = [self._sample(counts, *image) for image in images]
-        positive, negative, owners = zip(*sampled, strict=True)
-        (pos_images, pos), (neg_images, neg) = _numbered(positive), _numbered(negative)
-        starts = itertools.accumulate(map(len, gt_bboxes), initial=0)
-        owner = torch.cat([found + start for found, start in zip(owners, starts, strict=False)])
+        sampled = [self._sample(counts, *image) for image in zip(anchors, valid, *truth, strict=True)]
+        positive, negative, samples = zip(*sampled, strict=True)
+        pos, neg = map(_numbered, (positive, negative))
         labels = anchors.new_full(anchors.shape[:2], self.num_classes, dtype=torch.long)
-        labels[pos_images, pos] = 0 if gt_labels is None else torch.cat(gt_labels)[owner]
+        labels[pos] = 0 if gt_labels_list is None else _of_positives(gt_labels_list, samples)
         label_weights = anchors.new_zeros(anchors.shape[:2])
         weight = self.train_cfg.get('pos_weight', -1)
-        label_weights[pos_images, pos] = weight if weight > 0 else 1.0
-        label_weights[neg_images, neg] = 1.0
-        targets = self._encode(anchors[pos_images, pos], self._boxes_to_regress(torch.cat(gt_bboxes)[owner]))
-        counted = (*positive, *negative) if self.sampling else positive
-        avg_factor = sum(max(len(found), 1) for found in counted)
-        return AnchorTargets(labels, label_weights, pos_images, pos, targets, avg_factor)
+        label_weights[pos], label_weights[neg] = weight if weight > 0 else 1.0, 1.0
+        encoded = self._encode(anchors[pos], self._boxes_to_regress(_of_positives(gt_bboxes_list, samples)))
+        bbox_targets = anchors.new_zeros(*anchors.shape[:2], encoded.size(1))
+        bbox_weights = anchors.new_zeros(*anchors.shape[:2], self.bbox_dim)
+        bbox_targets[pos], bbox_weights[pos] = encoded.to(bbox_targets), 1.0
+        fields = (labels, label_weights, bbox_targets, bbox_weights)
+        found = (sum(max(len(inds), 1) for inds in each) for each in (positive, negative))
+        rest = [list(samples)] if return_sampling_results else []
+        return *(list(field.split(counts, 1)) for field in fields), *found, *rest
 
     def _encode(self, anchors: Tensor, gt_bboxes: Tensor) -> Tensor:
         """Targets (p, d) of positive anchors and their objects."""
@@ -191,54 +218,61 @@ class RotatedAnchorHead(BaseDenseHead):
         gt_labels: list[Tensor] | None,
         img_metas: list[dict],
         gt_bboxes_ignore: list[Tensor] | None = None,
-        rois: Levels | None = None,
     ) -> dict[str, Levels]:
         """Classification and regression losses, a list over levels each."""
-        anchors = self._priors(cls_scores, rois)
-        counts = [a.size(-2) for a in anchors]
-        flat = torch.cat(anchors, -2).expand(len(img_metas), -1, -1)
-        valid = self._valid(cls_scores, img_metas)
-        targets = self.get_targets(flat, valid, gt_bboxes, img_metas, counts, gt_bboxes_ignore, gt_labels)
-        scores, starts = flatten_levels(cls_scores, self.cls_out_channels), itertools.accumulate(counts, initial=0)
-        levels = zip(scores, self._rows(bbox_preds), flat.split(counts, 1), starts, strict=False)
-        losses = [self._loss_level(*level, targets) for level in levels]
-        return {name: [level[name] for level in losses] for name in losses[0]}
+        return self._loss((cls_scores, bbox_preds), gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
 
-    def _loss_level(
-        self, score: Tensor, row: Tensor, anchors: Tensor, start: int, targets: AnchorTargets
-    ) -> dict[str, Tensor]:
-        """Losses of the level whose anchors begin at ``start``."""
-        stop = start + anchors.size(1)
-        labels, weights = (t[:, start:stop].flatten() for t in targets[:2])
-        loss_cls = self.loss_cls(score.flatten(0, 1), labels, weights, avg_factor=targets.avg_factor)
-        here = (targets.pos_anchors >= start) & (targets.pos_anchors < stop)
-        index = targets.pos_images[here], targets.pos_anchors[here] - start
-        losses = self._loss_positive(row[index], targets.bbox_targets[here], anchors[index], targets.avg_factor)
-        return dict(loss_cls=loss_cls, **losses)
+    def _loss(
+        self,
+        outs: Sequence[Levels],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor] | None,
+        img_metas: list[dict],
+        gt_bboxes_ignore: list[Tensor] | None,
+    ) -> dict[str, Levels]:
+        anchor_list, valid = self.get_anchors(sizes_of(outs[0]), img_metas, device=outs[0][0].device)
+        truth: dict[str, Any] = dict(gt_bboxes_ignore_list=gt_bboxes_ignore, gt_labels_list=gt_labels)
+        *targets, num_pos, num_neg = self.get_targets(anchor_list, valid, gt_bboxes, img_metas, **truth)
+        anchors = [torch.stack(level) for level in zip(*anchor_list, strict=True)]
+        # the focal loss weighs all anchors, but is divided by the positive ones
+        total = num_pos + num_neg if self.sampling else num_pos
+        levels = zip(*outs, anchors, *targets, strict=True)
+        single = partial(self.loss_single, num_total_samples=total)
+        losses = itertools.starmap(single, levels)
+        return dict(zip(self.loss_names, map(list, zip(*losses, strict=True)), strict=True))
 
-    def _loss_positive(self, row: Tensor, target: Tensor, anchors: Tensor, avg_factor: int) -> dict[str, Tensor]:
-        """Losses of rows (p, e) of positive anchors (p, d); the others regress nothing."""
-        rows = (row, target, torch.ones_like(row), avg_factor)
-        decode = partial(self.bbox_coder.decode, anchors)
-        return dict(loss_bbox=regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox))
+    def loss_single(
+        self,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        anchors: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        num_total_samples: int,
+    ) -> tuple[Tensor, ...]:
+        """Losses of classes and boxes of one level.
+
+        Args:
+            cls_score: Map (N, A * C, H, W).
+            bbox_pred: Map (N, A * d, H, W).
+            anchors: (N, n, d) with n = H * W * A, as for the targets, see :meth:`get_targets`.
+            labels: (N, n).
+            label_weights: (N, n).
+            bbox_targets: (N, n, d).
+            bbox_weights: (N, n, d); an anchor regresses if one is not 0.
+            num_total_samples: What the losses are divided by.
+        """
+        scores = rows_of(cls_score, self.cls_out_channels).flatten(0, 1)
+        loss_cls = self.loss_cls(scores, labels.flatten(), label_weights.flatten(), avg_factor=num_total_samples)
+        some = bbox_weights.any(-1).nonzero(as_tuple=True)
+        deltas = rows_of(bbox_pred, self.bbox_dim)[some]
+        decode = partial(self.bbox_coder.decode, anchors[some])
+        rows = (deltas, bbox_targets[some], bbox_weights[some], num_total_samples)
+        return loss_cls, regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox)
 
     # ------------------------------------------------------------------------------ testing
-    def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
-        """Boxes of anchors (n, d) and the head's rows (n, e) for them."""
-        return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
-
-    def _candidates(
-        self, cls_scores: Levels, bbox_preds: Levels, cfg: Any, rois: Levels | None = None
-    ) -> list[tuple[Tensor, ...]]:
-        """Scores (N, n, C), deltas (N, n, d) and anchors (N, n, d) of each image's best, over levels each."""
-        logits = flatten_levels(cls_scores, self.cls_out_channels)
-        levels = []
-        for logit, *level in zip(logits, self._rows(bbox_preds), self._priors(cls_scores, rois), strict=True):
-            score = logit.sigmoid() if self.use_sigmoid_cls else logit.softmax(-1)
-            foreground = score[..., : self.num_classes].amax(-1)
-            levels.append(keep_best(cfg.get('nms_pre', -1), foreground, score, *level))
-        return list(zip(*levels, strict=True))
-
     def get_bboxes(
         self,
         cls_scores: Levels,
@@ -246,30 +280,87 @@ class RotatedAnchorHead(BaseDenseHead):
         img_metas: list[dict],
         cfg: dict | None = None,
         rescale: bool = False,
-        rois: Levels | None = None,
+        with_nms: bool = True,
     ) -> list[Detections]:
-        """See the base."""
-        settings = self.test_settings(cfg)
-        kept = self._candidates(cls_scores, bbox_preds, settings, rois)
-        scores, deltas, anchors = (torch.cat(field, 1) for field in kept)
-        shapes = [meta['img_shape'] for meta in img_metas]
-        return self._detections(map(self._decode, anchors, deltas, shapes), scores, img_metas, settings, rescale)
+        """See the base; without ``with_nms`` boxes (n, 5) and scores (n, C + 1) before NMS."""
+        priors = [self._grid(cls_scores)] * len(img_metas)
+        return self._bboxes((cls_scores, bbox_preds), priors, img_metas, cfg, rescale, with_nms)
 
-    @torch.no_grad()
-    def filter_bboxes(self, cls_scores: Levels, bbox_preds: Levels, rois: Levels | None = None) -> Levels:
-        """The box of each position's best prior, (N, H * W, 5) per level: the next stage's rois."""
-        logits = flatten_levels(cls_scores, self.cls_out_channels)
-        deltas = flatten_levels(bbox_preds, self.bbox_dim)
-        boxes = []
-        for logit, *level in zip(logits, deltas, self._priors(cls_scores, rois), strict=True):
-            best = logit[..., : self.num_classes].amax(-1).unflatten(1, (-1, self.num_anchors))
-            index = best.argmax(-1)[..., None, None].expand(-1, -1, -1, self.bbox_dim)
-            delta, prior = (
-                t.expand(len(logit), -1, -1).unflatten(1, (-1, self.num_anchors)).gather(2, index).flatten(0, 2)
-                for t in level
+    def _get_bboxes_single(
+        self,
+        cls_score_list: Levels,
+        bbox_pred_list: Levels,
+        mlvl_anchors: Levels,
+        img_shape: Sequence[int],
+        scale_factor: Any,
+        cfg: Any,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> Any:
+        """Result of one image, of maps (A * C, H, W) and anchors (n, d) by level."""
+        levels = self._candidates(cls_score_list, bbox_pred_list, mlvl_anchors, cfg)
+        scores, deltas, anchors = map(torch.cat, zip(*levels, strict=True))
+        boxes = self._decode(anchors, deltas, img_shape)
+        return self._detections(boxes, scores, scale_factor, cfg, rescale, with_nms)
+
+    def _candidates(
+        self, cls_scores: Levels, bbox_preds: Levels, anchors: Levels, cfg: Any
+    ) -> list[tuple[Tensor, ...]]:
+        """Scores (n, C), rows (n, e) of the regression, and anchors (n, d) of the best of each level."""
+        levels = []
+        for cls_score, bbox_pred, priors in zip(cls_scores, bbox_preds, anchors, strict=True):
+            logits = rows_of(cls_score, self.cls_out_channels)
+            scores = logits.sigmoid() if self.use_sigmoid_cls else logits.softmax(-1)
+            foreground = scores[:, : self.num_classes].amax(1)
+            rows = rows_of(bbox_pred, len(bbox_pred) // self.num_anchors)
+            levels.append(keep_best(cfg.get('nms_pre', -1), foreground, scores, rows, priors))
+        return levels
+
+    def _decode(self, anchors: Tensor, deltas: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
+        """Boxes of anchors (n, d) and the head's rows (n, e) for them."""
+        return self.bbox_coder.decode(anchors, deltas, max_shape=max_shape)
+
+    def aug_test(
+        self, feats: Sequence[Sequence[Tensor]], img_metas: Sequence[list[dict]], rescale: bool = False
+    ) -> list[Detections]:
+        """Boxes of each image, found by one NMS among those of all its views.
+
+        Args:
+            feats: The pyramid of each view.
+            img_metas: Of each view the facts of its images.
+            rescale: Give the pixels of the original images, else those of the first view.
+        """
+        settings, results = self.test_settings(None), []
+        views = []
+        for x, metas in zip(feats, img_metas, strict=True):
+            views.append(partial(self.get_bboxes, img_metas=metas, with_nms=False)(*self(x)))
+        for found, metas in zip(zip(*views, strict=True), zip(*img_metas, strict=True), strict=True):
+            aug_bboxes, aug_scores = map(list, zip(*found, strict=True))
+            boxes, scores = self.merge_aug_bboxes(aug_bboxes, aug_scores, [[meta] for meta in metas])
+            if not rescale:
+                boxes[:, :4] *= boxes.new_tensor(metas[0]['scale_factor'])
+            results.append(
+                multiclass_nms_rotated(boxes, scores, settings.score_thr, settings.nms, settings.max_per_img)
             )
-            boxes.append(self.bbox_coder.decode(prior, delta).unflatten(0, (len(logit), -1)))
-        return boxes
+        return results
+
+    def merge_aug_bboxes(
+        self, aug_bboxes: list[Tensor], aug_scores: list[Tensor] | None, img_metas: Sequence[list[dict]]
+    ) -> Any:
+        """Boxes (n, 5) in the pixels of the original image, and scores (n, C + 1), of all views of an image.
+
+        Args:
+            aug_bboxes: Boxes (k, 5) of each view.
+            aug_scores: Their scores (k, C + 1); None gives the boxes alone.
+            img_metas: Of each view the facts of the one image.
+        """
+        boxes = []
+        for found, (meta,) in zip(aug_bboxes, img_metas, strict=True):
+            direction = meta.get('flip_direction', 'horizontal')
+            facts = (meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
+            boxes.append(bbox_mapping_back(found, *facts))
+        merged = torch.cat(boxes)
+        return merged if aug_scores is None else (merged, torch.cat(aug_scores))
 
 
 def _numbered(groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -277,3 +368,8 @@ def _numbered(groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     values = torch.cat(list(groups))
     counts = torch.tensor([len(group) for group in groups], device=values.device)
     return torch.arange(len(groups), device=values.device).repeat_interleave(counts), values
+
+
+def _of_positives(facts: Sequence[Tensor], samples: Sequence[SamplingResult]) -> Tensor:
+    """Facts (k, ...) of each image's objects -> those of the objects of all positive anchors."""
+    return torch.cat([own[sample.pos_assigned_gt_inds] for own, sample in zip(facts, samples, strict=True)])

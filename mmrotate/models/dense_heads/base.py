@@ -1,18 +1,20 @@
 """What every dense head shares: the path from features to losses and to boxes."""
 
+import functools
+import inspect
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
+from mmrotate.utils.errors import ArgumentError
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
@@ -63,11 +65,10 @@ class BaseDenseHead(BaseModule):
         self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
         self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
         if self.needs_sigmoid and not self.use_sigmoid_cls:
-            raise ValueError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
+            raise ArgumentError(f'{type(self).__name__}: loss_cls must be one with use_sigmoid=True')
         self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
-        # Any: a head is built without them, too, but does not train or test then
-        self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
-        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
+        # a head is built without them, too, but does not train or test then
+        self.train_cfg, self.test_cfg = settings_of(train_cfg), settings_of(test_cfg)
 
     def forward_single(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """Predictions of one level's map (N, C, H, W)."""
@@ -91,7 +92,7 @@ class BaseDenseHead(BaseModule):
 
     def test_settings(self, cfg: dict | None) -> Any:
         """``cfg``, or the head's own settings."""
-        return self.test_cfg if cfg is None else ConfigDict(cfg)
+        return self.test_cfg if cfg is None else settings_of(cfg)
 
     def forward_train(
         self,
@@ -119,52 +120,106 @@ class BaseDenseHead(BaseModule):
         """Boxes of each image; ``rescale`` gives them in the pixels of the original image."""
         return self.get_bboxes(*self(x), img_metas=img_metas, rescale=rescale)
 
+    # ------------------------------------------------- the walks over images and levels
     def _grid(self, maps: Sequence[Tensor]) -> Levels:
         """Priors (n, d) of each level."""
-        return self.prior_generator.grid_priors(_sizes(maps), device=maps[0].device)
+        return self.prior_generator.grid_priors(sizes_of(maps), device=maps[0].device)
 
-    def _valid(self, maps: Sequence[Tensor], img_metas: list[dict]) -> Tensor:
-        """Mask (N, all priors) of those whose position is on the image."""
-        flags, device = self.prior_generator.valid_flags, maps[0].device
-        return torch.stack([torch.cat(flags(_sizes(maps), meta['pad_shape'], device)) for meta in img_metas])
+    def _valid_flags(
+        self, featmap_sizes: Sequence[tuple[int, int]], img_metas: list[dict], device: torch.device | str | None
+    ) -> list[Levels]:
+        """Masks (n,) of the priors whose position is on the image; per image a list over levels."""
+        device = next(self.parameters()).device if device is None else device
+        return [self.prior_generator.valid_flags(featmap_sizes, meta['pad_shape'], device) for meta in img_metas]
 
-    def _detections(
-        self, boxes: Iterable[Tensor], scores: Tensor, img_metas: list[dict], cfg: Any, rescale: bool, *factors: Tensor
-    ) -> list[Detections]:
-        """Result of each image, of its boxes (n, 5), scores (n, C) and, if any, their factors (n,)."""
-        if self.use_sigmoid_cls:  # the last column is the background's
-            scores = F.pad(scores, (0, 1))
+    def _bboxes(
+        self, outs: Sequence[Levels], priors: Sequence[Levels], img_metas: list[dict], cfg: dict | None, *how: Any
+    ) -> list:
+        """What ``_get_bboxes_single`` finds in each image of the outputs; ``how`` are its last arguments."""
+        settings = self.test_settings(cfg)
         results = []
-        for meta, image, score, *factor in zip(img_metas, boxes, scores, *factors, strict=True):
-            if rescale:
-                image = torch.cat([image[:, :4] / image.new_tensor(meta['scale_factor']), image[:, 4:]], 1)
-            results.append(multiclass_nms_rotated(image, score, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor))
+        for i, (meta, levels) in enumerate(zip(img_metas, priors, strict=True)):
+            image = ([m[i] for m in maps] for maps in outs)
+            facts = (meta['img_shape'], meta.get('scale_factor'))
+            results.append(self._get_bboxes_single(*image, levels, *facts, settings, *how))
         return results
 
+    def _get_bboxes_single(self, *args: Any, **kwargs: Any) -> Any:
+        """Result of one image: its maps (C, H, W) and priors by level, shape, scale factor, settings."""
+        raise NotImplementedError
 
-def _sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
+    def _detections(
+        self,
+        boxes: Tensor,
+        scores: Tensor,
+        scale_factor: Any,
+        cfg: Any,
+        rescale: bool | None,
+        with_nms: bool = True,
+        factors: Tensor | None = None,
+    ) -> Detections:
+        """Result of an image, of its boxes (n, 5), scores (n, C) and, if any, their factors (n,).
+
+        Without ``with_nms`` the boxes and their scores (n, C + 1), the background's last.
+        """
+        if self.use_sigmoid_cls:  # the last column is the background's
+            scores = F.pad(scores, (0, 1))
+        if rescale:
+            boxes = torch.cat([boxes[:, :4] / boxes.new_tensor(scale_factor), boxes[:, 4:]], 1)
+        if not with_nms:
+            return boxes, scores
+        factor = () if factors is None else (factors,)
+        return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor)
+
+
+def sizes_of(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Height and width of each map."""
     return [(m.size(-2), m.size(-1)) for m in maps]
 
 
-def flatten_levels(maps: Sequence[Tensor], channels: int | None = None) -> Levels:
-    """Maps (N, A * channels, H, W) per level -> (N, H * W * A, channels), in float32; A is 1 without ``channels``."""
-    return [m.permute(0, 2, 3, 1).reshape(m.size(0), -1, channels or m.size(1)).float() for m in maps]
+def rows_of(maps: Tensor, channels: int | None = None) -> Tensor:
+    """Maps (..., A * channels, H, W) -> (..., H * W * A, channels), in float32; A is 1 without ``channels``."""
+    return maps.movedim(-3, -1).reshape(*maps.shape[:-3], -1, channels or maps.size(-3)).float()
+
+
+def positional(names: str) -> Callable:
+    """Decorates a constructor of ``**kwargs``: arguments by position have these names, in this order."""
+    order = names.split()
+
+    def decorate(init: Callable) -> Callable:
+        @functools.wraps(init)
+        def taking_positions(self: Any, *args: Any, **kwargs: Any) -> None:
+            if len(args) > len(order):
+                raise TypeError(f'{type(self).__name__} takes at most {len(order)} arguments by position')
+            init(self, **dict(zip(order, args, strict=False)), **kwargs)
+
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [inspect.Parameter('self', kind), *(inspect.Parameter(name, kind, default=...) for name in order)]
+        more = inspect.Parameter('kwargs', inspect.Parameter.VAR_KEYWORD)
+        taking_positions.__signature__ = inspect.Signature([*parameters, more])  # type: ignore[attr-defined]
+        return taking_positions
+
+    return decorate
+
+
+def check_unmapped(unmap_outputs: bool) -> None:
+    """Targets are of all priors; ValueError for another wish."""
+    if not unmap_outputs:
+        raise ValueError('targets are those of all priors: leave unmap_outputs=True, and select by the weights')
 
 
 def best_scores(scores: Tensor, count: int) -> Tensor:
-    """Indices (N, count) of the largest scores (N, n), best first; of equal ones the first."""
-    chosen = scores.topk(count, dim=1, sorted=False).indices.sort(dim=1).values
-    order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True).indices
-    return chosen.gather(1, order)
+    """Indices (count,) of the largest scores (n,), best first; of equal ones the first."""
+    chosen = scores.topk(count, sorted=False).indices.sort().values
+    return chosen[scores[chosen].sort(descending=True, stable=True).indices]
 
 
-def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> list[Tensor]:
-    """Fields (N or 1, n, _) at the at most ``count`` largest of ``ranking`` (N, n), best first.
+def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
+    """Fields (n, ...) at the at most ``count`` largest of ``ranking`` (n,), best first.
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
-    fields = tuple(field.expand(len(ranking), -1, -1) for field in fields)
-    if not 0 < count < ranking.size(1):
-        return list(fields)
-    best = best_scores(ranking, count)[..., None]
-    return [field.gather(1, best.expand(-1, -1, field.size(-1))) for field in fields]
+    if not 0 < count < len(ranking):
+        return fields
+    best = best_scores(ranking, count)
+    return tuple(field[best] for field in fields)

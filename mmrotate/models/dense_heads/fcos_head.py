@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.dist import all_reduce
@@ -14,8 +14,9 @@ from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
-from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
+from .base import BaseDenseHead, Detections, Levels, keep_best, rows_of
 
 _FAR = 1e8
 # distances that each level serves, in pixels
@@ -31,10 +32,13 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     Args:
         stacked_convs: Convolutions of each tower.
         strides: Pixels between positions of each level.
-        bbox_coder: Between points and boxes.
+        dcn_on_last_conv: The last convolution of each tower is a deformable one.
+        conv_bias: Whether those of the towers have one; ``'auto'``: only without a normalisation.
         loss_bbox: One on decoded boxes.
+        bbox_coder: Between points and boxes.
+        conv_cfg: Kind of the towers' convolutions.
         norm_cfg: Of the towers.
-        **kwargs: See :class:`BaseDenseHead`; ``train_cfg`` is not needed.
+        train_cfg: Not needed. The other arguments: see :class:`BaseDenseHead`.
     """
 
     cls_layers = ('conv_cls',)
@@ -42,24 +46,35 @@ class RotatedAnchorFreeHead(BaseDenseHead):
 
     def __init__(
         self,
-        *args: Any,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
         stacked_convs: int = 4,
         strides: Sequence[int] = (4, 8, 16, 32, 64),
-        bbox_coder: dict | None = None,
+        dcn_on_last_conv: bool = False,
+        conv_bias: bool | Literal['auto'] = 'auto',
+        loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
+        bbox_coder: dict | None = None,
+        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
-        **kwargs: Any,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        settings: dict[str, Any] = dict(loss_cls=loss_cls, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg)
+        super().__init__(num_classes, in_channels, feat_channels, **settings)
         self.stacked_convs, self.strides, self.norm_cfg = stacked_convs, tuple(strides), norm_cfg
+        self.conv_cfg, self.conv_bias, self.dcn_on_last_conv = conv_cfg, conv_bias, dcn_on_last_conv
         self.prior_generator = MlvlPointGenerator(self.strides)
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DistanceAnglePointCoder'))
         self.loss_bbox = build_loss(loss_bbox or dict(type='RotatedIoULoss'))
         self._init_layers()
 
     def _init_layers(self) -> None:
-        args = (self.in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg)
-        self.cls_convs, self.reg_convs = conv_tower(*args), conv_tower(*args)
+        last = dict(type='DCNv2') if self.dcn_on_last_conv else None
+        args = (self.in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg, self.conv_cfg, self.conv_bias)
+        self.cls_convs, self.reg_convs = conv_tower(*args, last), conv_tower(*args, last)
         self.conv_cls = nn.Conv2d(self.feat_channels, self.cls_out_channels, 3, padding=1)
         self.conv_reg = nn.Conv2d(self.feat_channels, 4, 3, padding=1)
 
@@ -77,9 +92,10 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         separate_angle: Learn distances as those of an upright box, and the angle by itself.
         scale_angle: A learned factor on the angle.
         h_bbox_coder: That of upright boxes, for ``separate_angle``.
-        angle_coder: One that makes the angle a classification (CSL), for ``separate_angle``.
+        loss_bbox: By default that of the overlap of upright or rotated boxes.
         loss_angle: For ``separate_angle``.
         loss_centerness: Of the centerness, in [0, 1].
+        angle_coder: One that makes the angle a classification (CSL), for ``separate_angle``.
         **kwargs: See :class:`RotatedAnchorFreeHead`.
     """
 
@@ -95,9 +111,14 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         separate_angle: bool = False,
         scale_angle: bool = True,
         h_bbox_coder: dict | None = None,
-        angle_coder: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
         loss_angle: dict | None = None,
         loss_centerness: dict | None = None,
+        norm_cfg: dict | None = dict(type='GN', num_groups=32, requires_grad=True),  # noqa: B006  (never written to)
+        init_cfg: dict | list | None = None,
+        *,
+        angle_coder: dict | None = None,
         **kwargs: Any,
     ) -> None:
         self.regress_ranges = [tuple(r) for r in regress_ranges]
@@ -105,8 +126,13 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         self.norm_on_bbox, self.centerness_on_reg = norm_on_bbox, centerness_on_reg
         self.separate_angle, self.is_scale_angle = separate_angle, scale_angle
         self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
-        kwargs.setdefault('norm_cfg', dict(type='GN', num_groups=32, requires_grad=True))
-        super().__init__(num_classes, in_channels, **kwargs)
+        parts: dict[str, Any] = dict(
+            loss_cls=loss_cls,
+            loss_bbox=loss_bbox or dict(type='IoULoss' if separate_angle else 'RotatedIoULoss'),
+            norm_cfg=norm_cfg,
+            init_cfg=init_cfg,
+        )
+        super().__init__(num_classes, in_channels, **parts, **kwargs)
         self.loss_centerness = build_loss(loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True))
         if separate_angle:
             self.h_bbox_coder = build_bbox_coder(h_bbox_coder or dict(type='DistancePointBBoxCoder'))
@@ -114,16 +140,16 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         self._check()
 
     def _check(self) -> None:
-        """Raise ValueError for parts that do not fit together."""
+        """Raise an ArgumentError for parts that do not fit together."""
         loss, kind = self.loss_bbox, 'upright' if self.separate_angle else 'rotated'
         fits = getattr(loss, 'box_dim', None) in (None, 4 if self.separate_angle else 5)
         if not fits or getattr(loss, 'needs_decoded', False) == 'both':
             wanted = f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of no deltas)'
-            raise ValueError(f'{wanted}, got {type(loss).__name__}')
+            raise ArgumentError(f'{wanted}, got {type(loss).__name__}')
         if self.angle_coder is not None and (not self.separate_angle or self.is_scale_angle):
-            raise ValueError('an angle_coder needs separate_angle=True and scale_angle=False')
+            raise ArgumentError('an angle_coder needs separate_angle=True and scale_angle=False')
         if len(self.regress_ranges) != len(self.strides):
-            raise ValueError(
+            raise ArgumentError(
                 f'regress_ranges and strides must be of one length, got {self.regress_ranges} and {self.strides}'
             )
 
@@ -158,30 +184,56 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         return self.conv_cls(cls_feat), distances, angle, centerness
 
     # ------------------------------------------------------------------------------- targets
-    def _points(self, maps: Levels) -> tuple[Tensor, Tensor, Tensor]:
-        """Points (P, 2) of all levels, their strides (P, 1) and their ranges (P, 2)."""
-        points = self._grid(maps)
-        counts = torch.tensor([len(p) for p in points], device=maps[0].device)
-        levels = [[stride, *r] for stride, r in zip(self.strides, self.regress_ranges, strict=True)]
-        facts = torch.cat(points).new_tensor(levels).repeat_interleave(counts, 0)
-        return torch.cat(points), facts[:, :1], facts[:, 1:]
-
     @torch.no_grad()
-    def get_targets(self, maps: Levels, gt_bboxes: Tensor) -> Tensor:
-        """The object (N, P) of each position: the smallest of those it lies in and whose size it serves.
+    def get_targets(
+        self, points: Levels, gt_bboxes_list: list[Tensor], gt_labels_list: list[Tensor]
+    ) -> tuple[Levels, Levels, Levels]:
+        """What the positions of a batch shall say.
 
-        Positions are those of a map (N, _, H, W) per level, boxes (N, n, 5) are filled up with some of no
+        Args:
+            points: (n, 2) of each level.
+            gt_bboxes_list: Per image (k, 5).
+            gt_labels_list: Per image (k,).
+
+        Returns:
+            Labels (N * n,), ``num_classes`` for background; distances (N * n, 4) to the sides, with
+            ``norm_on_bbox`` in units of the stride; angles (N * n, 1): a list over levels each, image by
+            image. Distances and angles of background are 0.
+        """
+        boxes = pad_sequence(gt_bboxes_list, batch_first=True)
+        counts, flat = list(map(len, points)), torch.cat(points)
+        strides, *ranges = (
+            flat.new_tensor(facts).repeat_interleave(torch.tensor(counts, device=flat.device), 0)[:, None]
+            for facts in (self.strides, *zip(*self.regress_ranges, strict=True))
+        )
+        owner = self._owners(flat, strides, torch.cat(ranges, 1), boxes)
+        image, place = (owner >= 0).nonzero(as_tuple=True)
+        theirs = owner[image, place]
+        labels = torch.full_like(owner, self.num_classes)
+        labels[image, place] = pad_sequence(gt_labels_list, batch_first=True)[image, theirs]
+        encoded = self.bbox_coder.encode(flat[place], boxes[image, theirs])
+        if self.norm_on_bbox:
+            encoded[:, :4] /= strides[place]
+        targets = encoded.new_zeros(*owner.shape, 5)
+        targets[image, place] = encoded
+        fields = labels, *targets.split([4, 1], -1)
+        per_level = ([level.flatten(0, 1) for level in field.split(counts, 1)] for field in fields)
+        return tuple(per_level)  # type: ignore[return-value]
+
+    def _owners(self, points: Tensor, strides: Tensor, ranges: Tensor, gt_bboxes: Tensor) -> Tensor:
+        """The object (N, P) of each point: the smallest of those it lies in and whose size it serves.
+
+        Points (P, 2) have strides (P, 1) and ranges (P, 2), boxes (N, n, 5) are filled up with some of no
         size; -1 is none.
         """
-        geometry = self._points(maps)
-        shape = (len(gt_bboxes), len(geometry[0]))
+        shape = (len(gt_bboxes), len(points))
         owner = gt_bboxes.new_full(shape, -1, dtype=torch.long)
         if not gt_bboxes.size(1):
             return owner
         smallest = gt_bboxes.new_full(shape, float('inf'))
         step = max(_CHUNK // owner.numel(), 1)
         for start in range(0, gt_bboxes.size(1), step):
-            area, index = self._areas(*geometry, gt_bboxes[:, start : start + step]).min(-1)
+            area, index = self._areas(points, strides, ranges, gt_bboxes[:, start : start + step]).min(-1)
             owner = torch.where(area < smallest, index + start, owner)
             smallest = torch.minimum(area, smallest)
         return owner
@@ -212,36 +264,41 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Losses of the batch; positions in ignored boxes count as background."""
-        del img_metas, gt_bboxes_ignore
-        boxes = pad_sequence(gt_bboxes, batch_first=True)
-        owner = self.get_targets(cls_scores, boxes)
-        image, place = (owner >= 0).nonzero(as_tuple=True)
-        theirs = owner[image, place]
-        labels = torch.full_like(owner, self.num_classes)
-        labels[image, place] = pad_sequence(gt_labels, batch_first=True)[image, theirs]
-        points, strides, _ = (fact[place] for fact in self._points(cls_scores))
-        distances, angle = self.bbox_coder.encode(points, boxes[image, theirs]).split([4, 1], 1)
-
-        outputs = map(flatten_levels, (cls_scores, bbox_preds, angle_preds, centernesses))
-        scores, *rest = (torch.cat(levels, 1) for levels in outputs)
-        preds, angles, centers = (field[image, place] for field in rest)
-        num_pos = _mean_over_processes(scores.new_tensor(len(place))).clamp(min=1)
-        central = centerness_target(distances)[:, None]
-        losses = dict(
-            loss_cls=self.loss_cls(scores.flatten(0, 1), labels.flatten(), avg_factor=num_pos),
-            loss_centerness=self.loss_centerness(centers, central, avg_factor=num_pos),
+        points, count = self._grid(cls_scores), len(cls_scores[0])
+        labels, bbox_targets, angle_targets = map(torch.cat, self.get_targets(points, gt_bboxes, gt_labels))
+        outputs = (cls_scores, bbox_preds, angle_preds, centernesses)
+        scores, *rest = (torch.cat([rows_of(m).flatten(0, 1) for m in maps]) for maps in outputs)
+        pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
+        places = torch.cat([p.repeat(count, 1) for p in points])
+        here, targets, angle, preds, angles, centers = (
+            field[pos] for field in (places, bbox_targets, angle_targets, *rest)
         )
-        coder, targets = self.bbox_coder, distances / (strides if self.norm_on_bbox else 1)
+        num_pos = _mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
+        central = self.centerness_target(targets)
+        losses = dict(
+            loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
+            loss_centerness=self.loss_centerness(centers, central[:, None], avg_factor=num_pos),
+        )
+        coder = self.bbox_coder
         if self.separate_angle:
             coder = self.h_bbox_coder
             wanted = angle if self.angle_coder is None else self.angle_coder.encode(angle)
             losses['loss_angle'] = self.loss_angle(angles, wanted, avg_factor=num_pos)
         else:
             preds, targets = torch.cat([preds, angles], 1), torch.cat([targets, angle], 1)
-        found, wanted = coder.decode(points, preds), coder.decode(points, targets)
+        found, wanted = coder.decode(here, preds), coder.decode(here, targets)
         avg_factor = _mean_over_processes(central.sum()).clamp(min=1e-6)
-        losses['loss_bbox'] = self.loss_bbox(found, wanted, weight=central[:, 0], avg_factor=avg_factor)
+        losses['loss_bbox'] = self.loss_bbox(found, wanted, weight=central, avg_factor=avg_factor)
         return losses
+
+    def centerness_target(self, pos_bbox_targets: Tensor) -> Tensor:
+        """How central a point is in its box: 1 at the centre, 0 at a side (Tian et al., eq. 3).
+
+        The targets (n, 4) are positive distances to the left, top, right and bottom side.
+        """
+        left, top, right, bottom = pos_bbox_targets.unbind(1)
+        horizontal = torch.minimum(left, right) / torch.maximum(left, right)
+        return (horizontal * torch.minimum(top, bottom) / torch.maximum(top, bottom)).sqrt()
 
     # ------------------------------------------------------------------------------- testing
     def get_bboxes(
@@ -252,25 +309,55 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         centernesses: Levels,
         img_metas: list[dict],
         cfg: dict | None = None,
-        rescale: bool = False,
+        rescale: bool | None = None,
     ) -> list[Detections]:
         """See the base."""
-        settings = self.test_settings(cfg)
-        fields = map(flatten_levels, (cls_scores, centernesses, bbox_preds, angle_preds))
+        outs = (cls_scores, bbox_preds, angle_preds, centernesses)
+        return self._bboxes(outs, [self._grid(cls_scores)] * len(img_metas), img_metas, cfg, rescale)
+
+    def _get_bboxes_single(
+        self,
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        centernesses: Levels,
+        mlvl_points: Levels,
+        img_shape: Sequence[int],
+        scale_factor: Any,
+        cfg: Any,
+        rescale: bool | None = False,
+    ) -> Detections:
+        """Result of one image, of maps (C, H, W) and points (n, 2) by level."""
         kept = []
-        for score, center, *level in zip(*fields, self._grid(cls_scores), strict=True):
-            score, center = score.sigmoid(), center.sigmoid()
-            ranking = score.amax(-1) * center[..., 0]
-            kept.append(keep_best(settings.get('nms_pre', -1), ranking, score, center, *level))
-        scores, centers, preds, angles, points = (torch.cat(field, 1) for field in zip(*kept, strict=True))
-        if self.angle_coder is not None:
-            angles = self.angle_coder.decode(angles.flatten(0, 1)).view(*angles.shape[:2], 1)
-        preds = torch.cat([preds, angles], -1)
-        boxes = [
-            self.bbox_coder.decode(*image, max_shape=meta['img_shape'])
-            for *image, meta in zip(points, preds, img_metas, strict=True)
-        ]
-        return self._detections(boxes, scores, img_metas, settings, rescale, centers[..., 0])
+        for level in zip(cls_scores, centernesses, bbox_preds, angle_preds, mlvl_points, strict=True):
+            logits, central, *preds = map(rows_of, level[:4])
+            score, center = logits.sigmoid(), central[:, 0].sigmoid()
+            ranking = score.amax(-1) * center
+            kept.append(keep_best(cfg.get('nms_pre', -1), ranking, score, center, *preds, level[4]))
+        scores, centers, distances, angles, points = map(torch.cat, zip(*kept, strict=True))
+        boxes = self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1), max_shape=img_shape)
+        return self._detections(boxes, scores, scale_factor, cfg, rescale, factors=centers)
+
+    def _angles(self, preds: Tensor) -> Tensor:
+        """Angles (n, 1) of what the head predicts for them (n, angle_dim)."""
+        return preds if self.angle_coder is None else self.angle_coder.decode(preds)[:, None]
+
+    @torch.no_grad()
+    def refine_bboxes(
+        self, cls_scores: Levels, bbox_preds: Levels, angle_preds: Levels, centernesses: Levels
+    ) -> list[Levels]:
+        """The box of each position, (H * W, 5) of each image and level: the rois of a stage after."""
+        count, levels = len(cls_scores[0]), []
+        for pred, angle, points, stride in zip(
+            bbox_preds, angle_preds, self._grid(cls_scores), self.strides, strict=True
+        ):
+            distances, angles = (rows_of(m).flatten(0, 1) for m in (pred, angle))
+            if self.norm_on_bbox and self.training:
+                distances = distances * stride
+            rows = torch.cat([distances, self._angles(angles)], 1)
+            boxes = self.bbox_coder.decode(points.repeat(count, 1), rows)
+            levels.append(boxes.unflatten(0, (count, -1)))
+        return [list(image) for image in zip(*levels, strict=True)]
 
 
 @MODELS.register_module()
@@ -280,20 +367,12 @@ class CSLRFCOSHead(RotatedFCOSHead):
     The arguments are those of the base.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, angle_coder: dict | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, separate_angle: bool = True, scale_angle: bool = False, angle_coder: dict | None = None, **kwargs: Any
+    ) -> None:
         coder = dict(type='CSLCoder', angle_version='le90', omega=1, window='gaussian', radius=6)
-        options = {'separate_angle': True, 'scale_angle': False, **kwargs}
-        super().__init__(num_classes, in_channels, angle_coder=angle_coder or coder, **options)
-
-
-def centerness_target(distances: Tensor) -> Tensor:
-    """How central a point is in its box: 1 at the centre, 0 at a side (Tian et al., eq. 3).
-
-    ``distances`` (n, 4 or more) are positive, to the left, top, right and bottom side.
-    """
-    left, top, right, bottom = distances[:, :4].unbind(1)
-    horizontal = torch.minimum(left, right) / torch.maximum(left, right)
-    return (horizontal * torch.minimum(top, bottom) / torch.maximum(top, bottom)).sqrt()
+        kwargs.update(separate_angle=separate_angle, scale_angle=scale_angle, angle_coder=angle_coder or coder)
+        super().__init__(**kwargs)
 
 
 def _mean_over_processes(value: Tensor) -> Tensor:

@@ -1,35 +1,28 @@
 """RepPoints for rotated boxes: nine points on every position, whose hull is the object."""
 
-import math
-from collections.abc import Sequence
-from typing import Any
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import obb2poly, poly2obb
 from mmrotate.core.anchor import MlvlPointGenerator
-from mmrotate.core.bbox import GaussianMixture, build_assigner, gaussian2bbox
+from mmrotate.core.bbox import ConvexAssigner, GaussianMixture, build_assigner, gaussian2bbox
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
-from mmrotate.ops import DeformConv2d, min_area_polygons
+from mmrotate.ops import DeformConv2d
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
-from .base import BaseDenseHead, Detections, Levels, flatten_levels, keep_best
-from .reppoints_targets import (
-    PointBatch,
-    PointTargets,
-    Rows,
-    best_of_levels,
-    consistent_weights,
-    handed_out_in_place,
-    own_shares,
-    point_targets,
-)
+from .base import Levels, rows_of, sizes_of
+from .point_head import PointHead
+from .reppoints_targets import PointImage, best_of_levels, consistent_weights, handed_out_in_place, own_shares
 
 
 @MODELS.register_module()
-class RotatedRepPointsHead(BaseDenseHead):
+class RotatedRepPointsHead(PointHead):
     """Points in two stages, the second on features at the points of the first.
 
     Yang et al., RepPoints, ICCV 2019; with ``use_reassign`` Guo et al., Beyond Bounding-Box (CFA),
@@ -44,7 +37,11 @@ class RotatedRepPointsHead(BaseDenseHead):
         point_base_scale: Pixels that the losses take as one, in strides.
         loss_bbox_init: Between points and corners, first stage.
         loss_bbox_refine: Likewise, second stage.
+        conv_bias: Whether the towers' convolutions have one; ``'auto'``: only without a normalisation.
+        conv_cfg: Kind of the towers' convolutions.
         norm_cfg: Of the towers.
+        center_init: Objects are assigned to positions in the first stage, else to nine points on a square
+            of ``point_base_scale`` strides around each, for an assigner by overlap.
         transform_method: How points become a box: ``'rotrect'``, the smallest rectangle.
         use_reassign: Select and weigh the positives of the second stage by their losses (CFA).
         topk: Positives of an object on each level that take part in that.
@@ -59,36 +56,46 @@ class RotatedRepPointsHead(BaseDenseHead):
 
     cls_layers = ('reppoints_cls_out',)
     needs_sigmoid = True
-    train_keys = dict(init=BaseDenseHead.train_keys, refine=BaseDenseHead.train_keys)
+    train_keys = dict(init=PointHead.train_keys, refine=PointHead.train_keys)
     # losses of points: name in the log -> name of the loss, both without the stage
     point_losses = dict(loss_pts='loss_bbox')
 
     def __init__(
         self,
-        *args: Any,
+        num_classes: int,
+        in_channels: int,
+        feat_channels: int = 256,
         point_feat_channels: int = 256,
         stacked_convs: int = 3,
         num_points: int = 9,
         gradient_mul: float = 0.1,
         point_strides: Sequence[int] = (8, 16, 32, 64, 128),
         point_base_scale: float = 4,
+        conv_bias: bool | Literal['auto'] = 'auto',
+        loss_cls: dict | None = None,
         loss_bbox_init: dict | None = None,
         loss_bbox_refine: dict | None = None,
+        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        center_init: bool = True,
         transform_method: str = 'rotrect',
         use_reassign: bool = False,
         topk: int = 6,
         anti_factor: float = 0.75,
         version: str = 'oc',
+        init_cfg: dict | list | None = None,
         as_published: bool = True,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        settings: dict[str, Any] = dict(loss_cls=loss_cls, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg)
+        super().__init__(num_classes, in_channels, feat_channels, **settings)
         for name, given, known in (('num_points', num_points, 9), ('transform_method', transform_method, 'rotrect')):
             if given != known:
-                raise ValueError(f'{name} must be {known!r}, got {given!r}')
+                raise ArgumentError(f'{name} must be {known!r}, got {given!r}')
         self.point_feat_channels, self.gradient_mul = point_feat_channels, gradient_mul
         self.point_strides, self.point_base_scale = tuple(point_strides), point_base_scale
+        self.center_init, self.conv_bias, self.conv_cfg = center_init, conv_bias, conv_cfg
         self.use_reassign, self.topk, self.anti_factor = use_reassign, topk, anti_factor
         self.version, self.as_published = version, as_published
         self.prior_generator = MlvlPointGenerator(self.point_strides, offset=0.0)
@@ -97,15 +104,17 @@ class RotatedRepPointsHead(BaseDenseHead):
         self.loss_bbox_refine = build_loss(loss_bbox_refine or default)
         for loss in (self.loss_bbox_init, self.loss_bbox_refine):
             if getattr(loss, 'box_dim', 18) != 18:
-                raise ValueError(f'{type(self).__name__}: {type(loss).__name__} is no loss of nine points')
+                raise ArgumentError(f'{type(self).__name__}: {type(loss).__name__} is no loss of nine points')
         if self.train_cfg is not None:
             self.init_assigner = build_assigner(self.train_cfg.init.assigner)
             self.refine_assigner = build_assigner(self.train_cfg.refine.assigner)
+            if not center_init and isinstance(self.init_assigner, ConvexAssigner):
+                raise ArgumentError('center_init=False assigns by overlap: train_cfg.init needs a MaxConvexIoUAssigner')
         self._init_layers(stacked_convs, norm_cfg)
 
     def _init_layers(self, stacked_convs: int, norm_cfg: dict | None) -> None:
         channels, mid = self.feat_channels, self.point_feat_channels
-        tower = (self.in_channels, channels, stacked_convs, norm_cfg)
+        tower = (self.in_channels, channels, stacked_convs, norm_cfg, self.conv_cfg, self.conv_bias)
         self.cls_convs, self.reg_convs = conv_tower(*tower), conv_tower(*tower)
         self.reppoints_cls_conv = DeformConv2d(channels, mid, 3, padding=1)
         self.reppoints_cls_out = nn.Conv2d(mid, self.cls_out_channels, 1)
@@ -130,153 +139,216 @@ class RotatedRepPointsHead(BaseDenseHead):
         refine = self.reppoints_pts_refine_conv(pts_feat, offset).relu()
         return scores, init, self.reppoints_pts_refine_out(refine) + init.detach()
 
-    # ---------------------------------------------------------------------------- positions
-    def _positions(self, maps: Levels) -> Levels:
-        """Positions (H * W, 3) of each level as x, y, stride."""
-        levels = zip(self._grid(maps), self.point_strides, strict=True)
-        return [nn.functional.pad(points, (0, 1), value=stride) for points, stride in levels]
-
-    @staticmethod
-    def _points(offsets: Tensor, positions: Tensor) -> Tensor:
-        """Offsets y, x, ... (N, n, 18) from positions (n, 3) -> points x, y, ... in pixels."""
-        pairs = offsets.unflatten(-1, (-1, 2)).flip(-1)
-        return (pairs * positions[:, None, 2:] + positions[:, None, :2]).flatten(-2)
-
-    def _proposals(self, offsets: Tensor, positions: Tensor) -> Tensor:
-        """Points that objects are assigned to for the second stage; see ``as_published``."""
-        if self.as_published:
-            offsets = offsets.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
-        return self._points(offsets, positions)
-
     # ------------------------------------------------------------------------------- losses
     def loss(
         self,
         cls_scores: Levels,
         pts_preds_init: Levels,
         pts_preds_refine: Levels,
-        *rest: Any,
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        img_metas: list[dict],
         gt_bboxes_ignore: list[Tensor] | None = None,
-    ) -> dict[str, Any]:
-        """Losses of both stages; ``rest`` ends with ``gt_bboxes``, ``gt_labels`` and ``img_metas``."""
-        *extra, gt_bboxes, gt_labels, img_metas = rest
-        positions = self._positions(cls_scores)
-        flat, counts = torch.cat(positions), list(map(len, positions))
-        outputs = map(flatten_levels, (cls_scores, pts_preds_init, pts_preds_refine))
-        scores, init, refine = (torch.cat(levels, 1) for levels in outputs)
-        batch = PointBatch(
-            scores,
-            self._points(init, flat),
-            self._points(refine, flat),
-            self.point_base_scale * flat[:, 2],
-            torch.cat([p.new_full((len(p),), i, dtype=torch.long) for i, p in enumerate(positions)]),
-            counts,
-            [obb2poly(boxes.float(), self.version) for boxes in gt_bboxes],
+    ) -> dict[str, Levels]:
+        """Losses of both stages, a list over levels each."""
+        outs = (cls_scores, pts_preds_init, pts_preds_refine)
+        return self._loss(outs, [], gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
+
+    def _loss(
+        self, outs: tuple[Levels, ...], features: Levels, gt_bboxes: list[Tensor], *truth: Any
+    ) -> dict[str, Levels]:
+        gt_labels, img_metas, ignore = truth
+        cls_scores, preds_init, preds_refine = outs
+        centers, valid = self.get_points(sizes_of(cls_scores), img_metas, device=cls_scores[0].device)
+        points = [self.offset_to_pts(centers, preds) for preds in (preds_init, preds_refine)]
+        facts = (valid, gt_bboxes, img_metas, ignore, gt_labels)
+        first = self.get_targets(self._candidates(centers), *facts, stage='init')
+        proposals = self._proposals(centers, preds_init)
+        names = [[f'{name}_{stage}' for name in self.point_losses] for stage in ('init', 'refine')]
+        if self.use_reassign:
+            per_level = zip(points[0], first[2], first[4], self.point_strides, strict=True)
+            losses = _by_name(names[0], itertools.starmap(self.init_loss_single, per_level))
+            targets = self.get_cfa_targets(proposals, *facts, stage='refine')
+            return losses | self._selected_losses(cls_scores, points, targets, self._corners(gt_bboxes), features)
+        second = self.get_targets(proposals, *facts, stage='refine')
+        # corners, weights, and what a head adds
+        of_points = [(found[2], found[4], *found[7:]) for found in (first, second)]
+        levels = zip(cls_scores, *points, *second[:2], *of_points[0], *of_points[1], self.point_strides, strict=True)
+        single = functools.partial(self.loss_single, num_total_samples_refine=second[5])
+        return _by_name(['loss_cls', *names[0], *names[1]], itertools.starmap(single, levels))
+
+    def loss_single(
+        self,
+        cls_score: Tensor,
+        pts_pred_init: Tensor,
+        pts_pred_refine: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        rbbox_gt_init: Tensor,
+        convex_weights_init: Tensor,
+        rbbox_gt_refine: Tensor,
+        convex_weights_refine: Tensor,
+        stride: float,
+        num_total_samples_refine: int,
+    ) -> tuple[Tensor, ...]:
+        """Losses of classes and of the points of both stages, of one level.
+
+        Args:
+            cls_score: Map (N, C, H, W).
+            pts_pred_init: Points (N, n, 18) of the first stage, see :meth:`offset_to_pts`.
+            pts_pred_refine: Those of the second.
+            labels: (N, n), as all that follow see :meth:`get_targets`.
+            label_weights: (N, n).
+            rbbox_gt_init: (N, n, 8).
+            convex_weights_init: (N, n).
+            rbbox_gt_refine: (N, n, 8).
+            convex_weights_refine: (N, n).
+            stride: Of the level, in pixels.
+            num_total_samples_refine: What the loss of the classes is divided by.
+        """
+        fields = (rows_of(cls_score).flatten(0, 1), labels.flatten(), label_weights.flatten())
+        return (
+            self.loss_cls(*fields, avg_factor=num_total_samples_refine),
+            *self.init_loss_single(pts_pred_init, rbbox_gt_init, convex_weights_init, stride),
+            *self._points_loss('refine', pts_pred_refine, rbbox_gt_refine, convex_weights_refine, stride),
         )
-        ignored: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
-        ignore = [None if boxes is None else obb2poly(boxes.float(), self.version) for boxes in ignored]
-        truth = (self._valid(cls_scores, img_metas), batch, gt_labels, ignore)
-        start = self._targets('init', flat.expand(len(img_metas), -1, -1), *truth)
-        targets = self._targets('refine', self._proposals(init.detach(), flat), *truth)
-        losses = self._stage_losses('init', batch, batch.init, start)
-        return losses | self._refine_losses(batch, targets, *extra)
 
-    def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
-        assigner = self.init_assigner if stage == 'init' else self.refine_assigner
-        weight = self.train_cfg[stage].get('pos_weight', -1)
-        return point_targets(assigner, proposals, *truth, pos_weight=weight)  # type: ignore[misc]
-
-    def _stage_losses(self, stage: str, batch: PointBatch, points: Tensor, targets: PointTargets) -> dict[str, Any]:
-        fields = (points, targets.polys, targets.weights, batch.scale.expand(len(points), -1))
-        losses = [self._points_loss(stage, *level) for level in _split(batch.counts, *fields)]
-        return {name: [level[name] for level in losses] for name in losses[0]}
+    def init_loss_single(
+        self, pts_pred_init: Tensor, bbox_gt_init: Tensor, bbox_weights_init: Tensor, stride: float
+    ) -> tuple[Tensor, ...]:
+        """Losses of the points of the first stage, of one level; see :meth:`loss_single`."""
+        return self._points_loss('init', pts_pred_init, bbox_gt_init, bbox_weights_init, stride)
 
     def _points_loss(
-        self, stage: str, points: Tensor, polys: Tensor, weights: Tensor, scale: Tensor
-    ) -> dict[str, Tensor]:
-        """Losses of points (k, 18) of a stage, of those whose weight (k,) is above 0."""
+        self, stage: str, points: Tensor, polys: Tensor, weights: Tensor, stride: float | Tensor
+    ) -> tuple[Tensor, ...]:
+        """Losses of points (N, n, 18) of a stage, of those whose weight (N, n) is above 0."""
         rows = weights > 0
-        points, polys = (t[rows] / scale[rows, None] for t in (points, polys))
-        losses = {f'{name}_{stage}': getattr(self, f'{loss}_{stage}') for name, loss in self.point_losses.items()}
-        return {name: loss(points, polys, weights[rows]) for name, loss in losses.items()}
+        scale = self.point_base_scale * (stride[rows, None] if torch.is_tensor(stride) else stride)
+        fields = (points[rows] / scale, polys[rows] / scale, weights[rows])
+        return tuple(getattr(self, f'{loss}_{stage}')(*fields) for loss in self.point_losses.values())
 
-    def _refine_losses(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> dict[str, Any]:
-        if self.use_reassign:  # over all levels together, each position in the scale of its own
-            targets = self._select(batch, targets, *extra)
-            batch = batch._replace(counts=[sum(batch.counts)])
-            avg_factor = (targets.owners >= 0).sum().clamp(min=1)
-        else:
-            avg_factor = (targets.owners >= 0).sum(1).clamp(min=1).sum()
-        fields = (batch.scores, targets.labels, targets.label_weights)
-        loss_cls = [self.loss_cls(*level, avg_factor=avg_factor) for level in _split(batch.counts, *fields)]
-        return dict(loss_cls=loss_cls) | self._stage_losses('refine', batch, batch.refine, targets)
+    # ---------------------------------------------------------------- selection of positives
+    def _selected_losses(
+        self, cls_scores: Levels, points: list[Levels], targets: Sequence[list], gt_polys: Levels, maps: Levels
+    ) -> dict[str, Levels]:
+        """Losses of the second stage, over all levels together, each position in the scale of its own."""
+        scores, init, refine = (torch.cat(levels, 1) for levels in ([rows_of(m) for m in cls_scores], *points))
+        assigned, pos_inds, gt_inds = [*targets[:3], targets[4]], *targets[5:]
+        counts = [[level.size(1) for level in points[0]]] * len(scores)
+        facts = zip(scores, init, refine, *assigned, pos_inds, gt_inds, gt_polys, counts, strict=True)
+        with torch.no_grad():
+            images = itertools.starmap(PointImage, facts)
+            chosen = [self._select(image, [x[i : i + 1] for x in maps]) for i, image in enumerate(images)]
+        labels, label_weights, weights = (torch.stack([found[k] for found in chosen]) for k in range(3))
+        positive = (labels >= 0) & (labels < self.num_classes)
+        strides = torch.ones_like(weights)
+        strides[positive] = torch.cat([found[-1] for found in chosen]).to(strides) / self.point_base_scale
+        fields = (scores.flatten(0, 1), labels.flatten(), label_weights.flatten())
+        loss_cls = self.loss_cls(*fields, avg_factor=positive.sum().clamp(min=1))
+        losses = self._points_loss('refine', refine, torch.stack(targets[2]), weights, strides)
+        return _by_name(['loss_cls', *(f'{name}_refine' for name in self.point_losses)], [(loss_cls, *losses)])
 
-    @torch.no_grad()
-    def _select(self, batch: PointBatch, targets: PointTargets, *extra: Any) -> PointTargets:
-        """The targets with those positives that their quality speaks for; the rest is background.
-
-        The classification is averaged over these.
+    def _select(self, image: PointImage, maps: Levels) -> tuple[Any, ...]:
+        """Labels (n,), their weights (n,), weights of points (n,), and last the pixels (k,) that count as one for
+        the positives that are left; ``maps`` are what ``forward_single`` gives beside scores and points.
         """
-        rows = (targets.owners >= 0).nonzero(as_tuple=True)
-        owners, level = targets.owners[rows], batch.level[rows[1]]
-        cost = self._cost(batch, targets, rows, *extra)
-        best = best_of_levels(cost, owners, level, self.topk)
-        keep, weights = self._keep(batch, targets, tuple(r[best] for r in rows), cost[best])
-        out = PointTargets(*(field.clone() for field in targets))
-        out.labels[rows], out.weights[rows], out.owners[rows] = self.num_classes, 0.0, -1
-        kept = tuple(r[best][keep] for r in rows)
-        out.labels[kept], out.owners[kept] = targets.labels[kept], targets.owners[kept]
-        out.weights[kept] = targets.weights[kept] if weights is None else weights[keep]
-        if weights is not None:
-            out.label_weights[kept] = weights[keep]
-        return out
+        given = (image.labels, image.polys, image.label_weights, image.weights, image.pos_inds)
+        losses = self.get_pos_loss(image.scores, image.init, *given)
+        facts = (image.labels, image.label_weights, image.init, image.weights, image.gt_polys)
+        return self.reassign(losses, *facts, image.pos_inds, image.gt_inds, image.counts, len(image.counts))
 
-    def _cost(self, batch: PointBatch, targets: PointTargets, rows: Rows, *_: Any) -> Tensor:
-        """Cost (p,) of positives: the losses of classes and of the points of the first stage."""
-        return self._loss_at(batch.init, targets, rows) + self._cls_loss_at(batch, targets, rows)
+    def get_pos_loss(
+        self,
+        cls_score: Tensor,
+        pts_pred: Tensor,
+        label: Tensor,
+        bbox_gt: Tensor,
+        label_weight: Tensor,
+        convex_weight: Tensor,
+        pos_inds: Tensor,
+    ) -> Tensor:
+        """Losses (p,) of classes and points of the positives of an image, without a factor of their scale.
 
-    def _cls_loss_at(self, batch: PointBatch, targets: PointTargets, rows: Rows) -> Tensor:
-        fields = (batch.scores[rows], targets.labels[rows], targets.label_weights[rows])
-        return self.loss_cls(*fields, reduction_override='none').sum(-1)
+        Args:
+            cls_score: Logits (n, C).
+            pts_pred: Points (n, 18).
+            label: (n,).
+            bbox_gt: Corners (n, 8) of the objects.
+            label_weight: (n,).
+            convex_weight: (n,).
+            pos_inds: Indices (p,).
+        """
+        classes, points = (
+            loss(*(field[pos_inds] for field in fields), reduction_override='none')
+            for loss, fields in (
+                (self.loss_cls, (cls_score, label, label_weight)),
+                (self.loss_bbox_refine, (pts_pred, bbox_gt, convex_weight)),
+            )
+        )
+        return points + classes.sum(-1)
 
-    def _loss_at(self, points: Tensor, targets: PointTargets, rows: Rows) -> Tensor:
-        fields = (points[rows], targets.polys[rows], targets.weights[rows])
-        return self.loss_bbox_refine(*fields, reduction_override='none')
+    def reassign(
+        self,
+        pos_losses: Tensor,
+        label: Tensor,
+        label_weight: Tensor,
+        pts_pred_init: Tensor,
+        convex_weight: Tensor,
+        gt_bbox: Tensor,
+        pos_inds: Tensor,
+        pos_gt_inds: Tensor,
+        num_proposals_each_level: list[int] | None = None,
+        num_level: int | None = None,
+    ) -> tuple[Tensor, ...]:
+        """The targets of an image with those positives that CFA keeps, the others are background.
 
-    def _keep(self, batch: PointBatch, targets: PointTargets, rows: Rows, cost: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Mask (p,) of the positives to keep, and their weights; None leaves those as they are."""
-        owners = targets.owners[rows]
-        shares = own_shares(batch, owners, rows)
+        Args:
+            pos_losses: (p,), see :meth:`get_pos_loss`.
+            label: (n,).
+            label_weight: (n,).
+            pts_pred_init: Points (n, 18) of the first stage.
+            convex_weight: (n,).
+            gt_bbox: Corners (k, 8) of the image's objects.
+            pos_inds: Indices (p,) of positives.
+            pos_gt_inds: Their objects (p,).
+            num_proposals_each_level: Positions of each level; None if there is one.
+            num_level: Says nothing beside it.
+
+        Returns:
+            Labels, their weights, weights of points, (n,) each; pixels (k,) that count as one for the kept.
+        """
+        counts = num_proposals_each_level or [len(label)]
+        best = self._best(pos_losses, pos_gt_inds, counts, pos_inds)
+        cost, owners, places = pos_losses[best], pos_gt_inds[best], pos_inds[best]
+        shares = own_shares(pts_pred_init[places], gt_bbox, owners)
         keep, weights = consistent_weights(cost, owners, shares, self.anti_factor)
         if self.as_published:
             weights = handed_out_in_place(keep, weights, cost, owners)
-        return keep, weights
+        kept = places[keep]
+        label, label_weight, convex_weight = self._without(label, label_weight, convex_weight, pos_inds, kept)
+        label_weight[kept] = convex_weight[kept] = weights[keep].to(convex_weight)
+        return label, label_weight, convex_weight, self._scales(counts, kept)
 
-    # ------------------------------------------------------------------------------ testing
-    def get_bboxes(
-        self,
-        cls_scores: Levels,
-        pts_preds_init: Levels,
-        pts_preds_refine: Levels,
-        *_: Any,
-        img_metas: list[dict],
-        cfg: dict | None = None,
-        rescale: bool = False,
-    ) -> list[Detections]:
-        """See the base; from the second stage."""
-        settings = self.test_settings(cfg)
-        kept = []
-        for logits, offsets, positions in zip(
-            flatten_levels(cls_scores), flatten_levels(pts_preds_refine), self._positions(cls_scores), strict=True
-        ):
-            score, points = logits.sigmoid(), self._points(offsets, positions)
-            kept.append(keep_best(settings.get('nms_pre', -1), score.amax(-1), score, points))
-        scores, points = (torch.cat(field, 1) for field in zip(*kept, strict=True))
-        boxes = self._to_boxes(points.flatten(0, 1)).unflatten(0, (len(img_metas), -1))
-        return self._detections(boxes, scores, img_metas, settings, rescale)
+    def _best(self, cost: Tensor, owners: Tensor, counts: list[int], places: Tensor) -> Tensor:
+        """Indices of the at most ``topk`` positives (p,) of least cost of each object on each level."""
+        return best_of_levels(cost, owners, self._of_levels(range(len(counts)), counts, places), self.topk)
 
-    def _to_boxes(self, points: Tensor) -> Tensor:
-        """Points (k, 18) -> boxes (k, 5)."""
-        return poly2obb(min_area_polygons(points), self.version)
+    def _without(self, label: Tensor, label_weight: Tensor, weight: Tensor, pos_inds: Tensor, kept: Tensor) -> Levels:
+        """The targets (n,) of an image with background in place of positives that are not kept."""
+        dropped = torch.zeros_like(label, dtype=torch.bool)
+        dropped[pos_inds], dropped[kept] = True, False
+        return [label.masked_fill(dropped, self.num_classes), label_weight.clone(), weight.masked_fill(dropped, 0.0)]
+
+    def _scales(self, counts: list[int], kept: Tensor) -> Tensor:
+        """Pixels (k,) that the losses take as one, of the kept positions (k,) in their order."""
+        return self.point_base_scale * self._of_levels(self.point_strides, counts, kept.sort().values)
+
+    @staticmethod
+    def _of_levels(facts: Sequence[int], counts: list[int], places: Tensor) -> Tensor:
+        """Facts of the levels that the places (p,) lie on."""
+        repeats = torch.tensor(counts, device=places.device)
+        return places.new_tensor(list(facts)).repeat_interleave(repeats)[places]
 
 
 @MODELS.register_module()
@@ -287,49 +359,13 @@ class KLDRepPointsHead(RotatedRepPointsHead):
     arguments are those of the base.
     """
 
-    def _to_boxes(self, points: Tensor) -> Tensor:
-        gaussians = GaussianMixture(n_components=1)
-        gaussians.fit(points.unflatten(-1, (9, 2)))
-        return poly2obb(gaussian2bbox(gaussians), self.version)
+    def points2rotrect(self, pts: Tensor, y_first: bool = True) -> Tensor:
+        """As of the base."""
+        pairs, gaussians = pts.unflatten(-1, (9, 2)), GaussianMixture(n_components=1)
+        gaussians.fit(pairs.flip(-1) if y_first else pairs)
+        return gaussian2bbox(gaussians)
 
 
-@MODELS.register_module()
-class SAMRepPointsHead(RotatedRepPointsHead):
-    """Weighs positives by ``exp(1 / (1 + distance))`` to the centre, and background by e.
-
-    Hou et al., Shape-Adaptive Selection and Measurement (SASM), AAAI 2022; the selection is that of
-    SASAssigner. The arguments are those of the base; ``as_published`` also exchanges x and y of the
-    place in the second stage, and measures along x and y, not along the sides.
-    """
-
-    def _targets(self, stage: str, proposals: Tensor, *truth: Any) -> PointTargets:
-        targets = super()._targets(stage, proposals, *truth)
-        rows = targets.owners >= 0
-        places = proposals[rows]
-        centres = places[:, :2] if stage == 'init' else places.unflatten(-1, (9, 2)).mean(1)
-        factors = torch.full_like(targets.weights, math.e)
-        if self.as_published and stage == 'refine':
-            centres = centres.flip(-1)
-        distances = shape_distances(centres, targets.polys[rows], turned=not self.as_published)
-        factors[rows] = (1 / (1 + distances)).exp()
-        return targets._replace(label_weights=targets.label_weights * factors, weights=targets.weights * factors)
-
-
-def _split(counts: list[int], *fields: Tensor) -> list[tuple[Tensor, ...]]:
-    """Fields (N, n, ...) of each level by itself, (N * count, ...)."""
-    return list(zip(*([part.flatten(0, 1) for part in field.split(counts, 1)] for field in fields), strict=True))
-
-
-def shape_distances(centres: Tensor, polys: Tensor, turned: bool = True) -> Tensor:
-    """Distances (p,) of points (p, 2) to the centres of rectangles (p, 8), in roots of pixels.
-
-    Along each side they count by the root of its length, so those along the longer one count less. They
-    are measured along the sides, or along x and y, as if the rectangles were not ``turned``.
-    """
-    corners = polys.unflatten(-1, (4, 2))
-    sides = corners[:, 1:3] - corners[:, :2]
-    length = sides.norm(dim=-1).clamp(min=1e-6)
-    gap = centres - corners.mean(1)
-    if turned:
-        gap = (gap[:, None] * sides).sum(-1) / length
-    return (gap.square() / length).sum(1).sqrt()
+def _by_name(names: Sequence[str], levels: Iterable[tuple[Tensor, ...]]) -> dict[str, Levels]:
+    """Losses of each level -> a list over levels of each name."""
+    return dict(zip(names, map(list, zip(*levels, strict=True)), strict=True))

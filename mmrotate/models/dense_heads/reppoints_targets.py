@@ -1,5 +1,6 @@
 """What the positions of a points head shall say, and which positives it learns from."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -7,22 +8,24 @@ from torch import Tensor
 
 from mmrotate.ops import convex_iou
 
-# image and position of the positives of a batch
-Rows = tuple[Tensor, ...]
 # a spread of losses below this has no shape to judge by
 _MIN_VAR = 1e-12
 
 
-class PointBatch(NamedTuple):
-    """Positions of a batch, all levels one after the other."""
+class PointImage(NamedTuple):
+    """Positions of an image, all levels one after the other."""
 
-    scores: Tensor  # logits (N, n, C)
-    init: Tensor  # points (N, n, 18) of the first stage, in pixels
-    refine: Tensor  # points (N, n, 18) of the second stage
-    scale: Tensor  # pixels (n,) that the losses take as one
-    level: Tensor  # level (n,) of each position
+    scores: Tensor  # logits (n, C)
+    init: Tensor  # points (n, 18) of the first stage, in pixels
+    refine: Tensor  # points (n, 18) of the second stage
+    labels: Tensor  # (n,) as the next three see PointTargets
+    label_weights: Tensor  # (n,)
+    polys: Tensor  # (n, 8)
+    weights: Tensor  # (n,)
+    pos_inds: Tensor  # indices (p,) of positives
+    gt_inds: Tensor  # their objects (p,) of the image
+    gt_polys: Tensor  # corners (m, 8) of its objects
     counts: list[int]  # positions of each level
-    gt_polys: list[Tensor]  # per image the corners (m, 8) of its objects
 
 
 class PointTargets(NamedTuple):
@@ -31,8 +34,9 @@ class PointTargets(NamedTuple):
     labels: Tensor  # (N, n) classes, the number of classes for background
     label_weights: Tensor  # (N, n) 0 for positions that count neither way
     polys: Tensor  # (N, n, 8) corners of the objects
+    proposals: Tensor  # (N, n, d) what they were assigned to
     weights: Tensor  # (N, n) above 0 for positive positions
-    owners: Tensor  # (N, n) the position's object among all of the batch, -1 for none
+    owners: Tensor  # (N, n) the position's object in its image, -1 for none
 
 
 @torch.no_grad()
@@ -40,32 +44,32 @@ def point_targets(
     assigner: Any,
     proposals: Tensor,
     valid: Tensor,
-    batch: PointBatch,
+    counts: list[int],
+    gt_polys: list[Tensor],
     gt_labels: list[Tensor],
-    gt_ignore: list[Tensor | None],
+    gt_ignore: Sequence[Tensor | None],
+    background: int,
     pos_weight: float = -1,
 ) -> PointTargets:
     """Targets of one stage, from proposals (N, n, d) with a mask (N, n) of those that take part.
 
-    Each image has labels (m,) and the corners (k, 8) of boxes that count neither way, or None. An assigner
-    with ``by_level`` gets the counts too. Positives weigh ``pos_weight`` in the classification, or 1 if it
-    is not above 0.
+    Each image has the corners (m, 8) of its objects, their labels (m,), and the corners (k, 8) of boxes that
+    count neither way, or None. An assigner with ``by_level`` gets the ``counts`` of positions too. Positives
+    weigh ``pos_weight`` in the classification, or 1 if it is not above 0.
     """
     assigned = valid.new_full(valid.shape, -1, dtype=torch.long)
     by_level = getattr(assigner, 'by_level', False)
-    for i, (here, *truth) in enumerate(zip(valid, batch.gt_polys, gt_ignore, gt_labels, strict=True)):
-        levels = (batch.level[here].bincount(minlength=len(batch.counts)).tolist(),) if by_level else ()
+    for i, (here, *truth) in enumerate(zip(valid, gt_polys, gt_ignore, gt_labels, strict=True)):
+        levels = ([int(part.sum()) for part in here.split(counts)],) if by_level else ()
         assigned[i, here] = assigner.assign(proposals[i, here], *levels, *truth).gt_inds
-    positive = assigned > 0
-    objects = [len(polys) for polys in batch.gt_polys]
-    first = torch.tensor([0, *objects[:-1]], device=valid.device).cumsum(0)
-    owners = torch.where(positive, assigned - 1 + first[:, None], -1)
-    # a last row for positions without an object
-    background = batch.scores.size(-1)
+    positive, owners = assigned > 0, (assigned - 1).clamp(min=-1)
+    # among the objects of all images, and a last one for positions without
+    first = torch.tensor([0, *map(len, gt_polys[:-1])], device=valid.device).cumsum(0)
+    index = torch.where(positive, owners + first[:, None], -1)
     labels = torch.cat([*gt_labels, owners.new_full((1,), background)])
-    corners = torch.cat([*batch.gt_polys, proposals.new_zeros(1, 8)])
+    corners = torch.cat([*gt_polys, proposals.new_zeros(1, 8)])
     label_weights = torch.where(positive, pos_weight if pos_weight > 0 else 1.0, assigned == 0)
-    return PointTargets(labels[owners], label_weights.float(), corners[owners], positive.float(), owners)
+    return PointTargets(labels[index], label_weights.float(), corners[index], proposals, positive.float(), owners)
 
 
 def rank_in_group(values: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,19 +92,10 @@ def best_of_levels(cost: Tensor, owners: Tensor, level: Tensor, topk: int) -> Te
     return (rank < topk).nonzero().squeeze(1)
 
 
-def own_shares(batch: PointBatch, owners: Tensor, rows: Rows) -> Tensor:
-    """Overlap with the own object (p,) of the batch over that with all of the image, of first points.
-
-    ``rows`` are in the order of the images.
-    """
-    shares, first = [], 0
-    for i, polys in enumerate(batch.gt_polys):
-        here = rows[0] == i
-        overlaps = convex_iou(batch.init[i, rows[1][here]], polys)
-        own = overlaps.gather(1, owners[here, None] - first).squeeze(1)
-        shares.append(own / (overlaps.sum(1) + 1e-6))
-        first += len(polys)
-    return torch.cat(shares)
+def own_shares(points: Tensor, polys: Tensor, owners: Tensor) -> Tensor:
+    """Overlap of points (p, 18) with their own object (p,) of an image over that with all (m, 8)."""
+    overlaps = convex_iou(points, polys)
+    return overlaps.gather(1, owners[:, None]).squeeze(1) / (overlaps.sum(1) + 1e-6)
 
 
 def consistent_weights(cost: Tensor, owners: Tensor, share: Tensor, anti_factor: float) -> tuple[Tensor, Tensor]:

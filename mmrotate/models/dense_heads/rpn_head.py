@@ -1,5 +1,6 @@
 """Region proposal networks: horizontal proposals, and oriented ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,19 +25,24 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     Args:
         in_channels: Channels of the pyramid.
+        init_cfg: By default weights near 0.
         version: Angle version of the ground truth.
         **kwargs: See :class:`RotatedAnchorHead`.
     """
 
     bbox_dim = 4
+    loss_names = ('loss_rpn_cls', 'loss_rpn_bbox')
+    default_anchors = dict(RotatedAnchorHead.default_anchors, type='AnchorGenerator')
     test_keys = PROPOSAL_KEYS
 
-    def __init__(self, in_channels: int, version: str = 'oc', **kwargs: Any) -> None:
+    def __init__(
+        self, in_channels: int, init_cfg: dict | list | None = None, version: str = 'oc', **kwargs: Any
+    ) -> None:
         self.version = version
         parts = dict(
             loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True), bbox_coder=dict(type='DeltaXYWHBBoxCoder')
         )
-        super().__init__(in_channels=in_channels, **{'num_classes': 1, **parts, **kwargs})
+        super().__init__(in_channels=in_channels, init_cfg=init_cfg, **{'num_classes': 1, **parts, **kwargs})
 
     def _init_layers(self) -> None:
         self.rpn_conv = nn.Conv2d(self.in_channels, self.feat_channels, 3, padding=1)
@@ -57,35 +63,38 @@ class RotatedRPNHead(RotatedAnchorHead):
         return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
 
     def loss(  # type: ignore[override]
-        self, cls_scores: Levels, bbox_preds: Levels, gt_bboxes: list[Tensor], *args: Any, **kwargs: Any
-    ) -> dict[str, list[Tensor]]:
-        """Losses of objectness and boxes, a list over levels each; as of the base, without labels."""
-        losses = super().loss(cls_scores, bbox_preds, gt_bboxes, None, *args, **kwargs)
-        return dict(loss_rpn_cls=losses['loss_cls'], loss_rpn_bbox=losses['loss_bbox'])
-
-    def get_bboxes(  # type: ignore[override]
         self,
         cls_scores: Levels,
         bbox_preds: Levels,
+        gt_bboxes: list[Tensor],
         img_metas: list[dict],
-        cfg: dict | None = None,
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Levels]:
+        """Losses of objectness and boxes, a list over levels each; as of the base, without labels."""
+        return self._loss((cls_scores, bbox_preds), gt_bboxes, None, img_metas, gt_bboxes_ignore)
+
+    def _get_bboxes_single(
+        self,
+        cls_score_list: Levels,
+        bbox_pred_list: Levels,
+        mlvl_anchors: Levels,
+        img_shape: Sequence[int],
+        scale_factor: Any,
+        cfg: Any,
         rescale: bool = False,
-    ) -> list[Tensor]:
-        """Proposals of each image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
-        settings = self.test_settings(cfg)
-        scores, deltas, anchors = self._candidates(cls_scores, bbox_preds, settings)
+        with_nms: bool = True,
+    ) -> Any:
+        """Proposals of one image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
+        levels = self._candidates(cls_score_list, bbox_pred_list, mlvl_anchors, cfg)
         # proposals of different levels do not suppress each other
-        level_ids = torch.cat([s.new_full((s.size(1),), i) for i, s in enumerate(scores)])
-        results = []
-        fields = (torch.cat(levels, 1) for levels in (anchors, deltas, scores))
-        for prior, delta, score, meta in zip(*fields, img_metas, strict=True):
-            boxes = self.bbox_coder.decode(prior, delta, max_shape=meta['img_shape'])
-            keep = self._keep(boxes, score[:, 0], level_ids, settings)
-            found = torch.cat([boxes, score[:, :1]], 1)[keep]
-            if rescale:
-                found[:, :4] /= found.new_tensor(meta['scale_factor'])
-            results.append(found)
-        return results
+        level_ids = torch.cat([s.new_full((len(s),), i) for i, (s, *_) in enumerate(levels)])
+        scores, deltas, anchors = map(torch.cat, zip(*levels, strict=True))
+        boxes, scores = self._decode(anchors, deltas, img_shape), scores[:, :1]
+        keep = self._keep(boxes, scores[:, 0], level_ids, cfg) if with_nms else slice(None)
+        boxes, scores = boxes[keep], scores[keep]
+        if rescale:
+            boxes[:, :4] /= boxes.new_tensor(scale_factor)
+        return torch.cat([boxes, scores], 1) if with_nms else (boxes, scores)
 
     def _extent(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Proposals as (x1, y1, x2, y2), for NMS, and their width and height (n, 2)."""
@@ -110,9 +119,11 @@ class OrientedRPNHead(RotatedRPNHead):
 
     bbox_dim = 6
 
-    def __init__(self, in_channels: int, version: str = 'oc', **kwargs: Any) -> None:
+    def __init__(
+        self, in_channels: int, init_cfg: dict | list | None = None, version: str = 'oc', **kwargs: Any
+    ) -> None:
         kwargs.setdefault('bbox_coder', dict(type='MidpointOffsetCoder', angle_range=version))
-        super().__init__(in_channels, version, **kwargs)
+        super().__init__(in_channels, init_cfg, version, **kwargs)
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         return gt_bboxes

@@ -32,14 +32,19 @@ class FeatureRefineModule(BaseModule):
         self.conv_1_5 = nn.Conv2d(in_channels, in_channels, (1, 5), padding=(0, 2))
         self.conv_1_1 = nn.Conv2d(in_channels, in_channels, 1)
 
-    def forward(self, x: Sequence[Tensor], rois: Sequence[Tensor]) -> list[Tensor]:
-        """Maps (N, C, H, W) and boxes (N, H * W, 5) per level -> maps of the same shapes."""
+    def forward(self, x: Sequence[Tensor], rois: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Maps (N, C, H, W) per level, and boxes (H * W, 5) of each image and level -> maps of the same shapes."""
         out = []
-        for feat, boxes, stride in zip(x, rois, self.featmap_strides, strict=True):
+        for feat, boxes, stride in zip(x, _by_level(rois), self.featmap_strides, strict=True):
             mixed = self.conv_5_1(self.conv_1_5(feat)) + self.conv_1_1(feat)
             boxes = boxes if self.as_published else _transposed(boxes)
             out.append(feat + rotated_feature_align(mixed, boxes.flatten(0, 1), 1 / stride))
         return out
+
+
+def _by_level(rois: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Boxes (n, 5) of each image and level -> (N, n, 5) per level."""
+    return [torch.stack(level) for level in zip(*rois, strict=True)]
 
 
 def _transposed(boxes: Tensor) -> Tensor:
@@ -82,6 +87,6 @@ class AlignConvModule(nn.Module):
         super().__init__()
         self.ac = nn.ModuleList(AlignConv(channels, kernel_size, s) for s in featmap_strides)
 
-    def forward(self, x: Sequence[Tensor], rois: Sequence[Tensor]) -> list[Tensor]:
-        """Maps (N, C, H, W) and boxes (N, H * W, 5) per level -> maps of the same shapes."""
-        return [conv(*level) for conv, *level in zip(self.ac, x, rois, strict=True)]
+    def forward(self, x: Sequence[Tensor], rois: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Maps (N, C, H, W) per level, and boxes (H * W, 5) of each image and level -> maps of the same shapes."""
+        return [conv(*level) for conv, *level in zip(self.ac, x, _by_level(rois), strict=True)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from mmengine.config import ConfigDict
 from mmengine.model import ModuleList
 from torch import Tensor
@@ -19,35 +20,42 @@ Stage = tuple[str, float, Any, Any]
 class RefineSingleStageDetector(RotatedBaseDetector):
     """The first head's priors are anchors, a later one's the best boxes of the head before.
 
-    Subclasses give ``_stages``.
+    Subclasses give ``_stages``, and the method of the first head that makes the boxes for the second.
     """
+
+    first_rois = 'filter_bboxes'
 
     def _stages(self) -> list[Stage]:
         """The stages in their order."""
         raise NotImplementedError
 
-    def _run(self, x: Sequence[Tensor]) -> Iterator[tuple[Stage, tuple, list[Tensor] | None]]:
-        """Each stage, its head's outputs, and its rois."""
+    def _run(self, x: Sequence[Tensor]) -> Iterator[tuple[Stage, tuple, dict[str, Any]]]:
+        """Each stage, its head's outputs, and its rois: none in the first, else (n, 5) of each image and level."""
         (_, _, _, head), *later = stages = self._stages()
-        outs, rois = head(x), None
-        yield stages[0], outs, rois
+        outs = head(x)
+        given: dict[str, Any] = {}
+        yield stages[0], outs, given
+        refine = getattr(head, self.first_rois)
         for stage in later:
-            rois = head.filter_bboxes(*outs, rois=rois)
+            given = dict(rois=refine(*outs, **given))
             _, _, align, head = stage
-            outs = head(align(x, rois))
-            yield stage, outs, rois
+            outs, refine = head(align(x, given['rois'])), head.refine_bboxes
+            yield stage, outs, given
 
     def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
         gt_bboxes, gt_labels, ignore = truth
         losses: dict[str, Tensor | list[Tensor]] = {}
-        for (prefix, weight, _, head), outs, rois in self._run(x):
-            for name, values in head.loss(*outs, gt_bboxes, gt_labels, img_metas, ignore, rois=rois).items():
-                losses[f'{prefix}.{name}'] = [value * weight for value in values]
+        for (prefix, weight, _, head), outs, given in self._run(x):
+            stage = head.loss(*outs, gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore=ignore, **given)
+            for name, values in stage.items():
+                losses[f'{prefix}.{name}'] = (
+                    values * weight if torch.is_tensor(values) else [v * weight for v in values]
+                )
         return losses
 
     def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
-        *_, ((*_, head), outs, rois) = self._run(x)
-        return head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, rois=rois), head.num_classes
+        *_, ((*_, head), outs, given) = self._run(x)
+        return head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, **given), head.num_classes
 
 
 @MODELS.register_module()
@@ -110,6 +118,7 @@ class S2ANet(RefineSingleStageDetector):
         **kwargs: See :class:`RotatedBaseDetector`.
     """
 
+    first_rois = 'refine_bboxes'
     settings = (
         ('train_cfg.fam_cfg', 'fam_head', 'train_keys'),
         ('train_cfg.odm_cfg', 'odm_head', 'train_keys'),

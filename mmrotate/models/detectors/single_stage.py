@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
+from mmrotate.core import rbbox2result
 from mmrotate.registry import MODELS
 
-from .base import RotatedBaseDetector
+from .base import Result, RotatedBaseDetector
 
 
 @MODELS.register_module()
@@ -30,6 +31,13 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
 
     def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
         return self.bbox_head.simple_test(x, img_metas, rescale), self.bbox_head.num_classes
+
+    def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
+        """As of the base, or as the head does it, if it does."""
+        if not hasattr(self.bbox_head, 'aug_test'):
+            return super().aug_test(imgs, img_metas, rescale)
+        found = self.bbox_head.aug_test([self.extract_feat(img) for img in imgs], img_metas, rescale)
+        return [rbbox2result(boxes, labels, self.bbox_head.num_classes) for boxes, labels in found]
 
 
 @MODELS.register_module()

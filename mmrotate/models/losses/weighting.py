@@ -78,7 +78,11 @@ def regression_loss(
         avg_factor: Divisor of the sum.
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
         decoded: What :func:`takes_boxes` says.
+
+    Without a row the loss is not called, for many of users' own ask for one: 0, which reaches the predictions.
     """
+    if not len(pred):
+        return pred.sum()
     boxes = {}
     if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
