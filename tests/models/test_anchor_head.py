@@ -174,19 +174,32 @@ def test_first_points_on_a_square():
     assert sum(losses['loss_pts_init']) > 0
 
 
-def test_the_loss_of_a_tutorial_which_asks_for_a_row():
-    class Asking(nn.Module):
-        def forward(self, pred, target, weight=None, avg_factor=None):
-            assert pred.size() == target.size() and target.numel() > 0
-            return (pred - target).abs().sum() / avg_factor
+class Asking(nn.Module):
+    """A loss as in a tutorial, which takes no empty batch."""
 
-    own = head(loss_bbox=dict(type=Asking))
-    for counts in ((1, 0), (0, 0)):  # on most levels there is no positive anchor
+    def forward(self, pred, target, weight=None, avg_factor=1):
+        assert len(pred) == len(target) and target.numel() > 0
+        return pred.square().sum() / avg_factor
+
+
+@pytest.mark.parametrize(
+    ('config', 'losses'),
+    [
+        (configs.retinanet, ('loss_bbox',)),
+        (configs.fcos, ('loss_bbox', 'loss_centerness')),
+        (configs.reppoints, ('loss_bbox_init', 'loss_bbox_refine')),
+    ],
+)
+def test_a_loss_may_ask_for_a_row(config, losses):
+    cfg = config('le90')
+    own_losses = {name: dict(type=Asking) for name in losses}
+    own = build_head(dict(cfg['bbox_head'], train_cfg=cfg.get('train_cfg'), **own_losses))
+    for counts in ((1, 0), (0, 0)):  # on most levels there is no positive
         data = zoo.batch(counts, SIZE, 'le90')
-        losses = own.loss(*own(features()), data['gt_bboxes'], data['gt_labels'], data['img_metas'])
-        total = sum(losses['loss_cls']) + sum(losses['loss_bbox'])
+        found = own.loss(*own(features()), data['gt_bboxes'], data['gt_labels'], data['img_metas'])
+        total = sum(sum(values) if isinstance(values, list) else values for values in found.values())
         total.backward()
-        assert total.isfinite() and own.retina_reg.weight.grad is not None
+        assert total.isfinite() and all(p.grad is not None for p in own.parameters())
 
 
 def test_settings_may_be_a_whole_config():

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
+from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -126,7 +127,8 @@ class CSLRRetinaHead(RotatedRetinaHead):
         losses = super().loss_single(cls_score, bbox_pred, *rest)
         some = angle_weights[..., 0].nonzero(as_tuple=True)
         logits = rows_of(angle_cls, self.angle_coder.coding_len)[some]
-        return *losses, self.loss_angle(logits, angle_targets[some], angle_weights[some], avg_factor=num_total_samples)
+        rows = (logits, angle_targets[some], angle_weights[some])
+        return *losses, loss_of_rows(self.loss_angle, *rows, avg_factor=num_total_samples)
 
     def _encode(self, anchors: Tensor, gt_bboxes: Tensor) -> Tensor:
         """Targets of the box, and the angle to classify."""

@@ -13,6 +13,7 @@ from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
+from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -277,18 +278,18 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         central = self.centerness_target(targets)
         losses = dict(
             loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
-            loss_centerness=self.loss_centerness(centers, central[:, None], avg_factor=num_pos),
+            loss_centerness=loss_of_rows(self.loss_centerness, centers, central[:, None], avg_factor=num_pos),
         )
         coder = self.bbox_coder
         if self.separate_angle:
             coder = self.h_bbox_coder
             wanted = angle if self.angle_coder is None else self.angle_coder.encode(angle)
-            losses['loss_angle'] = self.loss_angle(angles, wanted, avg_factor=num_pos)
+            losses['loss_angle'] = loss_of_rows(self.loss_angle, angles, wanted, avg_factor=num_pos)
         else:
             preds, targets = torch.cat([preds, angles], 1), torch.cat([targets, angle], 1)
         found, wanted = coder.decode(here, preds), coder.decode(here, targets)
         avg_factor = _mean_over_processes(central.sum()).clamp(min=1e-6)
-        losses['loss_bbox'] = self.loss_bbox(found, wanted, weight=central, avg_factor=avg_factor)
+        losses['loss_bbox'] = loss_of_rows(self.loss_bbox, found, wanted, weight=central, avg_factor=avg_factor)
         return losses
 
     def centerness_target(self, pos_bbox_targets: Tensor) -> Tensor:

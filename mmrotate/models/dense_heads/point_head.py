@@ -155,14 +155,14 @@ class PointHead(BaseDenseHead):
         counts = [len(level) for level in proposals_list[0]]
         assigner = self.init_assigner if stage == 'init' else self.refine_assigner
         labels = gt_labels or [boxes.new_zeros(len(boxes), dtype=torch.long) for boxes in gt_bboxes]
-        polys, ignored = self._corners(gt_bboxes), self._corners(ignore) if ignore else [None] * len(gt_bboxes)
-        truth = (polys, labels, ignored, self.num_classes)
+        ignored = self._corners(ignore or [None] * len(gt_bboxes))
+        truth = (self._corners(gt_bboxes), labels, ignored, self.num_classes)
         weight = self.train_cfg[stage].get('pos_weight', -1)
         return point_targets(assigner, proposals, valid, counts, *truth, weight), counts
 
-    def _corners(self, boxes: Sequence[Tensor]) -> list[Tensor]:
-        """Boxes (k, 5) -> corners (k, 8)."""
-        return [obb2poly(each.float(), self.version) for each in boxes]
+    def _corners(self, boxes: Sequence[Tensor | None]) -> list[Any]:
+        """Boxes (k, 5) of each image -> corners (k, 8); None stays None."""
+        return [None if each is None else obb2poly(each.float(), self.version) for each in boxes]
 
     # ------------------------------------------------------------------------------ testing
     def get_bboxes(

@@ -12,6 +12,7 @@ from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import ConvexAssigner, GaussianMixture, build_assigner, gaussian2bbox
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
+from mmrotate.models.losses import loss_of_rows
 from mmrotate.ops import DeformConv2d
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -226,7 +227,8 @@ class RotatedRepPointsHead(PointHead):
         rows = weights > 0
         scale = self.point_base_scale * (stride[rows, None] if torch.is_tensor(stride) else stride)
         fields = (points[rows] / scale, polys[rows] / scale, weights[rows])
-        return tuple(getattr(self, f'{loss}_{stage}')(*fields) for loss in self.point_losses.values())
+        losses = (getattr(self, f'{loss}_{stage}') for loss in self.point_losses.values())
+        return tuple(loss_of_rows(loss, *fields) for loss in losses)
 
     # ---------------------------------------------------------------- selection of positives
     def _selected_losses(

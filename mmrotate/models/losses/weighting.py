@@ -1,7 +1,7 @@
 """How every loss weighs its elements and reduces them to a number."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,11 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
     return wanted is True or (reg_decoded_bbox and not wanted)
 
 
+def loss_of_rows(loss: nn.Module, pred: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The loss of predictions (n, ...), without a row 0, which reaches them: many of users' own ask for a row."""
+    return loss(pred, *args, **kwargs) if len(pred) else pred.sum()
+
+
 def regression_loss(
     loss: nn.Module, pred: Tensor, target: Tensor, weight: Tensor, avg_factor: Divisor, decode: Callable, decoded: bool
 ) -> Tensor:
@@ -78,15 +83,11 @@ def regression_loss(
         avg_factor: Divisor of the sum.
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
         decoded: What :func:`takes_boxes` says.
-
-    Without a row the loss is not called, for many of users' own ask for one: 0, which reaches the predictions.
     """
-    if not len(pred):
-        return pred.sum()
     boxes = {}
     if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
-    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes)
+    return loss_of_rows(loss, decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes)
 
 
 class WeightedLoss(nn.Module):
