@@ -18,12 +18,8 @@ UNCALLED = {
         'before_iter': 'before_train_iter(self, runner, batch_idx, data_batch=None)',
         'after_iter': 'after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None)',
     },
-    'RotatedBaseDetector': {
-        'forward_dummy': 'extract_feat',
-        'extract_feats': 'extract_feat',
-        'async_simple_test': 'simple_test',
-        'aforward_test': 'forward_test',
-    },
+    'RotatedSingleStageDetector': {'extract_feats': 'extract_feat'},
+    'RefineSingleStageDetector': {'extract_feats': 'extract_feat'},
     'BaseDenseHead': {
         'aug_test': 'aug_test of the detector',
         'aug_test_bboxes': 'aug_test of the detector',
@@ -64,10 +60,7 @@ UNCALLED = {
         '_bbox_forward': '_forward(self, stage, x, rois)',
         '_bbox_forward_train': 'forward_train',
         'simple_test_bboxes': 'simple_test',
-        'aug_test': 'aug_test of the detector',
-        'aug_test_bboxes': 'aug_test of the detector',
-        'async_simple_test': 'simple_test',
-        'forward_dummy': 'forward_train or simple_test',
+        'aug_test_bboxes': 'aug_test',
     },
     'RotatedConvFCBBoxHead': {
         '_get_target_single': '_targets_single',

@@ -18,7 +18,7 @@ from mmrotate.utils import UserError
 from mmrotate.utils.uncalled import UNCALLED, UncalledOverrideError, check_overrides
 
 # called, but on detectors and on other heads than those of the row
-OF_OTHERS = {'aug_test', 'get_targets'}
+OF_OTHERS = {'aug_test', 'extract_feats', 'get_targets'}
 ROWS = [(base, method) for base, methods in UNCALLED.items() for method in methods]
 
 

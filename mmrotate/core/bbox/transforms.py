@@ -221,3 +221,8 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
     """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
     return torch.cat([torch.stack([b.new_full((len(b),), i), *_columns(b)], 1) for i, b in enumerate(bbox_list)])
+
+
+def bbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
+    """Boxes (n, d) of each image, horizontal or rotated, as RoIs (sum n, 1 + d), the image's index first."""
+    return torch.cat([torch.cat([b.new_full((len(b), 1), i), b], 1) for i, b in enumerate(bbox_list)])

@@ -30,6 +30,9 @@ class SingleRoIExtractor(BaseModule):
         **kwargs: See :class:`BaseModule`.
     """
 
+    # numbers of a box in a RoI
+    box_dim = 4
+
     def __init__(
         self, roi_layer: dict, out_channels: int, featmap_strides: Sequence[int], finest_scale: int = 56, **kwargs: Any
     ) -> None:
@@ -77,6 +80,8 @@ class SingleRoIExtractor(BaseModule):
 @MODELS.register_module()
 class RotatedSingleRoIExtractor(SingleRoIExtractor):
     """The same for RoIs (n, 6): image index, x, y, w, h in pixels, theta in radians."""
+
+    box_dim = 5
 
     def _sides(self, rois: Tensor) -> Tensor:
         return rois[:, 3:5]

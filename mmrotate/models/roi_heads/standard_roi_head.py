@@ -10,11 +10,12 @@ from mmengine.config import ConfigDict
 from mmengine.model import ModuleList
 from torch import Tensor
 
-from mmrotate.core import obb2xyxy, rbbox2roi
+from mmrotate.core import bbox2roi, obb2xyxy, rbbox2result
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_sampler
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_head, build_roi_extractor
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
+from mmrotate.models.views import Result, merge_views
 from mmrotate.registry import MODELS
 
 # prefix of the losses, their weight, RoI extractor and box head
@@ -43,7 +44,8 @@ class RotatedBaseRoIHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.train_cfgs = [ConfigDict(cfg) for cfg in train_cfgs]
-        self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
+        # Any: a head is built without it, too, but does not test then
+        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
         self.version = version
         self.assigners = [build_assigner(cfg.assigner) for cfg in self.train_cfgs]
         self.samplers = [
@@ -101,7 +103,7 @@ class RotatedBaseRoIHead(BaseModule):
         for i, (prefix, weight, _, head) in enumerate(stages):
             images = zip(feats, boxes, gt_bboxes, ignore, gt_labels, strict=True)
             samples = [self._sample(i, *image) for image in images]
-            rois = rbbox2roi([sample.bboxes for sample in samples])
+            rois = bbox2roi([sample.bboxes for sample in samples])
             outs = self._forward(i, x, rois)
             targets = head.get_targets(samples, self.train_cfgs[i])
             for name, value in head.loss(outs, rois, targets).items():
@@ -129,7 +131,7 @@ class RotatedBaseRoIHead(BaseModule):
         counts = [len(image) for image in boxes]
         stages, votes = self._stages(), []
         for i, (*_, head) in enumerate(stages):
-            rois = rbbox2roi(boxes)
+            rois = bbox2roi(boxes)
             outs = self._forward(i, x, rois)
             votes.append(outs[0])
             if i + 1 < len(stages):
@@ -140,6 +142,38 @@ class RotatedBaseRoIHead(BaseModule):
             head.get_bboxes(preds, image_rois, meta, self.test_cfg, rescale)
             for *preds, image_rois, meta in zip(*split, img_metas, strict=True)
         ]
+
+    async def async_simple_test(
+        self, x: Sequence[Tensor], proposal_list: list[Tensor], img_metas: list[dict], rescale: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """As :meth:`simple_test`, for callers that await."""
+        return self.simple_test(x, proposal_list, img_metas, rescale)
+
+    def aug_test(
+        self,
+        x: Sequence[Sequence[Tensor]],
+        proposal_list: Sequence[list[Tensor]],
+        img_metas: Sequence[list[dict]],
+        rescale: bool = False,
+    ) -> list[Result]:
+        """Per image and class boxes (n, 6), merged over several views, whose arguments come in a list each.
+
+        They are in the pixels of the original images, or of the first view without ``rescale``.
+        """
+        views = [self.simple_test(*view) for view in zip(x, proposal_list, img_metas, strict=True)]
+        results = [[rbbox2result(*image, self.num_classes) for image in view] for view in views]
+        return merge_views(results, img_metas, self.test_cfg, rescale)
+
+    def forward_dummy(self, x: Sequence[Tensor], proposals: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of all stages for proposals (n, 4 or more) of the first image, without NMS: to count operations."""
+        stages = self._stages()
+        outs: list[Tensor] = []
+        rois = bbox2roi([proposals[:, : stages[0][2].box_dim]])
+        for i, (*_, head) in enumerate(stages):
+            stage = self._forward(i, x, rois)
+            outs += stage
+            rois = bbox2roi([self._refine(head, rois, stage)]) if i + 1 < len(stages) else rois
+        return tuple(outs)
 
 
 @MODELS.register_module()
