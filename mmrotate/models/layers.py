@@ -38,6 +38,12 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     return cls(**args) if cls is nn.GELU else cls(**{'inplace': True, **args})
 
 
+def require_plain_convs(conv_cfg: dict | None) -> None:
+    """Raise a ValueError if a config asks for other convolutions than the usual ones."""
+    if conv_cfg is not None and dict(conv_cfg) not in (dict(type='Conv2d'), dict(type='Conv')):
+        raise ValueError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
+
+
 class ConvModule(nn.Module):
     """Convolution, normalisation, activation; keys ``conv``, ``bn`` or ``gn``.
 

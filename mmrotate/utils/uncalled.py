@@ -54,19 +54,7 @@ UNCALLED = {
         'dynamic_pointset_samples_selection': '_keep',
     },
     'OrientedRepPointsHead': {'feature_cosine_similarity': '_unlikeness'},
-    'RotatedBaseRoIHead': {
-        'init_bbox_head': '__init__',
-        'init_assigner_sampler': '__init__',
-        '_bbox_forward': '_forward(self, stage, x, rois)',
-        '_bbox_forward_train': 'forward_train',
-        'simple_test_bboxes': 'simple_test',
-        'aug_test_bboxes': 'aug_test',
-    },
-    'RotatedConvFCBBoxHead': {
-        '_get_target_single': '_targets_single',
-        'refine_bboxes': 'refine',
-        'regress_by_class': 'refine',
-    },
+    'RotatedBaseRoIHead': {'aug_test_bboxes': 'aug_test'},
     'RotatedDataset': {
         'pre_pipeline': '_results',
         '_filter_imgs': '_filter_empty',

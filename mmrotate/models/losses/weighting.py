@@ -1,7 +1,7 @@
 """How every loss weighs its elements and reduces them to a number."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,14 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
 
 
 def regression_loss(
-    loss: nn.Module, pred: Tensor, target: Tensor, weight: Tensor, avg_factor: Divisor, decode: Callable, decoded: bool
+    loss: nn.Module,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    avg_factor: Divisor,
+    decode: Callable,
+    decoded: bool,
+    **kwargs: Any,
 ) -> Tensor:
     """The loss of a head that predicts deltas, in the form that the loss wants them in.
 
@@ -78,11 +85,12 @@ def regression_loss(
         avg_factor: Divisor of the sum.
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
         decoded: What :func:`takes_boxes` says.
+        **kwargs: More arguments of the loss.
     """
     boxes = {}
     if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
-    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes)
+    return loss(decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes, **kwargs)
 
 
 class WeightedLoss(nn.Module):
