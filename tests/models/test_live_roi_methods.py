@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import torch
 
+from mmrotate.core import bbox2roi
 from mmrotate.models import build_detector, build_head, build_roi_extractor, detectors, roi_heads
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.losses import CrossEntropyLoss
@@ -302,3 +303,33 @@ def test_a_shared_head_is_on_the_path_and_masks_are_refused():
         build_head(dict(cfg['roi_head'], shared_head=None, pretrained='weights.pth'))
     with pytest.raises(ValueError, match='a cascade has no shared_head'):
         build_head(dict(roi_trans('le90')['roi_head'], shared_head=dict(type=SharedHead)))
+
+
+@pytest.mark.parametrize('stage', [0, 1])  # of horizontal and of rotated proposals
+def test_a_box_head_takes_and_gives_what_is_documented(stage):
+    roi_head = build_detector(roi_trans('le90')).roi_head
+    head, width = roi_head.bbox_head[stage], 4 + stage
+    rois = torch.tensor([[0, 20, 10, 60, 40, 0.3], [0, 30, 20, 70, 50, 0.3], [1, 20, 10, 60, 40, 0.3]])[:, : width + 1]
+    columns = head.fc_reg.out_features
+    scores, deltas, labels = torch.randn(3, 4), torch.randn(3, columns) * 0.1, torch.tensor([0, 2, 1])
+    boxes = head.regress_by_class(rois[:, 1:], labels, deltas, {})
+    assert boxes.shape == (3, 5)
+    torch.testing.assert_close(head.regress_by_class(rois, labels, deltas, {}), torch.cat([rois[:, :1], boxes], 1))
+    refined = head.refine_bboxes(rois, labels, deltas, [torch.tensor([1]), torch.tensor([0])], [{}, {}])
+    assert [len(image) for image in refined] == [1, 1]
+    torch.testing.assert_close(torch.cat(refined), boxes[1:])
+    found, probabilities = head.get_bboxes(rois, scores, deltas, (64, 96, 3), [2.0] * 4)
+    halved, _ = head.get_bboxes(rois, scores, deltas, (64, 96, 3), [2.0] * 4, rescale=True)
+    torch.testing.assert_close(probabilities, scores.softmax(1))
+    torch.testing.assert_close(halved.view(3, -1, 5)[..., :4] * 2, found.view(3, -1, 5)[..., :4])
+    best, _ = head.get_bboxes(rois, scores, deltas, (64, 96, 3), [1.0] * 4, cfg=roi_head.test_cfg)
+    assert best.shape[1] == 6
+    truth = torch.tensor([[40.0, 25, 40, 30, 0.1]])
+    sample = roi_head._sample(stage, [], rois[:, 1:], truth, None, torch.tensor([1]))
+    args = ([sample], [truth], [torch.tensor([1])], roi_head.train_cfg[stage])
+    targets, lists = head.get_targets(*args), head.get_targets(*args, concat=False)
+    assert all((a == b[0]).all() for a, b in zip(targets, lists, strict=True))
+    count = len(sample.bboxes)
+    sampled = bbox2roi([sample.bboxes])
+    losses = head.loss(torch.randn(count, 4), torch.randn(count, columns), sampled, *targets, reduction_override='none')
+    assert losses['loss_cls'].shape == (count,)

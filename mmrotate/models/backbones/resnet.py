@@ -200,9 +200,7 @@ class ReResNet(ResNet):
         pretrained: str | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        if dict(norm_cfg, requires_grad=True) != dict(type='BN', requires_grad=True) or not norm_cfg.get(
-            'requires_grad', True
-        ):
+        if dict(requires_grad=True) | dict(norm_cfg) != dict(type='BN', requires_grad=True):
             raise ValueError(f"ReResNet has norm_cfg=dict(type='BN', requires_grad=True) only, got {norm_cfg}")
         if depth in _ARCHITECTURES and expansion not in (None, _ARCHITECTURES[depth][0].expansion):
             usual = _ARCHITECTURES[depth][0].expansion

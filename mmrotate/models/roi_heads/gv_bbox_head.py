@@ -110,10 +110,11 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         usual = (labels, label_weights, bbox_targets, bbox_weights, reduction_override)
         losses = super().loss(cls_score, bbox_pred, rois, *usual)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
+        override = {} if reduction_override is None else dict(reduction_override=reduction_override)
         parts = dict(loss_fix=(fix_pred, fix_targets), loss_ratio=(ratio_pred, ratio_targets))
         for name, (pred, target) in parts.items():
             mine = self._of_class(pred[pos], labels[pos])
-            losses[name] = self.loss_bbox(mine, target, avg_factor=len(labels), reduction_override=reduction_override)
+            losses[name] = self.loss_bbox(mine, target, avg_factor=len(labels), **override)
         return losses
 
     def get_bboxes(  # type: ignore[override]
