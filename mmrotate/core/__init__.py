@@ -8,6 +8,7 @@ from .bbox.gaussian import gt2gaussian
 from .bbox.gaussian_mixture import GaussianMixture, gaussian2bbox
 from .bbox.overlaps import rbbox_overlaps
 from .bbox.transforms import (
+    bbox2roi,
     bbox_mapping_back,
     hbb2obb,
     obb2hbb,

@@ -66,9 +66,10 @@ class EquivariantConv2d(nn.Module):
         padding: int = 0,
         bias: bool = True,
         image: bool = False,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
-        self.stride, self.padding = stride, padding
+        self.stride, self.padding, self.dilation = stride, padding, dilation
         sources, groups = in_channels if image else _groups(in_channels), _groups(out_channels)
         self.block = _BLOCKS['colours' if image else 'maps']
         basis, deviation = _basis(self.block, kernel_size)
@@ -120,7 +121,7 @@ class EquivariantConv2d(nn.Module):
             filters, bias = self._expand()
         else:
             filters, bias = self.filter, None if self.bias is None else self.expanded_bias
-        return F.conv2d(x, filters, bias, self.stride, self.padding)
+        return F.conv2d(x, filters, bias, self.stride, self.padding, self.dilation)
 
 
 def _accept_any_mode(conv: EquivariantConv2d, keys: Any) -> None:
@@ -150,7 +151,8 @@ def make_equivariant(module: nn.Module, image_layer: nn.Module) -> None:
         if isinstance(child, nn.Conv2d):
             size, stride, padding = child.kernel_size[0], child.stride[0], int(child.padding[0])
             shape = (child.in_channels, child.out_channels, size, stride, padding, False)
-            setattr(module, name, EquivariantConv2d(*shape, image=child is image_layer))
+            conv = EquivariantConv2d(*shape, image=child is image_layer, dilation=child.dilation[0])
+            setattr(module, name, conv)
         elif isinstance(child, nn.BatchNorm2d):
             setattr(module, name, EquivariantBatchNorm(child.num_features))
         else:

@@ -51,6 +51,12 @@ def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
     return cls(*args, **kwargs, **settings)
 
 
+def require_plain_convs(conv_cfg: dict | None) -> None:
+    """Raise a ValueError if a config asks for other convolutions than the usual ones."""
+    if conv_cfg is not None and dict(conv_cfg) not in (dict(type='Conv2d'), dict(type='Conv')):
+        raise ValueError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
+
+
 class ConvModule(nn.Module):
     """Convolution, normalisation, activation; keys ``conv``, ``bn`` or ``gn``.
 

@@ -18,12 +18,8 @@ UNCALLED = {
         'before_iter': 'before_train_iter(self, runner, batch_idx, data_batch=None)',
         'after_iter': 'after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None)',
     },
-    'RotatedBaseDetector': {
-        'forward_dummy': 'extract_feat',
-        'extract_feats': 'extract_feat',
-        'async_simple_test': 'simple_test',
-        'aforward_test': 'forward_test',
-    },
+    'RotatedSingleStageDetector': {'extract_feats': 'extract_feat'},
+    'RefineSingleStageDetector': {'extract_feats': 'extract_feat'},
     'BaseDenseHead': {
         'aug_test_bboxes': 'aug_test of the detector',
         'aug_test_rpn': 'aug_test of the detector',
@@ -47,22 +43,7 @@ UNCALLED = {
         '_point_target_single': 'get_targets',
         'get_cfa_loss': 'get_pos_loss',
     },
-    'RotatedBaseRoIHead': {
-        'init_bbox_head': '__init__',
-        'init_assigner_sampler': '__init__',
-        '_bbox_forward': '_forward(self, stage, x, rois)',
-        '_bbox_forward_train': 'forward_train',
-        'simple_test_bboxes': 'simple_test',
-        'aug_test': 'aug_test of the detector',
-        'aug_test_bboxes': 'aug_test of the detector',
-        'async_simple_test': 'simple_test',
-        'forward_dummy': 'forward_train or simple_test',
-    },
-    'RotatedConvFCBBoxHead': {
-        '_get_target_single': '_targets_single',
-        'refine_bboxes': 'refine',
-        'regress_by_class': 'refine',
-    },
+    'RotatedBaseRoIHead': {'aug_test_bboxes': 'aug_test'},
     'RotatedDataset': {
         'pre_pipeline': '_results',
         '_filter_imgs': '_filter_empty',

@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from mmrotate.models import build_backbone
+from mmrotate.models import backbones, build_backbone
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,43 @@ def test_reresnet_trains_and_its_frozen_stages_do_not() -> None:
     changed = {key for key in after if not torch.equal(before[key], after[key])}
     assert {'layer2.0.conv1.weights', 'layer2.0.conv1.filter'} <= changed
     assert not any(key.startswith(('conv1', 'bn1', 'layer1')) for key in changed)
+
+
+IMAGE = torch.randn(1, 3, 64, 64)
+
+
+@pytest.mark.parametrize('kind', ['ResNet', 'ReResNet'])
+@pytest.mark.parametrize('depth', [18, 50])
+def test_options_of_resnets_are_obeyed(kind: str, depth: int) -> None:
+    cfg = dict(type=kind, depth=depth, base_channels=16, stem_channels=32, conv_cfg=None, out_indices=(0, 1, 2, 3))
+    net = build_backbone(dict(cfg, strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), avg_down=True, deep_stem=True))
+    names = {name.rpartition('.')[0] for name in net.state_dict()}
+    assert {'stem.0', 'layer2.0.downsample.1'} <= {name.partition('._')[0] for name in names}
+    assert not any(name.startswith('conv1') for name in names)
+    assert net.norm1 is net.stem[-2]
+    conv = net.layer4[1].conv2 if depth == 50 else net.layer4[1].conv1
+    assert conv.dilation in (4, (4, 4))
+    maps = net.eval()(IMAGE)
+    assert [tuple(x.shape[2:]) for x in maps] == [(16, 16), (8, 8), (8, 8), (8, 8)]
+    net = build_backbone(cfg)
+    assert net.norm1 is net.bn1
+    assert net(IMAGE)[0].size(1) == 16 * (4 if depth == 50 else 1)
+
+
+def test_reresnet_takes_its_arguments_as_documented() -> None:
+    head = (18, 3, 32, 16, None, 4, (1, 2, 2, 2), (1, 1, 1, 1))
+    net = backbones.ReResNet(*head, (3,), 'pytorch', False, False, -1, None, dict(type='BN', requires_grad=True))
+    assert net(IMAGE).shape == (1, 128, 2, 2)  # of one stage the map itself
+
+    class Mine(backbones.ReResNet):
+        made = 0
+
+        def make_res_layer(self, **kwargs):
+            self.made += 1
+            return super().make_res_layer(**kwargs)
+
+    assert Mine(18, base_channels=16).made == 4
+    wrong = [dict(expansion=4), dict(norm_cfg=dict(type='GN')), dict(conv_cfg=dict(type='DCN')), dict(strides=(1, 2))]
+    for key in wrong:
+        with pytest.raises(ValueError, match=next(iter(key))):
+            backbones.ReResNet(18, base_channels=16, **key)

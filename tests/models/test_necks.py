@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.ops import FeaturePyramidNetwork
 
-from mmrotate.models import build_neck
+from mmrotate.models import build_neck, necks
 
 CHANNELS = [8, 16, 32]
 
@@ -103,3 +103,15 @@ def test_refpn_errors() -> None:
         build_neck(dict(cfg, in_channels=[12]))
     with pytest.raises(ValueError, match='ReFPN has no norm_cfg'):
         build_neck(dict(cfg, in_channels=[16], norm_cfg=dict(type='BN')))
+
+
+def test_refpn_takes_its_arguments_as_documented():
+    levels = [torch.randn(1, 8 * 2**i, 32 >> i, 32 >> i) for i in range(2)]
+    neck = build_neck(dict(type='ReFPN', in_channels=[8, 16], out_channels=8, num_outs=3, add_extra_convs=True))
+    assert neck.extra_source == 'on_input'
+    neck = necks.ReFPN([8, 16], 8, 3, 0, -1, True, False, False, False, None, None, None)
+    assert neck.extra_source == 'on_output'
+    assert [x.size(-1) for x in neck(levels)] == [32, 16, 8]
+    for key in (dict(activation='relu'), dict(conv_cfg=dict(type='DCN'))):
+        with pytest.raises(ValueError, match=next(iter(key))):
+            necks.ReFPN([8, 16], 8, 2, **key)

@@ -17,6 +17,7 @@ from .gaussian_mixture import GaussianMixture, gaussian2bbox
 from .overlaps import BboxOverlaps2D, ConvexOverlaps, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
 from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
+    bbox2roi,
     bbox_flip,
     bbox_mapping_back,
     cal_line_length,

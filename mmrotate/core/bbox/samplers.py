@@ -9,7 +9,7 @@ from torch import Tensor
 from mmrotate.registry import TASK_UTILS
 
 from .assigners import AssignResult
-from .transforms import rbbox2roi
+from .transforms import bbox2roi
 
 
 class SamplingResult:
@@ -146,7 +146,7 @@ class OHEMSampler(RandomSampler):
         bboxes, labels, feats = candidates
         if self.context is None or feats is None or labels is None:
             raise ValueError('OHEMSampler serves RoI heads: it needs context, feats and gt_labels')
-        losses = self.context.sample_losses(feats, rbbox2roi([bboxes[indices]]), labels[indices])
+        losses = self.context.sample_losses(feats, bbox2roi([bboxes[indices]]), labels[indices])
         return indices[losses.topk(count).indices]
 
 

@@ -219,6 +219,10 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
 
 
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
-    """Boxes (n, 5), or horizontal ones (n, 4), of each image as RoIs, the image's index first."""
-    columns = [_columns(boxes, 4 if boxes.size(1) == 4 else 5) for boxes in bbox_list]
-    return torch.cat([torch.stack([b[0].new_full((len(b[0]),), i), *b], 1) for i, b in enumerate(columns)])
+    """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
+    return torch.cat([torch.stack([b.new_full((len(b),), i), *_columns(b)], 1) for i, b in enumerate(bbox_list)])
+
+
+def bbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
+    """Boxes (n, d) of each image, horizontal or rotated, as RoIs (sum n, 1 + d), the image's index first."""
+    return torch.cat([torch.cat([b.new_full((len(b), 1), i), b], 1) for i, b in enumerate(bbox_list)])

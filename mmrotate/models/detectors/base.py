@@ -10,53 +10,73 @@ import torch
 from mmengine.config import ConfigDict
 from torch import Tensor, distributed
 
-from mmrotate.core import aug_multiclass_nms_rotated, bbox_mapping_back, imshow_det_rbboxes, rbbox2result
+from mmrotate.core import imshow_det_rbboxes, rbbox2result
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_backbone, build_head, build_neck
-
-# per image: per class an array (n, 6) of x, y, w, h, theta, score
-Result = list[np.ndarray]
+from mmrotate.models.views import Result, merge_views
 
 
 class RotatedBaseDetector(BaseModule):
-    """Backbone and neck, and the ways in: losses, boxes, test-time augmentation, pictures.
+    """The ways in: losses, boxes, test-time augmentation, pictures.
 
-    Subclasses give ``_losses`` and ``_detect``. All arguments are configs of what they name, but:
-
-    Args:
-        pretrained: A checkpoint of the backbone, the older way to say it.
+    Subclasses build their parts, first of all by :meth:`build_trunk`, and give ``_losses``, ``_detect`` and
+    ``_outputs``.
     """
 
     CLASSES: Sequence[str] | None = None
     PALETTE: Sequence[Sequence[int]] | None = None
     # every part of the settings, the head that reads it, and that head's list of the keys that it knows
     settings: tuple[tuple[str, str, str], ...] = ()
+    backbone: Any
+    neck: Any
+    # Any: a detector is built without them, too, but does not train or test then
+    train_cfg: Any = None
+    test_cfg: Any = None
 
-    def __init__(
+    def __init__(self, init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg)
+
+    def build_trunk(
         self,
         backbone: dict,
         neck: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         pretrained: str | None = None,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        """Build what lies before the heads, and keep the settings; all are configs but ``pretrained``.
+
+        That is a checkpoint of the backbone, the older way to say its ``init_cfg``.
+        """
         if pretrained is not None:
             backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
         self.backbone = build_backbone(backbone)
         self.neck = None if neck is None else build_neck(neck)
-        # Any: a detector is built without them, too, but does not train or test then
-        self.train_cfg: Any = None if train_cfg is None else ConfigDict(train_cfg)
-        self.test_cfg: Any = None if test_cfg is None else ConfigDict(test_cfg)
+        self.train_cfg = None if train_cfg is None else ConfigDict(train_cfg)
+        self.test_cfg = None if test_cfg is None else ConfigDict(test_cfg)
 
-    def _build_head(self, head: dict, train_cfg: dict | None, test_cfg: dict | None) -> Any:
+    @property
+    def with_neck(self) -> bool:
+        """Whether there is a neck."""
+        return getattr(self, 'neck', None) is not None
+
+    def _build_head(self, head: dict | None, train_cfg: dict | None, test_cfg: dict | None) -> Any:
+        if head is None:
+            raise ValueError(f'{type(self).__name__} needs the config of each of its heads, got None for one')
         return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=test_cfg))
 
     def extract_feat(self, img: Tensor) -> Sequence[Tensor]:
         """Images (N, 3, H, W) -> pyramid of maps (N, C, h, w), finest first."""
         x = self.backbone(img)
-        return x if self.neck is None else self.neck(x)
+        return self.neck(x) if self.with_neck else x
+
+    def forward_dummy(self, img: Tensor) -> Any:
+        """Raw outputs of the heads for images (N, 3, H, W), without NMS: to count operations."""
+        return self._outputs(self.extract_feat(img))
+
+    def _outputs(self, x: Sequence[Tensor]) -> Any:
+        """Raw outputs of the heads of a pyramid."""
+        raise NotImplementedError
 
     def forward(self, img: Any, img_metas: list, return_loss: bool = True, **kwargs: Any) -> Any:
         """Losses of a training batch, or results of a test batch (see ``forward_test``)."""
@@ -96,13 +116,31 @@ class RotatedBaseDetector(BaseModule):
         """Boxes (n, 6) and labels (n,) of each image of a pyramid, and the number of classes."""
         raise NotImplementedError
 
-    def forward_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
-        """Results of a batch (N, 3, H, W) and the facts of its images, under one or several augmentations."""
+    async def async_simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
+        """As :meth:`simple_test`, for callers that await."""
+        return self.simple_test(img, img_metas, rescale=rescale)
+
+    def forward_test(
+        self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False, **kwargs: Any
+    ) -> list[Result]:
+        """Results of a batch (N, 3, H, W) and the facts of its images, under one or several augmentations.
+
+        What a test takes beside them, like proposals, is given for each augmentation too.
+        """
         if len(imgs) != len(img_metas):
             raise ValueError(f'{len(imgs)} augmented batches, but {len(img_metas)} lists of facts')
         if len(imgs) == 1:
-            return self.simple_test(imgs[0], img_metas[0], rescale=rescale)
-        return self.aug_test(imgs, img_metas, rescale=rescale)
+            facts = {name: value[0] for name, value in kwargs.items()}
+            return self.simple_test(imgs[0], img_metas[0], rescale=rescale, **facts)
+        return self.aug_test(imgs, img_metas, rescale=rescale, **kwargs)
+
+    async def aforward_test(
+        self, img: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False
+    ) -> list[Result]:
+        """As :meth:`forward_test` of one augmentation, for callers that await."""
+        if len(img) != 1:
+            raise ValueError(f'an asynchronous test takes 1 augmentation, got {len(img)}')
+        return await self.async_simple_test(img[0], img_metas[0], rescale=rescale)
 
     def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
         """Results merged over augmentations: mapped back, then one more NMS in each class.
@@ -110,25 +148,7 @@ class RotatedBaseDetector(BaseModule):
         Without ``rescale`` they are in the pixels of the first augmentation.
         """
         per_aug = [self.simple_test(x, metas) for x, metas in zip(imgs, img_metas, strict=True)]
-        images = zip(zip(*per_aug, strict=True), zip(*img_metas, strict=True), strict=True)
-        return [self._merge(results, metas, rescale) for results, metas in images]
-
-    def _merge(self, results: Sequence[Result], metas: Sequence[dict], rescale: bool) -> Result:
-        cfg = self.test_cfg.get('rcnn', self.test_cfg)
-        classes = len(results[0])
-        boxes = []
-        for result, meta in zip(results, metas, strict=True):
-            dets = torch.from_numpy(np.concatenate(result))
-            direction = meta.get('flip_direction', 'horizontal')
-            back = bbox_mapping_back(dets[:, :5], meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
-            boxes.append(torch.cat([back, dets[:, 5:]], 1))
-        merged = torch.cat(boxes)
-        labels = torch.tensor([i for result in results for i, found in enumerate(result) for _ in found])
-        if not rescale:
-            merged[:, :4] *= merged.new_tensor(metas[0]['scale_factor'])
-        # the views have applied the threshold; FCOS applies it before the centerness
-        detections = aug_multiclass_nms_rotated(merged, labels, 0.0, cfg.nms, cfg.max_per_img, classes)
-        return rbbox2result(*detections, classes)
+        return merge_views(per_aug, img_metas, self.test_cfg.get('rcnn', self.test_cfg), rescale)
 
     def _parse_losses(self, losses: dict[str, Tensor | list[Tensor]]) -> tuple[Tensor, OrderedDict[str, float]]:
         """Sum of everything named ``loss``, and all values averaged over processes for the log."""
@@ -155,19 +175,37 @@ class RotatedBaseDetector(BaseModule):
         img: str | Path | np.ndarray,
         result: Result,
         score_thr: float = 0.3,
+        bbox_color: Any = None,
+        text_color: Any = None,
+        mask_color: None = None,
+        thickness: int | None = None,
+        font_size: int | None = None,
+        win_name: str = '',
+        show: bool = False,
+        wait_time: float = 0,
         out_file: str | Path | None = None,
         **kwargs: Any,
     ) -> np.ndarray:
-        """Draw the boxes of one image.
+        """Draw the boxes of one image, a BGR array or its file; ``result`` holds (n, 6) per class.
 
-        Args:
-            img: BGR image, or its file.
-            result: Per class (n, 6).
-            score_thr: Boxes below are left out.
-            out_file: Where the picture goes; None writes none.
-            **kwargs: Arguments of ``imshow_det_rbboxes``.
+        Boxes below ``score_thr`` are left out; the colour is by default the palette of the data, or else distinct
+        ones. The other arguments are those of ``imshow_det_rbboxes``.
         """
         boxes = np.concatenate(result)
         labels = np.repeat(np.arange(len(result)), [len(r) for r in result])
-        settings = dict(class_names=self.CLASSES, bbox_color=self.PALETTE, show=False) | kwargs
-        return imshow_det_rbboxes(img, boxes, labels, score_thr=score_thr, out_file=out_file, **settings)
+        return imshow_det_rbboxes(
+            img,
+            boxes,
+            labels,
+            score_thr=score_thr,
+            bbox_color=self.PALETTE if bbox_color is None else bbox_color,
+            text_color=text_color,
+            mask_color=mask_color,
+            thickness=thickness,
+            font_size=font_size,
+            win_name=win_name,
+            show=show,
+            wait_time=wait_time,
+            out_file=out_file,
+            **dict(class_names=self.CLASSES) | kwargs,
+        )

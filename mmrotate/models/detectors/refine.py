@@ -11,7 +11,7 @@ from torch import Tensor
 from mmrotate.registry import MODELS
 
 from .alignment import AlignConvModule, FeatureRefineModule
-from .base import RotatedBaseDetector
+from .base import Result, RotatedBaseDetector
 
 # prefix of the losses, their weight, alignment (None in the first stage) and head
 Stage = tuple[str, float, Any, Any]
@@ -57,6 +57,15 @@ class RefineSingleStageDetector(RotatedBaseDetector):
         *_, ((*_, head), outs, given) = self._run(x)
         return head.get_bboxes(*outs, img_metas=img_metas, rescale=rescale, **given), head.num_classes
 
+    def _outputs(self, x: Sequence[Tensor]) -> Any:
+        """Those of the last stage."""
+        *_, (_, outs, _) = self._run(x)
+        return outs
+
+    def simple_test(self, img: Tensor, img_meta: list[dict], rescale: bool = False) -> list[Result]:
+        """As of the base; 0.x named the facts of the images so here."""
+        return super().simple_test(img, img_meta, rescale)
+
 
 @MODELS.register_module()
 class R3Det(RefineSingleStageDetector):
@@ -67,7 +76,9 @@ class R3Det(RefineSingleStageDetector):
         bbox_head: Config of the first head; it gets ``train_cfg.s0``.
         frm_cfgs: Arguments of each stage's :class:`FeatureRefineModule`.
         refine_heads: Config of each stage's head; it gets its item of ``train_cfg.sr``.
-        **kwargs: As of the base; ``train_cfg.stage_loss_weights`` are the factors of the later stages' losses.
+
+    The others are those of :meth:`RotatedBaseDetector.build_trunk`; ``train_cfg.stage_loss_weights`` are the factors
+    of the later stages' losses.
     """
 
     settings = (
@@ -81,12 +92,18 @@ class R3Det(RefineSingleStageDetector):
         self,
         num_refine_stages: int,
         backbone: dict,
-        bbox_head: dict,
-        frm_cfgs: Sequence[dict],
-        refine_heads: Sequence[dict],
-        **kwargs: Any,
+        neck: dict | None = None,
+        bbox_head: dict | None = None,
+        frm_cfgs: Sequence[dict] | None = None,
+        refine_heads: Sequence[dict] | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        pretrained: str | None = None,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(backbone, **kwargs)
+        super().__init__(init_cfg)
+        self.build_trunk(backbone, neck, train_cfg, test_cfg, pretrained)
+        frm_cfgs, refine_heads = frm_cfgs or [], refine_heads or []
         train = self.train_cfg or ConfigDict()
         settings = train.get('sr', [None] * num_refine_stages)
         self.stage_loss_weights = train.get('stage_loss_weights', [1.0] * num_refine_stages)
@@ -115,7 +132,8 @@ class S2ANet(RefineSingleStageDetector):
         fam_head: Config of the first head, with one anchor per position; it gets ``train_cfg.fam_cfg``.
         align_cfgs: ``dict(type='AlignConv', channels, featmap_strides, kernel_size)``.
         odm_head: Config of the second head; it gets ``train_cfg.odm_cfg``.
-        **kwargs: See :class:`RotatedBaseDetector`.
+
+    The others are those of :meth:`RotatedBaseDetector.build_trunk`.
     """
 
     first_rois = 'refine_bboxes'
@@ -125,10 +143,22 @@ class S2ANet(RefineSingleStageDetector):
         ('test_cfg', 'odm_head', 'test_keys'),
     )
 
-    def __init__(self, backbone: dict, fam_head: dict, align_cfgs: dict, odm_head: dict, **kwargs: Any) -> None:
-        super().__init__(backbone, **kwargs)
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        fam_head: dict | None = None,
+        align_cfgs: dict | None = None,
+        odm_head: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        pretrained: str | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.build_trunk(backbone, neck, train_cfg, test_cfg, pretrained)
         train = self.train_cfg or ConfigDict()
-        align = dict(align_cfgs)
+        align = dict(align_cfgs or {})
         if align.pop('type', None) != 'AlignConv':
             raise ValueError(f"align_cfgs must have type='AlignConv', got {align_cfgs}")
         self.fam_head = self._build_head(fam_head, train.get('fam_cfg'), self.test_cfg)

@@ -17,14 +17,28 @@ class RotatedSingleStageDetector(RotatedBaseDetector):
 
     Args:
         bbox_head: Config of the head; it gets ``train_cfg`` and ``test_cfg``.
-        **kwargs: See :class:`RotatedBaseDetector`.
+
+    The others are those of :meth:`RotatedBaseDetector.build_trunk`.
     """
 
     settings = (('train_cfg', 'bbox_head', 'train_keys'), ('test_cfg', 'bbox_head', 'test_keys'))
 
-    def __init__(self, backbone: dict, bbox_head: dict, **kwargs: Any) -> None:
-        super().__init__(backbone, **kwargs)
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        bbox_head: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        pretrained: str | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.build_trunk(backbone, neck, train_cfg, test_cfg, pretrained)
         self.bbox_head = self._build_head(bbox_head, self.train_cfg, self.test_cfg)
+
+    def _outputs(self, x: Sequence[Tensor]) -> Any:
+        return self.bbox_head(x)
 
     def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
         return self.bbox_head.forward_train(x, img_metas, *truth)

@@ -71,7 +71,14 @@ def loss_of_rows(loss: nn.Module, pred: Tensor, *args: Any, **kwargs: Any) -> Te
 
 
 def regression_loss(
-    loss: nn.Module, pred: Tensor, target: Tensor, weight: Tensor, avg_factor: Divisor, decode: Callable, decoded: bool
+    loss: nn.Module,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    avg_factor: Divisor,
+    decode: Callable,
+    decoded: bool,
+    **kwargs: Any,
 ) -> Tensor:
     """The loss of a head that predicts deltas, in the form that the loss wants them in.
 
@@ -83,11 +90,13 @@ def regression_loss(
         avg_factor: Divisor of the sum.
         decode: Deltas (n, d) -> boxes, from the priors of these rows.
         decoded: What :func:`takes_boxes` says.
+        **kwargs: More arguments of the loss.
     """
     boxes = {}
     if getattr(loss, 'needs_decoded', False) == 'both':
         boxes = dict(pred_decode=decode(pred), targets_decode=decode(target))
-    return loss_of_rows(loss, decode(pred) if decoded else pred, target, weight, avg_factor=avg_factor, **boxes)
+    pred = decode(pred) if decoded else pred
+    return loss_of_rows(loss, pred, target, weight, avg_factor=avg_factor, **boxes, **kwargs)
 
 
 class WeightedLoss(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.equivariant import EquivariantConv2d
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import ConvModule, require_plain_convs
 from mmrotate.registry import MODELS
 
 _EXTRA = ('on_input', 'on_lateral', 'on_output')
@@ -29,6 +29,7 @@ class FPN(BaseModule):
             else a stride-2 convolution ``'on_input'`` (also True), ``'on_lateral'`` or ``'on_output'``.
         relu_before_extra_convs: Rectify before each extra convolution but the first.
         no_norm_on_lateral: Leave the norm out of the lateral convolutions.
+        conv_cfg: Only None, or ``dict(type='Conv2d')``.
         norm_cfg: Normalisation; None for none, as of ``act_cfg``.
         upsample_cfg: Arguments of ``torch.nn.functional.interpolate`` for the top-down path.
         init_cfg: Initialisation; default Xavier.
@@ -44,12 +45,14 @@ class FPN(BaseModule):
         add_extra_convs: bool | str = False,
         relu_before_extra_convs: bool = False,
         no_norm_on_lateral: bool = False,
+        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
         upsample_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
+        require_plain_convs(conv_cfg)
         end = len(in_channels) if end_level in (-1, len(in_channels) - 1) else end_level + 1
         extra = num_outs - (end - start_level)
         if extra < 0 or (end < len(in_channels) and extra > 0):
@@ -124,14 +127,38 @@ class PAFPN(FPN):
 class ReFPN(FPN):
     """Rotation-equivariant FPN (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
 
-    Arguments as of :class:`FPN`, channels in multiples of eight, without norms and activations.
+    Arguments as of :class:`FPN`, channels in multiples of eight, without norms and activations: those that ask for
+    them must be at their defaults. ``extra_convs_on_inputs=False`` is the older way to say
+    ``add_extra_convs='on_output'``.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        for key in ('norm_cfg', 'act_cfg', 'no_norm_on_lateral'):
-            if kwargs.get(key):
-                raise ValueError(f'ReFPN has no {key}, got {kwargs[key]}')
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        out_channels: int,
+        num_outs: int,
+        start_level: int = 0,
+        end_level: int = -1,
+        add_extra_convs: bool | str = False,
+        extra_convs_on_inputs: bool = True,
+        relu_before_extra_convs: bool = False,
+        no_norm_on_lateral: bool = False,
+        conv_cfg: dict | None = None,
+        norm_cfg: dict | None = None,
+        activation: str | None = None,
+        init_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+        upsample_cfg: dict | None = None,
+    ) -> None:
+        absent = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, activation=activation, no_norm_on_lateral=no_norm_on_lateral)
+        for key, value in absent.items():
+            if value:
+                raise ValueError(f'ReFPN has no {key}, got {value}')
+        if add_extra_convs is True and not extra_convs_on_inputs:
+            add_extra_convs = 'on_output'
+        levels = (start_level, end_level, add_extra_convs, relu_before_extra_convs)
+        settings: dict[str, Any] = dict(conv_cfg=conv_cfg, upsample_cfg=upsample_cfg, init_cfg=init_cfg)
+        super().__init__(in_channels, out_channels, num_outs, *levels, **settings)
 
     def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
         return nn.Sequential(OrderedDict(conv=EquivariantConv2d(in_channels, out_channels, size, **kwargs)))

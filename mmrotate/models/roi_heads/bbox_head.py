@@ -4,95 +4,165 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
 from mmrotate.core import multiclass_nms_rotated
-from mmrotate.core.bbox import SamplingResult, build_bbox_coder
+from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, SamplingResult, build_bbox_coder
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
 from mmrotate.registry import MODELS
 
-# labels (n,), label weights (n,), box targets (n, d), box weights (n, d), and what a head adds
-RoITargets = tuple[Tensor, ...]
+# labels (n,), label weights (n,), box targets (n, d), box weights (n, d), and what a head adds;
+# lists over images where they are not concatenated
+RoITargets = tuple[Any, ...]
 
 
 @MODELS.register_module()
-class RotatedConvFCBBoxHead(BaseModule):
-    """Shared convolutions and layers, then a branch for classes and one for boxes.
+class RotatedBBoxHead(BaseModule):
+    """A layer for classes and one for boxes, right on the RoI features.
 
-    Beside these, the arguments are configs of the parts that they name.
+    The arguments not named here are configs of the parts that they name.
 
     Args:
-        num_classes: Classes without background, which is the last score.
-        in_channels: Channels of the RoI features.
+        with_avg_pool: Average each map of the RoI features to one number.
+        with_cls: Predict classes.
+        with_reg: Predict boxes.
         roi_feat_size: Side of the RoI features.
-        num_shared_convs: Convolutions that both branches share.
-        num_shared_fcs: Fully connected layers that both branches share, at least 1.
-        conv_out_channels: Width of the convolutions.
-        fc_out_channels: Width of the layers.
+        in_channels: Channels of the RoI features.
+        num_classes: Classes without background, which is the last score.
         reg_class_agnostic: One box for all classes.
         reg_decoded_bbox: Regression loss on decoded boxes.
+        reg_predictor_cfg: Only ``dict(type='Linear')``, as ``cls_predictor_cfg``.
     """
 
     # numbers of a box in the regression
     bbox_dim = 5
     # standard deviation of the initial weights of each branch
     stds: tuple[tuple[str, float], ...] = (('fc_cls', 0.01), ('fc_reg', 0.001))
+    # names of what ``forward`` gives, in the results of a RoI head's ``_bbox_forward``
+    outputs: tuple[str, ...] = ('cls_score', 'bbox_pred')
 
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int = 256,
+        with_avg_pool: bool = False,
+        with_cls: bool = True,
+        with_reg: bool = True,
         roi_feat_size: int = 7,
-        num_shared_convs: int = 0,
-        num_shared_fcs: int = 2,
-        conv_out_channels: int = 256,
-        fc_out_channels: int = 1024,
+        in_channels: int = 256,
+        num_classes: int = 80,
         bbox_coder: dict | None = None,
         reg_class_agnostic: bool = False,
         reg_decoded_bbox: bool = False,
+        reg_predictor_cfg: dict | None = None,
+        cls_predictor_cfg: dict | None = None,
         loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
-        norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        branches = [dict(type='Normal', std=std, override=dict(name=name)) for name, std in self.stds]
+        left_out = {name for name, there in (('fc_cls', with_cls), ('fc_reg', with_reg)) if not there}
+        branches = [dict(type='Normal', std=s, override=dict(name=n)) for n, s in self.stds if n not in left_out]
         super().__init__(init_cfg or [dict(type='Xavier', distribution='uniform', layer='Linear'), *branches])
-        if num_shared_fcs < 1:
-            raise ValueError(f'num_shared_fcs must be at least 1, got {num_shared_fcs}')
-        self.num_classes, self.reg_class_agnostic = num_classes, reg_class_agnostic
+        if len(left_out) == 2:
+            raise ValueError('with_cls and with_reg are both False: a box head predicts one of both at least')
+        for name, cfg in dict(cls_predictor_cfg=cls_predictor_cfg, reg_predictor_cfg=reg_predictor_cfg).items():
+            if cfg is not None and dict(cfg) != dict(type='Linear'):
+                raise ValueError(f"{name} must be dict(type='Linear'), got {cfg}")
+        self.with_avg_pool, self.with_cls, self.with_reg = with_avg_pool, with_cls, with_reg
+        self.in_channels, self.num_classes, self.reg_class_agnostic = in_channels, num_classes, reg_class_agnostic
+        if with_avg_pool:
+            self.avg_pool = nn.AvgPool2d(roi_feat_size)
+        # places of a map that a layer sees
+        self.roi_feat_area = 1 if with_avg_pool else roi_feat_size**2
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
         self.reg_decoded_bbox = takes_boxes(self.loss_bbox, reg_decoded_bbox, self.bbox_dim)
-        self.shared_convs = conv_tower(in_channels, conv_out_channels, num_shared_convs, norm_cfg)
-        channels = conv_out_channels if num_shared_convs else in_channels
-        widths = [channels * roi_feat_size**2] + [fc_out_channels] * num_shared_fcs
-        self.shared_fcs = nn.ModuleList(map(nn.Linear, widths, widths[1:]))
-        self.fc_cls = nn.Linear(fc_out_channels, num_classes + 1)
         self._boxes = 1 if reg_class_agnostic else num_classes
-        self.fc_reg = nn.Linear(fc_out_channels, self.bbox_dim * self._boxes)
+        self._make_layers()
 
-    def _shared(self, x: Tensor) -> Tensor:
-        """RoI features (n, C, s, s) -> what the branches share (n, width)."""
-        x = self.shared_convs(x).flatten(1)
-        for fc in self.shared_fcs:
-            x = fc(x).relu()
-        return x
+    def _make_layers(self) -> None:
+        width = self.in_channels * self.roi_feat_area
+        self._make_predictors(width, width)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+    def _make_predictors(self, cls_width: int, reg_width: int) -> None:
+        classes = self.num_classes + 1
+        if self.custom_cls_channels:
+            classes = self.loss_cls.get_cls_channels(self.num_classes)
+        if self.with_cls:
+            self.fc_cls = nn.Linear(cls_width, classes)
+        if self.with_reg:
+            self.fc_reg = nn.Linear(reg_width, self.bbox_dim * self._boxes)
+
+    @property
+    def custom_cls_channels(self) -> bool:
+        """Whether the loss says the number of scores: its ``get_cls_channels(num_classes)``."""
+        return getattr(self.loss_cls, 'custom_cls_channels', False)
+
+    @property
+    def custom_activation(self) -> bool:
+        """Whether the loss makes probabilities of scores: its ``get_activation(cls_score)``."""
+        return getattr(self.loss_cls, 'custom_activation', False)
+
+    @property
+    def custom_accuracy(self) -> bool:
+        """Whether the loss tells the accuracy: its ``get_accuracy(cls_score, labels)``, a dict."""
+        return getattr(self.loss_cls, 'custom_accuracy', False)
+
+    def _flat(self, x: Tensor) -> Tensor:
+        """RoI features (n, C, s, s) as rows (n, width); rows stay."""
+        if self.with_avg_pool and x.dim() > 2:
+            x = self.avg_pool(x)
+        return x.flatten(1)
+
+    def _branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """RoI features (n, C, s, s) -> what the layers of classes and of boxes see."""
+        x = self._flat(x)
+        return x, x
+
+    def forward(self, x: Tensor) -> tuple[Tensor | None, ...]:
         """RoI features (n, C, s, s) -> scores (n, classes + 1) and deltas (n, d or classes * d)."""
-        x = self._shared(x)
-        return self.fc_cls(x), self.fc_reg(x)
+        x_cls, x_reg = self._branches(x)
+        return self.fc_cls(x_cls) if self.with_cls else None, self.fc_reg(x_reg) if self.with_reg else None
 
-    def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
-        """Targets of all sampled proposals of a batch, positive before negative in each image."""
-        per_image = [self._targets_single(sample, cfg) for sample in samples]
-        return tuple(map(torch.cat, zip(*per_image, strict=True)))
+    def get_targets(
+        self,
+        sampling_results: list[SamplingResult],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        rcnn_train_cfg: dict,
+        concat: bool = True,
+    ) -> RoITargets:
+        """Targets of all sampled proposals of a batch, positive before negative in each image.
+
+        What the samples know of the objects is taken from them; ``concat=False`` gives lists over images.
+        """
+        per_image = [
+            self._get_target_single(s.pos_bboxes, s.neg_bboxes, s.pos_gt_bboxes, s.pos_gt_labels, rcnn_train_cfg)
+            for s in sampling_results
+        ]
+        fields = map(list, zip(*per_image, strict=True))
+        return tuple(map(torch.cat, fields) if concat else fields)
+
+    def _get_target_single(
+        self, pos_bboxes: Tensor, neg_bboxes: Tensor, pos_gt_bboxes: Tensor, pos_gt_labels: Any, cfg: dict
+    ) -> RoITargets:
+        """Targets of one image, of its positive (p, 4 or 5) and negative proposals and the objects (p, 5)."""
+        pos = len(pos_bboxes)
+        count = pos + len(neg_bboxes)
+        labels = pos_bboxes.new_full((count,), self.num_classes, dtype=torch.long)
+        weights = pos_bboxes.new_ones(count)
+        boxes, box_weights = pos_bboxes.new_zeros(2, count, self.bbox_dim)
+        if pos:
+            labels[:pos] = pos_gt_labels
+            if cfg.get('pos_weight', -1) > 0:
+                weights[:pos] = cfg['pos_weight']
+            targets = self._boxes_to_regress(pos_gt_bboxes)
+            boxes[:pos] = targets if self.reg_decoded_bbox else self.bbox_coder.encode(pos_bboxes, targets)
+            box_weights[:pos] = 1
+        return labels, weights, boxes, box_weights
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         """Objects (n, 5) in the form (n, d) that the coder encodes."""
@@ -103,64 +173,102 @@ class RotatedConvFCBBoxHead(BaseModule):
         rows = torch.arange(len(labels), device=labels.device)
         return pred.unflatten(1, (self._boxes, -1))[rows, 0 if self.reg_class_agnostic else labels]
 
-    def refine(self, rois: Tensor, bbox_pred: Tensor, labels: Tensor) -> Tensor:
-        """Boxes (n, 5) of RoIs (n, 1 + d), with the image's index first, of the classes (n,).
-
-        They are for another stage, and not kept in the image.
-        """
-        return self.bbox_coder.decode(rois[:, 1:], self._of_class(bbox_pred, labels))
-
-    def _targets_single(self, sample: SamplingResult, cfg: dict) -> RoITargets:
-        new, pos = sample.pos_bboxes, len(sample.pos_bboxes)
-        count = pos + len(sample.neg_bboxes)
-        labels = new.new_full((count,), self.num_classes, dtype=torch.long)
-        weights = new.new_ones(count)
-        boxes, box_weights = new.new_zeros(2, count, self.bbox_dim)
-        if pos:
-            labels[:pos] = sample.pos_gt_labels  # type: ignore[assignment]
-            if cfg.get('pos_weight', -1) > 0:
-                weights[:pos] = cfg['pos_weight']
-            targets = self._boxes_to_regress(sample.pos_gt_bboxes)
-            boxes[:pos] = targets if self.reg_decoded_bbox else self.bbox_coder.encode(new, targets)
-            box_weights[:pos] = 1
-        return labels, weights, boxes, box_weights
-
-    def loss(self, preds: Sequence[Tensor], rois: Tensor, targets: RoITargets) -> dict[str, Tensor]:
+    def loss(
+        self,
+        cls_score: Tensor | None,
+        bbox_pred: Tensor | None,
+        rois: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        reduction_override: str | None = None,
+    ) -> dict[str, Tensor]:
         """Losses ``loss_cls`` and ``loss_bbox``, and ``acc`` in percent."""
-        labels, label_weights, bbox_targets, bbox_weights = targets[:4]
-        cls_score, bbox_pred = preds[0].float(), preds[1].float()
-        avg_factor = max(float((label_weights > 0).sum()), 1.0)
-        loss_cls = self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor)
-        pos = (labels < self.num_classes).nonzero().squeeze(1)
-        deltas = self._of_class(bbox_pred[pos], labels[pos])
-        rows = (deltas, bbox_targets[pos], bbox_weights[pos], len(bbox_targets))
-        decode = partial(self.bbox_coder.decode, rois[pos, 1:])
-        loss_bbox = regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox)
-        return dict(loss_cls=loss_cls, acc=accuracy(cls_score, labels), loss_bbox=loss_bbox)
+        losses: dict[str, Tensor] = {}
+        override: dict[str, Any] = {} if reduction_override is None else dict(reduction_override=reduction_override)
+        if cls_score is not None:
+            cls_score = cls_score.float()
+            avg_factor = max(float((label_weights > 0).sum()), 1.0)
+            loss_cls = self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor, **override)
+            losses |= loss_cls if isinstance(loss_cls, dict) else dict(loss_cls=loss_cls)
+            losses |= (
+                self.loss_cls.get_accuracy(cls_score, labels)
+                if self.custom_accuracy
+                else dict(acc=accuracy(cls_score, labels))
+            )
+        if bbox_pred is not None:
+            pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
+            deltas = self._of_class(bbox_pred.float()[pos], labels[pos])
+            rows = (deltas, bbox_targets[pos], bbox_weights[pos], len(bbox_targets))
+            decode = partial(self.bbox_coder.decode, rois[pos, 1:])
+            losses['loss_bbox'] = regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox, **override)
+        return losses
+
+    def _scores(self, cls_score: Tensor) -> Tensor:
+        """Probabilities (n, classes + 1)."""
+        cls_score = cls_score.float()
+        return self.loss_cls.get_activation(cls_score) if self.custom_activation else cls_score.softmax(-1)
+
+    def get_bboxes(
+        self,
+        rois: Tensor,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        img_shape: Sequence[int],
+        scale_factor: np.ndarray | Sequence[float] | float,
+        rescale: bool = False,
+        cfg: Any = None,
+    ) -> tuple[Tensor, ...]:
+        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS.
+
+        Without ``cfg`` nothing is left out: boxes (n, 5 or classes * 5) and scores (n, classes + 1). ``rescale``
+        divides by the scale factor.
+        """
+        scale = rois.new_tensor(scale_factor if rescale else 1.0)
+        boxes = self._decode((cls_score, bbox_pred), rois, img_shape, scale).flatten(1)
+        scores = self._scores(cls_score)
+        if cfg is None:
+            return boxes, scores
+        return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         """Boxes (n, k, 5) of RoIs; ``scale`` divides their pixels."""
         boxes = self.bbox_coder.decode(rois[:, 1:], preds[1].float(), max_shape=max_shape).unflatten(1, (-1, 5))
         return torch.cat([boxes[..., :4] / scale, boxes[..., 4:]], -1)
 
-    def get_bboxes(
-        self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: ConfigDict, rescale: bool = False
-    ) -> tuple[Tensor, ...]:
-        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS."""
-        scores = preds[0].float().softmax(-1)
-        scale = scores.new_tensor(img_meta['scale_factor'] if rescale else 1.0)
-        boxes = self._decode(preds, rois, img_meta['img_shape'], scale).flatten(1)
-        return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
+    def detect(self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: Any, rescale: bool) -> tuple:
+        """:meth:`get_bboxes` of all outputs, with the facts of the image."""
+        facts: Any = (*preds, img_meta['img_shape'], img_meta['scale_factor'], rescale, cfg)
+        return self.get_bboxes(rois, *facts)
 
+    def refine_bboxes(
+        self, rois: Tensor, labels: Tensor, bbox_preds: Tensor, pos_is_gts: list[Tensor], img_metas: list[dict]
+    ) -> list[Tensor]:
+        """Boxes (k, 5) of each image for the next stage in training.
 
-@MODELS.register_module()
-class RotatedShared2FCBBoxHead(RotatedConvFCBBoxHead):
-    """Two shared layers, no convolution: the usual box head."""
+        Args:
+            rois: (n, 1 + d), the positive ones of each image first.
+            labels: Class (n,) of each.
+            bbox_preds: (n, 5) or (n, classes * 5).
+            pos_is_gts: Of each image's positive ones, whether they are objects, which are left out: the next stage
+                adds them itself.
+            img_metas: Facts of each image.
+        """
+        refined = []
+        for i, (is_gt, meta) in enumerate(zip(pos_is_gts, img_metas, strict=True)):
+            rows = (rois[:, 0] == i).nonzero().squeeze(1)
+            keep = torch.cat([is_gt == 0, is_gt.new_ones(len(rows) - len(is_gt), dtype=torch.bool)])
+            rows = rows[keep]
+            refined.append(self.regress_by_class(rois[rows], labels[rows], bbox_preds[rows], meta)[:, 1:])
+        return refined
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **dict(kwargs, num_shared_convs=0, num_shared_fcs=2))
+    def regress_by_class(self, rois: Tensor, label: Tensor, bbox_pred: Tensor, img_meta: dict) -> Tensor:
+        """Boxes (n, 5) of the classes (n,) from boxes (n, 4 or 5); with the image's index first if RoIs have it.
 
-
-@MODELS.register_module()
-class RotatedKFIoUShared2FCBBoxHead(RotatedShared2FCBBoxHead):
-    """The same; the name that configs of KFIoU use, whose loss says what it wants itself."""
+        They are for another stage, and not kept in the image that ``img_meta`` tells of.
+        """
+        width = 4 if isinstance(self.bbox_coder, DeltaXYWHBBoxCoder | DeltaXYWHAHBBoxCoder) else 5
+        index = rois.size(1) - width
+        boxes = self.bbox_coder.decode(rois[:, index:], self._of_class(bbox_pred, label))
+        return torch.cat([rois[:, :index], boxes], 1)

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.core import hbb2obb, obb2xyxy
+from mmrotate.core import hbb2obb, multiclass_nms_rotated, obb2xyxy
 from mmrotate.core.bbox import SamplingResult, build_bbox_coder
 from mmrotate.registry import MODELS
 
-from .bbox_head import RoITargets, RotatedConvFCBBoxHead
+from .bbox_head import RoITargets
+from .convfc_bbox_head import RotatedConvFCBBoxHead
 
 
 @MODELS.register_module()
@@ -33,6 +34,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
     """
 
     bbox_dim = 4
+    outputs = (*RotatedConvFCBBoxHead.outputs, 'fix_pred', 'ratio_pred')
     stds = (*RotatedConvFCBBoxHead.stds, ('fc_fix', 0.001), ('fc_ratio', 0.001))
 
     def __init__(
@@ -46,8 +48,10 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         loss_ratio: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault('bbox_coder', dict(type='DeltaXYWHBBoxCoder'))
-        super().__init__(*args, **kwargs)
+        usual = dict(num_shared_fcs=2) if len(args) < 2 else {}
+        super().__init__(*args, **usual | dict(bbox_coder=dict(type='DeltaXYWHBBoxCoder')) | kwargs)
+        if not (self.with_cls and self.with_reg):
+            raise ValueError('GVBBoxHead predicts classes and boxes: with_cls and with_reg must be True')
         if getattr(self.loss_bbox, 'needs_decoded', False):
             raise ValueError(
                 f'GVBBoxHead takes loss_bbox for corners and shares too, but '
@@ -65,26 +69,65 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
 
         The last two lie in (0, 1): (n, 4 or classes * 4) and (n, 1 or classes).
         """
-        x = self._shared(x)
-        return self.fc_cls(x), self.fc_reg(x), self.fc_fix(x).float().sigmoid(), self.fc_ratio(x).float().sigmoid()
+        x_cls, x_reg = self._branches(x)
+        touching = self.fc_fix(x_reg).float().sigmoid(), self.fc_ratio(x_reg).float().sigmoid()
+        return self.fc_cls(x_cls), self.fc_reg(x_reg), *touching
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
         return obb2xyxy(gt_bboxes, self.version)
 
-    def get_targets(self, samples: list[SamplingResult], cfg: dict) -> RoITargets:
+    def get_targets(
+        self,
+        sampling_results: list[SamplingResult],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        rcnn_train_cfg: dict,
+        concat: bool = True,
+    ) -> RoITargets:
         """Those of the base; corners (p, 4) and filled shares (p, 1) of the positive proposals."""
-        objects = torch.cat([sample.pos_gt_bboxes for sample in samples])
-        extra = self.fix_coder.encode(objects), self.ratio_coder.encode(objects)
-        return *super().get_targets(samples, cfg), *extra
+        objects = [sample.pos_gt_bboxes for sample in sampling_results]
+        extra: Any = [[coder.encode(boxes) for boxes in objects] for coder in (self.fix_coder, self.ratio_coder)]
+        if concat:
+            extra = map(torch.cat, extra)
+        return *super().get_targets(sampling_results, gt_bboxes, gt_labels, rcnn_train_cfg, concat), *extra
 
-    def loss(self, preds: Sequence[Tensor], rois: Tensor, targets: RoITargets) -> dict[str, Tensor]:
+    def loss(  # type: ignore[override]  # has more predictions and targets
+        self,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        fix_pred: Tensor,
+        ratio_pred: Tensor,
+        rois: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        fix_targets: Tensor,
+        ratio_targets: Tensor,
+        reduction_override: str | None = None,
+    ) -> dict[str, Tensor]:
         """Losses of the base, and ``loss_fix`` and ``loss_ratio``."""
-        losses = super().loss(preds, rois, targets)
-        labels = targets[0]
+        usual = (labels, label_weights, bbox_targets, bbox_weights, reduction_override)
+        losses = super().loss(cls_score, bbox_pred, rois, *usual)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
-        for name, pred, target in zip(('loss_fix', 'loss_ratio'), preds[2:], targets[-2:], strict=True):
-            losses[name] = self.loss_bbox(self._of_class(pred[pos], labels[pos]), target, avg_factor=len(labels))
+        override = {} if reduction_override is None else dict(reduction_override=reduction_override)
+        parts = dict(loss_fix=(fix_pred, fix_targets), loss_ratio=(ratio_pred, ratio_targets))
+        for name, (pred, target) in parts.items():
+            mine = self._of_class(pred[pos], labels[pos])
+            losses[name] = self.loss_bbox(mine, target, avg_factor=len(labels), **override)
         return losses
+
+    def get_bboxes(  # type: ignore[override]
+        self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: Any, rescale: bool = False
+    ) -> tuple[Tensor, ...]:
+        """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS; ``preds`` are all outputs."""
+        scale = rois.new_tensor(img_meta['scale_factor'] if rescale else 1.0)
+        boxes = self._decode(preds, rois, img_meta['img_shape'], scale).flatten(1)
+        return multiclass_nms_rotated(boxes, self._scores(preds[0]), cfg.score_thr, cfg.nms, cfg.max_per_img)
+
+    def detect(self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: Any, rescale: bool) -> tuple:
+        """:meth:`get_bboxes`, which takes the same here."""
+        return self.get_bboxes(preds, rois, img_meta, cfg, rescale)
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:
         _, deltas, fix, ratio = preds

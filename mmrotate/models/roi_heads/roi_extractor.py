@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -27,20 +28,32 @@ class SingleRoIExtractor(BaseModule):
         out_channels: Channels of the pyramid.
         featmap_strides: Stride of each level in pixels, finest first.
         finest_scale: RoIs with a root of the area below twice this take the finest level.
-        **kwargs: See :class:`BaseModule`.
+        init_cfg: Initialisation.
     """
 
+    # numbers of a box in a RoI
+    box_dim = 4
+
     def __init__(
-        self, roi_layer: dict, out_channels: int, featmap_strides: Sequence[int], finest_scale: int = 56, **kwargs: Any
+        self,
+        roi_layer: dict,
+        out_channels: int,
+        featmap_strides: Sequence[int],
+        finest_scale: int = 56,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(init_cfg)
         self.featmap_strides, self.out_channels, self.finest_scale = list(featmap_strides), out_channels, finest_scale
-        args = dict(roi_layer)
+        self.roi_layers = self.build_roi_layers(roi_layer, self.featmap_strides)
+
+    def build_roi_layers(self, layer_cfg: dict, featmap_strides: Sequence[int]) -> nn.ModuleList:
+        """A RoI layer for the map of each stride; ``layer_cfg`` as ``roi_layer``."""
+        args = dict(layer_cfg)
         name = args.pop('type')
         layer = RoIAlign if name == 'RoIAlign' else getattr(ops, name, None)
         if not (isinstance(layer, type) and issubclass(layer, nn.Module)):
-            raise KeyError(f'roi_layer={roi_layer}: mmrotate.ops has no layer of this type')
-        self.roi_layers = nn.ModuleList(layer(spatial_scale=1 / stride, **args) for stride in self.featmap_strides)
+            raise KeyError(f'roi_layer={layer_cfg}: mmrotate.ops has no layer of this type')
+        return nn.ModuleList(layer(spatial_scale=1 / stride, **args) for stride in featmap_strides)
 
     @property
     def num_inputs(self) -> int:
@@ -51,20 +64,29 @@ class SingleRoIExtractor(BaseModule):
         """Sides (n, 2) of RoIs."""
         return rois[:, 3:5] - rois[:, 1:3]
 
-    def map_roi_levels(self, rois: Tensor) -> Tensor:
-        """Level (n,) of each RoI."""
+    def map_roi_levels(self, rois: Tensor, num_levels: int | None = None) -> Tensor:
+        """Level (n,) of each RoI, of ``num_levels``, by default all."""
         scale = self._sides(rois).prod(1).clamp(min=0).sqrt()
         level = (scale / self.finest_scale + 1e-6).log2().floor()
-        return level.clamp(0, self.num_inputs - 1).long()
+        return level.clamp(0, (num_levels or self.num_inputs) - 1).long()
 
-    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+    def roi_rescale(self, rois: Tensor, scale_factor: float) -> Tensor:
+        """RoIs whose sides are ``scale_factor`` times as long, around the same centres."""
+        index, low, high = rois.split((1, 2, 2), 1)
+        grow = (high - low) * ((scale_factor - 1) / 2)
+        return torch.cat([index, low - grow, high + grow], 1)
+
+    def forward(self, feats: Sequence[Tensor], rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
         """Features (n, C, out, out) of RoIs (n, 5), from a map (N, C, H, W) of each stride.
 
-        A RoI is image index, left, top, right, bottom in pixels.
+        A RoI is image index, left, top, right, bottom in pixels; its features come from a region around its centre
+        with ``roi_scale_factor`` times its sides.
         """
         size: Any = self.roi_layers[0].output_size
         out = feats[0].new_zeros(len(rois), self.out_channels, *size)
-        levels = self.map_roi_levels(rois)
+        levels = self.map_roi_levels(rois, len(feats))
+        if roi_scale_factor is not None:
+            rois = self.roi_rescale(rois, roi_scale_factor)
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
             if len(index):
@@ -78,5 +100,11 @@ class SingleRoIExtractor(BaseModule):
 class RotatedSingleRoIExtractor(SingleRoIExtractor):
     """The same for RoIs (n, 6): image index, x, y, w, h in pixels, theta in radians."""
 
+    box_dim = 5
+
     def _sides(self, rois: Tensor) -> Tensor:
         return rois[:, 3:5]
+
+    def roi_rescale(self, rois: Tensor, scale_factor: float) -> Tensor:
+        """As of the base."""
+        return torch.cat([rois[:, :3], rois[:, 3:5] * scale_factor, rois[:, 5:]], 1)

@@ -194,6 +194,9 @@ def test_results_per_class(version):
     rois = bbox.rbbox2roi([dets[:1], dets[1:]])
     assert rois[:, 0].tolist() == [0, 1, 1]
     torch.testing.assert_close(rois[:, 1:], dets[:, :5])
+    for boxes in (dets[:, :4], dets[:, :5]):  # horizontal, rotated
+        rois = bbox.bbox2roi([boxes[:1], boxes[1:]])
+        torch.testing.assert_close(rois, torch.cat([torch.tensor([[0.0], [1], [1]]), boxes], 1))
 
 
 @pytest.mark.parametrize('name', ['obb2poly', 'obb2hbb', 'obb2xyxy', 'hbb2obb', 'poly2obb'])

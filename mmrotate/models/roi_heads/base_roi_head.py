@@ -1,0 +1,290 @@
+"""What every RoI head shares: proposals in, rotated boxes out, by a box head in each of its stages."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from torch import Tensor
+
+from mmrotate.core import bbox2roi, obb2xyxy, rbbox2result
+from mmrotate.core.bbox import SamplingResult, build_assigner, build_sampler
+from mmrotate.models.base_module import BaseModule
+from mmrotate.models.builder import build_shared_head
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
+from mmrotate.models.views import Result, merge_views
+
+from .bbox_head import RotatedBBoxHead
+
+# prefix of the losses, their weight, RoI extractor and box head
+Stage = tuple[str, float, Any, Any]
+
+
+class RotatedBaseRoIHead(BaseModule):
+    """Samples proposals, takes their features and refines them, stage after stage.
+
+    Proposals are horizontal (n, 4) or rotated (n, 5), as the head before gives them; objects take
+    the same form where they are compared with them. Subclasses give ``_stages``, and the steps that 0.x gave one
+    or several stages: ``init_bbox_head``, ``init_assigner_sampler``, ``_bbox_forward``, ``_bbox_forward_train``.
+
+    Args:
+        bbox_roi_extractor: Config of the RoI extractor.
+        bbox_head: Config of the box head.
+        shared_head: Config of a module between them, on the RoI features.
+        train_cfg: Assigner, sampler, ``pos_weight``.
+        test_cfg: ``score_thr``, ``nms``, ``max_per_img``.
+        pretrained: A checkpoint of the shared head.
+        init_cfg: Initialisation.
+        version: Angle version of the objects.
+    """
+
+    # what is read of both settings, and what configs of 0.x have there without effect
+    train_keys: Mapping[str, Any] = TRAIN_KEYS
+    test_keys: Mapping[str, Any] = TEST_KEYS
+    # of one stage, or lists over stages
+    bbox_roi_extractor: Any
+    bbox_head: Any
+    bbox_assigner: Any = None
+    bbox_sampler: Any = None
+
+    def __init__(
+        self,
+        bbox_roi_extractor: Any = None,
+        bbox_head: Any = None,
+        shared_head: dict | None = None,
+        train_cfg: Any = None,
+        test_cfg: dict | None = None,
+        pretrained: str | None = None,
+        init_cfg: Any = None,
+        version: str = 'oc',
+    ) -> None:
+        super().__init__(init_cfg)
+        # Any: a head is built without them, too, but does not train or test then
+        self.train_cfg: Any = _settings(train_cfg)
+        self.test_cfg: Any = _settings(test_cfg)
+        self.version = version
+        if pretrained is not None:
+            if shared_head is None:
+                raise ValueError(f'pretrained={pretrained!r} is for a shared_head, which {type(self).__name__} lacks')
+            shared_head = dict(shared_head, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
+        if shared_head is not None:
+            self.shared_head = build_shared_head(shared_head)
+        if bbox_head is not None:
+            self.init_bbox_head(bbox_roi_extractor, bbox_head)
+        self.init_assigner_sampler()
+
+    @property
+    def with_bbox(self) -> bool:
+        """Whether there is a box head."""
+        return getattr(self, 'bbox_head', None) is not None
+
+    @property
+    def with_shared_head(self) -> bool:
+        """Whether there is a shared head."""
+        return getattr(self, 'shared_head', None) is not None
+
+    def init_bbox_head(self, bbox_roi_extractor: Any, bbox_head: Any) -> None:
+        """Build the RoI extractor and the box head of their configs."""
+        raise NotImplementedError
+
+    def init_assigner_sampler(self) -> None:
+        """Build ``bbox_assigner`` and ``bbox_sampler`` of the training settings."""
+        raise NotImplementedError
+
+    def _assigner_and_sampler(self, stage: int, cfg: ConfigDict) -> tuple[Any, Any]:
+        context = SimpleNamespace(sample_losses=partial(self.sample_losses, stage))
+        return build_assigner(cfg.assigner), build_sampler(cfg.sampler, context=context)
+
+    @property
+    def assigners(self) -> list:
+        """The assigner of each stage."""
+        return _as_list(self.bbox_assigner)
+
+    @property
+    def samplers(self) -> list:
+        """The sampler of each stage."""
+        return _as_list(self.bbox_sampler)
+
+    def _stages(self) -> list[Stage]:
+        """The stages in their order."""
+        raise NotImplementedError
+
+    @property
+    def num_classes(self) -> int:
+        """Classes without background."""
+        return self._stages()[-1][-1].num_classes
+
+    def _stage_forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> dict[str, Any]:
+        _, _, extractor, head = self._stages()[stage]
+        feats = extractor(x[: extractor.num_inputs], rois)
+        if self.with_shared_head:
+            feats = self.shared_head(feats)
+        return dict(zip(_outputs(head), head(feats), strict=True), bbox_feats=feats)
+
+    def _stage_forward_train(
+        self, stage: int, x: Sequence[Tensor], samples: list[SamplingResult], *truth_and_settings: Any
+    ) -> dict[str, Any]:
+        head = self._stages()[stage][-1]
+        rois = bbox2roi([sample.bboxes for sample in samples])
+        outs = self._forward(stage, x, rois)
+        targets = head.get_targets(samples, *truth_and_settings)
+        losses = head.loss(*outs, rois, *targets)
+        return dict(zip(_outputs(head), outs, strict=True), rois=rois, bbox_targets=targets, loss_bbox=losses)
+
+    def _results(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> dict[str, Any]:
+        """What ``_bbox_forward`` gives for a stage."""
+        raise NotImplementedError
+
+    def _train_results(self, stage: int, x: Sequence[Tensor], samples: list, *truth: list) -> dict[str, Any]:
+        """What ``_bbox_forward_train`` gives for a stage; ``truth``: boxes, labels, facts of the images."""
+        raise NotImplementedError
+
+    def _forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of a stage's box head, scores and deltas first, for RoIs (n, 5 or 6)."""
+        results = self._results(stage, x, rois)
+        return tuple(results[name] for name in _outputs(self._stages()[stage][-1]))
+
+    def sample_losses(self, stage: int, x: Sequence[Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Classification losses (n,) of RoIs, for samplers; ``labels`` -1 is background."""
+        head = self._stages()[stage][-1]
+        labels = labels.where(labels >= 0, head.num_classes)
+        return head.loss_cls(self._forward(stage, x, rois)[0], labels, reduction_override='none')
+
+    def _sample(
+        self, stage: int, feats: Sequence[Tensor], boxes: Tensor, truth: Tensor, ignore: Tensor | None, labels: Tensor
+    ) -> SamplingResult:
+        """Sampled proposals of one image; their objects are rotated whatever they are."""
+        compared = truth
+        if boxes.size(1) == 4:
+            compared = obb2xyxy(truth, self.version)
+            ignore = None if ignore is None else obb2xyxy(ignore, self.version)
+        assigned = self.assigners[stage].assign(boxes, compared, ignore, labels)
+        sample = self.samplers[stage].sample(assigned, boxes, compared, labels, feats=feats)
+        sample.pos_gt_bboxes = truth[sample.pos_assigned_gt_inds]
+        return sample
+
+    def forward_train(
+        self,
+        x: Sequence[Tensor],
+        img_metas: list[dict],
+        proposal_list: list[Tensor],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+        gt_masks: None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of a batch; ``proposal_list`` holds (n, 5 or 6) per image: boxes and scores.
+
+        ``gt_masks`` is always None: there is no branch for masks.
+        """
+        if gt_masks is not None:
+            raise ValueError(f'{type(self).__name__} predicts no masks: gt_masks must be None')
+        ignore: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
+        feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
+        boxes = [proposals[:, :-1] for proposals in proposal_list]
+        stages, losses = self._stages(), {}
+        for i, (prefix, weight, _, head) in enumerate(stages):
+            images = zip(feats, boxes, gt_bboxes, ignore, gt_labels, strict=True)
+            samples = [self._sample(i, *image) for image in images]
+            results = self._train_results(i, x, samples, gt_bboxes, gt_labels, img_metas)
+            for name, value in results['loss_bbox'].items():
+                losses[prefix + name] = value * weight if 'loss' in name else value
+            if i + 1 < len(stages):
+                labels = results['bbox_targets'][0]
+                labels = results['cls_score'][:, :-1].argmax(1).where(labels == head.num_classes, labels)
+                objects = [sample.pos_is_gt for sample in samples]
+                with torch.no_grad():
+                    boxes = head.refine_bboxes(results['rois'], labels, results['bbox_pred'], objects, img_metas)
+        return losses
+
+    def simple_test(
+        self, x: Sequence[Tensor], proposal_list: list[Tensor], img_metas: list[dict], rescale: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Boxes (k, 6) with scores and labels (k,) of each image."""
+        found = self.simple_test_bboxes(x, img_metas, proposal_list, self.test_cfg, rescale=rescale)
+        return list(zip(*found, strict=True))
+
+    def simple_test_bboxes(
+        self,
+        x: Sequence[Tensor],
+        img_metas: list[dict],
+        proposals: list[Tensor],
+        rcnn_test_cfg: dict,
+        rescale: bool = False,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Boxes (k, 6) with scores of each image, and labels (k,) of each; all stages vote on classes."""
+        boxes = [image[:, :-1] for image in proposals]
+        counts = [len(image) for image in boxes]
+        stages, votes = self._stages(), []
+        for i, (*_, head) in enumerate(stages):
+            rois = bbox2roi(boxes)
+            outs = self._forward(i, x, rois)
+            votes.append(outs[0])
+            if i + 1 < len(stages):
+                parts = zip(*(part.split(counts) for part in (rois, *outs[:2])), img_metas, strict=True)
+                boxes = [self._refine(head, *image) for image in parts]
+        scores = torch.stack(votes).mean(0)
+        split = [part.split(counts) for part in (scores, *outs[1:], rois)]
+        found = [
+            head.detect(preds, image_rois, meta, rcnn_test_cfg, rescale)
+            for *preds, image_rois, meta in zip(*split, img_metas, strict=True)
+        ]
+        return [boxes for boxes, _ in found], [labels for _, labels in found]
+
+    @torch.no_grad()
+    def _refine(self, head: Any, rois: Tensor, scores: Tensor, deltas: Tensor, img_meta: dict) -> Tensor:
+        """Boxes (n, 5) of the RoIs of an image, of the likeliest class each."""
+        labels = scores[:, :-1].argmax(1)
+        return head.regress_by_class(rois, labels, deltas, img_meta)[:, 1:]
+
+    async def async_simple_test(
+        self, x: Sequence[Tensor], proposal_list: list[Tensor], img_metas: list[dict], rescale: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """As :meth:`simple_test`, for callers that await."""
+        return self.simple_test(x, proposal_list, img_metas, rescale)
+
+    def aug_test(
+        self,
+        x: Sequence[Sequence[Tensor]],
+        proposal_list: Sequence[list[Tensor]],
+        img_metas: Sequence[list[dict]],
+        rescale: bool = False,
+    ) -> list[Result]:
+        """Per image and class boxes (n, 6), merged over several views, whose arguments come in a list each.
+
+        They are in the pixels of the original images, or of the first view without ``rescale``.
+        """
+        views = [self.simple_test(*view) for view in zip(x, proposal_list, img_metas, strict=True)]
+        results = [[rbbox2result(*image, self.num_classes) for image in view] for view in views]
+        return merge_views(results, img_metas, self.test_cfg, rescale)
+
+    def forward_dummy(self, x: Sequence[Tensor], proposals: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of all stages for proposals (n, 4 or more) of the first image, without NMS: to count operations."""
+        stages = self._stages()
+        outs: list[Tensor] = []
+        rois = bbox2roi([proposals[:, : stages[0][2].box_dim]])
+        for i, (*_, head) in enumerate(stages):
+            stage = self._forward(i, x, rois)
+            outs += stage
+            rois = bbox2roi([self._refine(head, rois, stage[0], stage[1], {})]) if i + 1 < len(stages) else rois
+        return tuple(outs)
+
+
+def _settings(cfg: Any) -> Any:
+    """Settings, or a list of them, whose keys are attributes."""
+    if isinstance(cfg, list | tuple):
+        return [ConfigDict(each) for each in cfg]
+    return None if cfg is None else ConfigDict(cfg)
+
+
+def _as_list(parts: Any) -> list:
+    if parts is None:
+        return []
+    return parts if isinstance(parts, list) else [parts]
+
+
+def _outputs(head: Any) -> tuple[str, ...]:
+    """Names of the outputs of a box head; one of one's own need not say the usual ones."""
+    return getattr(head, 'outputs', RotatedBBoxHead.outputs)
