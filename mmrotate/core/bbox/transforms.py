@@ -152,6 +152,19 @@ def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
     return get_best_begin_point(np.concatenate([obb2poly(rbboxes, version), rbboxes[:, 5:]], 1))
 
 
+def circumscribed(polys: Tensor) -> Tensor:
+    """Circumscribed horizontal boxes (n, 4) of polygons (n, 2 k)."""
+    corners = polys.unflatten(1, (-1, 2))
+    return torch.cat([corners.amin(1), corners.amax(1)], 1)
+
+
+def aspect_ratio(polys: Tensor) -> Tensor:
+    """Longer over shorter side (n,) of rectangles given by corners (n, 8)."""
+    corners = polys.unflatten(1, (4, 2))
+    edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
+    return edges.amax(1) / edges.amin(1).clamp(min=1e-6)
+
+
 def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     """Turn corners (n, 8) to lie nearest to those of the circumscribed box; further columns stay."""
     coordinates = np.asarray(coordinates)
