@@ -19,8 +19,9 @@ def _under(package: str, names: str, places: str) -> dict[str, str]:
 
 # paths and places without the leading ``mmrotate.``; '' is the package itself
 PLACES: dict[str, str] = {
-    '': f'core {_CORE} core.visualization core.post_processing models datasets utils compat.versions',
-    'core': _CORE,
+    '': f'core {_CORE} core.patch core.visualization core.post_processing models datasets utils compat.versions',
+    'core': f'{_CORE} core.patch',
+    'apis.inference': 'apis.patches',
     'core.anchor.anchor_generator': 'core.anchor',
     'core.bbox.coder': _BBOX,
     'core.bbox.iou_calculators': _BBOX,
