@@ -54,10 +54,12 @@ PLACES: dict[str, str] = {
     ),
     **_under(
         'core.bbox.coder',
-        'angle_coder delta_midpointoffset_rbbox_coder delta_xywha_hbbox_coder delta_xywha_rbbox_coder '
-        'distance_angle_point_coder gliding_vertex_coder',
+        'angle_coder distance_angle_point_coder gliding_vertex_coder',
         'core.bbox.coders',
     ),
+    'core.bbox.coder.delta_midpointoffset_rbbox_coder': 'core.bbox.coders compat.midpoint_deltas core.bbox',
+    'core.bbox.coder.delta_xywha_hbbox_coder': 'core.bbox.coders compat.horizontal_deltas core.bbox',
+    'core.bbox.coder.delta_xywha_rbbox_coder': 'core.bbox.coders compat.rotated_deltas core.bbox',
     **_under('core.bbox.iou_calculators', 'builder rotate_iou2d_calculator', _BBOX),
     **_under('core.bbox.samplers', 'rotate_random_sampler', 'core.bbox.samplers'),
     **_under('core.evaluation', 'eval_map', 'core.evaluation'),
@@ -76,11 +78,14 @@ PLACES: dict[str, str] = {
         'rotated_reppoints rotated_retinanet s2anet',
         _DETECTORS,
     ),
-    **_under('models.losses', 'rotated_iou_loss smooth_focal_loss spatial_border_loss', _LOSSES),
-    **_under('models.losses', 'convex_giou_loss', f'{_LOSSES} compat.points'),
     **_under(
-        'models.losses', 'kf_iou_loss gaussian_dist_loss gaussian_dist_loss_v1 kld_reppoints_loss',
-        f'{_LOSSES} {_BBOX}',
+        'models.losses',
+        'gaussian_dist_loss kf_iou_loss rotated_iou_loss smooth_focal_loss spatial_border_loss',
+        f'{_LOSSES} compat.losses {_BBOX}',
+    ),
+    'models.losses.gaussian_dist_loss_v1': f'{_LOSSES} compat.losses_v1 {_BBOX}',
+    **_under(
+        'models.losses', 'convex_giou_loss kld_reppoints_loss', f'{_LOSSES} compat.point_losses compat.points {_BBOX}'
     ),
     **_under(
         'models.roi_heads',

@@ -100,12 +100,19 @@ class GDLoss(BoxLoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
-        p, t = map(_REPRESENTATIONS[self.representation], (pred, target))
+        return self.between(*map(_REPRESENTATIONS[self.representation], (pred, target)))
+
+    def between(self, p: Gaussian, t: Gaussian) -> Tensor:
+        """Losses (n,) of the distributions ``p`` against ``t``."""
         distance = _divergence(self.loss_type, p, t, self.alpha)
         if self.sqrt or self.loss_type == 'gwd':
             distance = _root(distance)
         if self.normalize and self.loss_type == 'gwd':
             distance = distance / _scale(p, t)
+        return self.of_distance(distance)
+
+    def of_distance(self, distance: Tensor) -> Tensor:
+        """Losses (n,) of distances."""
         distance = _FUNCTIONS[self.fun](distance)
         return 1 - 1 / (self.tau + distance) if self.tau >= 1 else distance
 
@@ -146,7 +153,10 @@ class GDLoss_v1(BoxLoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
-        p, t = gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target)
+        return self.between(gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target))
+
+    def between(self, p: Gaussian, t: Gaussian) -> Tensor:
+        """Losses (n,) of the distributions ``p`` against ``t``."""
         distance = _DISTANCES_V1[self.loss_type](p, t).clamp(min=_TINY_V1)
         if self.fun == '' and self.loss_type == 'gwd':
             return (distance.sqrt() / _scale(p, t)).log1p()
