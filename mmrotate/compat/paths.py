@@ -6,7 +6,7 @@ that have changed themselves.
 """
 
 _MODEL_PARTS = 'models.detectors models.dense_heads models.roi_heads models.necks models.backbones models.losses'
-_EVERY_MODEL = f'{_MODEL_PARTS} ops models.builder'
+_EVERY_MODEL = f'{_MODEL_PARTS} ops models.builder compat.enn'
 _BBOX, _CORE = 'core.bbox', 'core.bbox core.anchor registry'
 _HEADS, _DETECTORS, _LOSSES = 'models.dense_heads', 'models.detectors', 'models.losses'
 _ROI = 'models.roi_heads models.roi_heads.bbox_head'
@@ -28,19 +28,21 @@ PLACES: dict[str, str] = {
     'core.bbox.transforms': 'compat.transforms core.bbox',
     'core.bbox.utils': _BBOX,
     'core.bbox.utils.gmm': _BBOX,
+    'core.visualization.image': 'compat.drawing',
     'datasets': 'datasets.pipelines',
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
-    'models.backbones.re_resnet': 'models.backbones.resnet',
+    'models.backbones.re_resnet': 'models.backbones.resnet compat.blocks',
     'models.dense_heads.utils': 'compat.points',
     'models.detectors.utils': _DETECTORS,
     'models.dense_heads.oriented_reppoints_head': 'compat.points',
-    'models.necks.re_fpn': 'models.necks',
+    'models.necks.re_fpn': 'models.necks models.layers',
     'models.roi_heads': _ROI,
     'models.roi_heads.bbox_heads': _ROI,
     'models.roi_heads.roi_extractors': _ROI,
-    'models.utils': 'ops',
+    'models.utils': 'ops compat.enn',
+    'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
     'models.utils.ripool': 'ops',
     'utils.compat_config': 'utils.compat',
@@ -62,7 +64,7 @@ PLACES: dict[str, str] = {
     'core.bbox.coder.delta_xywha_rbbox_coder': 'core.bbox.coders compat.rotated_deltas core.bbox',
     **_under('core.bbox.iou_calculators', 'builder rotate_iou2d_calculator', _BBOX),
     **_under('core.bbox.samplers', 'rotate_random_sampler', 'core.bbox.samplers'),
-    **_under('core.evaluation', 'eval_map', 'core.evaluation'),
+    **_under('core.evaluation', 'eval_map', 'core.evaluation compat.evaluation'),
     **_under('core.post_processing', 'bbox_nms_rotated', 'core.post_processing'),
     **_under(
         'models.dense_heads',
