@@ -232,5 +232,6 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
 
 
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
-    """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
-    return torch.cat([torch.stack([b.new_full((len(b),), i), *_columns(b)], 1) for i, b in enumerate(bbox_list)])
+    """Boxes of each image, (n, 5) or horizontal (n, 4), as RoIs (sum n, 6 or 5), the image's index first."""
+    columns = [_columns(b, 4 if b.size(-1) == 4 else 5) for b in bbox_list]
+    return torch.cat([torch.stack([torch.full_like(parts[0], i), *parts], 1) for i, parts in enumerate(columns)])
