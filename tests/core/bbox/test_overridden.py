@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmrotate.core import GaussianMixture, obb2poly
+from mmrotate.core import GaussianMixture, obb2poly, rbbox2roi
 from mmrotate.core.anchor import PseudoAnchorGenerator, RotatedAnchorGenerator
 from mmrotate.core.bbox import ATSSKldAssigner, ConvexAssigner, MaxConvexIoUAssigner, RRandomSampler, SASAssigner
 from mmrotate.core.bbox.assigners import AssignResult
@@ -91,3 +91,8 @@ def test_divergences_of_a_fitted_mixture():
 def test_thresholds_fall_with_the_shapes_on_request():
     plain, lower = (ATSSKldAssigner(3, flag).assign(SETS, [20, 10], POLYGONS) for flag in (False, True))
     assert (lower.gt_inds > 0).sum() >= (plain.gt_inds > 0).sum() > 0
+
+
+def test_horizontal_boxes_are_rois_too():
+    boxes = torch.arange(8.0).view(2, 4)
+    assert rbbox2roi([boxes[:1], boxes[1:]]).tolist() == [[0, 0, 1, 2, 3], [1, 4, 5, 6, 7]]

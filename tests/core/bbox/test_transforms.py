@@ -233,8 +233,3 @@ def test_gradient_of_corners(version):
     bbox.poly2obb(bbox.obb2poly(boxes, version), version).sum().backward()
     assert boxes.grad.isfinite().all()
     assert boxes.grad[:5, :2].ne(0).all()
-
-
-def test_horizontal_boxes_are_rois_too():
-    boxes = torch.arange(8.0).view(2, 4)
-    assert bbox.rbbox2roi([boxes[:1], boxes[1:]]).tolist() == [[0, 0, 1, 2, 3], [1, 4, 5, 6, 7]]
