@@ -6,7 +6,7 @@ that have changed themselves.
 """
 
 _MODEL_PARTS = 'models.detectors models.dense_heads models.roi_heads models.necks models.backbones models.losses'
-_EVERY_MODEL = f'{_MODEL_PARTS} ops models.builder'
+_EVERY_MODEL = f'{_MODEL_PARTS} ops models.builder compat.enn'
 _BBOX, _CORE = 'core.bbox', 'core.bbox core.anchor registry'
 _HEADS, _DETECTORS, _LOSSES = 'models.dense_heads', 'models.detectors', 'models.losses'
 _ROI = 'models.roi_heads models.roi_heads.bbox_head'
@@ -19,27 +19,30 @@ def _under(package: str, names: str, places: str) -> dict[str, str]:
 
 # paths and places without the leading ``mmrotate.``; '' is the package itself
 PLACES: dict[str, str] = {
-    '': f'core {_CORE} core.visualization core.post_processing models datasets utils compat.versions',
-    'core': _CORE,
+    '': f'core {_CORE} core.patch core.visualization core.post_processing models datasets utils compat.versions',
+    'core': f'{_CORE} core.patch',
+    'apis.inference': 'apis.patches',
     'core.anchor.anchor_generator': 'core.anchor',
     'core.bbox.coder': _BBOX,
     'core.bbox.iou_calculators': _BBOX,
     'core.bbox.transforms': 'compat.transforms core.bbox',
     'core.bbox.utils': _BBOX,
     'core.bbox.utils.gmm': _BBOX,
+    'core.visualization.image': 'compat.drawing',
     'datasets': 'datasets.pipelines',
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
-    'models.backbones.re_resnet': 'models.backbones.resnet',
+    'models.backbones.re_resnet': 'models.backbones.resnet compat.blocks',
     'models.dense_heads.utils': 'compat.points',
     'models.detectors.utils': _DETECTORS,
     'models.dense_heads.oriented_reppoints_head': 'compat.points',
-    'models.necks.re_fpn': 'models.necks',
+    'models.necks.re_fpn': 'models.necks models.layers',
     'models.roi_heads': _ROI,
     'models.roi_heads.bbox_heads': _ROI,
     'models.roi_heads.roi_extractors': _ROI,
-    'models.utils': 'ops',
+    'models.utils': 'ops compat.enn',
+    'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
     'models.utils.ripool': 'ops',
     'utils.compat_config': 'utils.compat',
@@ -53,13 +56,15 @@ PLACES: dict[str, str] = {
     ),
     **_under(
         'core.bbox.coder',
-        'angle_coder delta_midpointoffset_rbbox_coder delta_xywha_hbbox_coder delta_xywha_rbbox_coder '
-        'distance_angle_point_coder gliding_vertex_coder',
+        'angle_coder distance_angle_point_coder gliding_vertex_coder',
         'core.bbox.coders',
     ),
+    'core.bbox.coder.delta_midpointoffset_rbbox_coder': 'core.bbox.coders compat.midpoint_deltas core.bbox',
+    'core.bbox.coder.delta_xywha_hbbox_coder': 'core.bbox.coders compat.horizontal_deltas core.bbox',
+    'core.bbox.coder.delta_xywha_rbbox_coder': 'core.bbox.coders compat.rotated_deltas core.bbox',
     **_under('core.bbox.iou_calculators', 'builder rotate_iou2d_calculator', _BBOX),
     **_under('core.bbox.samplers', 'rotate_random_sampler', 'core.bbox.samplers'),
-    **_under('core.evaluation', 'eval_map', 'core.evaluation'),
+    **_under('core.evaluation', 'eval_map', 'core.evaluation compat.evaluation'),
     **_under('core.post_processing', 'bbox_nms_rotated', 'core.post_processing'),
     **_under(
         'models.dense_heads',
@@ -75,11 +80,14 @@ PLACES: dict[str, str] = {
         'rotated_reppoints rotated_retinanet s2anet',
         _DETECTORS,
     ),
-    **_under('models.losses', 'rotated_iou_loss smooth_focal_loss spatial_border_loss', _LOSSES),
-    **_under('models.losses', 'convex_giou_loss', f'{_LOSSES} compat.points'),
     **_under(
-        'models.losses', 'kf_iou_loss gaussian_dist_loss gaussian_dist_loss_v1 kld_reppoints_loss',
-        f'{_LOSSES} {_BBOX}',
+        'models.losses',
+        'gaussian_dist_loss kf_iou_loss rotated_iou_loss smooth_focal_loss spatial_border_loss',
+        f'{_LOSSES} compat.losses {_BBOX}',
+    ),
+    'models.losses.gaussian_dist_loss_v1': f'{_LOSSES} compat.losses_v1 {_BBOX}',
+    **_under(
+        'models.losses', 'convex_giou_loss kld_reppoints_loss', f'{_LOSSES} compat.point_losses compat.points {_BBOX}'
     ),
     **_under(
         'models.roi_heads',

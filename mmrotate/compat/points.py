@@ -5,20 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmrotate.core.bbox.transforms import aspect_ratio, circumscribed
 from mmrotate.ops import chamfer_distance, convex_iou
 
-
-def AspectRatio(gt_rbboxes: Tensor) -> Tensor:
-    """Longer over shorter side (n,) of rectangles given by corners (n, 8)."""
-    corners = gt_rbboxes.unflatten(1, (4, 2))
-    edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
-    return edges.amax(1) / edges.amin(1).clamp(min=1e-6)
-
-
-def get_horizontal_bboxes(gt_rbboxes: Tensor) -> Tensor:
-    """Circumscribed boxes (n, 4), as left, top, right, bottom, of corners (n, 8)."""
-    corners = gt_rbboxes.unflatten(1, (-1, 2))
-    return torch.cat([corners.amin(1), corners.amax(1)], 1)
+AspectRatio, get_horizontal_bboxes = aspect_ratio, circumscribed
 
 
 def convex_overlaps(gt_rbboxes: Tensor, points: Tensor) -> Tensor:

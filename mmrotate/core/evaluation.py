@@ -51,7 +51,8 @@ def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = '
     return ap[0] if single else ap
 
 
-def _match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
+def match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
+    """Overlaps of the detections (n, 6) with the objects (m, 5), of which a mask (m,) says whom to ignore."""
     order = np.argsort(-dets[:, -1], kind='stable')
     boxes = dets[order, :5]
     best, owner = np.zeros(len(boxes), np.float32), np.zeros(len(boxes), int)
@@ -69,7 +70,7 @@ def _outside(areas: np.ndarray, limits: Range | None) -> np.ndarray:
     return (areas < limits[0]) | (areas >= limits[1])
 
 
-def _true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> tuple[np.ndarray, np.ndarray]:
+def true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> tuple[np.ndarray, np.ndarray]:
     """Masks (n,) of true and false positives; what touches an ignored object is neither."""
     true, false = np.zeros((2, len(image.scores)), bool)
     hit = image.best >= iou_thr if len(image.gt_areas) else np.zeros(len(true), bool)
@@ -85,7 +86,7 @@ def _true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> t
 
 
 def _score_class(images: Sequence[_ImageMatches], iou_thr: float, limits: Range | None, mode: str) -> dict[str, Any]:
-    flags = [_true_false(image, iou_thr, limits) for image in images]
+    flags = [true_false(image, iou_thr, limits) for image in images]
     scores = np.concatenate([image.scores for image in images])
     order = np.argsort(-scores, kind='stable')
     true, false = (np.concatenate(field)[order].cumsum() for field in zip(*flags, strict=True))
@@ -104,7 +105,7 @@ def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return dict(stacked, num_dets=results[0]['num_dets'])
 
 
-def _of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
+def of_class(annotation: dict, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Objects (m, 5) of a class in an image, and a mask (m,) of those to ignore."""
     kinds = ('', '_ignore') if annotation.get('labels_ignore') is not None else ('',)
     pairs = [[np.asarray(annotation[key + kind]) for key in ('bboxes', 'labels')] for kind in kinds]
@@ -139,7 +140,7 @@ def match_classes(
         raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
     images = list(zip(finite_results(det_results), annotations, strict=True))
     return [
-        [_match_image(dets[i], *_of_class(annotation, i)) for dets, annotation in images]
+        [match_image(dets[i], *of_class(annotation, i)) for dets, annotation in images]
         for i in range(len(det_results[0]) if det_results else 0)
     ]
 

@@ -50,19 +50,19 @@ class DOTADataset(RotatedDataset):
         self.difficulty = difficulty
         super().__init__(ann_file, pipeline, version, **kwargs)
 
-    def load_annotations(self, ann_file: str) -> list[dict]:
+    def load_annotations(self, ann_folder: str) -> list[dict]:
         """Read every label file, each of which needs an image, or in test mode list the images."""
-        check_folders(ann_file=ann_file, img_prefix=self.img_prefix)
-        if labels := find_labels(ann_file) if ann_file else {}:
+        check_folders(ann_file=ann_folder, img_prefix=self.img_prefix)
+        if labels := find_labels(ann_folder) if ann_folder else {}:
             return self._load_labelled(labels)
-        place = describe_place(ann_file)
-        images = find_images(self.img_prefix or ann_file)
-        other_format = any(suffix in place for suffix in OTHER_LABELS) and not find_images(ann_file)
-        if not self.test_mode or other_format or (images and os.path.isfile(ann_file)):
-            raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_file!r}{place}')
+        place = describe_place(ann_folder)
+        images = find_images(self.img_prefix or ann_folder)
+        other_format = any(suffix in place for suffix in OTHER_LABELS) and not find_images(ann_folder)
+        if not self.test_mode or other_format or (images and os.path.isfile(ann_folder)):
+            raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_folder!r}{place}')
         if not images:
             raise MissingFilesError(
-                f'no label files (*.txt) in ann_file={ann_file!r}, and no images '
+                f'no label files (*.txt) in ann_file={ann_folder!r}, and no images '
                 f'({", ".join(IMAGE_SUFFIXES)}) in img_prefix={self.img_prefix!r}'
             )
         self.has_annotations = False

@@ -15,6 +15,7 @@ from .formats import ClassNames
 from .formats.hrsc import KINDS, NO_KIND, read_hrsc
 from .image_folder import IMAGE_SUFFIXES, MissingFilesError, check_folders, find_images
 from .metrics import METRICS
+from .submission import Results
 
 
 @DATASETS.register_module()
@@ -70,6 +71,21 @@ class HRSCDataset(RotatedDataset):
             )
         reader = partial(read_hrsc, kinds=self.classwise)
         return self.read_annotations({images[name]: path for name, path in paths.items()}, reader, self._names())
+
+    def evaluate(  # type: ignore[override]  # 0.x had the last two the other way round
+        self,
+        results: Results,
+        metric: str | Sequence[str] = 'mAP',
+        logger: Any = None,
+        proposal_nums: Any = None,
+        iou_thr: float | Sequence[float] | None = None,
+        scale_ranges: Sequence[tuple[float, float]] | None = None,
+        use_07_metric: bool = True,
+        nproc: int = 4,
+    ) -> dict[str, float]:
+        """Score detections; see :meth:`mmrotate.datasets.base.RotatedDataset.evaluate`."""
+        settings = (metric, logger, proposal_nums, iou_thr, scale_ranges, nproc, use_07_metric)
+        return super().evaluate(results, *settings)
 
     def _names(self) -> ClassNames:
         """The kinds of ships, or all as the first class."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mmrotate.apis import inference_detector, init_detector, without_pretrained
+from mmrotate.apis import inference_detector, inference_detector_by_patches, init_detector, without_pretrained
+from mmrotate.core.patch import slide_window
 from mmrotate.engine import load_config
 from mmrotate.utils import CheckpointError, UserError
 from tests.helpers.tiny import CLASSES, write_config
@@ -143,3 +144,20 @@ def test_without_pretrained():
         heads=[dict(init_cfg=dict(type='Normal')), dict(init_cfg=None)],
     )  # fmt: skip
     assert model['pretrained'] == 'a'
+
+
+def test_by_patches_each_patch_is_seen_by_itself_and_its_boxes_are_moved(config, image):
+    model = init_detector(config, device='cpu').eval()
+    whole = cv2.imread(image)
+    large = np.concatenate([whole, whole], 1)
+    height, width = whole.shape[:2]
+    assert height == width
+    got = inference_detector_by_patches(model, large, [width], [width - 1], [1.0], 1.0, bs=3)
+    windows = slide_window(2 * width, height, [width], [width - 1])
+    alone = inference_detector(model, [large[:, left:right] for left, _, right, _ in windows])
+    assert [len(dets) for dets in got] == [sum(map(len, dets)) for dets in zip(*alone, strict=True)]
+    last = max((dets for dets in alone[-1]), key=len)
+    assert any(np.isclose(dets[:, 0], last[0, 0] + windows[-1, 0]).any() for dets in got)
+    assert len(inference_detector_by_patches(model, image, [width], [width - 1], [1.0], 0.1)) == len(got)
+    with pytest.raises(ValueError, match='bs must be'):
+        inference_detector_by_patches(model, large, [width], [width - 1], [1.0], 0.1, bs=0)

@@ -3,6 +3,7 @@ import pytest
 from mmengine.config import Config
 
 from mmrotate.utils import compat_cfg, setup_multi_processes
+from mmrotate.utils.compat import compat_loader_args
 
 
 def test_older_keys_get_their_later_names():
@@ -32,3 +33,18 @@ def opencv_threads():
 def test_setup_multi_processes(opencv_threads):
     setup_multi_processes(Config(dict(opencv_num_threads=1, mp_start_method='fork')))
     assert cv2.getNumThreads() == 1
+
+
+def test_settings_of_loaders_are_gathered():
+    data = dict(
+        samples_per_gpu=2, workers_per_gpu=3, val=dict(samples_per_gpu=4), test=[dict(samples_per_gpu=5), dict()]
+    )
+    cfg = Config(dict(data=data, total_epochs=7))
+    got = compat_loader_args(cfg).data
+    assert got.train_dataloader == dict(samples_per_gpu=2, workers_per_gpu=3)
+    assert got.val_dataloader == dict(samples_per_gpu=4, workers_per_gpu=3)
+    assert got.test_dataloader == dict(samples_per_gpu=5, workers_per_gpu=3)
+    assert cfg.data.samples_per_gpu == 2  # the given one stays
+    twice = Config(dict(data=dict(samples_per_gpu=2, train_dataloader=dict(samples_per_gpu=1))))
+    with pytest.raises(ValueError, match='train_dataloader'):
+        compat_loader_args(twice)

@@ -75,14 +75,20 @@ class AnchorGenerator:
         w, h = ((size * outer[:, None] * inner).flatten() for outer, inner in orders)
         return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
 
-    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
-        """Anchors (h * w * k, 4) of a map of ``size`` (h, w)."""
-        stride = self.strides[level]
-        x = torch.arange(size[1], device=device) * stride[0]
-        y = torch.arange(size[0], device=device) * stride[1]
+    def single_level_grid_priors(
+        self,
+        featmap_size: tuple[int, int],
+        level_idx: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = 'cpu',
+    ) -> Tensor:
+        """Anchors (h * w * k, prior_dim) of one level, a map of size (h, w)."""
+        stride = self.strides[level_idx]
+        x = torch.arange(featmap_size[1], device=device) * stride[0]
+        y = torch.arange(featmap_size[0], device=device) * stride[1]
         y, x = torch.meshgrid(y, x, indexing='ij')
         shift = torch.stack([x, y, x, y], -1).view(-1, 1, 4)
-        return (self.base_anchors[level].to(device) + shift).view(-1, 4)
+        return (self.base_anchors[level_idx].to(device) + shift).view(-1, 4).to(dtype)
 
     def grid_priors(
         self,
@@ -93,8 +99,7 @@ class AnchorGenerator:
         """Anchors of each level, a map of size (h, w), positions row by row, a position's anchors together."""
         if len(featmap_sizes) != self.num_levels:
             raise ValueError(f'the generator has {self.num_levels} strides, but there are {len(featmap_sizes)} maps')
-        device = torch.device(device)
-        return [self._level_priors(level, size, device).to(dtype) for level, size in enumerate(featmap_sizes)]
+        return [self.single_level_grid_priors(size, i, dtype, device) for i, size in enumerate(featmap_sizes)]
 
     def valid_flags(
         self, featmap_sizes: Sequence[tuple[int, int]], pad_shape: Sequence[int], device: torch.device | str = 'cpu'
@@ -118,10 +123,17 @@ class RotatedAnchorGenerator(AnchorGenerator):
 
     prior_dim = 5
 
-    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
-        corners = super()._level_priors(level, size, device)
+    def single_level_grid_priors(
+        self,
+        featmap_size: tuple[int, int],
+        level_idx: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = 'cpu',
+    ) -> Tensor:
+        """Anchors (h * w * k, 5) of one level, a map of size (h, w)."""
+        corners = super().single_level_grid_priors(featmap_size, level_idx, device=device)
         centre, sides = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
-        return torch.cat([centre, sides, torch.zeros_like(sides[:, :1])], 1)
+        return torch.cat([centre, sides, torch.zeros_like(sides[:, :1])], 1).to(dtype)
 
 
 @TASK_UTILS.register_module()
@@ -133,7 +145,23 @@ class PseudoAnchorGenerator(AnchorGenerator):
     def __init__(self, strides: Sequence[int]) -> None:
         super().__init__(strides, ratios=[1.0], scales=[1.0])
 
-    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    @property
+    def num_base_anchors(self) -> list[int]:
+        """One of each level."""
+        return self.num_base_priors
+
+    def single_level_grid_priors(
+        self,
+        featmap_size: tuple[int, int],
+        level_idx: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = 'cpu',
+    ) -> Tensor:
+        """See :meth:`single_level_grid_anchors`."""
+        return self.single_level_grid_anchors(featmap_size, device)
+
+    def single_level_grid_anchors(self, featmap_sizes: tuple[int, int], device: torch.device | str = 'cpu') -> Tensor:
+        """Raise ValueError: there are none of its own."""
         raise ValueError('a head with a PseudoAnchorGenerator needs rois, the boxes of a stage')
 
 
@@ -150,9 +178,16 @@ class MlvlPointGenerator(AnchorGenerator):
         super().__init__(strides, ratios=[1.0], scales=[1.0])
         self.offset = offset
 
-    def _level_priors(self, level: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    def single_level_grid_priors(
+        self,
+        featmap_size: tuple[int, int],
+        level_idx: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = 'cpu',
+    ) -> Tensor:
+        """Points (h * w, 2) of one level, a map of size (h, w)."""
         x, y = (
             (torch.arange(count, device=device) + self.offset) * stride
-            for count, stride in zip(size[::-1], self.strides[level], strict=True)
+            for count, stride in zip(featmap_size[::-1], self.strides[level_idx], strict=True)
         )
-        return torch.cartesian_prod(y, x).flip(1)
+        return torch.cartesian_prod(y, x).flip(1).to(dtype)

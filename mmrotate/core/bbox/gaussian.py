@@ -39,6 +39,11 @@ class Gaussian(NamedTuple):
         return _matrix(a * a + b * b, cov, cov, c * c + d * d)
 
     @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Means (..., 2) and covariances (..., 2, 2)."""
+        return self.xy, self.sigma
+
+    @property
     def root_det(self) -> Tensor:
         """Square root (...) of the covariance's determinant: a quarter of a box's area."""
         return self.std.prod(-1)
@@ -77,6 +82,14 @@ def pearson_to_gaussian(params: Tensor) -> Gaussian:
     axes, std_x = _sheared(x * x, pearson * y / x)
     rest = y * ((1 - pearson) * (1 + pearson)).sqrt()
     return Gaussian(params[..., :2].clamp(-_FAR, _FAR), axes, torch.stack([std_x, rest], -1))
+
+
+def moments_to_gaussian(xy: Tensor, sigma: Tensor) -> Gaussian:
+    """Means (..., 2) and covariances (..., 2, 2), symmetric and positive definite."""
+    var_x, cov, _, var_y = sigma.flatten(-2).unbind(-1)
+    axes, std_x = _sheared(var_x, cov / var_x)
+    left = (var_y - cov * cov / var_x).clamp(min=torch.finfo(sigma.dtype).eps * var_y.detach())
+    return Gaussian(xy, axes, torch.stack([std_x, left.sqrt()], -1))
 
 
 def points_to_gaussian(points: Tensor, eps: float = 1e-6) -> Gaussian:
@@ -153,17 +166,14 @@ def kalman_overlap(p: Gaussian, q: Gaussian, eps: float = 1e-6) -> Tensor:
 # -------------------------------------------------------------------------------- under 0.x's names
 def xy_wh_r_2_xy_sigma(xywhr: Tensor) -> tuple[Tensor, Tensor]:
     """Means (..., 2) and covariances (..., 2, 2) of boxes (..., 5)."""
-    gaussian = boxes_to_gaussian(xywhr)
-    return gaussian.xy, gaussian.sigma
+    return boxes_to_gaussian(xywhr).moments
 
 
 def xy_stddev_pearson_2_xy_sigma(xy_stddev_pearson: Tensor) -> tuple[Tensor, Tensor]:
     """The same of means, standard deviations and correlations (..., 5)."""
-    gaussian = pearson_to_gaussian(xy_stddev_pearson)
-    return gaussian.xy, gaussian.sigma
+    return pearson_to_gaussian(xy_stddev_pearson).moments
 
 
 def gt2gaussian(target: Tensor) -> tuple[Tensor, Tensor]:
     """Means (n, 2) and covariances (n, 2, 2) of rectangles (n, 4, 2)."""
-    gaussian = polygons_to_gaussian(target)
-    return gaussian.xy, gaussian.sigma
+    return polygons_to_gaussian(target).moments

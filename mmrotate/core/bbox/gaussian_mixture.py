@@ -49,36 +49,68 @@ class GaussianMixture:
             delta: Stop when the mean log likelihood gains less.
             n_iter: Largest number of steps.
         """
-        x = self._points(x)
+        x = self.check_size(x)
         self._start(x)
         last = -torch.inf
         for _ in range(n_iter if x.numel() else 0):
-            log_prob = self.estimate_log_prob(x) + self.pi.mT.log()
-            self.log_likelihood = log_prob.logsumexp(-1).mean(1)
+            before = self.pi, self.mu, self.var
+            self.em_runner(x)
             now = float(self.log_likelihood.detach().mean())
             if now - last < delta:
+                self._update(*before)
                 break
             last = now
-            self._step(x, log_prob.softmax(-1))
         self.fitted = True
+
+    def em_runner(self, x: Tensor) -> None:
+        """One step from points (T, n, d): the likelihood so far, and parameters that raise it."""
+        self.log_likelihood, log_resp = self.log_resp_step(x)
+        self._update(*self.EM_step(x, log_resp))
+
+    def _update(self, pi: Tensor, mu: Tensor, var: Tensor) -> None:
+        self.update_pi(pi)
+        self.update_mu(mu)
+        self.update_var(var)
+
+    def update_pi(self, pi: Tensor) -> None:
+        """Take the weights (T, K, 1)."""
+        self.pi = pi
+
+    def update_mu(self, mu: Tensor) -> None:
+        """Take the means (T, K, d)."""
+        self.mu = mu
+
+    def update_var(self, var: Tensor) -> None:
+        """Take the covariances (T, K, d, d)."""
+        self.var = var
+
+    def log_resp_step(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log likelihood (T,) per point of points (T, n, d), and the logarithms (T, n, K) of the shares in them."""
+        log_prob = self.estimate_log_prob(x) + self.pi.mT.log()
+        return log_prob.logsumexp(-1).mean(1), log_prob.log_softmax(-1)
 
     def estimate_log_prob(self, x: Tensor) -> Tensor:
         """Log densities (T, n, K) of the points (T, n, d) under each distribution."""
         with torch.autocast(x.device.type, enabled=False):
             # through Cholesky factors, so that a thin distribution keeps its width
             parts = MultivariateNormal(self.mu[:, None], self.var[:, None], validate_args=False)
-            return parts.log_prob(self._points(x)[:, :, None])
+            return parts.log_prob(self.check_size(x)[:, :, None])
+
+    def check_size(self, x: Tensor) -> Tensor:
+        """Points (T, n, d) from those, or from (n, d) of one set.
+
+        Raises:
+            ValueError: They are of another shape.
+        """
+        x = x[None] if x.dim() == 2 else x
+        if x.dim() != 3 or x.size(-1) != self.n_features:
+            raise ValueError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
+        return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def get_score(self, x: Tensor, sum_data: bool = True) -> Tensor:
         """Log likelihood of points (T, n, d): (T,), or (T, n) of each point."""
         score = (self.estimate_log_prob(x) + self.pi.mT.log()).logsumexp(-1)
         return score.sum(1) if sum_data else score
-
-    def _points(self, x: Tensor) -> Tensor:
-        x = x[None] if x.dim() == 2 else x
-        if x.dim() != 3 or x.size(-1) != self.n_features:
-            raise ValueError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
-        return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def _start(self, x: Tensor) -> None:
         sets, count = len(x), self.n_components
@@ -92,16 +124,20 @@ class GaussianMixture:
         self.pi = x.new_full((sets, count, 1), 1 / count)
         self.log_likelihood = x.new_zeros(sets)
 
-    def _step(self, x: Tensor, share: Tensor) -> None:
-        """New parameters from the shares (T, n, K) of the distributions in the points."""
-        share = share[..., None]
+    def EM_step(self, x: Tensor, log_resp: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """New weights (T, K, 1), means (T, K, d) and covariances (T, K, d, d).
+
+        Args:
+            x: Points (T, n, d).
+            log_resp: Logarithms (T, n, K) of the distributions' shares in the points.
+        """
+        share = log_resp.exp()[..., None]
         total = share.sum(1) + self.eps  # (T, K, 1)
-        self.mu = (share * x[:, :, None]).sum(1) / total
-        gap = x[:, :, None] - self.mu[:, None]  # (T, n, K, d)
+        mu = (share * x[:, :, None]).sum(1) / total
+        gap = x[:, :, None] - mu[:, None]  # (T, n, K, d)
         spread = (share[..., None] * gap[..., None] * gap[..., None, :]).sum(1)
         unit = torch.eye(self.n_features, dtype=x.dtype, device=x.device)
-        self.var = spread / total[..., None] + self.eps * unit
-        self.pi = total / total.sum(1, keepdim=True)
+        return total / total.sum(1, keepdim=True), mu, spread / total[..., None] + self.eps * unit
 
 
 def _far_apart(x: Tensor, count: int) -> Tensor:

@@ -114,7 +114,11 @@ class RandomSampler:
 
     def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
         """``count`` of the indices (n,), without repetition: here at random."""
-        return indices[torch.randperm(len(indices), device=indices.device)[:count]]
+        return self.random_choice(indices, count)
+
+    def random_choice(self, gallery: Tensor, num: int) -> Tensor:
+        """``num`` of the entries (n,), without repetition."""
+        return gallery[torch.randperm(len(gallery), device=gallery.device)[:num]]
 
     def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         wanted = int(self.num * self.pos_fraction)

@@ -152,6 +152,19 @@ def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
     return get_best_begin_point(np.concatenate([obb2poly(rbboxes, version), rbboxes[:, 5:]], 1))
 
 
+def circumscribed(polys: Tensor) -> Tensor:
+    """Circumscribed horizontal boxes (n, 4) of polygons (n, 2 k)."""
+    corners = polys.unflatten(1, (-1, 2))
+    return torch.cat([corners.amin(1), corners.amax(1)], 1)
+
+
+def aspect_ratio(polys: Tensor) -> Tensor:
+    """Longer over shorter side (n,) of rectangles given by corners (n, 8)."""
+    corners = polys.unflatten(1, (4, 2))
+    edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
+    return edges.amax(1) / edges.amin(1).clamp(min=1e-6)
+
+
 def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     """Turn corners (n, 8) to lie nearest to those of the circumscribed box; further columns stay."""
     coordinates = np.asarray(coordinates)
@@ -219,8 +232,9 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
 
 
 def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
-    """Boxes (n, 5) of each image as RoIs (sum n, 6), the image's index first."""
-    return torch.cat([torch.stack([b.new_full((len(b),), i), *_columns(b)], 1) for i, b in enumerate(bbox_list)])
+    """Boxes of each image, (n, 5) or horizontal (n, 4), as RoIs (sum n, 6 or 5), the image's index first."""
+    columns = [_columns(b, 4 if b.size(-1) == 4 else 5) for b in bbox_list]
+    return torch.cat([torch.stack([torch.full_like(parts[0], i), *parts], 1) for i, parts in enumerate(columns)])
 
 
 def bbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:

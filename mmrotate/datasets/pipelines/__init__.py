@@ -4,5 +4,5 @@ from .compose import Compose, MultiScaleFlipAug
 from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize
 from .geometric import Pad, RRandomFlip, RResize
 from .image import BadImageError
-from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
+from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam, LoadPatchFromImage
 from .rotate import PolyRandomRotate

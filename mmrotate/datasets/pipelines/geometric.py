@@ -132,12 +132,12 @@ class RRandomFlip:
         for key in results.get('img_fields', ['img']):
             results[key] = flip(results[key], direction)
         for key in results.get('bbox_fields', []):
-            results[key] = self._flip(results[key], results['img_shape'], direction)
+            results[key] = self.bbox_flip(results[key], results['img_shape'], direction)
         return results
 
-    def _flip(self, boxes: np.ndarray, img_shape: Sequence[int], direction: str) -> np.ndarray:
+    def bbox_flip(self, bboxes: np.ndarray, img_shape: Sequence[int], direction: str) -> np.ndarray:
         """Mirrored boxes (n, 5), with angles in the version's range."""
-        flipped = bbox_flip(torch.from_numpy(boxes.reshape(-1, 5)), img_shape, direction)
+        flipped = bbox_flip(torch.from_numpy(bboxes.reshape(-1, 5)), img_shape, direction)
         x, y, w, h, theta = flipped.unbind(dim=1)
         return torch.stack([x, y, *regularize(w, h, theta, self.version)], dim=1).numpy()
 

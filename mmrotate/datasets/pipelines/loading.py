@@ -70,6 +70,21 @@ class LoadImageFromWebcam(LoadImageFromFile):
 
 @PIPELINES.register_module()
 @dataclass(eq=False)
+class LoadPatchFromImage(LoadImageFromWebcam):
+    """Takes the part ``results['win']``, as left, top, right, bottom in pixels, of the image ``results['img']``.
+
+    What lies outside of the image is not there. The arguments are those of :class:`LoadImageFromFile`.
+    """
+
+    def __call__(self, results: dict) -> dict:
+        """Set what :class:`LoadImageFromFile` sets; the file names are None."""
+        left, top, right, bottom = results['win']
+        results['img'] = as_image(results['img'], self.color_type)[top:bottom, left:right]
+        return super().__call__(results)
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
 class LoadAnnotations:
     """Copies the annotations of the image: gt_bboxes, gt_bboxes_ignore (n, 5), gt_labels (n,).
 

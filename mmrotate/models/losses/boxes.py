@@ -1,7 +1,5 @@
 """Losses of boxes: differences of their numbers, and their overlap."""
 
-from typing import Any
-
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import generalized_box_iou_loss
@@ -28,11 +26,12 @@ class SmoothL1Loss(WeightedLoss):
 
     Args:
         beta: Difference at which the two meet; above 0.
-        **kwargs: See :class:`WeightedLoss`.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
     """
 
-    def __init__(self, beta: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
+        super().__init__(reduction, loss_weight)
         if beta <= 0:
             raise ValueError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
         self.beta = beta
@@ -49,15 +48,23 @@ class IoULoss(BoxLoss):
     Args:
         linear: 1 - overlap; an old way to say ``mode='linear'``.
         eps: Smallest overlap that counts.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
         mode: ``'linear'``, ``'square'``: 1 - overlap^2, or ``'log'``: -ln(overlap).
-        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
     box_dim = 4
 
-    def __init__(self, linear: bool = False, eps: float = 1e-6, *, mode: str = 'log', **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        linear: bool = False,
+        eps: float = 1e-6,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        mode: str = 'log',
+    ) -> None:
+        super().__init__(reduction, loss_weight)
         one_of('mode', mode, ('linear', 'square', 'log'))
         self.mode, self.eps = 'linear' if linear else mode, eps
 
@@ -90,14 +97,15 @@ class GIoULoss(BoxLoss):
 
     Args:
         eps: Keeps the quotients of boxes without area finite, in px^2.
-        **kwargs: See :class:`WeightedLoss`.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
     """
 
     needs_decoded = True
     box_dim = 4
 
-    def __init__(self, eps: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
+        super().__init__(reduction, loss_weight)
         self.eps = eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

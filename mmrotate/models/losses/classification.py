@@ -55,11 +55,19 @@ class FocalLoss(WeightedLoss):
         use_sigmoid: Only True is defined.
         gamma: Exponent that plays down easy samples.
         alpha: Weight of the positive class, 1 - alpha of the negative.
-        **kwargs: See :class:`WeightedLoss`.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
     """
 
-    def __init__(self, use_sigmoid: bool = True, gamma: float = 2.0, alpha: float = 0.25, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        use_sigmoid: bool = True,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
         if not use_sigmoid:
             raise ValueError('FocalLoss is defined for use_sigmoid=True only')
         self.use_sigmoid, self.gamma, self.alpha = use_sigmoid, gamma, alpha
@@ -73,5 +81,13 @@ class FocalLoss(WeightedLoss):
 class SmoothFocalLoss(FocalLoss):
     """:class:`FocalLoss` of soft targets (n, C) in [0, 1], as circular smooth labels are."""
 
-    def __init__(self, gamma: float = 2.0, alpha: float = 0.25, *, use_sigmoid: bool = True, **kwargs: Any) -> None:
-        super().__init__(use_sigmoid, gamma, alpha, **kwargs)
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        *,
+        use_sigmoid: bool = True,
+    ) -> None:
+        super().__init__(use_sigmoid, gamma, alpha, reduction, loss_weight)

@@ -1,7 +1,6 @@
 """Losses of rotated boxes as normal distributions."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,9 +69,10 @@ class GDLoss(BoxLoss):
         fun: ``'log1p'``, ``'sqrt'`` or ``'none'``, applied to the distance.
         tau: From 1 on, the loss is ``1 - 1 / (tau + distance)``; below, the distance.
         alpha: Weighs shapes against centres.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
         normalize: Divide ``'gwd'`` by the boxes' scale.
         sqrt: Take the square root of a divergence; ``'gwd'`` always is one.
-        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = True
@@ -85,12 +85,13 @@ class GDLoss(BoxLoss):
         fun: str = 'log1p',
         tau: float = 0.0,
         alpha: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
         *,
         normalize: bool = True,
         sqrt: bool = True,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(reduction, loss_weight)
         self.loss_type = one_of('loss_type', loss_type, ('gwd', 'kld', *_OF_BOTH_WAYS))
         self.representation = one_of('representation', representation, _REPRESENTATIONS)
         self.fun = one_of('fun', fun, _FUNCTIONS)
@@ -99,12 +100,19 @@ class GDLoss(BoxLoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
-        p, t = map(_REPRESENTATIONS[self.representation], (pred, target))
+        return self.between(*map(_REPRESENTATIONS[self.representation], (pred, target)))
+
+    def between(self, p: Gaussian, t: Gaussian) -> Tensor:
+        """Losses (n,) of the distributions ``p`` against ``t``."""
         distance = _divergence(self.loss_type, p, t, self.alpha)
         if self.sqrt or self.loss_type == 'gwd':
             distance = _root(distance)
         if self.normalize and self.loss_type == 'gwd':
             distance = distance / _scale(p, t)
+        return self.of_distance(distance)
+
+    def of_distance(self, distance: Tensor) -> Tensor:
+        """Losses (n,) of distances."""
         distance = _FUNCTIONS[self.fun](distance)
         return 1 - 1 / (self.tau + distance) if self.tau >= 1 else distance
 
@@ -122,14 +130,17 @@ class GDLoss_v1(BoxLoss):
         fun: ``'sqrt'``, ``'log1p'`` or ``''``; the last is for ``'gwd'`` the logarithm of 1 plus the distance
             over the boxes' scale, without tau.
         tau: Above 0.
-        **kwargs: See :class:`WeightedLoss`.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
     """
 
     needs_decoded = True
     box_dim = 5
 
-    def __init__(self, loss_type: str, fun: str = 'sqrt', tau: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, loss_type: str, fun: str = 'sqrt', tau: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
         self.loss_type = one_of('loss_type', loss_type, _DISTANCES_V1)
         self.fun = one_of('fun', fun, _FUNCTIONS_V1)
         self.tau = tau
@@ -142,7 +153,10 @@ class GDLoss_v1(BoxLoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 5) and (n, 5) -> (n,)."""
-        p, t = gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target)
+        return self.between(gaussian.boxes_to_gaussian(pred), gaussian.boxes_to_gaussian(target))
+
+    def between(self, p: Gaussian, t: Gaussian) -> Tensor:
+        """Losses (n,) of the distributions ``p`` against ``t``."""
         distance = _DISTANCES_V1[self.loss_type](p, t).clamp(min=_TINY_V1)
         if self.fun == '' and self.loss_type == 'gwd':
             return (distance.sqrt() / _scale(p, t)).log1p()
@@ -155,16 +169,25 @@ class KFLoss(BoxLoss):
 
     Args:
         fun: ``'none'``: 1 - KFIoU, ``'ln'``: -ln(KFIoU + eps), ``'exp'``: exp(1 - KFIoU) - 1.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
         beta: Difference of deltas at which the smooth L1 becomes linear.
         eps: Keeps quotient and logarithm finite.
-        **kwargs: See :class:`WeightedLoss`.
     """
 
     needs_decoded = 'both'
     box_dim = 5
 
-    def __init__(self, fun: str = 'none', *, beta: float = 1 / 9, eps: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        fun: str = 'none',
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        *,
+        beta: float = 1 / 9,
+        eps: float = 1e-6,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
         self.fun = one_of('fun', fun, ('none', 'ln', 'exp'))
         self.beta, self.eps = beta, eps
 
@@ -190,13 +213,14 @@ class KLDRepPointsLoss(BoxLoss):
 
     Args:
         eps: Smallest divergence that counts.
-        **kwargs: See :class:`WeightedLoss`.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
     """
 
     box_dim = 18
 
-    def __init__(self, eps: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
+        super().__init__(reduction, loss_weight)
         self.eps = eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

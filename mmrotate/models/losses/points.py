@@ -1,7 +1,5 @@
 """Losses of point sets against quadrilaterals."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,13 +30,14 @@ class BCConvexGIoULoss(ConvexGIoULoss):
     ``1 - 2 exp(-r / 4)`` and the rest ``exp(-r / 4)``.
 
     Args:
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
         as_published: As the published models were trained: the rest is one mean over all rows, and the gradient that
             of ``1 - overlap`` alone, whatever the aspect ratio. False does as the paper says.
-        **kwargs: See :class:`WeightedLoss`.
     """
 
-    def __init__(self, as_published: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0, *, as_published: bool = True) -> None:
+        super().__init__(reduction, loss_weight)
         self.as_published = as_published
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torchvision.models.detection._utils import BoxCoder
 
 from mmrotate.core import build_bbox_coder, obb2xyxy
 from mmrotate.core.bbox.angle import regularize
+from mmrotate.core.bbox.coders import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder
 from tests.helpers.exact import exact_overlap
 from tests.helpers.golden import VERSIONS, random_boxes, tensor
 
@@ -196,3 +197,11 @@ def test_geometry_stays_in_float32_under_autocast():
     expected = coder.decode(prior, deltas)
     with torch.autocast('cpu', torch.bfloat16):
         torch.testing.assert_close(coder.decode(prior, deltas), expected)
+
+
+def test_arguments_by_position_as_documented():
+    five = ((0.0,) * 5, (1.0,) * 5)
+    upright = DeltaXYWHAHBBoxCoder(*five, 'le90', None, False, True, True, 8)
+    assert (upright.clip_border, upright.ctr_clamp, upright.proj_xy) == (True, 8, False)
+    rotated = DeltaXYWHAOBBoxCoder(*five, 'le90', None, False, True, True, 8)
+    assert (rotated.clip_border, rotated.ctr_clamp, rotated.proj_xy) == (True, 8, True)

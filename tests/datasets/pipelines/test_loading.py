@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrotate.datasets.pipelines import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam
+from mmrotate.datasets.pipelines import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam, LoadPatchFromImage
 
 
 @pytest.fixture
@@ -76,3 +76,11 @@ def test_annotations_are_copied_and_keep_their_shape(count):
 def test_masks_are_refused():
     with pytest.raises(ValueError, match='not supported'):
         LoadAnnotations(with_mask=True)
+
+
+def test_a_patch_of_an_image():
+    img = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    results = LoadPatchFromImage()(dict(img=img, win=[2, 1, 9, 3]))
+    assert results['img'].tolist() == img[1:3, 2:].tolist()
+    assert results['ori_shape'] == (2, 4, 3)
+    assert results['filename'] is None

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmrotate.models import build_head, build_loss
+from mmrotate.models import build_head, build_loss, losses
 from mmrotate.models.losses import regression_loss, takes_boxes
 from tests.helpers.golden import random_boxes
 
@@ -51,6 +51,24 @@ def test_reductions_and_weights(cfg):
     for form in (weight, weight[:, None].expand(-1, 5)):
         torch.testing.assert_close(loss(pred, target, form, avg_factor=7, **boxes), expected)
     torch.testing.assert_close(loss(pred, target, weight, reduction_override='none', **boxes), each * weight)
+
+
+@pytest.mark.parametrize(
+    ('name', 'own'),
+    [
+        ('GDLoss', ('kld', 'xy_wh_r', 'log1p', 1.0, 1.0)),
+        ('GDLoss_v1', ('bcd', 'sqrt', 1.0)),
+        ('KFLoss', ('ln',)),
+        ('RotatedIoULoss', (False, 1e-6)),
+        ('KLDRepPointsLoss', (1e-6,)),
+        ('BCConvexGIoULoss', ()),
+        ('SmoothFocalLoss', (2.0, 0.25)),
+        ('FocalLoss', (True, 2.0, 0.25)),
+    ],
+)
+def test_reduction_and_weight_follow_the_own_arguments_by_position(name, own):
+    loss = getattr(losses, name)(*own, 'sum', 3.0)
+    assert (loss.reduction, loss.loss_weight) == ('sum', 3.0)
 
 
 @every_loss

@@ -1,6 +1,6 @@
 """Assignment by the statistics of an object's nearest priors."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +11,18 @@ from .. import gaussian
 from ..angle import angle_version as version_of
 from ..builder import build_iou_calculator
 from ..overlaps import within
-from ..transforms import obb2poly
+from ..transforms import aspect_ratio, circumscribed, obb2poly
 from .max_iou_assigner import CHUNK, AssignResult, ignored_priors
+
+# divergences computed at once: each holds a dozen numbers
+_DIVERGENCES = CHUNK // 16
+
+
+class Single(NamedTuple):
+    """Mixtures of one distribution each."""
+
+    mu: Tensor  # (n, 1, 2)
+    var: Tensor  # (n, 1, 2, 2)
 
 
 class ByLevelAssigner:
@@ -54,10 +64,10 @@ class ByLevelAssigner:
         n, m = len(bboxes), len(gt_bboxes)
         ignored = ignored_priors(bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator)
         centres, polygons = self._centres(bboxes), self._polygons(gt_bboxes)
-        middle = polygons.unflatten(1, (4, 2)).mean(1)
+        middle = self.get_horizontal_bboxes(polygons).unflatten(1, (2, 2)).mean(1)
         priors = nearest_of_levels(centres, middle, num_level_bboxes, self.topk)  # (m, k)
         pairs = (priors.flatten(), torch.arange(m, device=priors.device).repeat_interleave(priors.size(1)))
-        overlaps = self._overlaps(bboxes[pairs[0]], gt_bboxes[pairs[1]])
+        overlaps = self._overlaps(bboxes, gt_bboxes, pairs)
         overlaps = overlaps.masked_fill(ignored[pairs[0]], 0).view_as(priors)
         mean = overlaps.mean(1, keepdim=True)
         # the deviation of a single candidate is 0
@@ -78,9 +88,17 @@ class ByLevelAssigner:
         """Corners (m, 8) of the objects: here they are."""
         return gt_bboxes.float()
 
-    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
-        """Overlaps (p,) of pairs."""
-        return self.iou_calculator(bboxes, gt_bboxes, is_aligned=True)
+    def get_horizontal_bboxes(self, gt_rbboxes: Tensor) -> Tensor:
+        """Circumscribed boxes (m, 4) of corners (m, 8); their centres are those of the objects."""
+        return circumscribed(gt_rbboxes)
+
+    def AspectRatio(self, gt_rbboxes: Tensor) -> Tensor:
+        """Longer over shorter side (m,) of rectangles given by corners (m, 8)."""
+        return aspect_ratio(gt_rbboxes)
+
+    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
+        """Overlaps (p,) of pairs of a prior and an object, by their indices."""
+        return self.iou_calculator(bboxes[pairs[0]], gt_bboxes[pairs[1]], is_aligned=True)
 
     def _factor(self, polygons: Tensor) -> Tensor:
         """Factors (m,) of the thresholds."""
@@ -94,13 +112,16 @@ class ATSSObbAssigner(ByLevelAssigner):
     Args:
         topk: See :class:`ByLevelAssigner`.
         angle_version: Angle version of the boxes.
-        **kwargs: See :class:`ByLevelAssigner`.
+        iou_calculator: See :class:`ByLevelAssigner`.
+        ignore_iof_thr: Likewise.
     """
 
     default_overlaps = dict(type='RBboxOverlaps2D')
 
-    def __init__(self, topk: int, angle_version: str = 'oc', **kwargs: Any) -> None:
-        super().__init__(topk, **kwargs)
+    def __init__(
+        self, topk: int, angle_version: str = 'oc', iou_calculator: dict | None = None, *, ignore_iof_thr: float = -1
+    ) -> None:
+        super().__init__(topk, ignore_iof_thr, iou_calculator)
         version_of(angle_version)
         self.angle_version = angle_version
 
@@ -116,12 +137,46 @@ class ATSSKldAssigner(ByLevelAssigner):
     """ATSS for point sets (n, 18) and rectangles (m, 8), both as normal distributions.
 
     Their overlap is ``1 / (2 + divergence)`` (Hou et al., G-Rep, 2022).
+
+    Args:
+        topk: See :class:`ByLevelAssigner`.
+        use_reassign: Lower the thresholds by the aspect ratios, as :class:`SASAssigner` does.
+        ignore_iof_thr: See :class:`ByLevelAssigner`.
     """
 
-    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
-        p = gaussian.points_to_gaussian(bboxes.float().unflatten(1, (-1, 2)))
-        t = gaussian.polygons_to_gaussian(gt_bboxes.float().unflatten(1, (-1, 2)))
-        return 1 / (2 + gaussian.kl_divergence(p, t).clamp(min=0))
+    def __init__(self, topk: int, use_reassign: bool = False, *, ignore_iof_thr: float = -1) -> None:
+        super().__init__(topk, ignore_iof_thr)
+        self.use_reassign = use_reassign
+
+    def _overlaps(self, bboxes: Tensor, gt_bboxes: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
+        out = bboxes.new_zeros(len(pairs[0]), dtype=torch.float32)
+        size = max(_DIVERGENCES // max(len(bboxes), 1), 1)
+        for start in range(0, len(gt_bboxes), size):
+            here = ((pairs[1] >= start) & (pairs[1] < start + size)).nonzero().squeeze(1)
+            table = self.kld_overlaps(gt_bboxes[start : start + size], bboxes)
+            out[here] = table[pairs[1][here] - start, pairs[0][here]].float()
+        return out
+
+    def kld_overlaps(self, gt_rbboxes: Tensor, points: Tensor, eps: float = 1e-6) -> Tensor:
+        """Overlaps (m, n) of rectangles (m, 8) with point sets (n, 18); divergences count from ``eps``."""
+        mean, var = gaussian.points_to_gaussian(points.float().unflatten(1, (-1, 2))).moments
+        corners = gt_rbboxes.float().unflatten(1, (-1, 2))
+        divergence = self.kld_mixture2single(Single(mean[:, None], var[:, None]), gaussian.gt2gaussian(corners))
+        return 1 / (2 + divergence.clamp(min=eps))
+
+    def kld_mixture2single(self, g1: Any, g2: tuple[Tensor, Tensor]) -> Tensor:
+        """Divergences (m, n) of distributions from others.
+
+        Args:
+            g1: Mixtures of one distribution: it has ``mu`` (n, 1, 2) and ``var`` (n, 1, 2, 2).
+            g2: Means (m, 2) and covariances (m, 2, 2).
+        """
+        p = gaussian.moments_to_gaussian(g1.mu[:, 0], g1.var[:, 0])
+        return gaussian.kl_divergence(p, gaussian.moments_to_gaussian(g2[0][:, None], g2[1][:, None]))
+
+    def _factor(self, polygons: Tensor) -> Tensor:
+        ratio = self.AspectRatio(polygons)
+        return shape_factor(ratio.mean().expand_as(ratio)) if self.use_reassign else torch.ones_like(ratio)
 
 
 @TASK_UTILS.register_module()
@@ -142,12 +197,15 @@ class SASAssigner(ByLevelAssigner):
         self.as_published = as_published
 
     def _factor(self, polygons: Tensor) -> Tensor:
-        corners = polygons.unflatten(1, (4, 2))
-        edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
-        ratio = edges.amax(1) / edges.amin(1).clamp(min=1e-6)
+        ratio = self.AspectRatio(polygons)
         if self.as_published:
             ratio = ratio.mean().expand_as(ratio)
-        return (-ratio / 4).exp()
+        return shape_factor(ratio)
+
+
+def shape_factor(ratio: Tensor) -> Tensor:
+    """What thresholds are multiplied by at an aspect ratio (SASM, AAAI 2022)."""
+    return (-ratio / 4).exp()
 
 
 def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[int], topk: int) -> Tensor:

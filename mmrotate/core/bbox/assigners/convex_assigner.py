@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
 
+from ..transforms import circumscribed
 from .max_iou_assigner import CHUNK, AssignResult
 
 # smaller sides of objects count as this, in pixels
@@ -32,15 +33,15 @@ class ConvexAssigner:
         gt_rbboxes: Tensor,
         gt_rbboxes_ignore: Tensor | None = None,
         gt_labels: Tensor | None = None,
+        overlaps: Tensor | None = None,
     ) -> AssignResult:
         """Assign points (n, 3 or more): x, y and stride in pixels, to objects: corners (m, 8), of classes (m,).
 
         Each point goes to the object whose centre is nearest in its units. Boxes to ignore play no part:
-        background points do not count in this stage.
+        background points do not count in this stage. Nor do ``overlaps``, an argument of 0.x.
         """
         n, m = len(points), len(gt_rbboxes)
-        corners = gt_rbboxes.float().unflatten(1, (4, 2))
-        low, high = corners.amin(1), corners.amax(1)
+        low, high = self.get_horizontal_bboxes(gt_rbboxes.float()).split(2, 1)
         sides = (high - low).clamp(min=_TINY)
         xy, level = points[:, :2].float(), points[:, 2].log2().round()
         gt_level = (sides / self.scale).log2().mean(1).trunc()
@@ -57,3 +58,7 @@ class ConvexAssigner:
             pairs.append((priors[there], gts[there], 1 / (1 + near[there])))
         priors, gts, values = (torch.cat(x) for x in zip(*pairs, strict=True))
         return AssignResult.of_pairs((n, m), (priors, gts), values, gt_labels)
+
+    def get_horizontal_bboxes(self, gt_rbboxes: Tensor) -> Tensor:
+        """Circumscribed boxes (m, 4) of corners (m, 8): their centres and sides are those of the objects."""
+        return circumscribed(gt_rbboxes)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmrotate.ops import convex_iou
 from mmrotate.registry import TASK_UTILS
 
 from ..builder import build_iou_calculator
@@ -127,23 +128,33 @@ class MaxIoUAssigner:
         ignored = ignored_priors(
             bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
         )
-        best = bboxes.new_zeros(len(bboxes))
-        gt_inds = bboxes.new_zeros(len(bboxes), dtype=torch.long)  # all background
-        if len(bboxes) and len(gt_bboxes):
-            best, owner, forced = self._match(bboxes, gt_bboxes, ignored)
+        return self._assign_by(
+            lambda part: self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0),
+            ignored,
+            len(gt_bboxes),
+            gt_labels,
+        )
+
+    def _assign_by(
+        self, overlaps_of: Callable[[slice], Tensor], ignored: Tensor, num_gts: int, gt_labels: Tensor | None
+    ) -> AssignResult:
+        """Assign by the overlaps (num_gts, k) that a range of k priors has, -1 with a prior to ignore."""
+        best = torch.zeros_like(ignored, dtype=torch.float32)
+        gt_inds = torch.zeros_like(ignored, dtype=torch.long)  # all background
+        if len(ignored) and num_gts:
+            best, owner, forced = self._match(overlaps_of, len(ignored), num_gts)
             gt_inds = torch.where((best >= self.neg_low) & (best < self.neg_high), 0, -1)
             gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
             gt_inds = torch.where(forced > 0, forced, gt_inds)
         gt_inds[ignored] = -1
-        return AssignResult.of(len(gt_bboxes), gt_inds, best, gt_labels)
+        return AssignResult.of(num_gts, gt_inds, best, gt_labels)
 
-    def _match(self, bboxes: Tensor, gt_bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _match(self, overlaps_of: Callable[[slice], Tensor], count: int, num_gts: int) -> tuple[Tensor, Tensor, Tensor]:
         """Best overlap of each prior, its object, and the one it is a best prior of or 0; objects count from 1."""
-        size = max(CHUNK // len(gt_bboxes), 1)
+        size = max(CHUNK // num_gts, 1)
         maps, pairs = [], []
-        for start in range(0, len(bboxes), size):
-            part = slice(start, start + size)
-            overlaps = self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0)
+        for start in range(0, count, size):
+            overlaps = overlaps_of(slice(start, start + size))
             maps.append(overlaps.max(0))
             if self.match_low_quality:
                 pairs.append(self._best_pairs(overlaps, start))
@@ -151,7 +162,7 @@ class MaxIoUAssigner:
         forced = torch.zeros_like(owner)
         if pairs:
             gts, priors, values = (torch.cat(field) for field in zip(*pairs, strict=True))
-            gts, priors = self._best_of_chunks(gts, priors, values, len(gt_bboxes))
+            gts, priors = self._best_of_chunks(gts, priors, values, num_gts)
             # the last of several objects wins
             forced.scatter_reduce_(0, priors, gts + 1, 'amax')
         return best, owner + 1, forced
@@ -180,6 +191,65 @@ class MaxIoUAssigner:
 
 @TASK_UTILS.register_module()
 class MaxConvexIoUAssigner(MaxIoUAssigner):
-    """The same for point sets (n, 18) and quadrilaterals (m, 8)."""
+    """The same for point sets (n, 18) and quadrilaterals (m, 8).
+
+    Args:
+        pos_iou_thr: See :class:`MaxIoUAssigner`, as all of the following.
+        neg_iou_thr: Overlap below which a point set is negative.
+        min_pos_iou: Overlap from which an object's best point set is positive all the same.
+        gt_max_assign_all: All of the best overlap count as the best.
+        ignore_iof_thr: Share inside an ignored quadrilateral from which a point set counts neither way.
+        ignore_wrt_candidates: The share is that of the point set.
+        gpu_assign_thr: Read for older configs.
+        match_low_quality: Apply ``min_pos_iou``.
+        iou_calculator: Config of the overlaps with ignored quadrilaterals.
+    """
 
     default_overlaps = dict(type='ConvexOverlaps')
+
+    def __init__(
+        self,
+        pos_iou_thr: float,
+        neg_iou_thr: float | tuple[float, float],
+        min_pos_iou: float = 0.0,
+        gt_max_assign_all: bool = True,
+        ignore_iof_thr: float = -1,
+        ignore_wrt_candidates: bool = True,
+        gpu_assign_thr: int = -1,
+        *,
+        match_low_quality: bool = True,
+        iou_calculator: dict | None = None,
+    ) -> None:
+        super().__init__(
+            pos_iou_thr,
+            neg_iou_thr,
+            min_pos_iou,
+            gt_max_assign_all,
+            ignore_iof_thr,
+            ignore_wrt_candidates,
+            match_low_quality,
+            gpu_assign_thr,
+            iou_calculator,
+        )
+
+    @torch.no_grad()
+    def assign(
+        self, bboxes: Tensor, gt_bboxes: Tensor, gt_bboxes_ignore: Tensor | None = None, gt_labels: Tensor | None = None
+    ) -> AssignResult:
+        """Assign point sets (n, 18) to quadrilaterals (m, 8) of classes (m,); those to ignore are (k, 8)."""
+        ignored = ignored_priors(
+            bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
+        )
+        overlaps = self.convex_overlaps(gt_bboxes, bboxes).masked_fill(ignored, -1.0)
+        result = self.assign_wrt_overlaps(overlaps, gt_labels)
+        result.gt_inds[ignored] = -1
+        return result
+
+    def assign_wrt_overlaps(self, overlaps: Tensor, gt_labels: Tensor | None = None) -> AssignResult:
+        """Assign by overlaps (m, n), which are below 0 with a point set that counts neither way."""
+        none_ignored = overlaps.new_zeros(overlaps.size(1), dtype=torch.bool)
+        return self._assign_by(lambda part: overlaps[:, part].clone(), none_ignored, len(overlaps), gt_labels)
+
+    def convex_overlaps(self, gt_rbboxes: Tensor, points: Tensor) -> Tensor:
+        """Overlaps (m, n) of quadrilaterals (m, 8) with the hulls of point sets (n, 18)."""
+        return convex_iou(points, gt_rbboxes).T

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -137,7 +136,9 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
         norm_factor: The angle's delta is in units of ``norm_factor * pi``; None for radians.
         edge_swap: Choose the form of the box (sides swapped, a quarter turn) whose angle is nearer to the prior's.
         proj_xy: Centre offset in the prior's own frame (Ding et al., RoI Transformer, CVPR 2019).
-        **kwargs: See :class:`DeltaCoder`; ``clip_border`` keeps centres inside the image.
+        add_ctr_clamp: See :class:`DeltaCoder`.
+        ctr_clamp: Likewise.
+        clip_border: Keep centres inside the image.
     """
 
     prior_dim = 5
@@ -150,11 +151,13 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
         angle_range: str = 'oc',
         norm_factor: float | None = None,
         edge_swap: bool = False,
-        *,
         proj_xy: bool = False,
-        **kwargs: Any,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: int = 32,
+        *,
+        clip_border: bool = True,
     ) -> None:
-        super().__init__(target_means, target_stds, **kwargs)
+        super().__init__(target_means, target_stds, clip_border, add_ctr_clamp, ctr_clamp)
         angle_version(angle_range)
         self.angle_range = angle_range
         self.angle_unit = 1.0 if norm_factor is None else norm_factor * math.pi
@@ -205,15 +208,43 @@ class DeltaXYWHAHBBoxCoder(DeltaXYWHAOBBoxCoder):
     """The same deltas from a horizontal prior (n, 4), as corners: its angle is 0.
 
     Args:
-        *args: See :class:`DeltaXYWHAOBBoxCoder`.
+        target_means: See :class:`DeltaXYWHAOBBoxCoder`, as all of the following.
+        target_stds: Standard deviation of each delta.
+        angle_range: Angle version of the boxes.
+        norm_factor: Unit of the angle's delta.
+        edge_swap: Choose the form of the box whose angle is nearer to 0.
         clip_border: Keep centres inside the image; not by default, as the published models do not.
-        **kwargs: See :class:`DeltaXYWHAOBBoxCoder`.
+        add_ctr_clamp: Limit the centre offset.
+        ctr_clamp: In pixels.
+        proj_xy: No difference here: the frame of a horizontal prior is the image's.
     """
 
     prior_dim = 4
 
-    def __init__(self, *args: Any, clip_border: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, clip_border=clip_border, **kwargs)
+    def __init__(
+        self,
+        target_means: Sequence[float] | None = None,
+        target_stds: Sequence[float] | None = None,
+        angle_range: str = 'oc',
+        norm_factor: float | None = None,
+        edge_swap: bool = False,
+        clip_border: bool = False,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: int = 32,
+        *,
+        proj_xy: bool = False,
+    ) -> None:
+        super().__init__(
+            target_means,
+            target_stds,
+            angle_range,
+            norm_factor,
+            edge_swap,
+            proj_xy,
+            add_ctr_clamp,
+            ctr_clamp,
+            clip_border=clip_border,
+        )
 
     def _prior(self, bboxes: Tensor) -> Parts:
         x, y, w, h = xyxy_to_cxcywh(bboxes)

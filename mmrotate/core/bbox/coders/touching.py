@@ -128,6 +128,6 @@ class GVRatioCoder(GVFixCoder):
         _, _, w, h = xyxy_to_cxcywh(obb2xyxy(rbboxes, self.version))
         return (rbboxes[:, 2] * rbboxes[:, 3] / (w * h).clamp(min=_TINY))[:, None]
 
-    def decode(self, hbboxes: Tensor, fix_deltas: Tensor) -> Tensor:
+    def decode(self, bboxes: Tensor, bboxes_pred: Tensor) -> Tensor:
         """Raise NotImplementedError: a ratio alone is no box."""
         raise NotImplementedError('GVRatioCoder only encodes: boxes are decoded by GVFixCoder')
