@@ -1,4 +1,4 @@
-"""What of the documents of MMRotate 0.3 does not hold yet, with its reason in docs/contract.md: only ever fewer names."""
+"""What of the documents of MMRotate 0.3 does not hold yet, with its reason in docs/contract.md: ever fewer names."""
 
 # documented names that are missing, or take their arguments otherwise
 DIFFERING = {'core.bbox.MaxConvexIoUAssigner.assign', 'datasets.DOTADataset.merge_det', 'datasets.pipelines.RMosaic'}
