@@ -43,8 +43,6 @@ class Registry(_MMEngineRegistry):
         title = getattr(name, '__name__', name)
         cls = self.get(name) if isinstance(name, str) else name
         check_overrides(cls)  # given as a class, or mmengine's
-        if inspect.isclass(cls):  # what a class misses it may give to its base itself
-            check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
         try:
             return super().build(cfg, default_args=default_args, **kwargs)
         except ArgumentError as error:
@@ -52,6 +50,8 @@ class Registry(_MMEngineRegistry):
         except TypeError as error:
             if isinstance(error, UserError):
                 raise
+            if inspect.isclass(cls) and 'unexpected keyword argument' in str(error):
+                check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
             raise TypeError(f'{title}: {error}') from error
 
     def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:

@@ -72,3 +72,19 @@ def test_a_model_that_cannot_be_made_is_said_in_one_line():
     assert error.value.__cause__ is not None
     with pytest.raises(UserError, match="'fet_channels'; did you mean 'feat_channels'"):
         build_detector(dict(head, fet_channels=3))
+
+
+def test_a_class_may_use_further_arguments_itself():
+    registry = Registry('own', scope='mmrotate')
+
+    class Base:
+        def __init__(self, init_cfg=None):
+            self.init_cfg = init_cfg
+
+    @registry.register_module()
+    class Wrapper(Base):
+        def __init__(self, name, **kwargs):
+            super().__init__()
+            self.inner = dict(name=name, **kwargs)
+
+    assert registry.build(dict(type='Wrapper', name='a', out_indices=1)).inner == dict(name='a', out_indices=1)
