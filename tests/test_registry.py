@@ -75,7 +75,7 @@ def test_a_model_that_cannot_be_made_is_said_in_one_line():
 
 
 def test_a_class_may_use_further_arguments_itself():
-    registry = Registry('own', scope='mmrotate')
+    registry = Registry('own', scope='test')
 
     class Base:
         def __init__(self, init_cfg=None):
