@@ -39,7 +39,7 @@ maps = dict(maps='*fp32', features='*fp32', table='*fp64')
 for backward in (False, True):
     build(roi._kernel, dict(CELLS=64, CHANNELS=32, BACKWARD=backward), **maps)
 # Triton makes arguments of 1 constants, which the interpreter does not
-single = dict.fromkeys(('height', 'width', 'channels', 'out_h', 'out_w', 'sampling'), 1)
+single = dict.fromkeys(('height', 'width', 'channels', 'out_h', 'out_w'), 1)
 build(roi._kernel, dict(CELLS=1, CHANNELS=32, BACKWARD=True, **single), **maps)
 build(iou._pairwise, dict(mode='giou', ROWS=16, COLS=32, n=1, m=1), **table)
 build(nms._mask, dict(WORDS=1, ROWS=16, LABELS=True, n=1), **boxes)
