@@ -12,7 +12,6 @@ from mmengine.config import Config, DictAction
 
 from mmrotate.core import get_palette
 from mmrotate.core.visualization import can_write_image, has_screen
-from mmrotate.engine import open_dataset as open_dataset
 from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
 from mmrotate.utils import UserError
 from mmrotate.utils.journal import file_stamp

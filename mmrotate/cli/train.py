@@ -13,18 +13,12 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import (
-    add_config_options,
-    add_launch_options,
-    chosen_device,
-    open_dataset,
-    run_command,
-    whole_number,
-)
+from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command, whole_number
 from mmrotate.engine import (
     init_dist,
     load_config,
     model_config,
+    open_dataset,
     own_folders,
     rank_and_size,
     read_plan,

@@ -3,8 +3,7 @@ import pytest
 from torch import nn
 
 from mmrotate.apis import init_detector, multi_gpu_test, single_gpu_test
-from mmrotate.cli.common import open_dataset
-from mmrotate.engine import build_test_loader, load_config
+from mmrotate.engine import build_test_loader, load_config, open_dataset
 from tests.helpers.tiny import write_config
 
 

@@ -5,8 +5,7 @@ import torch
 
 from mmrotate.apis import train_detector, training_seed
 from mmrotate.apis.train import plain
-from mmrotate.cli.common import open_dataset
-from mmrotate.engine import load_config
+from mmrotate.engine import load_config, open_dataset
 from mmrotate.models import build_detector
 from mmrotate.utils import load_state
 from tests.helpers.tiny import write_config
