@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from mmrotate.utils import get_root_logger
+from mmrotate.utils import get_root_logger, set_random_seed
 
 # without a GPU Triton's kernels run in its interpreter; it asks when it is imported
 if not torch.cuda.is_available():
@@ -21,6 +21,16 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 # no deadline: how long an example takes says more of the machine's load than of the code
 settings.register_profile('package', deadline=None, max_examples=40)
 settings.load_profile('package')
+
+
+def pytest_collectstart() -> None:
+    """Random values that a test file makes when it is read are the same in every run and in every order."""
+    set_random_seed(0)
+
+
+def pytest_runtest_setup() -> None:
+    """And so are those that a test makes."""
+    set_random_seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)
