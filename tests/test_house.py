@@ -58,6 +58,8 @@ def imported(name):
             start = package.split('.')[: len(package.split('.')) - node.level + 1]
             base = '.'.join([*(start if node.level else []), *filter(None, [node.module])])
             found = [f'{base}.{alias.name}' for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == 'importlib.import_module':
+            found = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
         else:
             continue
         for target in found:
