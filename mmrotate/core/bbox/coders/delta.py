@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version, norm_angle, regularize
 
@@ -61,7 +62,7 @@ class DeltaCoder:
         self.means = (0.0,) * self.encode_size if target_means is None else tuple(target_means)
         self.stds = (1.0,) * self.encode_size if target_stds is None else tuple(target_stds)
         if not len(self.means) == len(self.stds) == self.encode_size:
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__}: target_means and target_stds must be of length {self.encode_size}, '
                 f'got {len(self.means)} and {len(self.stds)}'
             )
