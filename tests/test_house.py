@@ -20,6 +20,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 LAYERS = {
     'cli': 0,
     'apis': 1,
+    'analysis': 1.2,
     'compat': 1.5,
     'engine': 2,
     'datasets': 3,
