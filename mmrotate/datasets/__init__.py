@@ -9,5 +9,7 @@ from .builder import build_dataloader, build_dataset, collate
 from .dota import DOTADataset, HITUAVDataset, SARDataset
 from .formats import LabelError
 from .hrsc import HRSCDataset
+from .mix_dataset import MultiImageMixDataset
 from .pipelines import BadImageError
-from .wrappers import ConcatDataset, RepeatDataset
+from .samplers import ClassAwareSampler
+from .wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset

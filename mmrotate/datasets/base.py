@@ -170,6 +170,10 @@ class RotatedDataset(Dataset):
         """Label of every object of image ``index``."""
         return self.get_ann_info(index)['labels'].tolist()
 
+    def get_cat2imgs(self) -> dict[int, list[int]]:
+        """Indices of the images that hold each class, by its label."""
+        return images_of_classes(self)
+
     def image_name(self, index: int) -> str:
         """Name of image ``index`` in files of results; no other image of the dataset has it."""
         return self.data_infos[index]['filename']
@@ -310,6 +314,15 @@ class RotatedDataset(Dataset):
     def __repr__(self) -> str:
         mode = 'test' if self.test_mode else 'train'
         return f'{type(self).__name__}({len(self)} images, {mode}, classes={list(self.CLASSES)})'
+
+
+def images_of_classes(dataset: Any) -> dict[int, list[int]]:
+    """Indices of the images of a dataset that hold each class, by its label."""
+    images: dict[int, list[int]] = {label: [] for label in range(len(dataset.CLASSES))}
+    for i in range(len(dataset)):
+        for label in set(dataset.get_cat_ids(i)):
+            images[label].append(i)
+    return images
 
 
 def _join(root: str | None, path: str | None) -> str:

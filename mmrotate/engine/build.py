@@ -96,6 +96,7 @@ def _hooks(
         raise UserError(f'checkpoint_config: {error}') from error
     if len(datasets) > 1 and plan.validate_after:
         options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
+        options.pop('class_aware_sampler', None)  # every image counts once
         hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))
     return [*hooks, *build_custom_hooks(plan.custom_hooks)]
 
