@@ -105,7 +105,7 @@ def test_processes_share_the_draws(rare, monkeypatch):
 
 def test_wrong_settings_of_the_sampler(rare, folder):
     dataset = build_dataset(rare)
-    with pytest.raises(TypeError, match="class_aware_sampler.*'num_sample_clas'; did you mean 'num_sample_class'"):
+    with pytest.raises(TypeError, match=r"class_aware_sampler.*'num_sample_clas'; did you mean 'num_sample_class'"):
         build_dataloader(dataset, 1, 0, class_aware_sampler=dict(num_sample_clas=1))
     with pytest.raises(ValueError, match='above 0, got 0'):
         build_dataloader(dataset, 1, 0, class_aware_sampler=dict(num_sample_class=0))

@@ -72,7 +72,7 @@ def test_a_part_without_objects():
     ],
 )  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(size, kind):
-    with pytest.raises(ValueError, match='crop_size|crop_type'):
+    with pytest.raises(ValueError, match=r'crop_size|crop_type'):
         RRandomCrop(size, kind)
 
 
