@@ -85,6 +85,7 @@ PLACES: dict[str, str] = {
         'gaussian_dist_loss kf_iou_loss rotated_iou_loss smooth_focal_loss spatial_border_loss',
         f'{_LOSSES} compat.losses {_BBOX}',
     ),
+    'models.losses.utils': 'compat.loss_utils models.losses.weighting',
     'models.losses.gaussian_dist_loss_v1': f'{_LOSSES} compat.losses_v1 {_BBOX}',
     **_under(
         'models.losses', 'convex_giou_loss kld_reppoints_loss', f'{_LOSSES} compat.point_losses compat.points {_BBOX}'

@@ -20,6 +20,12 @@ def accuracy(pred: Tensor, target: Tensor) -> Tensor:
     return (pred.argmax(1) == target).float().mean() * 100 if len(pred) else pred.new_zeros(())
 
 
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Labels (n,) as (n, classes) of 0 and 1; one outside [0, classes) is background."""
+    foreground = (labels >= 0) & (labels < classes)
+    return F.one_hot(labels.where(foreground, classes), classes + 1)[:, :-1]
+
+
 @MODELS.register_module()
 class CrossEntropyLoss(WeightedLoss):
     """Cross entropy of labels.
@@ -41,10 +47,7 @@ class CrossEntropyLoss(WeightedLoss):
         weight = None if self.class_weight is None else pred.new_tensor(self.class_weight)
         if not self.use_sigmoid:
             return F.cross_entropy(pred, target, weight=weight, reduction='none')
-        if target.dim() == 1:
-            classes = pred.size(1)
-            foreground = (target >= 0) & (target < classes)
-            target = F.one_hot(target.where(foreground, classes), classes + 1)[:, :-1]
+        target = one_hot(target, pred.size(1)) if target.dim() == 1 else target
         return F.binary_cross_entropy_with_logits(pred, target.to(pred.dtype), pos_weight=weight, reduction='none')
 
 

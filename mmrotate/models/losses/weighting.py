@@ -1,5 +1,6 @@
 """How every loss weighs its elements and reduces them to a number."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -40,6 +41,26 @@ def reduce_loss(
         # eps: a batch without a sample has the factor 0
         return loss.sum() / (avg_factor + torch.finfo(torch.float32).eps)
     return loss.mean() if reduction == 'mean' and loss.numel() else loss.sum()
+
+
+def weighted_loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A decorator: an element-wise loss ``function(pred, target, **kwargs)`` with weights and a reduction.
+
+    The result is called with ``weight``, ``reduction`` and ``avg_factor`` of :func:`reduce_loss` after the target.
+    """
+
+    @functools.wraps(function)
+    def reduced(
+        pred: Any,
+        target: Any,
+        weight: Tensor | None = None,
+        reduction: str = 'mean',
+        avg_factor: Divisor = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        return reduce_loss(function(pred, target, **kwargs), weight, reduction, avg_factor)
+
+    return reduced
 
 
 def wide(tensor: Tensor) -> Tensor:
