@@ -3,10 +3,10 @@
 import importlib
 import traceback
 from collections.abc import Iterable
-from importlib.util import find_spec
 
 from mmengine.config import Config
 
+from mmrotate.compat import standins
 from mmrotate.registry import FORERUNNERS
 from mmrotate.utils import UserError, get_root_logger
 
@@ -22,7 +22,7 @@ def import_custom_modules(config: Config) -> None:
     """Import what ``custom_imports`` of a config names.
 
     Nothing of a library is imported whose parts are here and which is not installed; a file inside of it, which may be
-    the user's own, is named in a warning.
+    the user's own, is named in a warning. The user's modules may import from such a library: stand-ins answer.
 
     Raises:
         CustomImportError: A module cannot be imported, and ``allow_failed_imports`` is not set.
@@ -30,6 +30,8 @@ def import_custom_modules(config: Config) -> None:
     given = config.get('custom_imports') or {}
     imports = given.get('imports') or []
     names = _importable([imports] if isinstance(imports, str) else imports)
+    if names:
+        standins.install()
     for name in names:
         try:
             importlib.import_module(name)
@@ -43,7 +45,7 @@ def import_custom_modules(config: Config) -> None:
 
 
 def _importable(names: Iterable[str]) -> list[str]:
-    absent = {root for root in FORERUNNERS if find_spec(root) is None}
+    absent = {root for root in FORERUNNERS if not standins.is_installed(root)}
     kept = []
     for name in names:
         root, _, part = name.partition('.')
