@@ -3,18 +3,32 @@
 import argparse
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib import style
+from mmengine.config import Config
 
+from mmrotate.analysis.confusion import BACKGROUND, COUNTINGS, confusion_matrix, draw_confusion
 from mmrotate.analysis.curves import plot_curves
-from mmrotate.analysis.figures import check_figure, checked_style, save_figure, show_figure
+from mmrotate.analysis.figures import check_figure, checked_style, checked_theme, save_figure, show_figure
 from mmrotate.analysis.logs import TrainingLog, home_of, train_time
-from mmrotate.cli.common import run_command, whole_number
+from mmrotate.analysis.results import judged, read_results
+from mmrotate.analysis.tables import write_table
+from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
 from mmrotate.cli.group import Commands, run_group
+from mmrotate.cli.scoring import (
+    add_eval_options,
+    add_score_options,
+    check_score_arguments,
+    check_score_options,
+    print_scores,
+    write_submission,
+)
 from mmrotate.core.visualization import has_screen
+from mmrotate.engine import files_of_config, load_config, open_dataset
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.places import check_outputs
 
@@ -90,26 +104,119 @@ def _choose_backend(name: str) -> None:
         raise UserError(f'--backend {name} cannot be used here: {error}') from error
 
 
-_LOGS: Commands = {
-    'plot_curve': (
-        functools.partial(run_command, add_curve_arguments, run_curves, f'{PROG} logs plot_curve', 'Draw curves.'),
-        'draw losses, scores or whatever else a log holds',
-    ),
-    'cal_train_time': (
-        functools.partial(
-            run_command, add_time_arguments, run_time, f'{PROG} logs cal_train_time', 'The time of an iteration.'
-        ),
-        'tell how long an iteration of a training took',
-    ),
-}
-
-
 def run_logs(argv: Sequence[str]) -> int:
     """``mmrotate analyze logs``."""
     return run_group(argparse.ArgumentParser(f'{PROG} logs', description='Analyze logs of trainings.'), _LOGS, argv)
 
 
-COMMANDS: Commands = {'logs': (run_logs, 'curves and times of trainings')}
+def _add_results(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Config and results, and by the name ``folder`` the place for what is written."""
+    parser.add_argument('config', help='config, whose data.test the results are of')
+    parser.add_argument('prediction_path', help='results: a .pkl or .json of tools/test.py --out')
+    _add_folder(parser, folder)
+    add_config_options(parser)
+
+
+def _add_folder(parser: argparse.ArgumentParser, name: str) -> None:
+    text = f'folder for what is written (default: {FOLDER}/NAME beside the results NAME.pkl)'
+    parser.add_argument(name, nargs='?', help=text)
+
+
+def _checked_folder(given: str | None, results: str, name: str, outputs: Sequence[str], inputs: Sequence[Path]) -> Path:
+    """Folder for ``outputs`` of an analysis of ``results``; none of them is an input."""
+    path = Path(results)
+    folder = path.parent / FOLDER / path.stem if given is None else Path(given)
+    files = [(f'{name}: the output', folder / output) for output in outputs]
+    check_outputs(files, [path, *inputs], [(name, folder)])
+    return folder
+
+
+def _test_data(args: argparse.Namespace) -> tuple[Config, Any]:
+    """The config, and its test data."""
+    cfg = load_config(args.config, args.cfg_options)
+    return cfg, open_dataset(cfg, 'test', test_mode=True)
+
+
+def add_confusion_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``confusion``, named as in 0.3."""
+    _add_results(parser, 'save_dir')
+    parser.add_argument('--show', action='store_true', help='show the matrix in a window too')
+    parser.add_argument('--color-theme', default='plasma', help='colour map of matplotlib (default: plasma)')
+    parser.add_argument('--score-thr', type=score, default=0.3, help='lowest score that counts (default: 0.3)')
+    text = 'IoU from which a detection lies at an object (default: 0.5)'
+    parser.add_argument('--tp-iou-thr', type=score, default=0.5, help=text)
+    text = 'thin out detections of a class that overlap more (default: leave them as they are)'
+    parser.add_argument('--nms-iou-thr', type=score, help=text)
+    text = 'once: each object and each detection once; pairs: each pair that overlaps, as 0.3 counted (default: once)'
+    parser.add_argument('--counting', choices=COUNTINGS, default='once', help=text)
+
+
+def run_confusion(args: argparse.Namespace) -> None:
+    """Count and draw a confusion matrix."""
+    require_screen(args.show, 'save_dir')
+    theme = checked_theme(args.color_theme)
+    cfg, dataset = _test_data(args)
+    names = [f'confusion_matrix.{ending}' for ending in ('png', 'csv')]
+    folder = _checked_folder(args.save_dir, args.prediction_path, 'save_dir', names, files_of_config(cfg))
+    found = judged(dataset, args.prediction_path)
+    thresholds = (args.score_thr, args.tp_iou_thr, args.nms_iou_thr)
+    matrix = confusion_matrix(found, *thresholds, args.counting, progress=True)
+    figure = draw_confusion(matrix, found.classes, theme)
+    classes = [*found.classes, BACKGROUND]
+    rows = ([name, *map(int, row)] for name, row in zip(classes, matrix, strict=True))
+    write_table(folder / names[1], ['truth', *classes], rows)
+    print(f'confusion matrix written to {save_figure(figure, folder / names[0])} and .csv')
+    if args.show:
+        show_figure(figure, 'confusion matrix')
+
+
+def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``eval``, named as in MMDetection 2.28."""
+    parser.add_argument('config', help='config, whose data.test the results are of')
+    parser.add_argument('pkl_results', help='results: a .pkl or .json of tools/test.py --out')
+    add_score_options(parser)
+    add_eval_options(parser)
+    add_config_options(parser)
+
+
+def run_scoring(args: argparse.Namespace) -> None:
+    """Score results, or write them for a test server."""
+    check_score_arguments(args)
+    if not (args.eval or args.format_only):
+        raise UserError('say what to do with the results: --eval mAP or --format-only')
+    cfg, dataset = _test_data(args)
+    check_score_options(args, cfg, dataset)
+    results = read_results(args.pkl_results, dataset)
+    if args.format_only:
+        write_submission(args, dataset, results)
+    else:
+        print_scores(args, cfg, dataset, results)
+
+
+def _command(
+    name: str, add_arguments: Callable[[argparse.ArgumentParser], None], run: Callable[[argparse.Namespace], None]
+) -> Callable[[Sequence[str]], int]:
+    return functools.partial(run_command, add_arguments, run, f'{PROG} {name}', run.__doc__ or '')
+
+
+_LOGS: Commands = {
+    'plot_curve': (
+        _command('logs plot_curve', add_curve_arguments, run_curves),
+        'draw losses, scores or whatever else a log holds',
+    ),
+    'cal_train_time': (
+        _command('logs cal_train_time', add_time_arguments, run_time),
+        'tell how long an iteration of a training took',
+    ),
+}
+COMMANDS: Commands = {
+    'logs': (run_logs, 'curves and times of trainings'),
+    'confusion': (
+        _command('confusion', add_confusion_arguments, run_confusion),
+        'which class is found as which: a confusion matrix',
+    ),
+    'eval': (_command('eval', add_scoring_arguments, run_scoring), 'score results, or write them for a test server'),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,8 +16,8 @@ from torch import nn
 
 from mmrotate.utils.errors import UserError
 from mmrotate.utils.files import replacing
+from mmrotate.utils.unpickle import ALLOW_VARIABLE
 
-_ALLOW_VARIABLE = 'MMROTATE_ALLOW_PICKLE'
 _WRAPPER_PREFIX = 'module.'
 _LISTED_KEYS = 20
 _LARGEST_GROWTH = 10
@@ -139,7 +139,7 @@ def _is_finite(value: Any) -> bool:
 def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
-    allow_pickle = allow_pickle or os.environ.get(_ALLOW_VARIABLE) == '1'
+    allow_pickle = allow_pickle or os.environ.get(ALLOW_VARIABLE) == '1'
     try:
         _refuse_bomb(path)
         return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
@@ -154,7 +154,7 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
         reason = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])  # it names the class that it met
         raise CheckpointError(
             f'{path} holds more than weights and plain values, and reading that can run any code that its author put '
-            f'there. If you trust the file, set {_ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
+            f'there. If you trust the file, set {ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
             f'({reason})'
         ) from error
 

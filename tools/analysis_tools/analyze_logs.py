@@ -1,4 +1,4 @@
-"""``mmrotate analyze logs`` as a script: ``python tools/analysis_tools/analyze_logs.py plot_curve LOG ...``."""
+"""``mmrotate analyze logs`` as a script."""
 
 import sys
 
