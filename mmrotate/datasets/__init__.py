@@ -6,6 +6,7 @@ from mmrotate.registry import PIPELINES as ROTATED_PIPELINES
 from . import pipelines
 from .base import RotatedDataset
 from .builder import build_dataloader, build_dataset, collate
+from .custom import CustomDataset
 from .dota import DOTADataset, HITUAVDataset, SARDataset
 from .formats import LabelError
 from .hrsc import HRSCDataset

@@ -21,6 +21,7 @@ from .wrappers import ConcatDataset
 
 __all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'collate', 'worker_init_fn']
 
+_PER_FILE = ('img_prefix', 'seg_prefix', 'proposal_file')  # lists of them go with a list of ann_file
 _RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
 
 
@@ -52,12 +53,13 @@ def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) 
 
 
 def _split(cfg: dict) -> list[dict]:
-    """One config for each of the annotation files, with its image folder if that is a list too."""
-    files, prefix = cfg['ann_file'], cfg.get('img_prefix', '')
-    prefixes = list(prefix) if isinstance(prefix, (list, tuple)) else [prefix] * len(files)
-    if len(prefixes) != len(files):
-        raise ValueError(f'{len(files)} ann_file entries, but {len(prefixes)} of img_prefix')
-    return [{**cfg, 'ann_file': file, 'img_prefix': folder} for file, folder in zip(files, prefixes, strict=True)]
+    """One config for each of the annotation files, with what of ``_PER_FILE`` is a list too."""
+    count = len(cfg['ann_file'])
+    lists = {key: cfg[key] for key in ('ann_file', *_PER_FILE) if isinstance(cfg.get(key), (list, tuple))}
+    for key, values in lists.items():
+        if len(values) != count:
+            raise ValueError(f'{count} ann_file entries, but {len(values)} of {key}')
+    return [{**cfg, **{key: values[i] for key, values in lists.items()}} for i in range(count)]
 
 
 def build_dataloader(

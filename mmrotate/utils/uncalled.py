@@ -49,7 +49,6 @@ UNCALLED = {
         '_filter_imgs': '_filter_empty',
         '_set_group_flag': '__getitem__',
         '_rand_another': '__getitem__',
-        'load_proposals': 'load_annotations',
         '_results2submission': 'format_results',
     },
 }

@@ -189,7 +189,8 @@ class LoadProposals:
         given = np.array(results['proposals'], np.float32)
         if given.size and (given.ndim != 2 or given.shape[1] not in (5, 6)):
             raise ValueError(f'proposals must be (n, 5) or, with scores, (n, 6), got {given.shape}')
-        results['proposals'] = given.reshape(len(given), -1)[: self.num_max_proposals, :5].reshape(-1, 5)
+        boxes = given[:, :5] if given.size else np.zeros((0, 5), np.float32)
+        results['proposals'] = boxes[: self.num_max_proposals]
         results['bbox_fields'] = [*results.get('bbox_fields', []), 'proposals']
         return results
 
