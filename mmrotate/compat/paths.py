@@ -33,7 +33,7 @@ PLACES: dict[str, str] = {
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
-    'models.backbones.re_resnet': 'models.backbones.resnet compat.blocks',
+    'models.backbones.re_resnet': 'compat.blocks models.backbones.resnet',
     'models.dense_heads.utils': 'compat.points',
     'models.detectors.utils': _DETECTORS,
     'models.dense_heads.oriented_reppoints_head': 'compat.points',

@@ -7,5 +7,4 @@ NOT_IMPORTED = {
     'datasets.pipelines.RMosaic',
     'datasets.pipelines.transforms.RMosaic',
     'datasets.pipelines.transforms.RRandomCrop',
-    'models.backbones.re_resnet.ResLayer',
 }
