@@ -3,6 +3,7 @@
 import difflib
 import functools
 import inspect
+import logging
 from typing import Any
 
 import mmengine
@@ -10,8 +11,9 @@ from mmengine.registry import Registry as _MMEngineRegistry
 
 from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
-from mmrotate.utils.uncalled import check_overrides
+from mmrotate.utils.uncalled import check_overrides, is_of_library
 
+_logger = logging.getLogger('mmrotate')
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
 
@@ -54,10 +56,23 @@ class Registry(_MMEngineRegistry):
                 check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
             raise TypeError(f'{title}: {error}') from error
 
-    def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:
-        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError."""
+    def _register_module(
+        self, module: Any, module_name: str | list[str] | None = None, force: bool = False, **kwargs: Any
+    ) -> None:
+        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError.
+
+        A class of the user's takes the place of one of this package, for in 0.x both were in registries of their own.
+        """
         check_overrides(module)
-        super()._register_module(module, *args, **kwargs)
+        names = [module_name] if isinstance(module_name, str) else module_name or [getattr(module, '__name__', '')]
+        if not force and not is_of_library(module):
+            self.import_from_location()  # what it takes the place of is there first, also if it is imported later
+            taken = [self.module_dict[name] for name in names if name in self.module_dict]
+            force = bool(taken) and all(map(is_of_library, taken))
+            for own in taken if force else ():
+                place = f'{module.__module__}.{module.__qualname__}'
+                _logger.warning('%s takes the place of %s.%s', place, own.__module__, own.__qualname__)
+        super()._register_module(module, module_name, force, **kwargs)
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""

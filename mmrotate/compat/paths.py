@@ -33,7 +33,7 @@ PLACES: dict[str, str] = {
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
-    'models.backbones.re_resnet': 'models.backbones.resnet compat.blocks',
+    'models.backbones.re_resnet': 'compat.blocks models.backbones.resnet',
     'models.dense_heads.utils': 'compat.points',
     'models.detectors.utils': _DETECTORS,
     'models.dense_heads.oriented_reppoints_head': 'compat.points',
@@ -41,6 +41,9 @@ PLACES: dict[str, str] = {
     'models.roi_heads': _ROI,
     'models.roi_heads.bbox_heads': _ROI,
     'models.roi_heads.roi_extractors': _ROI,
+    'models.roi_heads.bbox_heads.bbox_head': 'models.roi_heads.bbox_head',
+    'models.roi_heads.standard_roi_head': _ROI,
+    'models.roi_heads.base_roi_head': _ROI,
     'models.utils': 'ops compat.enn',
     'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
@@ -101,6 +104,9 @@ PLACES: dict[str, str] = {
 
 # name of 0.3, wherever it stood -> place and name of today
 SPELLED_OTHERWISE: dict[str, str] = {
+    'BBoxHead': 'models.roi_heads.bbox_head:RotatedBBoxHead',
+    'StandardRoIHead': 'models.roi_heads:RotatedStandardRoIHead',
+    'BaseRoIHead': 'models.roi_heads.base_roi_head:RotatedBaseRoIHead',
     'KFIoURRetinaHead': 'models.dense_heads:RotatedRetinaHead',
     'KFIoURRetinaRefineHead': 'models.dense_heads:RotatedRetinaRefineHead',
     'KFIoUODMRefineHead': 'models.dense_heads:ODMRefineHead',

@@ -10,6 +10,7 @@ from mmrotate.utils import UserError
 
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
+DETECTORS = BACKBONES = NECKS = HEADS = ROI_EXTRACTORS = SHARED_HEADS = LOSSES = MODELS
 
 
 # how a part fails that is made of values it cannot take; anything else is a fault of the part itself

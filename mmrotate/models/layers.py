@@ -5,14 +5,30 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from mmrotate.ops import ModulatedDeformConv2dPack
+from mmrotate.ops import DeformConv2dPack, ModulatedDeformConv2dPack
 from mmrotate.utils.errors import ArgumentError
 
-_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm, 'GN': nn.GroupNorm}
+
+class ConvWS2d(nn.Conv2d):
+    """A convolution whose filters have mean 0 and deviation 1 (Qiao et al., Weight Standardization, 2019)."""
+
+    standardised = True  # nothing can be folded into its weights
+    eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        deviation, mean = torch.std_mean(self.weight, (1, 2, 3), keepdim=True)
+        return self._conv_forward(x, (self.weight - mean) / (deviation + self.eps), self.bias)
+
+
+_SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
+_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, **_SYNC, 'GN': nn.GroupNorm}
 _CONVOLUTIONS = {
-    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'DCNv2': ModulatedDeformConv2dPack,
+    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'ConvWS': ConvWS2d,
+    'DCN': DeformConv2dPack, 'DCNv2': ModulatedDeformConv2dPack,
 }  # fmt: skip
-_ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU)}
+_ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)}
+_ACTIVATIONS['Swish'] = nn.SiLU
 
 
 def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
@@ -25,7 +41,7 @@ def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
 
 
 def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
-    """Normalisation of ``channels`` maps from ``dict(type='BN'|'SyncBN'|'GN', ...)``.
+    """Normalisation of ``channels`` maps from ``dict(type='BN'|'SyncBN'|'MMSyncBN'|'GN', ...)``.
 
     ``requires_grad=False`` freezes its affine parameters.
 
@@ -47,7 +63,7 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
 
 
 def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
-    """Convolution from ``dict(type='Conv2d'|'DCNv2', ...)``, None for a plain one, and its own arguments."""
+    """Convolution from ``dict(type='Conv2d'|'ConvWS'|'DCN'|'DCNv2', ...)`` or None (plain), and its arguments."""
     cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(_CONVOLUTIONS, 'conv_cfg', cfg)
     return cls(*args, **kwargs, **settings)
 

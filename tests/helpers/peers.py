@@ -57,3 +57,9 @@ def sample(tensor: Tensor) -> dict[str, Any]:
     flat = tensor.detach().double().flatten()
     idx = list(range(0, len(flat), max(len(flat) // 6, 1)))
     return dict(shape=list(tensor.shape), idx=idx, val=flat[idx].tolist(), std=float(flat.std()))
+
+
+def module_inputs(shapes: list[list[int]]) -> Any:
+    """An image, or the maps of a backbone, of these shapes."""
+    inputs = [normal(f'input{i}', *shape) for i, shape in enumerate(shapes)]
+    return inputs[0] if len(inputs) == 1 else inputs

@@ -83,7 +83,8 @@ class _Finder(MetaPathFinder):
         if name in MODULES:
             return ModuleSpec(name, _StandInLoader(), is_package=True)
         parent = name.rpartition('.')[0]
-        if parent in MODULES and isinstance(sys.modules.get(parent), _StandIn):
+        # mmengine asks whether there is an mmcv._ext
+        if parent in MODULES and isinstance(sys.modules.get(parent), _StandIn) and not name.startswith(f'{parent}._'):
             # ``from package import name`` looks for a module last, and would swallow an error that names it
             raise ModuleNotFoundError(missing(name))
         return None

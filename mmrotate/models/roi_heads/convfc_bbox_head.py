@@ -63,14 +63,14 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
     def _make_layers(self) -> None:
         shared, flat = self._make_part('shared', self.in_channels, flat=False)
         ends = [self._make_part(name, shared, flat) for name in ('cls', 'reg')]
-        self._make_predictors(*(width if flat else width * self.roi_feat_area for width, flat in ends))
+        self._make_predictors(*(width if flat else width * self._places for width, flat in ends))
 
     def _make_part(self, name: str, channels: int, flat: bool) -> tuple[int, bool]:
         """Build the convolutions and layers of a part; gives what its output has, and whether that is rows."""
         convs, fcs = self._counts[name]
         self.add_module(f'{name}_convs', conv_tower(channels, self.conv_out_channels, convs, self.norm_cfg))
         channels = self.conv_out_channels if convs else channels
-        first = channels if flat or not fcs else channels * self.roi_feat_area
+        first = channels if flat or not fcs else channels * self._places
         widths = [first] + [self.fc_out_channels] * fcs
         self.add_module(f'{name}_fcs', nn.ModuleList(map(nn.Linear, widths, widths[1:])))
         return widths[-1], flat or fcs > 0
