@@ -3,17 +3,23 @@
 import sys
 
 import pytest
+from mmengine.registry import OPTIMIZERS
 
+from mmrotate import registry
 from tests.helpers.pages import make_project
+
+OWN = 'my_project'  # the package of the pages' own modules
+REGISTRIES = [registry.MODELS, registry.TASK_UTILS, registry.DATASETS, registry.PIPELINES, registry.HOOKS, OPTIMIZERS]
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """The working directory, where modules are found too; those that a page brings are forgotten after it."""
+    """The working directory, where modules are found too; those of a page, and their names, are forgotten after it."""
     monkeypatch.chdir(make_project(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
     yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], '__file__', None) or '').startswith(str(tmp_path)):
-            del sys.modules[name]
+    for names in REGISTRIES:
+        for name in [name for name, part in names.module_dict.items() if part.__module__.startswith(OWN)]:
+            del names.module_dict[name]
+    for name in [name for name in sys.modules if name.startswith(OWN)]:
+        del sys.modules[name]
