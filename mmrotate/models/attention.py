@@ -91,6 +91,7 @@ class NonLocal2d(Attention):
         in_channels: Channels of the map.
         reduction: What they are divided by inside of the block.
         use_scale: Divide products by the root of the channels; for ``'embedded_gaussian'``.
+        conv_cfg: Convolutions.
         norm_cfg: Normalisation of the last convolution.
         mode: ``'embedded_gaussian'``, ``'gaussian'`` or ``'dot_product'``.
         sub_sample: Compare with every second place, both ways.
@@ -105,6 +106,7 @@ class NonLocal2d(Attention):
         in_channels: int,
         reduction: int = 2,
         use_scale: bool = True,
+        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
         mode: str = 'embedded_gaussian',
         sub_sample: bool = False,
@@ -117,8 +119,8 @@ class NonLocal2d(Attention):
         inner = max(in_channels // reduction, 1)
         names = ('g',) if mode == 'gaussian' else ('g', 'theta', 'phi')
         for name in names:
-            self.add_module(name, ConvModule(in_channels, inner, 1, act_cfg=None))
-        self.conv_out = ConvModule(inner, in_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+            self.add_module(name, ConvModule(in_channels, inner, 1, act_cfg=None, conv_cfg=conv_cfg))
+        self.conv_out = ConvModule(inner, in_channels, 1, norm_cfg=norm_cfg, act_cfg=None, conv_cfg=conv_cfg)
         self.init_weights()
         if sub_sample:
             pool = nn.MaxPool2d(2)
