@@ -55,12 +55,17 @@ class _StandIn(ModuleType):
         module = self.__name__
         if name == '__version__' and module in VERSIONS:
             return VERSIONS[module]
+        place, _, own = places(module).get(name, '').partition(':')
+        if place:
+            return getattr(importlib.import_module(place), own)
         if f'{module}.{name}' in MODULES:
             return importlib.import_module(f'{module}.{name}')
-        place, _, own = places(module).get(name, '').partition(':')
-        if not place:
-            raise AttributeError(missing(f'{module}.{name}'))
-        return getattr(importlib.import_module(place), own)
+        raise AttributeError(missing(f'{module}.{name}'))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # an imported module becomes an attribute of its package; some are called as the function that they hold
+        if not (isinstance(value, _StandIn) and name in places(self.__name__)):
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         return sorted(places(self.__name__))
@@ -82,9 +87,9 @@ class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
         if name in MODULES:
             return ModuleSpec(name, _StandInLoader(), is_package=True)
-        parent = name.rpartition('.')[0]
-        if parent in MODULES and isinstance(sys.modules.get(parent), _StandIn):
-            # ``from package import name`` looks for a module last, and would swallow an error that names it
+        parent, _, last = name.rpartition('.')
+        if not last.startswith('_') and isinstance(sys.modules.get(parent), _StandIn):
+            # ``from package import name`` looks for a module last, and would hide an AttributeError's text
             raise ModuleNotFoundError(missing(name))
         return None
 
