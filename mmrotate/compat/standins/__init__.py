@@ -81,10 +81,29 @@ class _StandInLoader(Loader):
         """Nothing: names are looked up one by one."""
 
 
+class _Operations(ModuleType):
+    """The compiled operations that mmcv 2.x asks for and mmcv-lite lacks."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_'):
+            raise AttributeError(f'module {self.__name__} has no attribute {name}')
+        own = importlib.import_module('mmrotate.compat.standins.mmcv_ext')
+        return vars(own).get(name) or own.absent(name)
+
+
+class _OperationsLoader(_StandInLoader):
+    """Makes them."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Operations(spec.name, 'Operations of mmrotate under the names of mmcv.')
+
+
 class _Finder(MetaPathFinder):
     """Finds what no other finder has found."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        if name == 'mmcv._ext' and is_installed('mmcv'):
+            return ModuleSpec(name, _OperationsLoader())
         if name in MODULES:
             return ModuleSpec(name, _StandInLoader(), is_package=True)
         parent, _, last = name.rpartition('.')
