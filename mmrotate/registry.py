@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import importlib
 import inspect
 import logging
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import mmengine
 from mmengine.registry import Registry as _MMEngineRegistry
 
+from mmrotate.compat import standins
 from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
 from mmrotate.utils.uncalled import check_overrides, is_of_library
@@ -75,9 +77,14 @@ class Registry(_MMEngineRegistry):
         super()._register_module(module, module_name, force, **kwargs)
 
     def get(self, key: str) -> Any:
-        """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one."""
+        """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one.
+
+        Another ``mmdet.NAME`` is that of mmdet 3.x itself, if it is installed and this is the registry of models.
+        """
         library, _, name = key.partition('.')
         own = super().get(name) if library in FORERUNNERS else None
+        if own is None and library == 'mmdet' and self is MODELS and standins.is_installed(library):
+            return _models_of_mmdet().get(name)
         return super().get(key) if own is None else own
 
     def _unknown(self, name: str) -> str:
@@ -90,10 +97,25 @@ class Registry(_MMEngineRegistry):
         lower = {k.lower(): k for k in known}
         near = difflib.get_close_matches(name.lower(), lower, n=5, cutoff=0.6)
         hint = f'did you mean {", ".join(lower[n] for n in near)}?' if near else f'known: {known}'
+        if name.startswith('mmdet.') and not standins.is_installed('mmdet'):
+            hint = f"the models of mmdet itself come with pip install 'mmrotate[mmdet]'; {hint}"
         return (
             f'{name!r} is not a registered {self.name}; {hint} '
             '(modules of your own are loaded by custom_imports in the config)'
         )
+
+
+@functools.cache
+def _models_of_mmdet() -> _MMEngineRegistry:
+    """Models of the library itself, whose operations are answered for where they were not built."""
+    standins.install()
+    try:
+        models = importlib.import_module('mmdet.registry').MODELS
+        models.import_from_location()
+    except Exception as error:  # it asserts the versions of what it needs
+        reason = f'{type(error).__name__}: {error}'
+        raise ConfigError(f"mmdet cannot be imported ({reason}): pip install 'mmrotate[mmdet]'") from error
+    return models
 
 
 # ``locations`` are imported at the first look-up, so that their names are known

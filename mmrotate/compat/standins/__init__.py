@@ -55,12 +55,17 @@ class _StandIn(ModuleType):
         module = self.__name__
         if name == '__version__' and module in VERSIONS:
             return VERSIONS[module]
+        place, _, own = places(module).get(name, '').partition(':')
+        if place:
+            return getattr(importlib.import_module(place), own)
         if f'{module}.{name}' in MODULES:
             return importlib.import_module(f'{module}.{name}')
-        place, _, own = places(module).get(name, '').partition(':')
-        if not place:
-            raise AttributeError(missing(f'{module}.{name}'))
-        return getattr(importlib.import_module(place), own)
+        raise AttributeError(missing(f'{module}.{name}'))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # an imported module becomes an attribute of its package; some are called as the function that they hold
+        if not (isinstance(value, _StandIn) and name in places(self.__name__)):
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         return sorted(places(self.__name__))
@@ -76,16 +81,34 @@ class _StandInLoader(Loader):
         """Nothing: names are looked up one by one."""
 
 
+class _Operations(ModuleType):
+    """The compiled operations that mmcv 2.x asks for and mmcv-lite lacks."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_'):
+            raise AttributeError(f'module {self.__name__} has no attribute {name}')
+        own = importlib.import_module('mmrotate.compat.standins.mmcv_ext')
+        return vars(own).get(name) or own.absent(name)
+
+
+class _OperationsLoader(_StandInLoader):
+    """Makes them."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Operations(spec.name, 'Operations of mmrotate under the names of mmcv.')
+
+
 class _Finder(MetaPathFinder):
     """Finds what no other finder has found."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        if name == 'mmcv._ext' and is_installed('mmcv'):
+            return ModuleSpec(name, _OperationsLoader())
         if name in MODULES:
             return ModuleSpec(name, _StandInLoader(), is_package=True)
-        parent = name.rpartition('.')[0]
-        # mmengine asks whether there is an mmcv._ext
-        if parent in MODULES and isinstance(sys.modules.get(parent), _StandIn) and not name.startswith(f'{parent}._'):
-            # ``from package import name`` looks for a module last, and would swallow an error that names it
+        parent, _, last = name.rpartition('.')
+        if not last.startswith('_') and isinstance(sys.modules.get(parent), _StandIn):
+            # ``from package import name`` looks for a module last, and would hide an AttributeError's text
             raise ModuleNotFoundError(missing(name))
         return None
 
