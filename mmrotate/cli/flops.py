@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+from typing import Any
 
 from mmrotate.apis.inference import build_test_model
 from mmrotate.cli.common import add_config_options, add_device, run_command, whole_number
@@ -28,13 +29,12 @@ def run(args: argparse.Namespace) -> None:
     if len(args.shape) > 2:
         raise UserError(f'--shape takes a height and a width, or one number for both, got {args.shape}')
     given = (args.shape[0], args.shape[-1])
-    height, width = (
-        -(-side // args.size_divisor) * args.size_divisor if args.size_divisor > 0 else side for side in given
-    )
+    unit = max(args.size_divisor, 1)
+    height, width = (-(-side // unit) * unit for side in given)
     if (height, width) != given:
         print(f'--size-divisor {args.size_divisor} makes the shape {given} {(height, width)}')
     cfg = load_config(args.config, args.cfg_options)
-    model = build_test_model(cfg).to(pick_device(args.device)).eval()
+    model: Any = build_test_model(cfg).to(pick_device(args.device)).eval()
     if not hasattr(model, 'forward_dummy'):
         raise UserError(f'{type(model).__name__} has no forward_dummy, which the count goes through')
     operations = count_operations(model, model.forward_dummy, (3, height, width))

@@ -13,9 +13,7 @@ from mmrotate.utils.places import check_outputs
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--save-path', metavar='FILE', help='write it there, in place of the screen: .py, .json or .yml'
-    )
+    parser.add_argument('--save-path', metavar='FILE', help='write it into this file, e.g. a.py')
     add_config_options(parser, '--options')
 
 

@@ -19,9 +19,7 @@ _HASH_LENGTH = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument('checkpoint', help='checkpoint of a training')
-    text = (
-        'the file to write; its name gets the first digits of the SHA-256 of its content: OUT.pth -> OUT-1a2b3c4d.pth'
-    )
+    text = 'the file to write, whose name gets the first digits of its SHA-256: OUT.pth -> OUT-1a2b3c4d.pth'
     parser.add_argument('out_file', help=text)
     parser.add_argument('--half', action='store_true', help='store weights in float16: half the size')
 
