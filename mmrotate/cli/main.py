@@ -18,6 +18,8 @@ COMMANDS = {
     'print-config': ('print_config', 'print a config with all that its bases bring'),
     'browse': ('browse', 'look at images and boxes as a training sees them'),
     'benchmark': ('benchmark', 'measure images a second'),
+    'robustness': ('robustness', 'test a detector on images that are made worse'),
+    'robustness-eval': ('robustness_eval', 'print the table of such a test'),
     'flops': ('flops', 'count multiplications and weights'),
 }
 
