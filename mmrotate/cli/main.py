@@ -20,6 +20,7 @@ COMMANDS = {
     'benchmark': ('benchmark', 'measure images a second'),
     'robustness': ('robustness', 'test a detector on images that are made worse'),
     'robustness-eval': ('robustness_eval', 'print the table of such a test'),
+    'anchors': ('anchors', 'find sides of anchors that suit the boxes of a dataset'),
     'flops': ('flops', 'count multiplications and weights'),
 }
 

@@ -1,5 +1,6 @@
 """Tools that look at a config, its data and its speed: print-config, browse, benchmark, flops."""
 
+import json
 import re
 import runpy
 import sys
@@ -136,3 +137,26 @@ def test_flops_go_through_the_whole_detector(tmp_path, capsys):
 def test_flops_need_a_forward_dummy(files, capsys):
     assert main(['flops', files[0]]) == 1
     assert 'TinyDetector has no forward_dummy' in capsys.readouterr().err
+
+
+# ---- anchors
+
+
+@pytest.mark.parametrize('algorithm', ['k-means', 'differential_evolution'])
+def test_anchors_of_boxes_that_are_all_alike(files, tmp_path, capsys, algorithm):
+    options = ['--algorithm', algorithm, '--num-anchors', 2, '--iters', 30, '--output-dir', tmp_path]
+    run('anchors', files[0], *options, '--input-shape', 128, 256)  # the images are 64 x 64, the boxes 20 x 10
+    found = json.loads((tmp_path / 'anchor_optimize_result.json').read_text())
+    assert np.allclose(found, [[40, 20]] * 2, rtol=0.01)
+    out = capsys.readouterr().out
+    assert '7 boxes' in out
+    assert 'sides only: 1.0000' in out
+
+
+def test_anchors_are_held_against_those_of_the_config(folder, tmp_path, capsys):
+    config = folder / 'retinanet.py'
+    config.write_text((folder / 'tiny.py').read_text() + f'\nmodel = {retinanet("le90")!r}\n')
+    run('anchors', config, '--iters', 2, '--num-anchors', 1, '--output-dir', tmp_path)
+    assert re.search(r'the 45 anchors of model.bbox_head in the config have 0\.\d+', capsys.readouterr().out)
+    assert main(['anchors', str(config), '--num-anchors', '8']) == 1
+    assert 'data.train has 7 boxes: too few' in capsys.readouterr().err
