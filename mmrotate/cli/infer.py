@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--score-thr', type=score, default=0.3, help='lowest score shown and written (default: 0.3)')
     parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images at once (default: 1)')
-    parser.add_argument('--palette', type=palette, help='colours: dota, sar, hrsc, hit_uav, random, or one colour')
+    parser.add_argument('--palette', type=palette, help='dota, sar, hrsc, hrsc_classwise, hit_uav, random, or a colour')
     add_device(parser)
     add_config_options(parser, '--options')
 
