@@ -15,6 +15,7 @@ COMMANDS = {
     'infer': ('infer', 'detect objects in images'),
     'list': ('zoo', 'list the configs of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
+    'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
     'print-config': ('print_config', 'print a config with all that its bases bring'),
     'browse': ('browse', 'look at images and boxes as a training sees them'),
     'benchmark': ('benchmark', 'measure images a second'),
