@@ -14,6 +14,7 @@ COMMANDS = {
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
     'list': ('zoo', 'list the configs of the zoo'),
+    'download': ('download', 'fetch configs and weights of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
 }
 

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import torch
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.common import CHECKPOINT_HELP, run_command
 from mmrotate.utils import load_state, save_atomically
 from mmrotate.utils.places import check_outputs
+from mmrotate.utils.zoo import local_checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument('checkpoint', help='checkpoint of a training')
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('out_file', help='the file to write')
     parser.add_argument('--half', action='store_true', help='store weights in float16: half the size')
 
 
 def run(args: argparse.Namespace) -> None:
     """Keep weights and facts, leave the optimizer out."""
-    source, target = Path(args.checkpoint), Path(args.out_file)
+    source, target = local_checkpoint(args.checkpoint), Path(args.out_file)
     check_outputs([('out_file', target)], [source])
     checkpoint = load_state(source)
     # detached from views and memory layouts: a file holds each number once
