@@ -36,8 +36,8 @@ def init_detector(
     """Build a detector and load its weights.
 
     Args:
-        config: A config file, or a loaded config.
-        checkpoint: Weights: a path or an address; None leaves them as initialised.
+        config: A config file, a name of the zoo, or a loaded config.
+        checkpoint: Weights: a path, an address, or a name of the zoo; None leaves them as initialised.
         device: ``'cpu'``, ``'cuda:0'``; default: a GPU if there is one.
         cfg_options: Values to put into the config, keys with dots.
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mmrotate.apis.results import write_json
-from mmrotate.cli.common import add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device, run_command, whole_number
 from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.anchor.fitting import fit_by_evolution, fit_by_k_means, mean_best_iou
 from mmrotate.datasets.pipelines.image import rescaled_size
@@ -28,7 +28,7 @@ _RESULT = 'anchor_optimize_result.json'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMDetection 2."""
-    parser.add_argument('config', help='config file; the boxes are those of data.train')
+    parser.add_argument('config', help=f'{CONFIG_HELP}; the boxes are those of data.train')
     text = 'how to look for them (default: differential_evolution)'
     parser.add_argument('--algorithm', choices=_ALGORITHMS, default='differential_evolution', help=text)
     text = 'width and height that images are resized to, their shape kept (default: they stay as they are)'

@@ -13,7 +13,15 @@ import torch
 from mmengine.config import Config
 
 from mmrotate.apis import init_detector
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command, whole_number
+from mmrotate.cli.common import (
+    CHECKPOINT_HELP,
+    CONFIG_HELP,
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    run_command,
+    whole_number,
+)
 from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, open_dataset, rank_and_size
 from mmrotate.engine.batches import to_device
 from mmrotate.engine.testing import detect
@@ -25,8 +33,8 @@ _WARM_UP = 5  # images; the first ones also load libraries and choose kernels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file; the images are those of data.test')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('config', help=f'{CONFIG_HELP}; the images are those of data.test')
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('--repeat-num', type=whole_number(1), default=1, help='measure so often (default: 1)')
     text = f'images of each measurement; {_WARM_UP} more come first and are not counted (default: 2000)'
     parser.add_argument('--max-iter', type=whole_number(1), default=2000, help=text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mmrotate.cli.common import add_config_options, run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command, whole_number
 from mmrotate.core import imshow_det_rbboxes
 from mmrotate.core.visualization import has_screen
 from mmrotate.engine import files_of_config, load_config, open_dataset
@@ -22,7 +22,7 @@ _FORMATTING = ('DefaultFormatBundle', 'Normalize', 'Collect')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file; the data are those of data.train')
+    parser.add_argument('config', help=f'{CONFIG_HELP}; the data are those of data.train')
     text = f'steps of the pipeline to leave out, beside {", ".join(_FORMATTING)}'
     parser.add_argument('--skip-type', nargs='+', default=[], metavar='STEP', help=text)
     text = 'folder for the pictures (default: none where windows open, else work_dirs/CONFIG/browse)'

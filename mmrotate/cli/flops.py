@@ -5,7 +5,7 @@ import functools
 from typing import Any
 
 from mmrotate.apis.inference import build_test_model
-from mmrotate.cli.common import add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device, run_command, whole_number
 from mmrotate.engine import load_config, pick_device
 from mmrotate.models.complexity import count_operations
 from mmrotate.utils import UserError
@@ -15,7 +15,7 @@ _RULE = '=' * 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help=CONFIG_HELP)
     text = 'height and width of the image, or its one side (default: 1024 1024)'
     parser.add_argument('--shape', type=whole_number(1), nargs='+', default=[1024, 1024], metavar='PIXELS', help=text)
     text = 'the sides are rounded up to multiples of it, as Pad of a pipeline does; 0: they stay (default: 32)'

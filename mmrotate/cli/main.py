@@ -17,6 +17,7 @@ COMMANDS = {
     'infer': ('infer', 'detect objects in images'),
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
+    'download': ('download', 'fetch configs and weights of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
     'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
     'print-config': ('print_config', 'print a config with all that its bases bring'),

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from mmrotate.cli.common import add_config_options, run_command
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.places import check_outputs
@@ -12,7 +12,7 @@ from mmrotate.utils.places import check_outputs
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('--save-path', metavar='FILE', help='write it into this file, e.g. a.py')
     add_config_options(parser, '--options')
 

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import torch
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.common import CHECKPOINT_HELP, run_command
 from mmrotate.utils import load_state
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.places import check_outputs
+from mmrotate.utils.zoo import local_checkpoint
 
 _HASH_LENGTH = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument('checkpoint', help='checkpoint of a training')
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     text = 'the file to write, whose name gets the first digits of its SHA-256: OUT.pth -> OUT-1a2b3c4d.pth'
     parser.add_argument('out_file', help=text)
     parser.add_argument('--half', action='store_true', help='store weights in float16: half the size')
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Keep weights and facts, leave the optimizer out."""
-    source, named = Path(args.checkpoint), Path(args.out_file)
+    source, named = local_checkpoint(args.checkpoint), Path(args.out_file)
     check_outputs([('out_file', named)], [source])
     checkpoint = load_state(source)
     # detached from views and memory layouts: a file holds each number once

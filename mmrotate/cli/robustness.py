@@ -12,6 +12,8 @@ from mmengine.config import Config, DictAction
 from mmrotate.apis import draw_result, init_detector
 from mmrotate.apis.results import write_json
 from mmrotate.cli.common import (
+    CHECKPOINT_HELP,
+    CONFIG_HELP,
     add_config_options,
     add_launch_options,
     chosen_device,
@@ -44,8 +46,8 @@ _SETS = {'all': tuple(CORRUPTIONS), 'benchmark': BENCHMARK, **GROUPS}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMDetection 2."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('config', help=CONFIG_HELP)
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     text = '.json file for the scores, written after each test (default: work_dirs/CONFIG/robustness.json)'
     parser.add_argument('--out', help=text)
     parser.add_argument('--resume', action='store_true', help='skip the tests whose scores --out holds')
