@@ -58,6 +58,25 @@ def fetch(url: str) -> Path:
     return target
 
 
+def download_to(url: str, target: Path) -> bool:
+    """Put the file of an ``http(s)://`` address at ``target``, unless there is one; gives whether it was fetched.
+
+    What came of a transfer that broke off is kept, and gone on with while the server says that it has the same file.
+
+    Raises:
+        CheckpointError: It cannot be reached.
+        WriteError: ``target`` cannot be written.
+    """
+    if target.is_file():
+        return False
+    with naming_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target):
+            if found := not target.is_file():  # else another process was quicker
+                _download(url, target, None, target.with_name(f'.{target.name}.tag'))
+    return found
+
+
 def cache_folder() -> Path:
     """Where files from the network are kept: ``MMROTATE_CACHE``, else the folder that ``torch.hub`` uses."""
     own = os.environ.get(CACHE_VARIABLE)
@@ -123,13 +142,14 @@ def _alone(target: Path) -> Iterator[None]:
     path.unlink(missing_ok=True)  # whoever waits for it finds the file whole
 
 
-def _download(url: str, target: Path, sha256: str | None) -> None:
+def _download(url: str, target: Path, sha256: str | None, tag: Path | None = None) -> None:
+    """Fetch; ``tag`` keeps what the server calls the version of the file."""
     part = target.with_name(f'{target.name}.part')
     with part.open('a+b') as file:
-        if sha256 is None:  # that the rest is of another file would not be noticed
-            file.truncate(0)
+        if sha256 is None and (tag is None or not tag.is_file()):
+            file.truncate(0)  # that the rest is of another file would not be noticed
         if sha256 is None or not file_sha256(file).startswith(sha256):
-            _transfer_stubbornly(url, file, target)
+            _transfer_stubbornly(url, file, target, tag)
         found = file_sha256(file)
         if not found.startswith(sha256 or ''):
             file.truncate(0)
@@ -139,13 +159,15 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
             )
         os.fsync(file.fileno())
     os.replace(part, target)
+    if tag is not None:
+        tag.unlink(missing_ok=True)
 
 
-def _transfer_stubbornly(url: str, file: BinaryIO, target: Path) -> None:
+def _transfer_stubbornly(url: str, file: BinaryIO, target: Path, tag: Path | None) -> None:
     """Transfer, with a few more tries where the network fails."""
     for pause in (*_PAUSES, None):
         try:
-            return _transfer(url, file, target.name)
+            return _transfer(url, file, target.name, tag)
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 raise
@@ -171,7 +193,7 @@ def _failure(url: str, file: BinaryIO, target: Path, error: Exception) -> Checkp
     )
 
 
-def _transfer(url: str, file: BinaryIO, name: str) -> None:
+def _transfer(url: str, file: BinaryIO, name: str, tag: Path | None = None) -> None:
     """Append to ``file`` what it lacks of ``url``."""
     start = file.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={'User-Agent': 'mmrotate', 'Accept-Encoding': 'identity'})
@@ -184,13 +206,19 @@ def _transfer(url: str, file: BinaryIO, name: str) -> None:
         if not start or error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         file.truncate(0)  # it is longer than the whole: of something else
-        return _transfer(url, file, name)
+        return _transfer(url, file, name, tag)
     with response:
+        version = response.headers.get('ETag') or response.headers.get('Last-Modified') or ''
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:  # the whole comes, whatever was asked for
             start = 0
             file.truncate(0)
         elif not response.headers.get('Content-Range', '').startswith(f'bytes {start}-'):
             raise OSError('the server sent another part than was asked for')
+        elif tag is not None and tag.read_text('utf-8') != version:
+            file.truncate(0)  # the file has changed since
+            return _transfer(url, file, name, tag)
+        if tag is not None:
+            tag.write_text(version, 'utf-8') if version else tag.unlink(missing_ok=True)
         length = response.headers.get('Content-Length')
         _append(response, file, name, start, start + int(length) if length else None)
 

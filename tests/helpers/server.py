@@ -10,12 +10,13 @@ class Server(http.server.ThreadingHTTPServer):
     """Serves the files of ``folder``, whatever folder the address names.
 
     ``asked`` holds the path and the range of each request. ``cut``: bytes after which the next answers break off, one
-    number each. ``ranges``: whether a part can be asked for.
+    number each. ``ranges``: whether a part can be asked for. ``tag``: what it calls the version of its files.
     """
 
     def __init__(self, folder):
         super().__init__(('127.0.0.1', 0), _Handler)
-        self.folder, self.asked, self.cut, self.ranges, self.status = Path(folder), [], [], True, None
+        self.folder, self.asked, self.cut, self.ranges = Path(folder), [], [], True
+        self.status = self.tag = None
 
     @property
     def address(self):
@@ -38,6 +39,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header('Content-Range', f'bytes {start}-{len(content) - 1}/{len(content)}')
+        if server.tag:
+            self.send_header('ETag', server.tag)
         self.send_header('Content-Length', str(len(content) - start))
         self.end_headers()
         body = content[start:]
