@@ -17,6 +17,8 @@ from mmrotate.utils import UserError
 from mmrotate.utils.journal import file_stamp
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
+CONFIG_HELP = 'config file, or a name of the zoo, see `mmrotate list`'
+CHECKPOINT_HELP = 'checkpoint: a file, an address, or a name of the zoo'
 INTERRUPTED = 130  # exit code after Ctrl-C, as of every command
 
 

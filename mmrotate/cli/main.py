@@ -17,7 +17,17 @@ COMMANDS = {
     'infer': ('infer', 'detect objects in images'),
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
+    'download': ('download', 'fetch configs and weights of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
+    'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
+    'print-config': ('print_config', 'print a config with all that its bases bring'),
+    'browse': ('browse', 'look at images and boxes as a training sees them'),
+    'download-dataset': ('download_dataset', 'fetch a dataset'),
+    'benchmark': ('benchmark', 'measure images a second'),
+    'robustness': ('robustness', 'test a detector on images that are made worse'),
+    'robustness-eval': ('robustness_eval', 'print the table of such a test'),
+    'anchors': ('anchors', 'find sides of anchors that suit the boxes of a dataset'),
+    'flops': ('flops', 'count multiplications and weights'),
 }
 
 

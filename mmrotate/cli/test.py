@@ -15,6 +15,8 @@ from tqdm import tqdm
 from mmrotate.apis import draw_result, init_detector, write_results_json
 from mmrotate.apis.results import write_json
 from mmrotate.cli.common import (
+    CHECKPOINT_HELP,
+    CONFIG_HELP,
     add_config_options,
     add_launch_options,
     chosen_device,
@@ -53,8 +55,8 @@ _OUT_SUFFIXES = ('.pkl', '.pickle', '.json')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('config', help=CONFIG_HELP)
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('--work-dir', help='folder for a JSON file with the scores')
     wanted = parser.add_argument_group('what to do with the results (at least one)')
     wanted.add_argument('--out', type=_result_file, help='write them to a .pkl or .json file')

@@ -21,7 +21,7 @@ def _under(package: str, names: str, places: str) -> dict[str, str]:
 PLACES: dict[str, str] = {
     '': f'core {_CORE} core.patch core.visualization core.post_processing models datasets utils compat.versions',
     'core': f'{_CORE} core.patch',
-    'apis.inference': 'apis.patches',
+    'apis.inference': 'apis.patches apis.asynchronous apis.show',
     'core.anchor.anchor_generator': 'core.anchor',
     'core.bbox.coder': _BBOX,
     'core.bbox.iou_calculators': _BBOX,

@@ -82,7 +82,7 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     """Read a config file of the 0.x dialect (``_base_``, ``_delete_``, ``{{_base_.x}}``).
 
     Args:
-        path: A ``.py``, ``.json`` or ``.yaml`` file.
+        path: A ``.py``, ``.json`` or ``.yaml`` file, or a name of the zoo.
         options: Values to put in, keys with dots: ``{'model.backbone.depth': 18}``.
 
     Raises:

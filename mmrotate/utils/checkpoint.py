@@ -8,31 +8,28 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 import torchvision
 from torch import nn
 
-from mmrotate.utils.errors import UserError
+from mmrotate.utils.download import fetch
+from mmrotate.utils.errors import CheckpointError
 from mmrotate.utils.files import replacing
 from mmrotate.utils.unpickle import ALLOW_VARIABLE
+from mmrotate.utils.zoo import local_checkpoint, near_zoo_names
 
 _WRAPPER_PREFIX = 'module.'
 _LISTED_KEYS = 20
 _LARGEST_GROWTH = 10
 
 
-class CheckpointError(UserError, RuntimeError):
-    """A checkpoint that cannot be read, is refused, or belongs to another model."""
-
-
 def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pickle: bool = False) -> dict[str, Any]:
     """Read a checkpoint and bring it into one layout.
 
     Args:
-        filename: A path, an ``http(s)://`` address (kept in the cache of ``torch.hub``), or ``torchvision://NAME`` for
-            the weights that torchvision publishes.
+        filename: A path, an ``http(s)://`` address, a name of the zoo, or ``torchvision://NAME`` for the weights that
+            torchvision publishes. What is not here is fetched once, see :func:`mmrotate.utils.download.fetch`.
         map_location: Where the tensors go, as for ``torch.load``.
         allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by the environment
             variable ``MMROTATE_ALLOW_PICKLE=1``.
@@ -48,8 +45,7 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
     name = os.fspath(filename)
     if name.startswith('torchvision://'):
         return _one_layout(_torchvision_weights(name.removeprefix('torchvision://')), name)
-    path = _download(name) if name.startswith(('http://', 'https://')) else name
-    return _one_layout(_load_file(path, map_location, allow_pickle), name)
+    return _one_layout(_load_file(local_checkpoint(name), map_location, allow_pickle), name)
 
 
 def load_checkpoint(
@@ -138,7 +134,7 @@ def _is_finite(value: Any) -> bool:
 
 def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -> Any:
     if not Path(path).is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
+        raise FileNotFoundError(f'checkpoint {path} does not exist{near_zoo_names(path)}')
     allow_pickle = allow_pickle or os.environ.get(ALLOW_VARIABLE) == '1'
     try:
         _refuse_bomb(path)
@@ -175,28 +171,12 @@ def _looks_saved_by_torch(path: str | os.PathLike) -> bool:
         return stream.read(2).startswith((b'PK', b'\x80'))  # a zip archive, or a pickle of protocol 2 on
 
 
-def _download(url: str) -> Path:
-    name = url.rsplit('/', 1)[-1].split('?', 1)[0]
-    path = Path(torch.hub.get_dir(), 'checkpoints', name)
-    if path.is_file():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(url, str(path), progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f'{url} cannot be downloaded ({error}). Without a network: put the file at {path}, or give a local path '
-            'instead'
-        ) from error
-    return path
-
-
 def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
     if name not in torchvision.models.list_models():
         raise CheckpointError(f'torchvision has no model {name!r}, see torchvision.models')
     # the zoo's detectors were trained from the first set of ImageNet weights
     weights = next(iter(torchvision.models.get_model_weights(name)))
-    return torch.load(_download(weights.url), map_location='cpu', weights_only=True)
+    return torch.load(fetch(weights.url), map_location='cpu', weights_only=True)
 
 
 def _one_layout(content: Any, source: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import difflib
 import itertools
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,12 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     data = content.encode('utf-8') if isinstance(content, str) else content
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(data)
+
+
+def copy_atomically(source: str | Path, path: str | Path) -> None:
+    """Copy a file through :func:`replacing`."""
+    with replacing(Path(path)) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from .affine import RandomAffine, RandomShift
 from .colour import Albu, PhotoMetricDistortion, YOLOXHSVRandomAug
 from .compose import Compose, MultiScaleFlipAug
+from .corrupt import Corrupt
 from .crop import CutOut, RRandomCrop
 from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize, ToDataContainer, ToTensor, Transpose
 from .geometric import Pad, RRandomFlip, RResize
