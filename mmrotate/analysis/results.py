@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ class ResultsError(UserError, ValueError):
     """Results that cannot be read, or are of other images or classes."""
 
 
-class Judged(NamedTuple):
+@dataclass(frozen=True)
+class Judged:
     """Detections and objects of the same images."""
 
     images: list[str]  # names
@@ -47,6 +49,11 @@ def judged(dataset: Any, path: str | Path) -> Judged:
     both = Judged(image_names(dataset), dataset.CLASSES, finite_results(results), annotations)
     _warn_of_strangers(both, path)
     return both
+
+
+def at_least(both: Judged, score: float) -> Judged:
+    """The same with the detections from a score on."""
+    return replace(both, results=[[dets[dets[:, 5] >= score] for dets in result] for result in both.results])
 
 
 def image_names(dataset: Any) -> list[str]:

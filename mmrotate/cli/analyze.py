@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib import style
 from mmengine.config import Config
 
+from mmrotate.analysis.breakdown import by_kind
+from mmrotate.analysis.coco import TYPES, judged_coco
 from mmrotate.analysis.confusion import BACKGROUND, COUNTINGS, confusion_matrix, draw_confusion
 from mmrotate.analysis.curves import plot_curves
+from mmrotate.analysis.error_report import FILES, write_errors
+from mmrotate.analysis.errors import find_errors
 from mmrotate.analysis.figures import check_figure, checked_style, checked_theme, save_figure, show_figure
 from mmrotate.analysis.logs import TrainingLog, home_of, train_time
-from mmrotate.analysis.results import judged, read_results
+from mmrotate.analysis.results import Judged, at_least, judged, read_results
 from mmrotate.analysis.tables import write_table
 from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
 from mmrotate.cli.group import Commands, run_group
@@ -28,7 +33,7 @@ from mmrotate.cli.scoring import (
     write_submission,
 )
 from mmrotate.core.visualization import has_screen
-from mmrotate.engine import files_of_config, load_config, open_dataset
+from mmrotate.engine import files_of_config, load_config, open_dataset, read_evaluation
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.places import check_outputs
 
@@ -170,6 +175,52 @@ def run_confusion(args: argparse.Namespace) -> None:
         show_figure(figure, 'confusion matrix')
 
 
+def add_error_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``errors``, named as in MMDetection 2.28."""
+    text = 'results: a .pkl or .json of tools/test.py --out, or with COCO annotations their result file'
+    parser.add_argument('result', help=text)
+    _add_folder(parser, 'out_dir')
+    text = 'the truth: a config, whose data.test the results are of, or a .json with annotations of COCO'
+    parser.add_argument('--ann', required=True, help=text)
+    text = 'boxes of COCO files: bbox, upright; segm, rotated around the polygons (default: segm if there are polygons)'
+    parser.add_argument('--types', nargs='+', choices=TYPES, help=text)
+    text = 'IoU from which a detection is right (default: evaluation.iou_thr of the config, else 0.5)'
+    parser.add_argument('--iou-thr', type=score, help=text)
+    parser.add_argument('--score-thr', type=score, default=0.0, help='leave out detections below it (default: none)')
+    add_config_options(parser)
+
+
+def run_errors(args: argparse.Namespace) -> None:
+    """Tell what is wrong with detections, and what each kind of error costs."""
+    coco = args.ann.endswith('.json')
+    if coco and args.cfg_options:
+        raise UserError('--cfg-options needs a config as --ann')
+    if not coco and 'segm' in (args.types or ()):
+        raise UserError('--types segm is for COCO files: the results of a config are rotated boxes')
+    types = args.types if coco and args.types else [None]
+    parts = ['' if len(types) == 1 else f'{kind}/' for kind in types]
+    files = [part + name for part in parts for name in FILES]
+    inputs = [Path(args.ann)] if coco else files_of_config(load_config(args.ann, args.cfg_options))
+    folder = _checked_folder(args.out_dir, args.result, 'out_dir', files, inputs)
+    for kind, part in zip(types, parts, strict=True):
+        found, options = (judged_coco(args.result, args.ann, kind), {}) if coco else _judged_by_config(args)
+        iou_thr = np.min(options.get('iou_thr') or 0.5) if args.iou_thr is None else args.iou_thr
+        found = at_least(found, args.score_thr)
+        errors = find_errors(found, float(iou_thr), options.get('use_07_metric', True), progress=True)
+        write_errors(errors, folder / part)
+        print(by_kind(errors))
+        print(f'tables and pictures written to {folder / part}')
+
+
+def _judged_by_config(args: argparse.Namespace) -> tuple[Judged, dict[str, Any]]:
+    """Results beside the test data of the config ``--ann``, and the options of its evaluation."""
+    cfg = load_config(args.ann, args.cfg_options)
+    dataset = open_dataset(cfg, 'test', test_mode=True)
+    evaluation = read_evaluation(cfg)
+    options = evaluation.options if evaluation else {}
+    return judged(dataset, args.result), {'iou_thr': dataset.leaves[0].IOU_THR, **options}
+
+
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``eval``, named as in MMDetection 2.28."""
     parser.add_argument('config', help='config, whose data.test the results are of')
@@ -214,6 +265,10 @@ COMMANDS: Commands = {
     'confusion': (
         _command('confusion', add_confusion_arguments, run_confusion),
         'which class is found as which: a confusion matrix',
+    ),
+    'errors': (
+        _command('errors', add_error_arguments, run_errors),
+        'what is wrong with detections: class, angle, location, background, missed; by size and shape',
     ),
     'eval': (_command('eval', add_scoring_arguments, run_scoring), 'score results, or write them for a test server'),
 }

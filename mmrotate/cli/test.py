@@ -13,7 +13,6 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmrotate.apis import draw_result, init_detector, write_results_json
-from mmrotate.apis.results import write_json
 from mmrotate.cli.common import (
     CHECKPOINT_HELP,
     CONFIG_HELP,
@@ -45,7 +44,7 @@ from mmrotate.engine import (
 from mmrotate.engine.checks import check_testing
 from mmrotate.engine.distributed import gather_objects
 from mmrotate.utils import UserError, get_root_logger
-from mmrotate.utils.files import replacing
+from mmrotate.utils.files import replacing, write_json
 from mmrotate.utils.fuse import fuse_conv_bn
 from mmrotate.utils.journal import Journal, Tally, file_stamp
 from mmrotate.utils.places import check_outputs
