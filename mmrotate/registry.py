@@ -124,7 +124,7 @@ _registry = functools.partial(Registry, scope='mmrotate')
 MODELS = _registry('model', locations=['mmrotate.models'])  # detectors, backbones, necks, heads, RoI extractors, losses
 TASK_UTILS = _registry('task util', locations=['mmrotate.core'])  # anchors, coders, assigners, samplers, IoUs
 DATASETS = _registry('dataset', locations=['mmrotate.datasets'])  # and their wrappers
-PIPELINES = _registry('pipeline', locations=['mmrotate.datasets'])  # steps of a data pipeline
+PIPELINES = _registry('pipeline', locations=['mmrotate.datasets', 'mmrotate.compat.steps'])  # steps of a data pipeline
 # hooks of the training loop; those of mmengine are found too
 HOOKS = _registry('hook', locations=['mmrotate.engine'], parent=mmengine.registry.HOOKS)
 

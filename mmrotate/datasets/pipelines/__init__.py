@@ -1,6 +1,7 @@
 """Steps of the data pipelines."""
 
 from .affine import RandomAffine, RandomShift
+from .autoaugment import AutoAugment, BrightnessTransform, ColorTransform, ContrastTransform, EqualizeTransform
 from .colour import Albu, PhotoMetricDistortion, YOLOXHSVRandomAug
 from .compose import Compose, MultiScaleFlipAug
 from .corrupt import Corrupt

@@ -1,6 +1,7 @@
 """Where files are read from: the disk, or what ``file_client_args`` of 0.x names."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine.fileio import get_file_backend
@@ -13,6 +14,7 @@ _REFUSED = {
     'http': 'images are not fetched one by one while a model runs: download them, and name their folder in img_prefix',
     'petrel': 'its client, petrel_client, is no public package: mount the storage, and name its folder in img_prefix',
 }
+_PACKAGES = {'lmdb': 'lmdb', 'memcached': 'mc'}
 _REFUSED['ceph'] = _REFUSED['petrel']
 
 
@@ -34,6 +36,8 @@ def open_backend(file_client_args: Mapping[str, Any] | None) -> Any | None:
     if name in _REFUSED or name not in backends:
         reason = _REFUSED.get(name, f'no such backend; known: {known}')
         raise UserError(f'file_client_args: backend={name!r}: {reason}')
+    if (package := _PACKAGES.get(name)) and find_spec(package) is None:
+        raise UserError(f'file_client_args: backend={name!r} needs the package {package}, which is not installed')
     try:
         return get_file_backend(backend_args=args)
     except (ImportError, TypeError, ValueError) as error:
