@@ -1,9 +1,11 @@
 """Small blocks that backbones, necks and heads share."""
 
+import math
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mmrotate.ops import DeformConv2dPack, ModulatedDeformConv2dPack
 from mmrotate.utils.errors import ArgumentError
@@ -21,14 +23,31 @@ class ConvWS2d(nn.Conv2d):
         return self._conv_forward(x, (self.weight - mean) / (deviation + self.eps), self.bias)
 
 
+class Conv2dAdaptivePadding(nn.Conv2d):
+    """A convolution whose map has its size over the stride, rounded up, as in TensorFlow; ``padding`` is not used."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        pads: list[int] = []
+        for axis in (1, 0):
+            size, stride = x.size(2 + axis), self.stride[axis]
+            reach = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
+            pad = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
+            pads += [pad // 2, pad - pad // 2]
+        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
 _SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
 _NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, **_SYNC, 'GN': nn.GroupNorm}
 _CONVOLUTIONS = {
-    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'ConvWS': ConvWS2d,
+    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'ConvWS': ConvWS2d, 'Conv2dAdaptivePadding': Conv2dAdaptivePadding,
     'DCN': DeformConv2dPack, 'DCNv2': ModulatedDeformConv2dPack,
 }  # fmt: skip
-_ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)}
-_ACTIVATIONS['Swish'] = nn.SiLU
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)
+}
+_PLAIN_ACTIVATIONS = (nn.GELU, nn.Sigmoid)  # they write no result over their input
+_ACTIVATIONS |= {'Swish': nn.SiLU, 'Sigmoid': nn.Sigmoid}
 
 
 def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
@@ -59,7 +78,7 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     if cfg is None:
         return None
     cls, args = _parse(_ACTIVATIONS, 'act_cfg', cfg)
-    return cls(**args) if cls is nn.GELU else cls(**{'inplace': True, **args})
+    return cls(**args) if cls in _PLAIN_ACTIVATIONS else cls(**{'inplace': True, **args})
 
 
 def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:

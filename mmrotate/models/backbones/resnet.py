@@ -176,12 +176,7 @@ class ResNet(Backbone):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Images (N, in_channels, H, W) -> maps of the chosen stages, finest first."""
         x = self.maxpool(self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x))))
-        outs = []
-        for i, stage in enumerate(self.stages):
-            x = self._run(stage, x)
-            if i in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
+        return self._through(self.stages, x)
 
 
 @MODELS.register_module()
