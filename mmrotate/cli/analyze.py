@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import style
 from mmengine.config import Config
+from tqdm import tqdm
 
 from mmrotate.analysis.breakdown import by_kind
 from mmrotate.analysis.coco import TYPES, judged_coco
@@ -20,6 +21,7 @@ from mmrotate.analysis.error_report import FILES, write_errors
 from mmrotate.analysis.errors import find_errors
 from mmrotate.analysis.figures import check_figure, checked_style, checked_theme, save_figure, show_figure
 from mmrotate.analysis.logs import TrainingLog, home_of, train_time
+from mmrotate.analysis.ranking import picture_name, rank_images, side_by_side
 from mmrotate.analysis.results import Judged, at_least, judged, read_results
 from mmrotate.analysis.tables import write_table
 from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
@@ -32,7 +34,7 @@ from mmrotate.cli.scoring import (
     print_scores,
     write_submission,
 )
-from mmrotate.core.visualization import has_screen
+from mmrotate.core.visualization import has_screen, imshow_det_rbboxes, write_image
 from mmrotate.engine import files_of_config, load_config, open_dataset, read_evaluation
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.places import check_outputs
@@ -140,6 +142,38 @@ def _test_data(args: argparse.Namespace) -> tuple[Config, Any]:
     """The config, and its test data."""
     cfg = load_config(args.config, args.cfg_options)
     return cfg, open_dataset(cfg, 'test', test_mode=True)
+
+
+def add_ranking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``results``, named as in MMDetection 2.28."""
+    _add_results(parser, 'show_dir')
+    parser.add_argument('--show', action='store_true', help='show the pictures in windows too')
+    parser.add_argument('--wait-time', type=float, default=0, help='seconds a window stays; 0: until it is closed')
+    text = 'how many of the best and how many of the worst images (default: 20)'
+    parser.add_argument('--topk', type=whole_number(1), default=20, help=text)
+    parser.add_argument('--show-score-thr', type=score, default=0, help='lowest score that is drawn (default: 0)')
+
+
+def run_ranking(args: argparse.Namespace) -> None:
+    """Draw the best and the worst images, truth beside prediction."""
+    require_screen(args.show, 'show_dir')
+    cfg, dataset = _test_data(args)
+    paths = [dataset.image_path(i) for i in range(len(dataset))]
+    inputs = [*files_of_config(cfg), *map(Path, paths)]
+    folder = _checked_folder(args.show_dir, args.prediction_path, 'show_dir', ['images.csv'], inputs)
+    found = judged(dataset, args.prediction_path)
+    ranked = rank_images(found, args.show_score_thr, progress=True)
+    table = ([found.images[i], *rest] for i, *rest in ranked)
+    write_table(folder / 'images.csv', ['image', 'mAP', 'objects', 'detections'], table)
+    count = min(args.topk, (len(ranked) + 1) // 2)  # no image is both, but for the one in the middle
+    chosen = [('good', image) for image in ranked[:count]] + [('bad', image) for image in ranked[::-1][:count]]
+    for kind, (i, value, _, _) in tqdm(chosen, 'pictures'):
+        of_image = (paths[i], found.results[i], found.annotations[i])
+        picture = side_by_side(*of_image, found.classes, dataset.PALETTE, args.show_score_thr)
+        write_image(folder / kind / picture_name(found.images[i], value), picture)
+        if args.show:
+            imshow_det_rbboxes(picture, win_name=f'{kind}: {found.images[i]}', wait_time=args.wait_time)
+    print(f'{count} best and {count} worst images, and images.csv with all, written to {folder}')
 
 
 def add_confusion_arguments(parser: argparse.ArgumentParser) -> None:
@@ -262,6 +296,10 @@ _LOGS: Commands = {
 }
 COMMANDS: Commands = {
     'logs': (run_logs, 'curves and times of trainings'),
+    'results': (
+        _command('results', add_ranking_arguments, run_ranking),
+        'the best and the worst images, truth beside prediction',
+    ),
     'confusion': (
         _command('confusion', add_confusion_arguments, run_confusion),
         'which class is found as which: a confusion matrix',

@@ -1,6 +1,7 @@
 """``mmrotate analyze`` from end to end; that of logs is tested in tests/analysis/test_logs.py."""
 
 import csv
+import json
 import pickle
 import runpy
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmrotate.analysis.error_report import FILES
 from mmrotate.cli import main
 from mmrotate.datasets import build_dataset
 
@@ -105,11 +107,75 @@ def test_an_output_over_an_input_is_refused(tmp_path, truth, capsys):
     assert 'would overwrite' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('script', ['analyze_logs.py', 'confusion_matrix.py', 'eval_metric.py'])
+SCRIPTS = ('analyze_logs', 'analyze_results', 'coco_error_analysis', 'confusion_matrix', 'eval_metric')
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
 def test_scripts_stand_where_the_documents_say(script, capsys, monkeypatch):
-    path = ROOT / 'tools' / 'analysis_tools' / script
+    path = ROOT / 'tools' / 'analysis_tools' / f'{script}.py'
     monkeypatch.setattr(sys, 'argv', [str(path), '--help'])
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(path), run_name='__main__')
     assert end.value.code == 0
     assert 'usage: mmrotate analyze' in capsys.readouterr().out
+
+
+def test_errors_go_beside_the_results(results, capsys):
+    assert run('errors', results, '--ann', CONFIG) == 0
+    folder = results.parent / 'analysis' / 'results'
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert str(folder) in capsys.readouterr().out
+    content = json.loads((folder / 'errors.json').read_text())
+    assert (content['mAP'], content['iou_thr']) == (1.0, 0.5)
+    assert [row['count'] for row in content['errors_by_kind']] == [0] * 7
+
+
+def test_errors_from_a_score_and_at_an_iou(results, tmp_path):
+    options = ['--score-thr', '0.8', '--iou-thr', '0.75', '--types', 'bbox']
+    assert run('errors', results, tmp_path / 'out', '--ann', CONFIG, *options) == 0
+    content = json.loads((tmp_path / 'out' / 'errors.json').read_text())
+    assert content['iou_thr'] == 0.75 and content['mAP'] < 1
+    counts = {row['kind']: row['count'] for row in content['errors_by_kind']}
+    assert counts['missed'] == sum(counts.values()) > 50
+
+
+def test_errors_of_coco_files(tmp_path, capsys):
+    truth = {
+        'images': [{'id': 1, 'file_name': 'a.png'}],
+        'categories': [{'id': 1, 'name': 'car'}],
+        'annotations': [dict(image_id=1, category_id=1, bbox=[0, 0, 9, 9], segmentation=[[4, 0, 9, 4, 5, 9, 0, 5]])],
+    }
+    found = [{**truth['annotations'][0], 'score': 0.5}]
+    for name, content in (('results.bbox.json', found), ('truth.json', truth)):
+        (tmp_path / name).write_text(json.dumps(content))
+    argv = ['analyze', 'errors', f'{tmp_path}/results.bbox.json', f'{tmp_path}/out', f'--ann={tmp_path}/truth.json']
+    assert main([*argv, '--types', 'bbox', 'segm']) == 0
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == {'bbox', 'segm'}
+    assert json.loads((tmp_path / 'out' / 'segm' / 'errors.json').read_text())['mAP'] == 1
+    assert main([*argv, '--cfg-options', 'a=1']) == 1
+    assert 'needs a config' in capsys.readouterr().err
+
+
+def test_masks_of_a_config_are_refused(results, capsys):
+    assert run('errors', results, '--ann', CONFIG, '--types', 'segm') == 1
+    assert 'rotated boxes' in capsys.readouterr().err
+
+
+def test_best_and_worst_images(results, truth, tmp_path):
+    spoiled = [*truth[:-1], [dets[:1] for dets in truth[-1]]]
+    results.write_bytes(pickle.dumps(spoiled))
+    options = ['--topk', '2', '--show-score-thr', '0.3', '--wait-time', '1']
+    assert run('results', CONFIG, results, tmp_path / 'out', *options) == 0
+    names = {kind: sorted(path.name for path in (tmp_path / 'out' / kind).iterdir()) for kind in ('good', 'bad')}
+    assert len(names['good']) == len(names['bad']) == 2 and not set(names['good']) & set(names['bad'])
+    assert all(name.endswith('_1.000.jpg') for name in names['good'])
+    head, *rows = table(tmp_path / 'out' / 'images.csv')
+    assert head == ['image', 'mAP', 'objects', 'detections'] and len(rows) == 8
+    assert rows[-1][0].startswith('1_90_50_0_04923') and float(rows[-1][1]) < 1
+    assert any(name.startswith('1_90_50_0_04923_0.') for name in names['bad'])
+
+
+def test_best_and_worst_images_beside_the_results(results):
+    assert run('results', CONFIG, results) == 0
+    folder = results.parent / 'analysis' / 'results'
+    assert [len(list((folder / kind).iterdir())) for kind in ('good', 'bad')] == [4, 4]
