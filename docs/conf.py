@@ -5,6 +5,7 @@ import pkgutil
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
@@ -22,10 +23,10 @@ html_title = f'MMRotate {release}'
 html_theme_options = {'navigation_with_keys': True}
 
 myst_heading_anchors = 4
-myst_enable_extensions = ['dollarmath', 'colon_fence']
 
 # what a package offers of its modules is shown where it is written
-autodoc_default_options = {'members': True, 'ignore-module-all': True, 'show-inheritance': True}
+autodoc_default_options = {'members': True, 'ignore-module-all': True}
+add_module_names = False
 autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
 napoleon_google_docstring = True
@@ -46,18 +47,24 @@ API = {
 
 
 def modules_of(package: str) -> list[str]:
-    """Name of ``package`` and of every module in it, but those whose name says they are inner ones."""
-    module = importlib.import_module(package)
-    inner = [item.name for item in pkgutil.walk_packages(module.__path__, f'{package}.')]
-    return [package, *sorted(name for name in inner if '._' not in name)]
+    """The modules in ``package`` that have something of their own to show."""
+    names = [item.name for item in pkgutil.walk_packages(importlib.import_module(package).__path__, f'{package}.')]
+    return [name for name in sorted(names) if '._' not in name and _has_own(importlib.import_module(name))]
+
+
+def _has_own(module: ModuleType) -> bool:
+    parts = [part for name, part in vars(module).items() if not name.startswith('_')]
+    return any(getattr(part, '__module__', None) == module.__name__ and part.__doc__ for part in parts)
 
 
 def write_api_pages(_app: object) -> None:
     """One page a package, written anew from the modules that are there."""
     for name, title in API.items():
-        parts = [f'mmrotate.{name}\n{"=" * 40}\n\n{title}.\n']
-        for module in modules_of(f'mmrotate.{name}'):
-            parts.append(f'{module}\n{"-" * len(module)}\n\n.. automodule:: {module}\n')
+        package = f'mmrotate.{name}'
+        parts = [f'{package}\n{"=" * len(package)}\n\n{title}.\n']
+        for module in modules_of(package):
+            heading = module.removeprefix(f'{package}.')
+            parts.append(f'{heading}\n{"-" * len(heading)}\n\n.. automodule:: {module}\n')
         text, page = '\n'.join(parts), DOCS / f'api/{name}.rst'
         if not page.exists() or page.read_text(encoding='utf-8') != text:
             page.write_text(text, encoding='utf-8')

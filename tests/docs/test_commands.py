@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from mmrotate.cli.main import main as mmrotate
-from tests.helpers.pages import ROOT, blocks
+from tests.helpers.pages import ROOT, commands_of
 
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')])
 # the start of a command -> why it is only read here
@@ -29,16 +29,7 @@ SCRIPTS = ('tools/', 'demo/', 'benchmarks/', 'docs/', '.ci/')
 _VARIABLE = re.compile(r'\w+=\S*$')
 
 
-def lines_of(page):
-    """(command, whether it is marked to be run) of the shell blocks of a page, continued lines joined."""
-    for code, _, marked in blocks(page, 'bash', 'shell', 'sh', 'console'):
-        for line in code.replace('\\\n', ' ').splitlines():
-            for command in line.split(' && '):
-                if shlex.split(command, comments=True):
-                    yield command.removeprefix('.venv/bin/'), marked
-
-
-COMMANDS = [(page, *found) for page in PAGES for found in lines_of(page)]
+COMMANDS = [(page, *found) for page in PAGES for found in commands_of(page)]
 EACH = [pytest.param(command, id=f'{page.relative_to(ROOT)}: {command[:60]}') for page, command, _ in COMMANDS]
 
 

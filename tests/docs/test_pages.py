@@ -7,7 +7,7 @@ import pytest
 
 from mmrotate.cli.infer import main as infer
 from mmrotate.cli.main import main as mmrotate
-from tests.helpers.pages import ROOT, blocks, make_project, run_page, write_files
+from tests.helpers.pages import ROOT, commands_of, make_project, run_page, write_files
 
 PAGES = ['get_started', 'zh_cn/get_started', 'zh_cn/intro']
 # what makes a command quick, after its own options
@@ -16,7 +16,7 @@ QUICK = {
     'test': ['data.test.pipeline.1.img_scale=(320,256)'],
 }
 WRITTEN = {'--out-dir', '--out-file', '--json', '--show-dir', '--work-dir'}
-MARKED = [code.strip() for code, _, marked in blocks(ROOT / 'docs/get_started.md', 'bash') if marked]
+MARKED = [command for command, marked in commands_of(ROOT / 'docs/get_started.md') if marked]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The code blocks of the documentation's pages, and a copy of the project's root to run them in."""
 
 import re
+import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,15 @@ def blocks(page, *languages):
     for found in _BLOCK.finditer(text):
         if found['language'] in languages:
             yield found['code'], text.count('\n', 0, found.start('code')), found['mark'] is not None
+
+
+def commands_of(page):
+    """(command, whether its block is marked to be run) of the shell blocks of a page, continued lines joined."""
+    for code, _, marked in blocks(page, 'bash', 'shell', 'sh', 'console'):
+        for line in code.replace('\\\n', ' ').splitlines():
+            for command in line.split(' && '):
+                if shlex.split(command, comments=True):
+                    yield command.removeprefix('.venv/bin/'), marked
 
 
 def make_project(folder):
