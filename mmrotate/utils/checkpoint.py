@@ -14,6 +14,7 @@ import torch
 import torchvision
 from torch import nn
 
+from mmrotate.utils.addresses import long_address
 from mmrotate.utils.errors import UserError
 from mmrotate.utils.files import replacing
 
@@ -32,7 +33,8 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
 
     Args:
         filename: A path, an ``http(s)://`` address (kept in the cache of ``torch.hub``), or ``torchvision://NAME`` for
-            the weights that torchvision publishes.
+            the weights that torchvision publishes, ``open-mmlab://NAME`` and ``mmcls://NAME`` for those that 0.x
+            configs name; of the latter, which are classifiers, only the backbone is read.
         map_location: Where the tensors go, as for ``torch.load``.
         allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by the environment
             variable ``MMROTATE_ALLOW_PICKLE=1``.
@@ -43,13 +45,16 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
 
     Raises:
         FileNotFoundError: The file does not exist.
+        AddressError: No checkpoint is known by the address.
         CheckpointError: The address cannot be reached, the file is damaged, needs unpickling, or holds no weights.
     """
     name = os.fspath(filename)
-    if name.startswith('torchvision://'):
-        return _one_layout(_torchvision_weights(name.removeprefix('torchvision://')), name)
-    path = _download(name) if name.startswith(('http://', 'https://')) else name
-    return _one_layout(_load_file(path, map_location, allow_pickle), name)
+    address = long_address(name)
+    if address.startswith('torchvision://'):
+        return _one_layout(_torchvision_weights(address.removeprefix('torchvision://')), name)
+    path = _download(address) if address.startswith(('http://', 'https://')) else address
+    checkpoint = _one_layout(_load_file(path, map_location, allow_pickle), name)
+    return _backbone_of(checkpoint) if name.startswith('mmcls://') else checkpoint
 
 
 def load_checkpoint(
@@ -197,6 +202,13 @@ def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
     # the zoo's detectors were trained from the first set of ImageNet weights
     weights = next(iter(torchvision.models.get_model_weights(name)))
     return torch.load(_download(weights.url), map_location='cpu', weights_only=True)
+
+
+def _backbone_of(classifier: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint with the weights of its backbone alone."""
+    prefix, state = 'backbone.', classifier['state_dict']
+    kept = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {**classifier, 'state_dict': OrderedDict(kept)}
 
 
 def _one_layout(content: Any, source: str) -> dict[str, Any]:
