@@ -13,6 +13,7 @@ import torch
 import torchvision
 from torch import nn
 
+from mmrotate.utils.addresses import long_address
 from mmrotate.utils.download import fetch
 from mmrotate.utils.errors import CheckpointError
 from mmrotate.utils.files import replacing
@@ -28,8 +29,10 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
     """Read a checkpoint and bring it into one layout.
 
     Args:
-        filename: A path, an ``http(s)://`` address, a name of the zoo, or ``torchvision://NAME`` for the weights that
-            torchvision publishes. What is not here is fetched once, see :func:`mmrotate.utils.download.fetch`.
+        filename: A path, an ``http(s)://`` address, a name of the zoo, ``torchvision://NAME`` for the weights that
+            torchvision publishes, or ``open-mmlab://NAME`` and ``mmcls://NAME`` for those that 0.x configs name; of the
+            latter, which are classifiers, only the backbone is read. What is not here is fetched once, see
+            :func:`mmrotate.utils.download.fetch`.
         map_location: Where the tensors go, as for ``torch.load``.
         allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by the environment
             variable ``MMROTATE_ALLOW_PICKLE=1``.
@@ -40,12 +43,15 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
 
     Raises:
         FileNotFoundError: The file does not exist.
+        AddressError: No checkpoint is known by the address.
         CheckpointError: The address cannot be reached, the file is damaged, needs unpickling, or holds no weights.
     """
     name = os.fspath(filename)
-    if name.startswith('torchvision://'):
-        return _one_layout(_torchvision_weights(name.removeprefix('torchvision://')), name)
-    return _one_layout(_load_file(local_checkpoint(name), map_location, allow_pickle), name)
+    address = long_address(name)
+    if address.startswith('torchvision://'):
+        return _one_layout(_torchvision_weights(address.removeprefix('torchvision://')), name)
+    checkpoint = _one_layout(_load_file(local_checkpoint(address), map_location, allow_pickle), name)
+    return _backbone_of(checkpoint) if name.startswith('mmcls://') else checkpoint
 
 
 def load_checkpoint(
@@ -177,6 +183,13 @@ def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
     # the zoo's detectors were trained from the first set of ImageNet weights
     weights = next(iter(torchvision.models.get_model_weights(name)))
     return torch.load(fetch(weights.url), map_location='cpu', weights_only=True)
+
+
+def _backbone_of(classifier: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint with the weights of its backbone alone."""
+    prefix, state = 'backbone.', classifier['state_dict']
+    kept = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {**classifier, 'state_dict': OrderedDict(kept)}
 
 
 def _one_layout(content: Any, source: str) -> dict[str, Any]:

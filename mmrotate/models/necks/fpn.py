@@ -30,7 +30,7 @@ class FPN(BaseModule):
             else a stride-2 convolution ``'on_input'`` (also True), ``'on_lateral'`` or ``'on_output'``.
         relu_before_extra_convs: Rectify before each extra convolution but the first.
         no_norm_on_lateral: Leave the norm out of the lateral convolutions.
-        conv_cfg: Only None, or ``dict(type='Conv2d')``.
+        conv_cfg: Convolutions; None for plain ones.
         norm_cfg: Normalisation; None for none, as of ``act_cfg``.
         upsample_cfg: Arguments of ``torch.nn.functional.interpolate`` for the top-down path.
         init_cfg: Initialisation; default Xavier.
@@ -53,7 +53,6 @@ class FPN(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
-        require_plain_convs(conv_cfg)
         end = len(in_channels) if end_level in (-1, len(in_channels) - 1) else end_level + 1
         extra = num_outs - (end - start_level)
         if extra < 0 or (end < len(in_channels) and extra > 0):
@@ -66,7 +65,7 @@ class FPN(BaseModule):
         self.in_channels, self.num_outs, self.levels = list(in_channels), num_outs, range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
-        self.block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.block = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
         lateral = dict(norm_cfg=None) if no_norm_on_lateral else {}
         self.lateral_convs = nn.ModuleList(self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels)
         self.fpn_convs = nn.ModuleList(self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels)
@@ -155,6 +154,7 @@ class ReFPN(FPN):
         for key, value in absent.items():
             if value:
                 raise ArgumentError(f'ReFPN has no {key}, got {value}')
+        require_plain_convs(conv_cfg)
         if add_extra_convs is True and not extra_convs_on_inputs:
             add_extra_convs = 'on_output'
         levels = (start_level, end_level, add_extra_convs, relu_before_extra_convs)

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmrotate.models.layers import conv_tower, require_plain_convs
+from mmrotate.models.layers import conv_tower
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -24,7 +24,7 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
         num_reg_fcs: Layers of the branch for boxes.
         conv_out_channels: Width of the convolutions.
         fc_out_channels: Width of the layers.
-        conv_cfg: Only None, or ``dict(type='Conv2d')``.
+        conv_cfg: Convolutions; None for plain ones.
         norm_cfg: Normalisation of the convolutions.
         init_cfg: Initialisation.
         *args: See :class:`RotatedBBoxHead`.
@@ -47,7 +47,6 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        require_plain_convs(conv_cfg)
         if num_shared_fcs and (num_cls_convs or num_reg_convs):
             given = f'num_shared_fcs={num_shared_fcs}, num_cls_convs={num_cls_convs}, num_reg_convs={num_reg_convs}'
             raise ArgumentError(f'shared layers leave no maps for the convolutions of a branch, got {given}')
@@ -57,7 +56,8 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
             cls=(num_cls_convs, num_cls_fcs),
             reg=(num_reg_convs, num_reg_fcs),
         )
-        self.conv_out_channels, self.fc_out_channels, self.norm_cfg = conv_out_channels, fc_out_channels, norm_cfg
+        self.conv_out_channels, self.fc_out_channels = conv_out_channels, fc_out_channels
+        self.conv_cfg, self.norm_cfg = conv_cfg, norm_cfg
         super().__init__(*args, **dict(kwargs, init_cfg=init_cfg))
 
     def _make_layers(self) -> None:
@@ -68,7 +68,9 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
     def _make_part(self, name: str, channels: int, flat: bool) -> tuple[int, bool]:
         """Build the convolutions and layers of a part; gives what its output has, and whether that is rows."""
         convs, fcs = self._counts[name]
-        self.add_module(f'{name}_convs', conv_tower(channels, self.conv_out_channels, convs, self.norm_cfg))
+        self.add_module(
+            f'{name}_convs', conv_tower(channels, self.conv_out_channels, convs, self.norm_cfg, self.conv_cfg)
+        )
         channels = self.conv_out_channels if convs else channels
         first = channels if flat or not fcs else channels * self._places
         widths = [first] + [self.fc_out_channels] * fcs
