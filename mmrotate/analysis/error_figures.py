@@ -1,13 +1,13 @@
 """Pictures of errors."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .breakdown import ASPECTS, CONFIDENT, Table, Turns, all_turns, by_aspect, by_class, by_kind, by_size, range_names
+from .breakdown import ASPECTS, CONFIDENT, Table, Turns, all_turns, range_names
 from .errors import KINDS, Errors, average_precisions, mended_curves
 from .figures import bars, new_axes, new_figure
 
@@ -16,11 +16,16 @@ COLORS = dict(zip(KINDS, ('#4477aa', '#ee6677', '#ccbb44', '#aa3377', '#66ccee',
 _STEPS = (('angle',), ('location',), ('class',), ('both', 'duplicate'), ('background',), ('missed',))
 
 
-def error_figures(errors: Errors) -> Iterator[tuple[str, Figure]]:
-    """Every picture, with a name for its file."""
-    yield 'errors', draw_kinds(errors, by_kind(errors))
-    yield 'errors_by_class', draw_counts([by_class(errors)])
-    yield 'errors_by_size_and_shape', draw_counts([by_size(errors), by_aspect(errors)])
+def error_figures(errors: Errors, tables: Mapping[str, Table]) -> Iterator[tuple[str, Figure]]:
+    """Every picture, with a name for its file.
+
+    Args:
+        errors: What was found.
+        tables: Those of ``by_kind``, ``by_class``, ``by_size``, ``by_shape``, under these names.
+    """
+    yield 'errors', draw_kinds(errors, tables['by_kind'])
+    yield 'errors_by_class', draw_counts([tables['by_class']])
+    yield 'errors_by_size_and_shape', draw_counts([tables['by_size'], tables['by_shape']])
     yield 'angles', draw_turns(all_turns(errors))
     yield 'precision_recall', draw_curves(errors)
 

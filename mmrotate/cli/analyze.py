@@ -13,7 +13,6 @@ from matplotlib import style
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmrotate.analysis.breakdown import by_kind
 from mmrotate.analysis.coco import TYPES, judged_coco
 from mmrotate.analysis.confusion import BACKGROUND, COUNTINGS, confusion_matrix, draw_confusion
 from mmrotate.analysis.curves import plot_curves
@@ -241,8 +240,7 @@ def run_errors(args: argparse.Namespace) -> None:
         iou_thr = np.min(options.get('iou_thr') or 0.5) if args.iou_thr is None else args.iou_thr
         found = at_least(found, args.score_thr)
         errors = find_errors(found, float(iou_thr), options.get('use_07_metric', True), progress=True)
-        write_errors(errors, folder / part)
-        print(by_kind(errors))
+        print(write_errors(errors, folder / part)['by_kind'])
         print(f'tables and pictures written to {folder / part}')
 
 

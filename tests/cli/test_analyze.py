@@ -127,7 +127,7 @@ def test_errors_go_beside_the_results(results, capsys):
     assert str(folder) in capsys.readouterr().out
     content = json.loads((folder / 'errors.json').read_text())
     assert (content['mAP'], content['iou_thr']) == (1.0, 0.5)
-    assert [row['count'] for row in content['errors_by_kind']] == [0] * 7
+    assert [row['count'] for row in content['by_kind']] == [0] * 7
 
 
 def test_errors_from_a_score_and_at_an_iou(results, tmp_path):
@@ -135,7 +135,7 @@ def test_errors_from_a_score_and_at_an_iou(results, tmp_path):
     assert run('errors', results, tmp_path / 'out', '--ann', CONFIG, *options) == 0
     content = json.loads((tmp_path / 'out' / 'errors.json').read_text())
     assert content['iou_thr'] == 0.75 and content['mAP'] < 1
-    counts = {row['kind']: row['count'] for row in content['errors_by_kind']}
+    counts = {row['kind']: row['count'] for row in content['by_kind']}
     assert counts['missed'] == sum(counts.values()) > 50
 
 
