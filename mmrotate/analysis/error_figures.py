@@ -85,7 +85,7 @@ def _draw_turns_by_shape(axes: Axes, turns: Turns) -> None:
         right, wrong = turns.right[groups[0] == group], turns.wrong[groups[1] == group]
         values = np.concatenate([right, wrong])
         if len(values):
-            axes.boxplot([values], positions=[group], widths=0.5, whis=(5, 95), showfliers=False)
+            axes.boxplot([values], positions=[group], widths=0.5, whis=(5, 95), showfliers=False, zorder=3)
         for degrees, color in ((right, '#888888'), (wrong, COLORS['angle'])):
             spread = np.linspace(-0.2, 0.2, len(degrees)) if len(degrees) > 1 else np.zeros(len(degrees))
             axes.plot(group + spread, degrees, '.', color=color, alpha=0.5, markersize=3)
