@@ -223,3 +223,10 @@ def test_files_of_a_report(tmp_path):
 def test_a_table_as_text():
     table = Table(['name', 'value'], [['one', 0.5], ['three', None]])
     assert str(table).splitlines() == [' name  value', '  one  0.500', 'three      -']
+
+
+@pytest.mark.parametrize('labels', [[0], []])
+def test_where_nothing_is_found_everything_is_missed(tmp_path, labels):
+    errors = find_errors(one_image(found(), annotation([BOX][: len(labels)], labels)))
+    assert kinds(errors) == Counter({'missed': 1} if labels else {})
+    assert write_errors(errors, tmp_path)['by_kind'].column('mAP if mended') == [0.0] * 7

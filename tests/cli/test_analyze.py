@@ -123,7 +123,7 @@ def test_scripts_stand_where_the_documents_say(script, capsys, monkeypatch):
 def test_errors_go_beside_the_results(results, capsys):
     assert run('errors', results, '--ann', CONFIG) == 0
     folder = results.parent / 'analysis' / 'results'
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, 'examples.png'])
     assert str(folder) in capsys.readouterr().out
     content = json.loads((folder / 'errors.json').read_text())
     assert (content['mAP'], content['iou_thr']) == (1.0, 0.5)
