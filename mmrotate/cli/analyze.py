@@ -296,37 +296,28 @@ def run_scoring(args: argparse.Namespace) -> None:
         print_scores(args, cfg, dataset, results)
 
 
-def _command(
-    name: str, add_arguments: Callable[[argparse.ArgumentParser], None], run: Callable[[argparse.Namespace], None]
-) -> Callable[[Sequence[str]], int]:
-    return functools.partial(run_command, add_arguments, run, f'{PROG} {name}', run.__doc__ or '')
+def _commands(group: str, **parts: tuple[Callable[[Any], None], Callable[[argparse.Namespace], None], str]) -> Commands:
+    """Commands of ``group``, from how each adds its options, how it runs, and its help."""
+    return {
+        name: (functools.partial(run_command, add, run, f'{group} {name}', run.__doc__ or ''), text)
+        for name, (add, run, text) in parts.items()
+    }
 
 
-_LOGS: Commands = {
-    'plot_curve': (
-        _command('logs plot_curve', add_curve_arguments, run_curves),
-        'draw losses, scores or whatever else a log holds',
-    ),
-    'cal_train_time': (
-        _command('logs cal_train_time', add_time_arguments, run_time),
-        'tell how long an iteration of a training took',
-    ),
-}
+_LOGS = _commands(
+    f'{PROG} logs',
+    plot_curve=(add_curve_arguments, run_curves, 'draw losses, scores or whatever else a log holds'),
+    cal_train_time=(add_time_arguments, run_time, 'tell how long an iteration of a training took'),
+)
 COMMANDS: Commands = {
     'logs': (run_logs, 'curves and times of trainings'),
-    'results': (
-        _command('results', add_ranking_arguments, run_ranking),
-        'the best and the worst images, truth beside prediction',
+    **_commands(
+        PROG,
+        results=(add_ranking_arguments, run_ranking, 'the best and the worst images, truth beside prediction'),
+        confusion=(add_confusion_arguments, run_confusion, 'which class is found as which'),
+        errors=(add_error_arguments, run_errors, 'what is wrong with detections, and what it costs'),
+        eval=(add_scoring_arguments, run_scoring, 'score results, or write them for a test server'),
     ),
-    'confusion': (
-        _command('confusion', add_confusion_arguments, run_confusion),
-        'which class is found as which: a confusion matrix',
-    ),
-    'errors': (
-        _command('errors', add_error_arguments, run_errors),
-        'what is wrong with detections: class, angle, location, background, missed; by size and shape',
-    ),
-    'eval': (_command('eval', add_scoring_arguments, run_scoring), 'score results, or write them for a test server'),
 }
 
 
