@@ -16,6 +16,7 @@ CONFIDENT = 'score >= 0.3'  # those that are mostly shown
 # sides in pixels of a square as large as the object, and long over short sides
 SIZES = (0.0, 16.0, 32.0, 96.0, math.inf)
 ASPECTS = (1.0, 1.5, 3.0, 5.0, math.inf)
+_NONE = np.zeros((0, 5), np.float32)
 
 
 class Table(NamedTuple):
@@ -78,7 +79,7 @@ def by_size(errors: Errors) -> Table:
     return _grouped(errors, 'side in pixels', SIZES, lambda boxes: np.sqrt(boxes[:, 2] * boxes[:, 3]))
 
 
-def by_aspect(errors: Errors) -> Table:
+def by_shape(errors: Errors) -> Table:
     """As :func:`by_size`, by long over short side."""
     return _grouped(errors, 'long / short side', ASPECTS, aspect_ratios)
 
@@ -86,9 +87,9 @@ def by_aspect(errors: Errors) -> Table:
 def _grouped(
     errors: Errors, name: str, limits: tuple[float, ...], measure: Callable[[np.ndarray], np.ndarray]
 ) -> Table:
-    objects = _groups([_objects(annotation) for annotation in errors.judged.annotations], limits, measure)
+    objects = _groups(np.concatenate([_NONE, *map(_objects, errors.judged.annotations)]), limits, measure)
     totals = np.bincount(objects, minlength=len(limits) - 1)
-    subjects = _groups([case.subject[None] for case in errors.cases], limits, measure)
+    subjects = _groups(np.array([case.subject for case in errors.cases]).reshape(-1, 5), limits, measure)
     counts = Counter(zip((case.kind for case in errors.cases), subjects.tolist(), strict=True))
     rows = []
     for group, title in enumerate(range_names(limits)):
@@ -102,12 +103,9 @@ def _objects(annotation: dict[str, np.ndarray]) -> np.ndarray:
     return boxes[~ignored]
 
 
-def _groups(
-    boxes: list[np.ndarray], limits: tuple[float, ...], measure: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
+def _groups(boxes: np.ndarray, limits: tuple[float, ...], measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Index of the range between ``limits`` that holds the measure of each box."""
-    whole = np.concatenate([np.zeros((0, 5), np.float32), *boxes])
-    return (np.digitize(measure(whole), limits) - 1).clip(0, len(limits) - 2)
+    return (np.digitize(measure(boxes), limits) - 1).clip(0, len(limits) - 2)
 
 
 def range_names(limits: tuple[float, ...]) -> list[str]:

@@ -1,13 +1,13 @@
 """Pictures of errors."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .breakdown import ASPECTS, CONFIDENT, Table, Turns, all_turns, by_aspect, by_class, by_kind, by_size, range_names
+from .breakdown import ASPECTS, CONFIDENT, Table, Turns, all_turns, range_names
 from .errors import KINDS, Errors, average_precisions, mended_curves
 from .figures import bars, new_axes, new_figure
 
@@ -16,11 +16,16 @@ COLORS = dict(zip(KINDS, ('#4477aa', '#ee6677', '#ccbb44', '#aa3377', '#66ccee',
 _STEPS = (('angle',), ('location',), ('class',), ('both', 'duplicate'), ('background',), ('missed',))
 
 
-def error_figures(errors: Errors) -> Iterator[tuple[str, Figure]]:
-    """Every picture, with a name for its file."""
-    yield 'errors', draw_kinds(errors, by_kind(errors))
-    yield 'errors_by_class', draw_counts([by_class(errors)])
-    yield 'errors_by_size_and_shape', draw_counts([by_size(errors), by_aspect(errors)])
+def error_figures(errors: Errors, tables: Mapping[str, Table]) -> Iterator[tuple[str, Figure]]:
+    """Every picture, with a name for its file.
+
+    Args:
+        errors: What was found.
+        tables: Those of ``by_kind``, ``by_class``, ``by_size``, ``by_shape``, under these names.
+    """
+    yield 'errors', draw_kinds(errors, tables['by_kind'])
+    yield 'errors_by_class', draw_counts([tables['by_class']])
+    yield 'errors_by_size_and_shape', draw_counts([tables['by_size'], tables['by_shape']])
     yield 'angles', draw_turns(all_turns(errors))
     yield 'precision_recall', draw_curves(errors)
 
@@ -80,7 +85,7 @@ def _draw_turns_by_shape(axes: Axes, turns: Turns) -> None:
         right, wrong = turns.right[groups[0] == group], turns.wrong[groups[1] == group]
         values = np.concatenate([right, wrong])
         if len(values):
-            axes.boxplot([values], positions=[group], widths=0.5, whis=(5, 95), showfliers=False)
+            axes.boxplot([values], positions=[group], widths=0.5, whis=(5, 95), showfliers=False, zorder=3)
         for degrees, color in ((right, '#888888'), (wrong, COLORS['angle'])):
             spread = np.linspace(-0.2, 0.2, len(degrees)) if len(degrees) > 1 else np.zeros(len(degrees))
             axes.plot(group + spread, degrees, '.', color=color, alpha=0.5, markersize=3)

@@ -6,33 +6,37 @@ from typing import Any
 
 from mmrotate.utils.files import write_json
 
-from .breakdown import Table, by_aspect, by_class, by_kind, by_size, by_turn
+from .breakdown import Table, by_class, by_kind, by_shape, by_size, by_turn
 from .error_figures import error_figures
 from .errors import RIGHT, Errors, average_precisions
 from .figures import save_figure
 from .tables import write_table
 
-_TABLES = {
-    'errors_by_kind': by_kind,
-    'errors_by_class': by_class,
-    'errors_by_size': by_size,
-    'errors_by_shape': by_aspect,
-    'angles': by_turn,
-}
+_TABLES = {'by_kind': by_kind, 'by_class': by_class, 'by_size': by_size, 'by_shape': by_shape, 'by_turn': by_turn}
 _FIGURES = ('errors', 'errors_by_class', 'errors_by_size_and_shape', 'angles', 'precision_recall')
-FILES = (*(f'{name}.csv' for name in _TABLES), *(f'{name}.png' for name in _FIGURES), 'errors.csv', 'errors.json')
+FILES = (
+    *(f'errors_{name}.csv' for name in _TABLES),
+    *(f'{name}.png' for name in _FIGURES),
+    'errors.csv',
+    'errors.json',
+)
 
 
-def write_errors(errors: Errors, folder: str | Path) -> list[Path]:
-    """Write tables, pictures, a list of all errors and a JSON file with all tables into ``folder``; gives the files."""
+def write_errors(errors: Errors, folder: str | Path) -> dict[str, Table]:
+    """Write tables, pictures, a list of all errors and a JSON file with all tables, the :data:`FILES`, into ``folder``.
+
+    Gives the tables by their names in the JSON file: by_kind, by_class, by_size, by_shape, by_turn.
+    """
     folder = Path(folder)
     tables = {name: make(errors) for name, make in _TABLES.items()}
-    written = [write_table(folder / f'{name}.csv', *table) for name, table in tables.items()]
-    written.append(write_table(folder / 'errors.csv', *list_of_errors(errors)))
-    written += [save_figure(figure, folder / f'{name}.png') for name, figure in error_figures(errors)]
+    for name, table in tables.items():
+        write_table(folder / f'errors_{name}.csv', *table)
+    write_table(folder / 'errors.csv', *list_of_errors(errors))
+    for name, figure in error_figures(errors, tables):
+        save_figure(figure, folder / f'{name}.png')
     content = {'mAP': average_precisions(errors).mean, 'iou_thr': errors.iou_thr, 'AP': errors.mode}
     write_json(folder / 'errors.json', {**content, **{name: _dicts(table) for name, table in tables.items()}})
-    return [*written, folder / 'errors.json']
+    return tables
 
 
 def _dicts(table: Table) -> list[dict[str, Any]]:

@@ -15,7 +15,10 @@ and an object that nothing has, and that no detection would have if its class, a
 *missed*. To lie at an object is an IoU of at least the threshold of the mAP.
 """
 
+import functools
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,7 +57,8 @@ class Case(NamedTuple):
         return self.box if self.target_box is None else self.target_box
 
 
-class Errors(NamedTuple):
+@dataclass(frozen=True)
+class Errors:
     """Every detection that counts and every missed object of a set of images."""
 
     judged: Judged
@@ -66,6 +70,16 @@ class Errors(NamedTuple):
     def of_kind(self, kind: str) -> list[Case]:
         """Cases of one kind."""
         return [case for case in self.cases if case.kind == kind]
+
+    @functools.cached_property
+    def detections(self) -> dict[str, np.ndarray]:
+        """Columns (n,) of all detections, the best-scored first: kind, label, target_label, score, object."""
+        found = [case for case in self.cases if case.kind != 'missed']
+        names = ('kind', 'label', 'target_label', 'score', 'image', 'target')
+        columns = {name: np.array([getattr(case, name) for case in found]) for name in names}
+        columns['object'] = columns['image'] * (1 + columns['target'].max(initial=0)) + columns['target']
+        order = np.argsort(-columns['score'], kind='stable')
+        return {name: column[order] for name, column in columns.items()}
 
 
 def find_errors(judged: Judged, iou_thr: float = 0.5, use_07_metric: bool = True, progress: bool = False) -> Errors:
@@ -103,56 +117,49 @@ class _Image:
         self.right, self.wrong = (np.concatenate(each) for each in zip(*flags, strict=True))
         self.ious = rotated_ious(self.dets, self.objects)
         self.own = self.found_as[:, None] == self.labels
+        self.turns = turns(self.dets[:, None], self.objects[None])
 
     def cases(self) -> list[Case]:
         """All detections that count, then the missed objects."""
+        kinds, targets = self._kinds()
+        reached = set(targets[np.isin(kinds, (RIGHT, *MENDABLE))].tolist())
+        missed = [i for i in range(len(self.labels)) if i not in reached]
+        found = [self._case(row, kinds[row], targets[row]) for row in np.flatnonzero(kinds != '').tolist()]
+        lost = [Case(self.index, 'missed', int(self.labels[i]), float('nan'), self.objects[i]) for i in missed]
+        return found + lost
+
+    def _kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Kind (n,) of each detection, empty for one that does not count, and its object (n,), -1 for none."""
         own, other = self.ious * self.own, self.ious * ~self.own
-        kinds, targets = np.full(len(self.dets), RIGHT, object), _best(own)
-        for row in np.flatnonzero(self.wrong).tolist():
-            kinds[row], targets[row] = self._kind(row, own[row], other[row])
-        rows = np.flatnonzero(self.right | self.wrong).tolist()
-        found = [self._case(row, kinds[row], int(targets[row])) for row in rows]
-        reached = {case.target for case in found if case.kind in (RIGHT, *MENDABLE)}
-        missed = sorted(set(range(len(self.labels))) - reached)
-        return found + [Case(self.index, 'missed', int(self.labels[i]), float('nan'), self.objects[i]) for i in missed]
+        levels = [
+            ('duplicate', own, self.iou_thr),
+            ('class', other, self.iou_thr),
+            ('angle', self._turned_ious(own), self.iou_thr),
+            ('location', own, TOUCHES),
+            ('both', other, TOUCHES),
+        ]
+        kinds, targets = np.where(self.wrong, 'background', '').astype(object), np.full(len(self.dets), -1)
+        if len(self.labels):
+            for kind, ious, limit in reversed(levels):
+                rows = self.wrong & (ious.max(1) >= limit)
+                kinds[rows], targets[rows] = kind, ious[rows].argmax(1)
+            kinds[self.right], targets[self.right] = RIGHT, own[self.right].argmax(1)
+        return kinds, targets
 
-    def _kind(self, row: int, own: np.ndarray, other: np.ndarray) -> tuple[str, int]:
-        """Kind and object of a wrong detection with IoUs (m,) with the objects of its class and with the others."""
-        if not len(self.labels):
-            return 'background', -1
-        if own.max() >= self.iou_thr:
-            return 'duplicate', int(own.argmax())
-        if other.max() >= self.iou_thr:
-            return 'class', int(other.argmax())
-        mended = self._turned_ious(row, own)
-        if mended.max() >= self.iou_thr:
-            return 'angle', int(mended.argmax())
-        for kind, ious in (('location', own), ('both', other)):
-            if ious.max() >= TOUCHES:
-                return kind, int(ious.argmax())
-        return 'background', -1
-
-    def _turned_ious(self, row: int, own: np.ndarray) -> np.ndarray:
-        """IoUs (m,) of a detection with the objects of its class that it touches at all, if it were turned as they."""
-        ious, near = np.zeros_like(own), np.flatnonzero(own)
-        if len(near):
-            boxes = np.repeat(self.dets[row : row + 1, :5], len(near), 0)
-            ious[near] = rotated_ious(turned(boxes, self.objects[near]), self.objects[near], aligned=True)
+    def _turned_ious(self, own: np.ndarray) -> np.ndarray:
+        """IoUs (n, m) of wrong detections with objects of their class that they touch, were they turned as these."""
+        ious = np.zeros_like(own)
+        rows, columns = np.nonzero(own * self.wrong[:, None])
+        objects = self.objects[columns]
+        ious[rows, columns] = rotated_ious(turned(self.dets[rows, :5], objects), objects, aligned=True)
         return ious
 
     def _case(self, row: int, kind: str, target: int) -> Case:
-        det, label = self.dets[row], int(self.found_as[row])
+        label, det = int(self.found_as[row]), self.dets[row]
         if target < 0:
             return Case(self.index, kind, label, float(det[5]), det[:5])
-        box = self.objects[target]
-        turn = float(turns(det[None, :5], box[None])[0])
-        iou = float(self.ious[row, target])
+        box, turn, iou = self.objects[target], float(self.turns[row, target]), float(self.ious[row, target])
         return Case(self.index, kind, label, float(det[5]), det[:5], target, int(self.labels[target]), box, iou, turn)
-
-
-def _best(ious: np.ndarray) -> np.ndarray:
-    """Column of the largest of each row (n, m), -1 where there are none."""
-    return ious.argmax(1) if ious.shape[1] else np.full(len(ious), -1)
 
 
 class Scores(NamedTuple):
@@ -174,20 +181,19 @@ def mended_curves(errors: Errors, mended: Sequence[str] = ()) -> list[dict[str, 
     Of the detections with a wrong class, angle or location the best-scored of a free object is right then, the others
     are gone, as are those of the other kinds; missed objects are not asked for.
     """
-    rows: list[list[tuple[float, bool]]] = [[] for _ in errors.num_gts]
-    taken = {(case.image, case.target) for case in errors.cases if case.kind == RIGHT}
-    missed = errors.of_kind('missed') if 'missed' in mended else []
-    lost = np.bincount([case.label for case in missed], minlength=len(rows))
-    for case in sorted((case for case in errors.cases if case.kind != 'missed'), key=lambda case: -case.score):
-        if case.kind not in mended:
-            rows[case.label].append((case.score, case.kind == RIGHT))
-        elif case.kind in MENDABLE and (case.image, case.target) not in taken:
-            taken.add((case.image, case.target))
-            rows[case.target_label].append((case.score, True))
-    num_gts = [count - int(gone) for count, gone in zip(errors.num_gts, lost, strict=True)]
-    return [_curve(row, count, errors.mode) for row, count in zip(rows, num_gts, strict=True)]
-
-
-def _curve(rows: Sequence[tuple[float, bool]], num_gts: int, mode: str) -> dict[str, Any]:
-    scores, right = np.array([score for score, _ in rows]), np.array([flag for _, flag in rows], bool)
-    return {'num_gts': num_gts, **score_flags(scores, right, ~right, num_gts, mode)}
+    found = errors.detections
+    kept, hits = ~np.isin(found['kind'], mended), found['kind'] == RIGHT
+    mendable = np.isin(found['kind'], [kind for kind in mended if kind in MENDABLE])
+    free = np.flatnonzero(mendable & ~np.isin(found['object'], found['object'][hits]))
+    _, best = np.unique(found['object'][free], return_index=True)
+    fixed = free[best]
+    labels = np.concatenate([found['label'][kept], found['target_label'][fixed]])
+    scores = np.concatenate([found['score'][kept], found['score'][fixed]])
+    right = np.concatenate([hits[kept], np.ones(len(fixed), bool)])
+    missed = Counter(case.label for case in errors.of_kind('missed')) if 'missed' in mended else Counter()
+    curves = []
+    for label, count in enumerate(errors.num_gts):
+        rows, num_gts = labels == label, count - missed[label]
+        flags = score_flags(scores[rows], right[rows], ~right[rows], num_gts, errors.mode)
+        curves.append({'num_gts': num_gts, **flags})
+    return curves

@@ -78,10 +78,14 @@ def side_by_side(
 
 def _titled(picture: np.ndarray, title: str) -> np.ndarray:
     """The picture with its title in a strip above."""
-    text = label_patch(title, 16, (255, 255, 255))[:, : picture.shape[1]]
-    strip = np.full((len(text), picture.shape[1], 3), 255, np.uint8)
-    strip[:, : text.shape[1]] = text
-    return cv2.vconcat([strip, picture])
+    return cv2.vconcat([padded(label_patch(title, 16, (255, 255, 255)), picture.shape[1]), picture])
+
+
+def padded(picture: np.ndarray, width: int) -> np.ndarray:
+    """The picture at the left of a white one of a width."""
+    whole = np.full((len(picture), width, 3), 255, np.uint8)
+    whole[:, : picture.shape[1]] = picture[:, :width]
+    return whole
 
 
 def picture_name(name: str, score: float) -> str:

@@ -6,13 +6,13 @@ _SQUARE = 1.2  # up to this ratio of its sides a box has no long side that an an
 
 
 def aspect_ratios(boxes: np.ndarray) -> np.ndarray:
-    """Long over short side of boxes (n, 5), from 1 on."""
-    sides = np.maximum(boxes[:, 2:4], 1e-6)
-    return sides.max(1) / sides.min(1)
+    """Long over short side of boxes (..., 5), from 1 on."""
+    sides = np.maximum(boxes[..., 2:4], 1e-6)
+    return sides.max(-1) / sides.min(-1)
 
 
 def turns(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """Degrees between the long sides of pairs of boxes (n, 5), from 0 to 90.
+    """Degrees between the long sides of boxes (..., 5) and objects that broadcast with them, from 0 to 90.
 
     Of an object that is all but square each side may be the long one: from 0 to 45.
     """
@@ -23,7 +23,7 @@ def turns(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
 
 def _direction(boxes: np.ndarray) -> np.ndarray:
     """Direction of the long side in degrees."""
-    return np.degrees(boxes[:, 4].astype(np.float64)) + np.where(boxes[:, 2] >= boxes[:, 3], 0.0, 90.0)
+    return np.degrees(boxes[..., 4].astype(np.float64)) + np.where(boxes[..., 2] >= boxes[..., 3], 0.0, 90.0)
 
 
 def turned(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:

@@ -13,12 +13,12 @@ from matplotlib import style
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmrotate.analysis.breakdown import by_kind
 from mmrotate.analysis.coco import TYPES, judged_coco
 from mmrotate.analysis.confusion import BACKGROUND, COUNTINGS, confusion_matrix, draw_confusion
 from mmrotate.analysis.curves import plot_curves
 from mmrotate.analysis.error_report import FILES, write_errors
-from mmrotate.analysis.errors import find_errors
+from mmrotate.analysis.errors import Errors, find_errors
+from mmrotate.analysis.examples import draw_examples
 from mmrotate.analysis.figures import check_figure, checked_style, checked_theme, save_figure, show_figure
 from mmrotate.analysis.logs import TrainingLog, home_of, train_time
 from mmrotate.analysis.ranking import picture_name, rank_images, side_by_side
@@ -144,6 +144,10 @@ def _test_data(args: argparse.Namespace) -> tuple[Config, Any]:
     return cfg, open_dataset(cfg, 'test', test_mode=True)
 
 
+def _image_paths(dataset: Any) -> list[Path]:
+    return [Path(dataset.image_path(i)) for i in range(len(dataset))]
+
+
 def add_ranking_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``results``, named as in MMDetection 2.28."""
     _add_results(parser, 'show_dir')
@@ -158,8 +162,8 @@ def run_ranking(args: argparse.Namespace) -> None:
     """Draw the best and the worst images, truth beside prediction."""
     require_screen(args.show, 'show_dir')
     cfg, dataset = _test_data(args)
-    paths = [dataset.image_path(i) for i in range(len(dataset))]
-    inputs = [*files_of_config(cfg), *map(Path, paths)]
+    paths = _image_paths(dataset)
+    inputs = [*files_of_config(cfg), *paths]
     folder = _checked_folder(args.show_dir, args.prediction_path, 'show_dir', ['images.csv'], inputs)
     found = judged(dataset, args.prediction_path)
     ranked = rank_images(found, args.show_score_thr, progress=True)
@@ -226,33 +230,47 @@ def add_error_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_errors(args: argparse.Namespace) -> None:
     """Tell what is wrong with detections, and what each kind of error costs."""
-    coco = args.ann.endswith('.json')
-    if coco and args.cfg_options:
-        raise UserError('--cfg-options needs a config as --ann')
-    if not coco and 'segm' in (args.types or ()):
+    if args.ann.endswith('.json'):
+        _errors_of_coco(args)
+    else:
+        _errors_of_config(args)
+
+
+def _errors_of_config(args: argparse.Namespace) -> None:
+    if 'segm' in (args.types or ()):
         raise UserError('--types segm is for COCO files: the results of a config are rotated boxes')
-    types = args.types if coco and args.types else [None]
-    parts = ['' if len(types) == 1 else f'{kind}/' for kind in types]
-    files = [part + name for part in parts for name in FILES]
-    inputs = [Path(args.ann)] if coco else files_of_config(load_config(args.ann, args.cfg_options))
-    folder = _checked_folder(args.out_dir, args.result, 'out_dir', files, inputs)
-    for kind, part in zip(types, parts, strict=True):
-        found, options = (judged_coco(args.result, args.ann, kind), {}) if coco else _judged_by_config(args)
-        iou_thr = np.min(options.get('iou_thr') or 0.5) if args.iou_thr is None else args.iou_thr
-        found = at_least(found, args.score_thr)
-        errors = find_errors(found, float(iou_thr), options.get('use_07_metric', True), progress=True)
-        write_errors(errors, folder / part)
-        print(by_kind(errors))
-        print(f'tables and pictures written to {folder / part}')
-
-
-def _judged_by_config(args: argparse.Namespace) -> tuple[Judged, dict[str, Any]]:
-    """Results beside the test data of the config ``--ann``, and the options of its evaluation."""
     cfg = load_config(args.ann, args.cfg_options)
     dataset = open_dataset(cfg, 'test', test_mode=True)
+    inputs = [*files_of_config(cfg), *_image_paths(dataset)]
+    folder = _checked_folder(args.out_dir, args.result, 'out_dir', (*FILES, 'examples.png'), inputs)
     evaluation = read_evaluation(cfg)
     options = evaluation.options if evaluation else {}
-    return judged(dataset, args.result), {'iou_thr': dataset.leaves[0].IOU_THR, **options}
+    iou_thr = float(np.min(options.get('iou_thr') or dataset.leaves[0].IOU_THR))
+    found = judged(dataset, args.result)
+    errors = _tell_errors(args, found, folder, iou_thr, options.get('use_07_metric', True))
+    write_image(folder / 'examples.png', draw_examples(errors, dataset.image_path))
+
+
+def _errors_of_coco(args: argparse.Namespace) -> None:
+    if args.cfg_options:
+        raise UserError('--cfg-options needs a config as --ann')
+    types = args.types or [None]
+    parts = {kind: '' if len(types) == 1 else kind for kind in types}
+    files = [str(Path(part, name)) for part in parts.values() for name in FILES]
+    folder = _checked_folder(args.out_dir, args.result, 'out_dir', files, [Path(args.ann)])
+    for kind, part in parts.items():
+        _tell_errors(args, judged_coco(args.result, args.ann, kind), folder / part)
+
+
+def _tell_errors(
+    args: argparse.Namespace, found: Judged, folder: Path, iou_thr: float = 0.5, use_07_metric: bool = True
+) -> Errors:
+    """Find errors, print their table and write the others."""
+    iou_thr = iou_thr if args.iou_thr is None else args.iou_thr
+    errors = find_errors(at_least(found, args.score_thr), iou_thr, use_07_metric, progress=True)
+    print(write_errors(errors, folder)['by_kind'])
+    print(f'tables and pictures written to {folder}')
+    return errors
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
@@ -278,37 +296,28 @@ def run_scoring(args: argparse.Namespace) -> None:
         print_scores(args, cfg, dataset, results)
 
 
-def _command(
-    name: str, add_arguments: Callable[[argparse.ArgumentParser], None], run: Callable[[argparse.Namespace], None]
-) -> Callable[[Sequence[str]], int]:
-    return functools.partial(run_command, add_arguments, run, f'{PROG} {name}', run.__doc__ or '')
+def _commands(group: str, **parts: tuple[Callable[[Any], None], Callable[[argparse.Namespace], None], str]) -> Commands:
+    """Commands of ``group``, from how each adds its options, how it runs, and its help."""
+    return {
+        name: (functools.partial(run_command, add, run, f'{group} {name}', run.__doc__ or ''), text)
+        for name, (add, run, text) in parts.items()
+    }
 
 
-_LOGS: Commands = {
-    'plot_curve': (
-        _command('logs plot_curve', add_curve_arguments, run_curves),
-        'draw losses, scores or whatever else a log holds',
-    ),
-    'cal_train_time': (
-        _command('logs cal_train_time', add_time_arguments, run_time),
-        'tell how long an iteration of a training took',
-    ),
-}
+_LOGS = _commands(
+    f'{PROG} logs',
+    plot_curve=(add_curve_arguments, run_curves, 'draw losses, scores or whatever else a log holds'),
+    cal_train_time=(add_time_arguments, run_time, 'tell how long an iteration of a training took'),
+)
 COMMANDS: Commands = {
     'logs': (run_logs, 'curves and times of trainings'),
-    'results': (
-        _command('results', add_ranking_arguments, run_ranking),
-        'the best and the worst images, truth beside prediction',
+    **_commands(
+        PROG,
+        results=(add_ranking_arguments, run_ranking, 'the best and the worst images, truth beside prediction'),
+        confusion=(add_confusion_arguments, run_confusion, 'which class is found as which'),
+        errors=(add_error_arguments, run_errors, 'what is wrong with detections, and what it costs'),
+        eval=(add_scoring_arguments, run_scoring, 'score results, or write them for a test server'),
     ),
-    'confusion': (
-        _command('confusion', add_confusion_arguments, run_confusion),
-        'which class is found as which: a confusion matrix',
-    ),
-    'errors': (
-        _command('errors', add_error_arguments, run_errors),
-        'what is wrong with detections: class, angle, location, background, missed; by size and shape',
-    ),
-    'eval': (_command('eval', add_scoring_arguments, run_scoring), 'score results, or write them for a test server'),
 }
 
 

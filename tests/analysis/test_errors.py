@@ -1,3 +1,4 @@
+import json
 import math
 from collections import Counter
 
@@ -5,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrotate.analysis.breakdown import ASPECTS, Table, by_aspect, by_class, by_kind, by_size, by_turn, range_names
-from mmrotate.analysis.error_figures import error_figures
+from mmrotate.analysis.breakdown import ASPECTS, Table, by_class, by_kind, by_shape, by_size, by_turn, range_names
 from mmrotate.analysis.error_report import FILES, list_of_errors, write_errors
 from mmrotate.analysis.errors import KINDS, RIGHT, TOUCHES, average_precisions, find_errors, mended_curves
 from mmrotate.analysis.turns import aspect_ratios, turned, turns
@@ -71,11 +71,11 @@ def test_what_touches_an_object_to_ignore_is_no_error():
     assert errors.num_gts == [1, 0, 0]
 
 
-def test_an_image_without_objects_has_background_only():
+def test_an_image_without_objects_has_background_only(tmp_path):
     errors = find_errors(one_image(found((0, BOX, 0.9)), annotation([], [])))
     assert kinds(errors) == {'background': 1}
     assert average_precisions(errors) == (0.0, [None] * 3)
-    assert len(list(error_figures(errors))) == 5
+    assert write_errors(errors, tmp_path)['by_kind'].column('count') == [0, 0, 0, 0, 0, 1, 0]
 
 
 @pytest.mark.parametrize('former', [False, True])
@@ -179,7 +179,7 @@ def test_tables_add_up():
     base = average_precisions(errors).mean
     assert kind.column('gain') == [average_precisions(errors, [k]).mean - base for k in KINDS]
     objects = sum(len(truth['labels']) for truth in judged.annotations)
-    for table in (by_class(errors), by_size(errors), by_aspect(errors)):
+    for table in (by_class(errors), by_size(errors), by_shape(errors)):
         assert sum(table.column('objects')) == objects
         assert {k: sum(table.column(k)) for k in KINDS} == {k: counted[k] for k in KINDS}
     recalls = [(recall or 0) * count for _, count, recall, *_ in by_size(errors).rows]
@@ -192,7 +192,7 @@ def test_size_and_shape_are_those_of_the_object():
     rows = [(0, (50, 50, 60, 4, 0), 0.9), (0, (150, 150, 8, 8, 0), 0.2)]
     errors = find_errors(one_image(found(*rows), annotation([(50, 50, 60, 10, 0)], [0])))
     assert kinds(errors) == {'location': 1, 'background': 1}
-    size, shape = by_size(errors), by_aspect(errors)
+    size, shape = by_size(errors), by_shape(errors)
     assert size.column('location') == [0, 1, 0, 0] and size.column('background') == [1, 0, 0, 0]
     assert shape.column('location') == [0, 0, 0, 1] and shape.column('background') == [1, 0, 0, 0]
     assert by_kind(errors).column('score >= 0.3') == [0, 0, 1, 0, 0, 0, None]
@@ -209,12 +209,10 @@ def test_turns_know_no_angle_version():
 
 def test_files_of_a_report(tmp_path):
     errors = find_errors(random_judged(np.random.default_rng(3), images=6))
-    written = write_errors(errors, tmp_path / 'a' / 'report')
-    assert (
-        sorted(path.name for path in written)
-        == sorted(FILES)
-        == sorted(path.name for path in (tmp_path / 'a' / 'report').iterdir())
-    )
+    tables = write_errors(errors, tmp_path / 'a' / 'report')
+    content = json.loads((tmp_path / 'a' / 'report' / 'errors.json').read_text())
+    assert [row['count'] for row in content['by_kind']] == tables['by_kind'].column('count')
+    assert sorted(path.name for path in (tmp_path / 'a' / 'report').iterdir()) == sorted(FILES)
     rows = list_of_errors(errors)
     assert len(rows.rows) == sum(count for kind, count in kinds(errors).items() if kind != RIGHT)
     assert {row[1] for row in rows.rows} <= set(KINDS) and {row[2] for row in rows.rows} <= set(CLASSES)
@@ -225,3 +223,10 @@ def test_files_of_a_report(tmp_path):
 def test_a_table_as_text():
     table = Table(['name', 'value'], [['one', 0.5], ['three', None]])
     assert str(table).splitlines() == [' name  value', '  one  0.500', 'three      -']
+
+
+@pytest.mark.parametrize('labels', [[0], []])
+def test_where_nothing_is_found_everything_is_missed(tmp_path, labels):
+    errors = find_errors(one_image(found(), annotation([BOX][: len(labels)], labels)))
+    assert kinds(errors) == Counter({'missed': 1} if labels else {})
+    assert write_errors(errors, tmp_path)['by_kind'].column('mAP if mended') == [0.0] * 7

@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -123,11 +124,11 @@ def test_scripts_stand_where_the_documents_say(script, capsys, monkeypatch):
 def test_errors_go_beside_the_results(results, capsys):
     assert run('errors', results, '--ann', CONFIG) == 0
     folder = results.parent / 'analysis' / 'results'
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, 'examples.png'])
     assert str(folder) in capsys.readouterr().out
     content = json.loads((folder / 'errors.json').read_text())
     assert (content['mAP'], content['iou_thr']) == (1.0, 0.5)
-    assert [row['count'] for row in content['errors_by_kind']] == [0] * 7
+    assert [row['count'] for row in content['by_kind']] == [0] * 7
 
 
 def test_errors_from_a_score_and_at_an_iou(results, tmp_path):
@@ -135,7 +136,7 @@ def test_errors_from_a_score_and_at_an_iou(results, tmp_path):
     assert run('errors', results, tmp_path / 'out', '--ann', CONFIG, *options) == 0
     content = json.loads((tmp_path / 'out' / 'errors.json').read_text())
     assert content['iou_thr'] == 0.75 and content['mAP'] < 1
-    counts = {row['kind']: row['count'] for row in content['errors_by_kind']}
+    counts = {row['kind']: row['count'] for row in content['by_kind']}
     assert counts['missed'] == sum(counts.values()) > 50
 
 
@@ -179,3 +180,39 @@ def test_best_and_worst_images_beside_the_results(results):
     assert run('results', CONFIG, results) == 0
     folder = results.parent / 'analysis' / 'results'
     assert [len(list((folder / kind).iterdir())) for kind in ('good', 'bad')] == [4, 4]
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """Titles of windows, where there is a screen."""
+    titles = []
+    show = lambda picture, title, wait_time: titles.append((title, wait_time))  # noqa: E731
+    monkeypatch.setattr('mmrotate.core.visualization.image._show', show)
+    backend = plt.get_backend()
+    plt.switch_backend('template')  # knows windows, but opens none
+    yield titles
+    plt.switch_backend(backend)
+
+
+def test_pictures_are_shown_on_demand(results, windows, tmp_path):
+    assert run('confusion', CONFIG, results, '--show') == 0
+    assert run('results', CONFIG, results, '--show', '--wait-time', '2', '--topk', '1') == 0
+    (tmp_path / 'a.log.json').write_text('{"mode": "val", "epoch": 1, "iter": 1, "bbox_mAP": 0.5}')
+    assert main(['analyze', 'logs', 'plot_curve', str(tmp_path / 'a.log.json'), '--title', 'mine']) == 0
+    titles, times = zip(*windows, strict=True)
+    assert titles[0] == 'confusion matrix' and titles[-1] == 'mine'
+    assert titles[1].startswith('good: ') and titles[2].startswith('bad: ')
+    assert times == (0, 2, 2, 0)
+    assert not (tmp_path / 'analysis' / 'bbox_mAP.png').exists()
+
+
+def test_joined_test_sets_are_analyzed_as_one(tmp_path, truth):
+    path = tmp_path / 'twice.pkl'
+    path.write_bytes(pickle.dumps([*truth, *truth]))
+    own = [part.replace('=', '=X,').replace('X', part.partition('=')[2]) for part in OWN_DATA[1:]]  # each place twice
+    for argv in (['confusion', CONFIG, path], ['results', CONFIG, path], ['errors', path, '--ann', CONFIG]):
+        assert main(['analyze', *map(str, argv), '--cfg-options', *own]) == 0
+    folder = tmp_path / 'analysis' / 'twice'
+    assert sum(sum(map(int, row[1:])) for row in table(folder / 'confusion_matrix.csv')[1:]) == 2 * 215
+    assert json.loads((folder / 'errors.json').read_text())['mAP'] == 1
+    assert {path.parent.name for path in (folder / 'good').rglob('*.jpg')} <= {'0', '1'}
