@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrotate.ops import ModulatedDeformConv2dPack
+from mmrotate.utils.errors import ArgumentError
 
 _NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm, 'GN': nn.GroupNorm}
 _CONVOLUTIONS = {
@@ -54,7 +55,7 @@ def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
 def require_plain_convs(conv_cfg: dict | None) -> None:
     """Raise a ValueError if a config asks for other convolutions than the usual ones."""
     if conv_cfg is not None and dict(conv_cfg) not in (dict(type='Conv2d'), dict(type='Conv')):
-        raise ValueError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
+        raise ArgumentError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
 
 
 class ConvModule(nn.Module):

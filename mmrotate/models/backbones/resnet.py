@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from mmrotate.models.equivariant import make_equivariant
 from mmrotate.models.layers import build_norm, require_plain_convs
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Backbone
 
@@ -75,13 +76,13 @@ class ResNet(Backbone):
         if depth not in _ARCHITECTURES:
             raise KeyError(f'depth={depth}: a ResNet has one of the depths {list(_ARCHITECTURES)}')
         if style not in ('pytorch', 'caffe'):
-            raise ValueError(f"style must be 'pytorch' or 'caffe', got {style!r}")
+            raise ArgumentError(f"style must be 'pytorch' or 'caffe', got {style!r}")
         if not 1 <= num_stages <= 4 or max(out_indices) >= num_stages:
             given = f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
-            raise ValueError(f'num_stages must be 1 to 4 and out_indices below it, got {given}')
+            raise ArgumentError(f'num_stages must be 1 to 4 and out_indices below it, got {given}')
         if min(len(strides), len(dilations)) < num_stages:
             given = f'strides={tuple(strides)}, dilations={tuple(dilations)}'
-            raise ValueError(f'{given}: each must have an item for each of num_stages={num_stages}')
+            raise ArgumentError(f'{given}: each must have an item for each of num_stages={num_stages}')
         require_plain_convs(conv_cfg)
         super().__init__(init_cfg or _DEFAULT_INIT, norm_eval=norm_eval, **kwargs)
         self.out_indices, self.zero_init_residual = tuple(out_indices), zero_init_residual
@@ -201,10 +202,10 @@ class ReResNet(ResNet):
         init_cfg: dict | list | None = None,
     ) -> None:
         if dict(requires_grad=True) | dict(norm_cfg) != dict(type='BN', requires_grad=True):
-            raise ValueError(f"ReResNet has norm_cfg=dict(type='BN', requires_grad=True) only, got {norm_cfg}")
+            raise ArgumentError(f"ReResNet has norm_cfg=dict(type='BN', requires_grad=True) only, got {norm_cfg}")
         if depth in _ARCHITECTURES and expansion not in (None, _ARCHITECTURES[depth][0].expansion):
             usual = _ARCHITECTURES[depth][0].expansion
-            raise ValueError(f'the blocks of depth={depth} have expansion={usual}, got {expansion}')
+            raise ArgumentError(f'the blocks of depth={depth} have expansion={usual}, got {expansion}')
         super().__init__(
             depth,
             in_channels,

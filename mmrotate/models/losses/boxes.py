@@ -7,6 +7,7 @@ from torchvision.ops import generalized_box_iou_loss
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.ops import diff_iou_rotated_2d
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .weighting import BoxLoss, WeightedLoss, one_of
 
@@ -33,7 +34,7 @@ class SmoothL1Loss(WeightedLoss):
     def __init__(self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         if beta <= 0:
-            raise ValueError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
+            raise ArgumentError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
         self.beta = beta
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mmrotate.ops import sigmoid_focal_loss
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .weighting import WeightedLoss
 
@@ -69,7 +70,7 @@ class FocalLoss(WeightedLoss):
     ) -> None:
         super().__init__(reduction, loss_weight)
         if not use_sigmoid:
-            raise ValueError('FocalLoss is defined for use_sigmoid=True only')
+            raise ArgumentError('FocalLoss is defined for use_sigmoid=True only')
         self.use_sigmoid, self.gamma, self.alpha = use_sigmoid, gamma, alpha
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:

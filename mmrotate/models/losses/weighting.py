@@ -6,6 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from mmrotate.utils.errors import ArgumentError
+
 # what a sum is divided by under 'mean'; None is the number of elements
 Divisor = float | Tensor | None
 
@@ -13,7 +15,7 @@ Divisor = float | Tensor | None
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
     """The value of the argument ``name``; ValueError unless it is a known one."""
     if value not in known:
-        raise ValueError(f'{name} must be one of {list(known)}, got {value!r}')
+        raise ArgumentError(f'{name} must be one of {list(known)}, got {value!r}')
     return value
 
 
@@ -58,7 +60,7 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
     """
     wanted, columns = getattr(loss, 'needs_decoded', False), getattr(loss, 'box_dim', None)
     if columns not in (None, dims):
-        raise ValueError(
+        raise ArgumentError(
             f'{type(loss).__name__} is a loss of {columns} numbers, but this head regresses '
             f'{dims}: choose another loss_bbox'
         )

@@ -11,6 +11,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.equivariant import EquivariantConv2d
 from mmrotate.models.layers import ConvModule, require_plain_convs
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 _EXTRA = ('on_input', 'on_lateral', 'on_output')
 
@@ -56,12 +57,12 @@ class FPN(BaseModule):
         end = len(in_channels) if end_level in (-1, len(in_channels) - 1) else end_level + 1
         extra = num_outs - (end - start_level)
         if extra < 0 or (end < len(in_channels) and extra > 0):
-            raise ValueError(
+            raise ArgumentError(
                 f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of {len(in_channels)} maps'
             )
         self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
         if self.extra_source and self.extra_source not in _EXTRA:
-            raise ValueError(f'add_extra_convs must be a bool or one of {_EXTRA}')
+            raise ArgumentError(f'add_extra_convs must be a bool or one of {_EXTRA}')
         self.in_channels, self.num_outs, self.levels = list(in_channels), num_outs, range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
@@ -153,7 +154,7 @@ class ReFPN(FPN):
         absent = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, activation=activation, no_norm_on_lateral=no_norm_on_lateral)
         for key, value in absent.items():
             if value:
-                raise ValueError(f'ReFPN has no {key}, got {value}')
+                raise ArgumentError(f'ReFPN has no {key}, got {value}')
         if add_extra_convs is True and not extra_convs_on_inputs:
             add_extra_convs = 'on_output'
         levels = (start_level, end_level, add_extra_convs, relu_before_extra_convs)

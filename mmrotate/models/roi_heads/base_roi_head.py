@@ -15,6 +15,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_shared_head
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
 from mmrotate.models.views import Result, merge_views
+from mmrotate.utils.errors import ArgumentError
 
 from .bbox_head import RotatedBBoxHead
 
@@ -67,7 +68,9 @@ class RotatedBaseRoIHead(BaseModule):
         self.version = version
         if pretrained is not None:
             if shared_head is None:
-                raise ValueError(f'pretrained={pretrained!r} is for a shared_head, which {type(self).__name__} lacks')
+                raise ArgumentError(
+                    f'pretrained={pretrained!r} is for a shared_head, which {type(self).__name__} lacks'
+                )
             shared_head = dict(shared_head, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
         if shared_head is not None:
             self.shared_head = build_shared_head(shared_head)

@@ -14,6 +14,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 # labels (n,), label weights (n,), box targets (n, d), box weights (n, d), and what a head adds;
 # lists over images where they are not concatenated
@@ -66,10 +67,10 @@ class RotatedBBoxHead(BaseModule):
         branches = [dict(type='Normal', std=s, override=dict(name=n)) for n, s in self.stds if n not in left_out]
         super().__init__(init_cfg or [dict(type='Xavier', distribution='uniform', layer='Linear'), *branches])
         if len(left_out) == 2:
-            raise ValueError('with_cls and with_reg are both False: a box head predicts one of both at least')
+            raise ArgumentError('with_cls and with_reg are both False: a box head predicts one of both at least')
         for name, cfg in dict(cls_predictor_cfg=cls_predictor_cfg, reg_predictor_cfg=reg_predictor_cfg).items():
             if cfg is not None and dict(cfg) != dict(type='Linear'):
-                raise ValueError(f"{name} must be dict(type='Linear'), got {cfg}")
+                raise ArgumentError(f"{name} must be dict(type='Linear'), got {cfg}")
         self.with_avg_pool, self.with_cls, self.with_reg = with_avg_pool, with_cls, with_reg
         self.in_channels, self.num_classes, self.reg_class_agnostic = in_channels, num_classes, reg_class_agnostic
         if with_avg_pool:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmrotate.models.layers import conv_tower, require_plain_convs
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .bbox_head import RotatedBBoxHead
 
@@ -49,7 +50,7 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
         require_plain_convs(conv_cfg)
         if num_shared_fcs and (num_cls_convs or num_reg_convs):
             given = f'num_shared_fcs={num_shared_fcs}, num_cls_convs={num_cls_convs}, num_reg_convs={num_reg_convs}'
-            raise ValueError(f'shared layers leave no maps for the convolutions of a branch, got {given}')
+            raise ArgumentError(f'shared layers leave no maps for the convolutions of a branch, got {given}')
         # the base asks for the layers, which need these
         self._counts = dict(
             shared=(num_shared_convs, num_shared_fcs),
