@@ -111,7 +111,10 @@ def _spare_weights(cfg: Config) -> None:
 def _datasets(cfg: Config) -> list[Any]:
     datasets = [open_dataset(cfg, 'train')]
     if len(cfg.get('workflow') or []) == 2:
-        pipeline = innermost_dataset(cfg.data.train)['pipeline']
+        train = cfg.data.train
+        pipeline = innermost_dataset(train)['pipeline']
+        if isinstance(train, dict) and train.get('type') == 'MultiImageMixDataset':  # it has the rest of the pipeline
+            cfg = Config({'data': {'val': {**train, 'dataset': cfg.data.val}}})
         datasets.append(open_dataset(cfg, 'val', pipeline=pipeline, test_mode=False))
     return datasets
 

@@ -16,7 +16,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Reader, load_data, read_labels
+from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_labels
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
@@ -72,6 +72,7 @@ class RotatedDataset(Dataset):
         self.outside: dict[str, int] = {}
         self.pipeline = Compose(inherit_version(pipeline, version))
         self.data_infos = self.load_annotations(self.ann_file)
+        self._fill_annotations()
         if proposal_file is not None:
             self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
@@ -79,7 +80,7 @@ class RotatedDataset(Dataset):
         self.img_ids = [Path(self.image_name(i)).stem for i in range(len(self))]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
-        """Give ``data_infos``; may set ``has_annotations`` to False.
+        """Give ``data_infos``, in test mode without ``ann`` if there are no annotations at all.
 
         Raises:
             MissingFilesError: annotations or images are not there.
@@ -203,6 +204,17 @@ class RotatedDataset(Dataset):
     def of_leaves(self, results: Results) -> list[tuple['RotatedDataset', Results]]:
         """Each of the :attr:`leaves` with its part of ``results``."""
         return [(self, results)]
+
+    def _fill_annotations(self) -> None:
+        """In a test images may be without ``ann``: they get one without objects."""
+        if not self.test_mode or not self.data_infos or any('ann' in info for info in self.data_infos):
+            return
+        try:
+            self.get_ann_info(0)  # a subclass may have them elsewhere
+        except KeyError:
+            self.has_annotations = False
+            nothing = pack_labels([], self.version).annotation(self.difficulty)
+            self.data_infos = [{**info, 'ann': dict(nothing)} for info in self.data_infos]
 
     def load_proposals(self, proposal_file: str) -> list:
         """Arrays of proposals, one for each image of the annotations."""

@@ -7,7 +7,7 @@ from typing import Any
 from mmrotate.registry import DATASETS
 
 from .base import RotatedDataset
-from .formats import LabelError, load_middle, pack_labels, read_middle
+from .formats import LabelError, files_of, load_middle, read_middle
 from .image_folder import MissingFilesError
 from .pipelines.backends import open_backend
 
@@ -65,16 +65,14 @@ class CustomDataset(RotatedDataset):
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Read the file; images on the disk must be there."""
         infos = load_middle(ann_file)
-        files = [name for info in infos for name in _files(info)]
+        files = [name for info in infos for name in files_of(info)]
         missing = [path for name in files if not os.path.isfile(path := os.path.join(self.img_prefix, name))]
         if missing and self._on_disk:
             raise MissingFilesError(f'{len(missing)} of {len(files)} images of {ann_file} are missing: {missing[0]}')
         if self.test_mode and not any('ann' in info for info in infos):
-            self.has_annotations = False
-            nothing = pack_labels([], self.version).annotation(self.difficulty)
-            return [{**info, 'ann': dict(nothing)} for info in infos]
+            return infos
         counted, names = self._counted(), self.class_names()
-        found = {_files(info)[0]: read_middle(info, counted, names, self.version, ann_file) for info in infos}
+        found = {files_of(info)[0]: read_middle(info, counted, names, self.version, ann_file) for info in infos}
         packed = self.pack_annotations(found, dict.fromkeys(found, ann_file))
         return [{**info, 'ann': each['ann']} for info, each in zip(infos, packed, strict=True)]
 
@@ -84,8 +82,3 @@ class CustomDataset(RotatedDataset):
         if own and (unknown := [name for name in self.CLASSES if name not in own]):
             raise ValueError(f'classes: {unknown} are no classes of {type(self).__name__}, which has {list(own)}')
         return own or self.CLASSES
-
-
-def _files(info: dict) -> list[str]:
-    given = info['filename']
-    return [given] if isinstance(given, str) else list(given)

@@ -10,7 +10,7 @@ from mmrotate.registry import DATASETS
 from mmrotate.utils import get_root_logger
 
 from .base import RotatedDataset
-from .formats import ClassNames, pack_labels, read_dota, read_labels
+from .formats import ClassNames, read_dota, read_labels
 from .image_folder import (
     IMAGE_SUFFIXES,
     OTHER_LABELS,
@@ -65,9 +65,7 @@ class DOTADataset(RotatedDataset):
                 f'no label files (*.txt) in ann_file={ann_folder!r}, and no images '
                 f'({", ".join(IMAGE_SUFFIXES)}) in img_prefix={self.img_prefix!r}'
             )
-        self.has_annotations = False
-        ann = pack_labels([], self.version).annotation(self.difficulty)
-        return [dict(filename=name, ann=dict(ann)) for name in images.values()]
+        return [dict(filename=name) for name in images.values()]
 
     def _load_labelled(self, labels: dict[str, Path]) -> list[dict]:
         images = find_images(self.img_prefix)

@@ -19,6 +19,7 @@ data['train'] = dict(
 )
 data['train_dataloader'] = dict(class_aware_sampler=dict(num_sample_class=1))
 runner['max_epochs'] = 1
+workflow = [('train', 1), ('val', 1)]
 """
 
 
@@ -33,6 +34,7 @@ def test_a_training_on_mixed_balanced_data_repeats_itself(tmp_path, capsys):
         assert main(['train', str(config), '--work-dir', str(tmp_path / name), '--seed', '3']) == 0
     assert losses(tmp_path / 'a') == losses(tmp_path / 'b') != []
     said = capsys.readouterr()
+    assert 'val/loss: ' in said.out + said.err  # of mixed images too
     assert 'has no effect' not in said.out + said.err and 'have no effect' not in said.out + said.err
 
 

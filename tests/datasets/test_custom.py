@@ -168,6 +168,24 @@ def test_images_without_annotations(place, tmp_path):
         dataset.evaluate(found_in(dataset, []))
 
 
+def test_annotations_of_ones_own_may_be_elsewhere_or_missing(place):
+    class Elsewhere(CustomDataset):
+        def load_annotations(self, ann_file):
+            return [dict(filename='a.png')]
+
+        def get_ann_info(self, idx):
+            return infos()[0]['ann']
+
+    class Missing(Elsewhere):
+        def get_ann_info(self, idx):
+            return self.data_infos[idx]['ann']
+
+    cfg = {**write(place, []), 'test_mode': True, 'pipeline': TEST}
+    there, missing = (build_dataset({**cfg, 'type': kind}) for kind in (Elsewhere, Missing))
+    assert there.evaluate(found_in(there, [0]), logger='silent') == {'mAP': pytest.approx(1)}
+    assert len(missing[0]['img']) == 1 and not missing.has_annotations
+
+
 def test_an_image_of_several_files(place):
     content = infos()
     content[0]['filename'] = ['a.png', 'grey.png']

@@ -53,17 +53,17 @@ def load_middle(path: str | Path) -> list[dict]:
         hint = ' (is it COCO?)' if isinstance(infos, dict) and 'images' in infos else ''
         raise LabelError(f'{path}: a list with a dict for each image is needed, got {type(infos).__name__}{hint}')
     for i, info in enumerate(infos):
-        if not isinstance(info, dict) or not _files_of(info):
+        if not isinstance(info, dict) or not files_of(info):
             raise LabelError(f'{path}, entry {i}: a dict with filename and ann is needed, got {str(info)[:80]}')
-    names = [_files_of(info)[0] for info in infos]
+    names = [files_of(info)[0] for info in infos]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise LabelError(f'{path}: several entries have the filename {twice!r}')
     return infos
 
 
-def _files_of(info: dict) -> list[str]:
-    """The files of an image, as a list."""
+def files_of(info: dict) -> list[str]:
+    """The files of an image, one or several; none if its ``filename`` is something else."""
     given = info.get('filename')
     files = [given] if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else []
     return files if all(isinstance(file, str) and file for file in files) else []
@@ -75,7 +75,7 @@ def read_middle(info: dict, classes: Sequence[str], names: ClassNames, version: 
     Raises:
         LabelError: boxes or labels that cannot be meant.
     """
-    place = f'{path}, {_files_of(info)[0]}'
+    place = f'{path}, {files_of(info)[0]}'
     if not isinstance(ann := info.get('ann'), dict):
         raise LabelError(f'{place}: no ann, a dict with bboxes and labels, got {ann!r}')
     # objects to ignore may have no label

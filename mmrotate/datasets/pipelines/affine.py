@@ -11,7 +11,7 @@ from mmrotate.core.bbox import obb2poly_np, polys2obb_np
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
 
-from .boxes import centres_inside, keep_boxes
+from .boxes import centres_inside, keep_boxes, large_and_compact
 
 
 @PIPELINES.register_module()
@@ -68,7 +68,10 @@ class RandomAffine:
         move(results, matrix, (h, w), self.border_val, self.version)
         had_objects = len(results.get('gt_bboxes', ())) > 0
         for key in results.get('bbox_fields', []):
-            keep_boxes(results, key, centres_inside(results[key], h, w) & self._fine(results[key][:, 2:4]))
+            mask = centres_inside(results[key], h, w)
+            if not self.skip_filter:
+                mask &= large_and_compact(results[key], self.min_bbox_size, self.max_aspect_ratio)
+            keep_boxes(results, key, mask)
         return None if had_objects and not len(results['gt_bboxes']) else results
 
     def _matrix(self, h: int, w: int) -> np.ndarray:
@@ -82,12 +85,6 @@ class RandomAffine:
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         shear = np.array([[1, math.tan(shears[0])], [math.tan(shears[1]), 1]])
         return np.column_stack([factor * shear @ turn, shift])
-
-    def _fine(self, sides: np.ndarray) -> np.ndarray:
-        """Mask (n,) of the boxes that are large and compact enough, by their sides (n, 2)."""
-        if self.skip_filter:
-            return np.ones(len(sides), bool)
-        return (sides > self.min_bbox_size).all(1) & (sides.max(1) <= self.max_aspect_ratio * sides.min(1))
 
 
 @PIPELINES.register_module()

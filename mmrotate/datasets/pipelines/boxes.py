@@ -16,6 +16,12 @@ def centres_inside(boxes: np.ndarray, h: int, w: int) -> np.ndarray:
     return np.asarray(((boxes[:, :2] > 0) & (boxes[:, :2] < (w, h))).all(1))
 
 
+def large_and_compact(boxes: np.ndarray, min_side: float, max_aspect_ratio: float) -> np.ndarray:
+    """Mask (n,) of the boxes whose sides both are longer than ``min_side`` pixels, and whose ratio is not too large."""
+    sides = boxes[:, 2:4]
+    return np.asarray((sides > min_side).all(1) & (sides.max(1) <= max_aspect_ratio * sides.min(1)))
+
+
 def keep_boxes(results: dict, key: str, mask: np.ndarray) -> None:
     """Keep the boxes ``results[key]`` of a mask (n,), and their labels."""
     results[key] = results[key][mask]

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrotate.registry import PIPELINES
 
-from .boxes import centres_inside, joined_boxes, keep_boxes, scale_boxes
+from .boxes import centres_inside, joined_boxes, keep_boxes, large_and_compact, scale_boxes
 from .compose import StepOrderError
 from .geometric import RRandomFlip
 from .image import resize
@@ -125,9 +125,8 @@ class MixUp:
         canvas = np.full_like(img, self.pad_val)
         _paste(canvas, other, -left, -top)
         if not self.skip_filter:
-            sides = other['gt_bboxes'][:, 2:4]
-            narrow = sides.max(1) > self.max_aspect_ratio * sides.min(1)
-            keep_boxes(other, 'gt_bboxes', (sides > self.min_bbox_size).all(1) & ~narrow)
+            mask = large_and_compact(other['gt_bboxes'], self.min_bbox_size, self.max_aspect_ratio)
+            keep_boxes(other, 'gt_bboxes', mask)
         mixed = (img.astype(np.float32) + canvas) / 2
         parts = [{**results}, other]
         for key in other.get('bbox_fields', []):
