@@ -30,8 +30,7 @@ from .confusion import all_objects
 from .results import Judged
 from .turns import turned, turns
 
-WRONG = ('class', 'angle', 'location', 'both', 'duplicate', 'background')
-KINDS = (*WRONG, 'missed')
+KINDS = ('class', 'angle', 'location', 'both', 'duplicate', 'background', 'missed')
 MENDABLE = ('class', 'angle', 'location')  # a mended detection lies at its object
 RIGHT = 'right'
 TOUCHES = 0.1
