@@ -10,6 +10,9 @@ from .pipelines.compose import build_step, run_step
 from .pipelines.versions import inherit_version
 from .wrappers import AnyDataset, DatasetWrapper
 
+# what steps have drawn for one image: they draw anew for the mixed one, and would not where it stands in the sample
+_DRAWN = ('scale', 'scale_factor', 'flip', 'flip_direction')
+
 
 class MixError(UserError, RuntimeError):
     """A step of the pipeline gave no sample, however often it was tried."""
@@ -83,11 +86,14 @@ class MultiImageMixDataset(DatasetWrapper):
         return self.dataset.image_name(index)
 
     def __getitem__(self, index: int) -> dict:
-        results = dict(self.dataset[index])
+        results = self._sample(index)
         for i, step in enumerate(self.pipeline):
             if i not in self._skipped:
                 results = self._run(i + 1, step, results)
         return results
+
+    def _sample(self, index: int) -> dict:
+        return {key: value for key, value in self.dataset[index].items() if key not in _DRAWN}
 
     def _run(self, position: int, step: Any, results: dict) -> dict:
         for _ in range(self.max_refetch):
@@ -95,7 +101,7 @@ class MultiImageMixDataset(DatasetWrapper):
             if hasattr(step, 'get_indexes'):
                 indices = step.get_indexes(self.dataset)
                 indices = indices if isinstance(indices, Sequence) else [indices]
-                given['mix_results'] = [dict(self.dataset[i]) for i in indices]
+                given['mix_results'] = [self._sample(i) for i in indices]
             if (changed := run_step(position, step, given)) is not None:
                 changed.pop('mix_results', None)
                 return changed

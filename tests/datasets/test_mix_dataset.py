@@ -79,6 +79,13 @@ def test_a_step_that_drops_a_sample_is_run_again(cfg):
         with_step(cfg, Step(drops=2), max_refetch=2)[0]
 
 
+def test_steps_draw_anew_for_the_mixed_image(cfg):
+    load = [*LOAD, dict(type='RResize', img_scale=(30, 30)), dict(type='RRandomFlip', flip_ratio=1.0)]
+    steps = [MIX[0], dict(type='RResize', img_scale=(48, 48)), dict(type='RRandomFlip', flip_ratio=0.0), *TRAIN[3:]]
+    sample = build_dataset({**cfg, 'dataset': {**cfg['dataset'], 'pipeline': load}, 'pipeline': steps})[0]
+    assert sample['img_metas']['img_shape'] == (32, 48, 3) and sample['img_metas']['flip'] is False
+
+
 def test_steps_may_be_left_out(cfg, log):
     dataset = build_dataset({**cfg, 'skip_type_keys': ['RMosaic']})
     assert dataset[0]['img'].shape == (3, 64, 64)

@@ -154,7 +154,7 @@ def _fitted(part: dict, h: int, w: int) -> dict:
     img = resize(part['img'], (int(img_w * factor), int(img_h * factor)))
     scales = img.shape[1] / img_w, img.shape[0] / img_h
     boxes = {key: scale_boxes(part[key], *scales) for key in part.get('bbox_fields', [])}
-    return {**{k: v for k, v in part.items() if k not in ('flip', 'flip_direction')}, 'img': img, **boxes}
+    return {**part, 'img': img, **boxes}
 
 
 def _paste(canvas: np.ndarray, part: dict, left: int, top: int) -> None:
