@@ -109,7 +109,9 @@ class ResBlock(nn.Module):
             out = out if i == last else self.relu(out)
             for name in plugins:
                 out = getattr(self, name)(out)
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        # a norm does not need its result again, a plugin may
+        return self.relu(out + shortcut if self.plugin_names[-1] else out.add_(shortcut))
 
 
 class BasicBlock(ResBlock):
