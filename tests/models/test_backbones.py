@@ -167,6 +167,19 @@ def test_deformable_convolutions_where_they_are_asked_for() -> None:
     assert all(not p.any() for m in offsets for p in m.parameters())
 
 
+def test_deformable_convolutions_of_no_stage_are_said(log) -> None:
+    build_backbone(dict(SMALL, dcn=dict(type='DCN')))
+    assert any('stage_with_dcn names no stage' in record.getMessage() for record in log)
+
+
+def test_arguments_of_a_resnet_in_the_documented_order() -> None:
+    first = (50, 3, 16, 8, 4, (1, 2, 2, 2), (1, 1, 1, 1), (3,), 'caffe', True, True, 1, None)
+    dcn = (dict(type='DCN'), (False, False, False, True))
+    net = backbones.ResNet(*first, dict(type='BN'), False, *dcn, None, True, False, None, None)
+    assert (net.frozen_stages, net.norm_eval, net.with_cp, net.zero_init_residual) == (1, False, True, False)
+    assert hasattr(net.layer4[0].conv2, 'conv_offset') and not hasattr(net.layer3[0].conv2, 'conv_offset')
+
+
 def test_offsets_of_the_oldest_checkpoints() -> None:
     cfg = dict(SMALL, dcn=dict(type='DCNv2'), stage_with_dcn=(True,) * 4)
     net, peer = build_backbone(cfg), build_backbone(cfg)
