@@ -252,3 +252,10 @@ def test_standardised_filters_are_not_folded() -> None:
 def test_options_that_do_not_fit(wrong: dict, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         build_backbone(dict(SMALL, **wrong))
+
+
+@pytest.mark.parametrize('kind', ['ResNet', 'ReResNet', 'MobileNetV2'])
+def test_pretrained_is_a_name(kind: str) -> None:
+    settings = {} if kind == 'MobileNetV2' else dict(depth=18)
+    with pytest.raises(TypeError, match='pretrained must be'):
+        build_backbone(dict(type=kind, pretrained=0, **settings))

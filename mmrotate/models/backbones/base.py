@@ -29,6 +29,8 @@ class Backbone(BaseModule):
         norm_eval: bool = False,
         with_cp: bool = False,
     ) -> None:
+        if not isinstance(pretrained, str | None):
+            raise TypeError(f'pretrained must be the path or address of a checkpoint, or None, got {pretrained!r}')
         if pretrained is not None:
             init_cfg = dict(type='Pretrained', checkpoint=pretrained)
         super().__init__(init_cfg)

@@ -11,6 +11,7 @@ from mmrotate.utils.errors import ArgumentError
 
 # what a sum is divided by under 'mean'; None is the number of elements
 Divisor = float | Tensor | None
+REDUCTIONS = ('none', 'mean', 'sum')
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
@@ -30,7 +31,11 @@ def reduce_loss(
         weight: Of the same shape, or of its first dimensions; None for one.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         avg_factor: Divisor of the sum under ``'mean'``; None is the number of elements.
+
+    Raises:
+        ArgumentError: ``reduction`` is none of these.
     """
+    one_of('reduction', reduction, REDUCTIONS)
     if weight is not None:
         loss = loss * weight.view(*weight.shape, *[1] * (loss.dim() - weight.dim()))
     if reduction == 'none':
@@ -145,7 +150,7 @@ class WeightedLoss(nn.Module):
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.reduction = one_of('reduction', reduction, ('none', 'mean', 'sum'))
+        self.reduction = one_of('reduction', reduction, REDUCTIONS)
         self.loss_weight = loss_weight
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
