@@ -175,10 +175,12 @@ class WeightedLoss(nn.Module):
             pred: Predictions, (n, box_dim) of a :class:`BoxLoss`.
             target: Targets.
             weight: As for :func:`reduce_loss`; of a :class:`BoxLoss` (n,), or (n, k) whose means count.
-            avg_factor: Divisor of the sum under ``'mean'``.
+            avg_factor: Divisor of the sum under ``'mean'``; not used where the loss was made with ``'sum'``.
             reduction_override: Reduction for this call.
             boxes: More tensors (n, ...) for ``compute``.
         """
+        if self.reduction == 'sum' and reduction_override is None:
+            avg_factor = None  # heads give it to every loss; a sum that a config asks for is not divided
         loss, weight = self._elements(pred, target, weight, **boxes)
         return self.loss_weight * self.reduce(loss, weight, reduction_override or self.reduction, avg_factor)
 
