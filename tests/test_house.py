@@ -20,6 +20,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 LAYERS = {
     'cli': 0,
     'apis': 1,
+    'analysis': 1.2,
     'compat': 1.5,
     'engine': 2,
     'datasets': 3,
@@ -58,6 +59,8 @@ def imported(name):
             start = package.split('.')[: len(package.split('.')) - node.level + 1]
             base = '.'.join([*(start if node.level else []), *filter(None, [node.module])])
             found = [f'{base}.{alias.name}' for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == 'importlib.import_module':
+            found = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else []
         else:
             continue
         for target in found:

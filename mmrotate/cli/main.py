@@ -1,11 +1,13 @@
 """``mmrotate COMMAND ...``."""
 
 import argparse
+import functools
 import importlib
 import sys
 from collections.abc import Sequence
 
 import mmrotate
+from mmrotate.cli.group import run_group
 
 # command -> module in this package, help; each module has ``add_arguments(parser)`` and
 # ``run(args)`` and is imported when its command is given, so that the help is quick
@@ -13,6 +15,7 @@ COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
+    'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
 }
@@ -20,14 +23,11 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of ``argv`` (default: the process's, after the program's name); gives the exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] in COMMANDS:
-        module = importlib.import_module(f'mmrotate.cli.{COMMANDS[argv[0]][0]}')
-        return module.main(argv[1:])
     parser = argparse.ArgumentParser('mmrotate', description='Rotated object detection.')
     parser.add_argument('--version', action='version', version=f'mmrotate {mmrotate.__version__}')
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for name, (_, text) in COMMANDS.items():
-        commands.add_parser(name, help=text)
-    parser.parse_args(argv)
-    return 0
+    commands = {name: (functools.partial(_run, module), text) for name, (module, text) in COMMANDS.items()}
+    return run_group(parser, commands, list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(module: str, argv: Sequence[str]) -> int:
+    return importlib.import_module(f'mmrotate.cli.{module}').main(argv)

@@ -12,6 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.core.bbox import obb2xyxy
+from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
@@ -19,7 +20,8 @@ from .formats import ClassNames, Reader, read_labels
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
-from .submission import Results, SubmissionError, check_folder, check_names, write_task1
+from .scenes import merge_scenes
+from .submission import Results, SubmissionError, check_folder, check_names, check_results, write_task1
 
 
 class RotatedDataset(Dataset):
@@ -283,12 +285,27 @@ class RotatedDataset(Dataset):
         del kwargs
         return score_names(metric, self.IOU_THR if iou_thr is None else iou_thr, scale_ranges)
 
+    def merge_det(
+        self, results: Results, nproc: int = 4, iou_thr: float = 0.1
+    ) -> tuple[list[str], list[list[np.ndarray]]]:
+        """Names of the scenes and their results, from those of patches: see :func:`.scenes.merge_scenes`.
+
+        ``nproc`` is a 0.x name: one process is fast enough.
+        """
+        del nproc
+        check_results(results, len(self.img_ids), self.CLASSES)
+        return merge_scenes(finite_results(results), self.img_ids, iou_thr)
+
     def format_results(
         self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
     ) -> tuple[list[str], str]:
-        """Write DOTA Task 1 files: :func:`mmrotate.datasets.submission.write_task1`."""
-        del nproc  # 0.x name; writing needs no processes
-        return write_task1(results, self.img_ids, self.CLASSES, self.version, submission_dir, with_zip)
+        """Write DOTA Task 1 files of the scenes that :meth:`merge_det` gives.
+
+        See :func:`mmrotate.datasets.submission.write_task1` for the files and errors.
+        """
+        check_names(self.img_ids, self.CLASSES)
+        scenes, merged = self.merge_det(results, nproc)
+        return write_task1(merged, scenes, self.CLASSES, self.version, submission_dir, with_zip)
 
     def __repr__(self) -> str:
         mode = 'test' if self.test_mode else 'train'

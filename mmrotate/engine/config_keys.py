@@ -23,7 +23,7 @@ _TRAINING: dict[str, set[str]] = {
     },
     'fp16': {'loss_scale'},
     'auto_scale_lr': {'enable', 'base_batch_size'},
-    'dist_params': {'backend', 'timeout'},
+    'dist_params': {'backend', 'port', 'timeout'},
 }  # fmt: skip
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {

@@ -50,7 +50,6 @@ UNCALLED = {
         '_set_group_flag': '__getitem__',
         '_rand_another': '__getitem__',
         'load_proposals': 'load_annotations',
-        'merge_det': 'format_results',
         '_results2submission': 'format_results',
     },
 }
