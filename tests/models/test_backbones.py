@@ -207,6 +207,37 @@ def test_plugins_change_nothing_at_first_and_learn() -> None:
     assert net.layer1[0].gen_attention_block.gamma.grad.abs().sum() > 0
 
 
+def test_plugins_of_a_stage_as_documented() -> None:
+    plugins = [
+        dict(cfg=dict(type='xxx', arg1='xxx'), stages=(False, True, True, True), position='after_conv2'),
+        dict(cfg=dict(type='yyy'), stages=(True, True, True, True), position='after_conv3'),
+        dict(cfg=dict(type='zzz', postfix='1'), stages=(True, True, True, True), position='after_conv3'),
+        dict(cfg=dict(type='zzz', postfix='2'), stages=(True, True, True, True), position='after_conv3'),
+    ]
+    net = build_backbone(dict(type='ResNet', depth=18))
+    assert [plugin['cfg']['type'] for plugin in net.make_stage_plugins(plugins, 0)] == ['yyy', 'zzz', 'zzz']
+    assert len(net.make_stage_plugins(plugins, 1)) == 4
+
+
+def test_a_plugin_of_ones_own() -> None:
+    class RGBGate(nn.Module):
+        def __init__(self, in_channels: int, factor: float) -> None:
+            super().__init__()
+            self.factor, self.channels = factor, in_channels
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.factor
+
+    cfg = dict(type=RGBGate, factor=0.0)
+    plugins = [dict(cfg=dict(cfg, postfix=i), position=f'after_conv{i}', stages=(i == 3, True, 0, 0)) for i in (2, 3)]
+    net = build_backbone(dict(SMALL, plugins=plugins))
+    assert (net.layer2[0].rgb_gate2.channels, net.layer2[0].rgb_gate3.channels) == (16, 64)
+    assert not hasattr(net.layer1[0], 'rgb_gate2')
+    x = torch.randn(1, 8, 16, 16)
+    block = net.layer1[0]
+    torch.testing.assert_close(block(x), block.downsample(x).relu())  # the rest of the block counts nothing
+
+
 def test_a_range_of_attention_from_an_older_checkpoint() -> None:
     block = build_backbone(dict(type='GeneralizedAttention', in_channels=8, num_heads=2, spatial_range=1))
     state = dict(block.state_dict(), local_constraint_map=torch.zeros(2, 2))
