@@ -212,7 +212,7 @@ class BoxLoss(WeightedLoss):
         self, pred: Tensor, target: Tensor, weight: Tensor | None, **boxes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         if pred.size(-1) != self.box_dim or len(pred) != len(target):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} compares predictions (n, {self.box_dim}) with as many '
                 f'targets, got {tuple(pred.shape)} and {tuple(target.shape)}'
             )
