@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 from mmrotate.models.base_module import BaseModule
 from mmrotate.utils.errors import ArgumentError
 
+KAIMING_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
+
 
 class Backbone(BaseModule):
     """Image (N, C, H, W) -> maps of the chosen stages, finest first.

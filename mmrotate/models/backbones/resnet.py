@@ -13,7 +13,7 @@ from mmrotate.ops import ModulatedDeformConv2dPack
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Backbone
+from .base import KAIMING_INIT, Backbone
 from .res_blocks import BasicBlock, Bottleneck, ResBlock, ResLayer
 
 _logger = logging.getLogger('mmrotate')
@@ -25,7 +25,6 @@ _ARCHITECTURES: dict[int, tuple[type[ResBlock], tuple[int, ...]]] = {
     101: (Bottleneck, (3, 4, 23, 3)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
-_DEFAULT_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
 
 
 @MODELS.register_module()
@@ -92,7 +91,7 @@ class ResNet(Backbone):
         if depth not in _ARCHITECTURES:
             raise KeyError(f'depth={depth}: a ResNet has one of the depths {list(_ARCHITECTURES)}')
         self._check(num_stages, out_indices, style, strides=strides, dilations=dilations, stage_with_dcn=stage_with_dcn)
-        super().__init__(init_cfg or _DEFAULT_INIT, pretrained, frozen_stages, norm_eval, with_cp)
+        super().__init__(init_cfg or KAIMING_INIT, pretrained, frozen_stages, norm_eval, with_cp)
         if dcn and not any(stage_with_dcn):
             _logger.warning('ResNet: dcn=%s has no effect, for stage_with_dcn names no stage', dcn)
         self.out_indices, self.zero_init_residual = tuple(out_indices), zero_init_residual
