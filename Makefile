@@ -1,6 +1,8 @@
 PYTHON ?= python3
 
-.PHONY: help install test test-fast lint format cov demo bench
+SITE ?= outputs/site
+
+.PHONY: help install test test-fast lint format cov docs demo bench
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -26,6 +28,9 @@ format:  ## rewrite the files by the rules
 
 cov:  ## coverage of the package, line by line in outputs/htmlcov/
 	$(PYTHON) -m pytest -n auto --dist loadscope --cov=mmrotate --cov-report=term --cov-report=html:outputs/htmlcov
+
+docs:  ## the pages of docs/ as a site in outputs/site; needs pip install '.[docs]'
+	$(PYTHON) -m sphinx -q -W --keep-going -n docs $(SITE)
 
 demo:  ## detect on the demo images
 	@sh -c "$$($(PYTHON) .ci/readme_command.py demo)"

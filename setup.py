@@ -1,16 +1,25 @@
-"""Builds the C++ operations as an optional shared library; all else stands in pyproject.toml."""
+"""Builds the C++ operations as an optional shared library, and puts the zoo into the package.
 
+All else stands in pyproject.toml.
+"""
+
+import contextlib
+import os
+import shutil
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 SOURCES = Path('mmrotate', 'ops', 'csrc')
 FLAGS = ['/O2', '/std:c++17', '/fp:precise'] if sys.platform == 'win32' else [
     '-O3', '-std=c++17', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno',
     '-fno-trapping-math', '-pthread',
 ]  # fmt: skip
+ZOO = ('configs', 'tools', 'demo', 'model-index.yml')
+JUNK = shutil.ignore_patterns('__pycache__', '*.py[cod]', '.*', '*~')
 
 
 class BuildPlainLibrary(build_ext):
@@ -18,6 +27,24 @@ class BuildPlainLibrary(build_ext):
 
     def get_export_symbols(self, ext):
         return ext.export_symbols
+
+
+class BuildWithZoo(build_py):
+    """Configs, tools and demo go into ``mmrotate/.mim``, where openmim, mmengine and the package itself find them."""
+
+    def run(self):
+        super().run()
+        target = Path('' if self.editable_mode else self.build_lib, 'mmrotate', '.mim')
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in ZOO:
+            if self.editable_mode:
+                with contextlib.suppress(OSError):  # no links on this Windows: the package goes to the clone itself
+                    (target / name).symlink_to(os.path.relpath(name, target), Path(name).is_dir())
+            elif Path(name).is_dir():
+                shutil.copytree(name, target / name, ignore=JUNK)
+            else:
+                shutil.copyfile(name, target / name)
 
 
 setup(
@@ -32,5 +59,5 @@ setup(
             optional=True,  # without a compiler the operations run in plain PyTorch
         )
     ],
-    cmdclass={'build_ext': BuildPlainLibrary},
+    cmdclass={'build_ext': BuildPlainLibrary, 'build_py': BuildWithZoo},
 )

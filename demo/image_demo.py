@@ -2,6 +2,6 @@
 
 import sys
 
-from mmrotate.cli.infer import main
+from mmrotate.cli.image_demo import main
 
 sys.exit(main())

@@ -1,7 +1,8 @@
-"""Writes docs/model_zoo.md and the table of ``mmrotate list`` from the configs.
+"""Writes all that is said of the zoo: one table, so that no two places disagree.
 
-What was published of a config (mAP, memory, speed, checkpoint) stands in
-``tests/data/golden/zoo.json.gz``; everything else is read from the config itself.
+From the configs, docs/methods.yml (the papers) and ``tests/data/golden/zoo.json.gz`` (what was published of a config:
+mAP, memory, speed, checkpoint) come docs/model_zoo.md, the table behind ``mmrotate list`` and every name of the zoo,
+a README.md and a metafile.yml in the folder of each method, and model-index.yml, which lists the metafiles.
 """
 
 import gzip
@@ -9,123 +10,236 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from mmengine.config import Config
 
-from mmrotate.cli.zoo import ZOO_FILE
+from mmrotate.utils.zoo import ZOO_FILE
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / 'docs/model_zoo.md'
 ARXIV = 'https://arxiv.org/abs/'
-# folder -> method, and its paper: an arXiv number or where it appeared
-METHODS = {
-    'rotated_retinanet': ('Rotated RetinaNet', '1708.02002'),
-    'rotated_faster_rcnn': ('Rotated Faster R-CNN', '1506.01497'),
-    'rotated_fcos': ('Rotated FCOS', '1904.01355'),
-    'rotated_reppoints': ('Rotated RepPoints', '1904.11490'),
-    'rotated_atss': ('Rotated ATSS', '1912.02424'),
-    'roi_trans': ('RoI Transformer', '1812.00155'),
-    'gliding_vertex': ('Gliding Vertex', '1911.09358'),
-    'csl': ('CSL', '2003.05597'),
-    'r3det': ('R3Det', '1908.05612'),
-    's2anet': ('S2A-Net', '2008.09397'),
-    'redet': ('ReDet', '2103.07733'),
-    'cfa': ('Beyond Bounding-Box (CFA)', 'CVPR 2021'),
-    'oriented_rcnn': ('Oriented R-CNN', '2108.05699'),
-    'gwd': ('GWD', '2101.11952'),
-    'kld': ('KLD', '2106.01883'),
-    'sasm_reppoints': ('SASM', 'AAAI 2022'),
-    'oriented_reppoints': ('Oriented RepPoints', '2105.11111'),
-    'kfiou': ('KFIoU', '2201.12558'),
-    'g_reppoints': ('G-Rep', '2205.11796'),
-    'convnext': ('ConvNeXt', '2201.03545'),
-}
-SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 40: '40e', 72: '6x'}
-DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID'}
+SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x'}
+DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'}
 BACKBONES = {
     'ResNet': 'ResNet-50',
     'ReResNet': 'ReResNet-50',
     'SwinTransformer': 'Swin-T',
     'mmcls.ConvNeXt': 'ConvNeXt-T',
 }
+# measured on the validation images of HIT-UAV, see docs/models.md
+SHIPPED = {
+    'hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90': {
+        'backbone': 'ResNet-18, half width',
+        'mAP': 54.42,
+        'checkpoint': 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth',
+    }
+}
 INTRODUCTION = """# Model zoo
 
 Made by `python docs/make_model_zoo.py`; `mmrotate list` shows the same table in a terminal, also
-without a clone.
+without a clone. Names of configs serve wherever a config or a checkpoint is wanted:
+[install](install.md#the-zoo-by-name).
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
 checkpoints are those published with MMRotate 0.x; the trainings were not repeated here. mAP is that
 of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU thresholds 0.5 to 0.95 (but
-for S2A-Net: at 0.5), to be compared only with itself. *ms*: patches of three scales, *rr*: random
-rotation, *fp16*: half precision. 1x, 2x, 3x, 6x and 40e are 12, 24, 36, 72 and 40 epochs. Empty:
-never published.
+for S2A-Net: at 0.5), to be compared only with itself. HIT-UAV is that of the shipped model on the
+validation images. *ms*: patches of three scales, *rr*: random rotation, *fp16*: half precision. 1x,
+2x, 3x, 6x are 12, 24, 36, 72 epochs, 30e and 40e are 30 and 40. Empty: never published.
 """
+README = """# {name}
+
+> {paper}
+
+{text}
+
+## Configs
+
+{table}
+
+The columns are explained in the [model zoo](../../docs/model_zoo.md). By name, from any folder:
+
+```bash
+{use}
+```
+
+## Citation
+
+```bibtex
+@{kind}{{{folder},
+  title = {{{title}}},
+  author = {{{authors}}},
+  {place} = {{{venue}}},
+  year = {{{year}}}
+}}
+```
+"""
+JOURNALS = ('TPAMI', 'TGRS', 'Remote Sensing', 'Scientific Data')
+HEAD = '# made by docs/make_model_zoo.py\n'
+Row = dict[str, Any]
 
 
-def rows() -> list[dict[str, Any]]:
-    """One row per config, the methods in the order of ``METHODS``."""
-    golden = ROOT / 'tests/data/golden/zoo.json.gz'
-    with gzip.open(golden, 'rt', encoding='utf-8') as stream:
+def methods() -> dict[str, Row]:
+    """What there is to say about the paper of each folder of ``configs/``."""
+    found: dict[str, Row] = yaml.safe_load((ROOT / 'docs/methods.yml').read_text(encoding='utf-8'))
+    for method in found.values():
+        # a paper without a number is named by where it appeared
+        method['paper'] = ARXIV + method['arxiv'] if 'arxiv' in method else f'{method["venue"]} {method["year"]}'
+    return found
+
+
+def rows() -> list[Row]:
+    """One row per config, the methods in the order of docs/methods.yml."""
+    with gzip.open(ROOT / 'tests/data/golden/zoo.json.gz', 'rt', encoding='utf-8') as stream:
         published = json.load(stream)
-    order = list(METHODS)
-    names = sorted(published, key=lambda name: (order.index(name.split('/')[0]), name))
-    return [row(name, published[name]) for name in names]
+    renamed = {'mAP': 'published_mAP', 'fps': 'fps_2080ti'}
+    keys = ('mAP', 'memory_gb', 'fps', 'checkpoint')
+    facts = {name: {key: of.get(renamed.get(key, key)) for key in keys} for name, of in published.items()} | SHIPPED
+    papers = methods()
+    order = list(papers)
+    names = sorted(facts, key=lambda name: (order.index(name.split('/')[0]), name))
+    return [row(name, papers[name.split('/')[0]], facts[name]) for name in names]
 
 
-def row(name: str, published: dict[str, Any]) -> dict[str, Any]:
+def row(name: str, method: Row, facts: Row) -> Row:
     """What there is to say about one config."""
     config = Config.fromfile(ROOT / f'configs/{name}.py', import_custom_modules=False)
-    method, paper = METHODS[name.split('/')[0]]
     data = next(text for word, text in DATA.items() if f'_{word}_' in name)
     steps = [step['type'] for step in config.data.train.pipeline]
     extras = [('_ms_' in config.data_root, 'ms'), ('PolyRandomRotate' in steps, 'rr'), ('fp16' in config, 'fp16')]
+    epochs = config.runner.max_epochs
     return {
-        'method': method,
-        'paper': f'{ARXIV}{paper}' if paper[0].isdigit() else paper,
+        'method': method['name'],
+        'paper': method['paper'],
         'config': name,
-        'backbone': BACKBONES[config.model.backbone.type],
+        'backbone': facts.get('backbone') or BACKBONES[config.model.backbone.type],
         'angle': config.angle_version,
-        'schedule': SCHEDULES[config.runner.max_epochs],
+        'schedule': SCHEDULES.get(epochs, f'{epochs}e'),
+        'epochs': epochs,
         'data': ' '.join([data, *(word for holds, word in extras if holds)]),
-        'mAP': published.get('published_mAP'),
-        'memory_gb': published.get('memory_gb'),
-        'fps': published.get('fps_2080ti'),
-        'checkpoint': published.get('checkpoint'),
+        'mAP': facts['mAP'],
+        'memory_gb': facts.get('memory_gb'),
+        'fps': facts.get('fps'),
+        'checkpoint': facts['checkpoint'],
     }
 
 
-def page(table: list[dict[str, Any]]) -> str:
+def page(table: list[Row]) -> str:
     """The text of docs/model_zoo.md."""
     lines = [INTRODUCTION]
-    for method, _ in METHODS.values():
-        own = [entry for entry in table if entry['method'] == method]
-        paper = own[0]['paper']
-        link = f'[arXiv:{paper.removeprefix(ARXIV)}]({paper})' if ARXIV in paper else paper
-        lines += [f'## {method} ({link})', '']
-        lines += ['| config | data | body | angle | schedule | mAP | GB | fps | weights |']
-        lines += ['|---|---|---|---|---|---|---|---|---|']
-        lines += [_line(entry) for entry in own]
-        lines += ['']
+    for folder, method in methods().items():
+        link = f'[arXiv:{method["arxiv"]}]({method["paper"]})' if 'arxiv' in method else method['paper']
+        lines += [f'## {method["name"]} ({link})', '', *_table(_of(folder, table), f'../configs/{folder}/', '../'), '']
     return '\n'.join(lines)
 
 
-def _line(entry: dict[str, Any]) -> str:
-    name = entry['config'].split('/')[1]
-    cells = [entry[key] for key in ('data', 'backbone', 'angle', 'schedule', 'mAP')]
-    cells += [entry['memory_gb'], entry['fps']]
-    if entry['checkpoint']:
-        cells.append(f'[{entry["checkpoint"][-12:-4]}]({entry["checkpoint"]})')
-    else:
-        cells.append(None)
+def _of(folder: str, table: list[Row]) -> list[Row]:
+    return [entry for entry in table if entry['config'].startswith(f'{folder}/')]
+
+
+def _name(entry: Row) -> str:
+    return str(entry['config']).split('/')[1]
+
+
+def _table(table: list[Row], configs: str, root: str) -> list[str]:
+    """A Markdown table; ``configs`` and ``root`` lead to the folders of the configs and of the project."""
+    heading = ['config', 'data', 'body', 'angle', 'schedule', 'mAP', 'GB', 'fps', 'weights']
+    lines = [f'| {" | ".join(heading)} |', '|---' * len(heading) + '|']
+    return lines + [_line(entry, configs, root) for entry in table]
+
+
+def _line(entry: Row, configs: str, root: str) -> str:
+    cells = [entry[key] for key in ('data', 'backbone', 'angle', 'schedule', 'mAP', 'memory_gb', 'fps')]
+    cells.append(_weights(entry['checkpoint'], root))
     texts = ['' if cell is None else str(cell) for cell in cells]
-    return ' | '.join([f'| [{name}](../configs/{entry["config"]}.py)', *texts, '']).rstrip()
+    return ' | '.join([f'| [{_name(entry)}]({configs}{_name(entry)}.py)', *texts, '']).rstrip()
 
 
-def table_file(table: list[dict[str, Any]]) -> str:
+def _weights(checkpoint: str | None, root: str) -> str | None:
+    if checkpoint is None:
+        return None
+    return f'[{checkpoint[-12:-4]}]({checkpoint})' if '://' in checkpoint else f'[shipped]({root}{checkpoint})'
+
+
+def table_file(table: list[Row]) -> str:
     """The text of the table of ``mmrotate list``: a line for each config."""
     return '[\n' + ',\n'.join(json.dumps(entry) for entry in table) + '\n]\n'
 
 
+def readme(folder: str, method: Row, table: list[Row]) -> str:
+    """The text of README.md beside the configs of a method."""
+    title, venue = method['title'], method['venue']
+    where = f'{venue} {method["year"]}'
+    named = [_name(entry) for entry in table if entry['checkpoint']]
+    use = 'mmrotate infer IMAGE {0} {0} --out-dir outputs' if named else 'mmrotate train {0}'
+    kind, place = ('article', 'journal') if venue in JOURNALS else ('inproceedings', 'booktitle')
+    return README.format(
+        folder=folder,
+        paper=f'[{title}]({method["paper"]}), {where}' if 'arxiv' in method else f'{title}, {where}',
+        table='\n'.join(_table(table, '', '../../')),
+        use=use.format(*named, _name(table[0])),
+        kind=kind,
+        place=place,
+        **{key: method[key].strip() for key in ('name', 'text', 'title', 'authors', 'venue')},
+        year=method['year'],
+    )
+
+
+def metafile(folder: str, method: Row, table: list[Row]) -> str:
+    """The text of metafile.yml: the configs of a method whose weights can be downloaded, as openmim reads it."""
+    paper = {'Title': method['title']} | ({'URL': method['paper']} if 'arxiv' in method else {})
+    collection = {
+        'Name': folder,
+        'Metadata': {'Architecture': method['parts']},
+        'Paper': paper,
+        'README': f'configs/{folder}/README.md',
+    }
+    content = {'Collections': [collection], 'Models': [_model(folder, entry) for entry in table]}
+    return HEAD + yaml.safe_dump(content, sort_keys=False, width=200)
+
+
+def _model(folder: str, entry: Row) -> Row:
+    data = entry['data'].split()
+    facts: Row = {'Training Data': data[0] if data[0] != 'DOTA' else 'DOTAv1.0', 'Epochs': entry['epochs']}
+    if entry['memory_gb'] is not None:
+        facts['Training Memory (GB)'] = entry['memory_gb']
+    if entry['fps'] is not None:
+        facts['inference time (ms/im)'] = [
+            {
+                'value': round(1000 / entry['fps'], 2),
+                'hardware': 'RTX 2080 Ti',
+                'backend': 'PyTorch',
+                'batch size': 1,
+                'mode': 'FP16' if 'fp16' in data else 'FP32',
+            }
+        ]
+    return {
+        'Name': _name(entry),
+        'In Collection': folder,
+        'Config': f'configs/{entry["config"]}.py',
+        'Metadata': facts,
+        'Results': [
+            {'Task': 'Oriented Object Detection', 'Dataset': facts['Training Data'], 'Metrics': {'mAP': entry['mAP']}}
+        ],
+        'Weights': entry['checkpoint'],
+    }
+
+
+def outputs() -> dict[Path, str]:
+    """All files that are made, with their texts."""
+    table = rows()
+    texts = {ROOT / 'docs/model_zoo.md': page(table), ZOO_FILE: table_file(table)}
+    metafiles = []
+    for folder, method in methods().items():
+        own = _of(folder, table)
+        texts[ROOT / f'configs/{folder}/README.md'] = readme(folder, method, own)
+        # what has no address cannot be downloaded
+        if published := [entry for entry in own if '://' in (entry['checkpoint'] or '')]:
+            metafiles.append(f'configs/{folder}/metafile.yml')
+            texts[ROOT / metafiles[-1]] = metafile(folder, method, published)
+    texts[ROOT / 'model-index.yml'] = HEAD + yaml.safe_dump({'Import': metafiles})
+    return texts
+
+
 if __name__ == '__main__':
-    found = rows()
-    PAGE.write_text(page(found), encoding='utf-8')
-    ZOO_FILE.write_text(table_file(found), encoding='utf-8')
+    for path, text in outputs().items():
+        path.write_text(text, encoding='utf-8')

@@ -4,6 +4,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import logging
 from typing import Any
 
 import mmengine
@@ -12,8 +13,9 @@ from mmengine.registry import Registry as _MMEngineRegistry
 from mmrotate.compat import standins
 from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
-from mmrotate.utils.uncalled import check_overrides
+from mmrotate.utils.uncalled import check_overrides, is_of_library
 
+_logger = logging.getLogger('mmrotate')
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
 _MMDET = "pip install 'mmrotate[mmdet]' and pip install --no-deps mmcv-lite==2.1.0"
@@ -57,10 +59,23 @@ class Registry(_MMEngineRegistry):
                 check_known(cls, {*cfg, *(default_args or {})} - {'type', '_scope_'})
             raise TypeError(f'{title}: {error}') from error
 
-    def _register_module(self, module: Any, *args: Any, **kwargs: Any) -> None:
-        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError."""
+    def _register_module(
+        self, module: Any, module_name: str | list[str] | None = None, force: bool = False, **kwargs: Any
+    ) -> None:
+        """Register a class; one that overrides what nothing calls is refused with an UncalledOverrideError.
+
+        A class of the user's takes the place of one of this package, for in 0.x both were in registries of their own.
+        """
         check_overrides(module)
-        super()._register_module(module, *args, **kwargs)
+        names = [module_name] if isinstance(module_name, str) else module_name or [getattr(module, '__name__', '')]
+        if not force and not is_of_library(module):
+            self.import_from_location()  # what it takes the place of is there first, also if it is imported later
+            taken = [self.module_dict[name] for name in names if name in self.module_dict]
+            force = bool(taken) and all(map(is_of_library, taken))
+            for own in taken if force else ():
+                place = f'{module.__module__}.{module.__qualname__}'
+                _logger.warning('%s takes the place of %s.%s', place, own.__module__, own.__qualname__)
+        super()._register_module(module, module_name, force, **kwargs)
 
     def get(self, key: str) -> Any:
         """The class of a name; ``mmcls.ConvNeXt`` is the ConvNeXt here, where there is one.
@@ -110,7 +125,7 @@ _registry = functools.partial(Registry, scope='mmrotate')
 MODELS = _registry('model', locations=['mmrotate.models'])  # detectors, backbones, necks, heads, RoI extractors, losses
 TASK_UTILS = _registry('task util', locations=['mmrotate.core'])  # anchors, coders, assigners, samplers, IoUs
 DATASETS = _registry('dataset', locations=['mmrotate.datasets'])  # and their wrappers
-PIPELINES = _registry('pipeline', locations=['mmrotate.datasets'])  # steps of a data pipeline
+PIPELINES = _registry('pipeline', locations=['mmrotate.datasets', 'mmrotate.compat.steps'])  # steps of a data pipeline
 # hooks of the training loop; those of mmengine are found too
 HOOKS = _registry('hook', locations=['mmrotate.engine'], parent=mmengine.registry.HOOKS)
 

@@ -1,5 +1,8 @@
 """Building by name, and what is said when a name is unknown."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mmrotate.models import build_detector
@@ -88,3 +91,30 @@ def test_a_class_may_use_further_arguments_itself():
             self.inner = dict(name=name, **kwargs)
 
     assert registry.build(dict(type='Wrapper', name='a', out_indices=1)).inner == dict(name='a', out_indices=1)
+
+
+def test_a_class_of_the_users_takes_the_place_of_ours(log):
+    registry = Registry('own', scope='test')
+    ours = type('Neck', (), {'__module__': 'mmrotate.models.necks'})
+    registry.register_module(module=ours)
+    mine = type('Neck', (), {'__module__': 'project.necks'})
+    registry.register_module(module=mine)
+    assert registry.get('Neck') is mine
+    assert [r.getMessage() for r in log] == ['project.necks.Neck takes the place of mmrotate.models.necks.Neck']
+    other = type('Neck', (), {'__module__': 'project.others'})
+    for second in (other, ours):  # neither that of another file nor ours again
+        with pytest.raises(KeyError, match='already registered'):
+            registry.register_module(module=second)
+    registry.register_module(module=other, force=True)
+    assert registry.get('Neck') is other
+
+
+def test_the_place_is_taken_whichever_comes_first():
+    code = """
+import mmrotate.registry as registry
+class PAFPN: pass
+registry.ROTATED_NECKS.register_module(module=PAFPN)
+import mmrotate.models
+assert registry.MODELS.get('PAFPN') is PAFPN
+"""
+    subprocess.run([sys.executable, '-c', code], check=True)

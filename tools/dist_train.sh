@@ -1,8 +1,8 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # tools/dist_train.sh CONFIG PROCESSES [options of train.py]
 # PROCESSES: per machine, one per GPU. On several machines run it on each with NNODES, NODE_RANK and
-# MASTER_ADDR set (and PORT, the same on all).
-set -euo pipefail
+# MASTER_ADDR set (and PORT, the same on all). MAX_RESTARTS=3 and --auto-resume survive a process that dies.
+set -eu
 
 if [ $# -lt 2 ]; then
     echo "usage: $0 CONFIG PROCESSES [options of train.py]" >&2
@@ -10,12 +10,8 @@ if [ $# -lt 2 ]; then
 fi
 CONFIG=$1
 PROCESSES=$2
+shift 2
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
+. "$ROOT/tools/torchrun.sh"
 
-PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python}" -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
-    --nproc_per_node="$PROCESSES" \
-    "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "${@:3}"
+torchrun "$ROOT/tools/train.py" "$PROCESSES" "$CONFIG" --launcher pytorch "$@"

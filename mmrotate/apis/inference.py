@@ -3,7 +3,7 @@
 import copy
 import os
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ def init_detector(
     """Build a detector and load its weights.
 
     Args:
-        config: A config file, or a loaded config.
-        checkpoint: Weights: a path or an address; None leaves them as initialised.
+        config: A config file, a name of the zoo, or a loaded config.
+        checkpoint: Weights: a path, an address, or a name of the zoo; None leaves them as initialised.
         device: ``'cpu'``, ``'cuda:0'``; default: a GPU if there is one.
         cfg_options: Values to put into the config, keys with dots.
 
@@ -97,6 +97,17 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         BadImageError: A file cannot be read, or an array is none of an image.
         NotAnImageError: Something else was given.
     """
+
+    def detect(batch: dict[str, Any]) -> list[Result]:
+        return model(return_loss=False, rescale=True, **batch)
+
+    return detect_by(detect, model, imgs, batch_size)
+
+
+def detect_by(
+    detect: Callable[[dict[str, Any]], list[Result]], model: Any, imgs: Image | Sequence[Image], batch_size: int = 8
+) -> Result | list[Result]:
+    """What :func:`inference_detector` gives, the results of a batch on the model's device by ``detect``."""
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
@@ -108,7 +119,7 @@ def inference_detector(model: Any, imgs: Image | Sequence[Image], batch_size: in
         stop = min(start + batch_size, len(images))
         batch = collate([prepare(images[i], '' if single else f'imgs[{i}]: ') for i in range(start, stop)])
         with torch.no_grad():
-            results.extend(model(return_loss=False, rescale=True, **to_device(batch, device)))
+            results.extend(detect(to_device(batch, device)))
     return results[0] if single else results
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.datasets.submission import Results
-from mmrotate.utils import UserError
-from mmrotate.utils.files import replacing, write_atomically
+from mmrotate.utils.files import dump_json, replacing, write_json
 
 Images = Sequence[str | Path]
 
@@ -72,24 +71,8 @@ def write_entries_json(path: str | Path, entries: Iterable[dict[str, Any]], clas
     with replacing(Path(path)) as temporary, temporary.open('w', encoding='utf-8') as out:
         out.write(before)
         for i, entry in enumerate(entries):
-            out.write(',\n  ' * (i > 0) + _dumped(path, entry).replace('\n', '\n  '))
+            out.write(',\n  ' * (i > 0) + dump_json(path, entry).replace('\n', '\n  '))
         out.write(after)
-
-
-class NotFiniteError(UserError, ValueError):
-    """Values with a number that JSON does not have."""
-
-
-def write_json(path: str | Path, content: Any) -> None:
-    """Write plain values as JSON; the file's folder is made. Numbers that are not finite are a NotFiniteError."""
-    write_atomically(path, _dumped(path, content))
-
-
-def _dumped(path: str | Path, content: Any) -> str:
-    try:
-        return json.dumps(content, indent=1, allow_nan=False)
-    except ValueError as error:
-        raise NotFiniteError(f'{path} is not written: {error}') from error
 
 
 def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:

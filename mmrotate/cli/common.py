@@ -17,6 +17,8 @@ from mmrotate.utils import UserError
 from mmrotate.utils.journal import file_stamp
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
+CONFIG_HELP = 'config file, or a name of the zoo, see `mmrotate list`'
+CHECKPOINT_HELP = 'checkpoint: a file, an address, or a name of the zoo'
 INTERRUPTED = 130  # exit code after Ctrl-C, as of every command
 
 
@@ -59,6 +61,21 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: error: {message} (all options: {self.prog} --help)\n')
+
+
+class _Values(DictAction):
+    """``KEY=VALUE`` pairs whose errors are one line."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, *rest: Any) -> None:
+        for pair in values:
+            try:
+                super().__call__(parser, namespace, [pair], *rest)
+            except (RecursionError, AssertionError, ValueError) as error:
+                raise argparse.ArgumentError(
+                    self,
+                    f'{pair!r} cannot be read: KEY=VALUE is needed, with numbers, words, None, True, False, '
+                    'or lists of them such as [a,b] and "[(a,b),(c,d)]"; a part of a list is key.0.name=value',
+                ) from error
 
 
 def whole_number(low: int) -> Callable[[str], int]:
@@ -119,7 +136,7 @@ def add_config_options(parser: argparse.ArgumentParser, *older: str) -> None:
     """``--cfg-options``, and an ``older`` name of it."""
     text = 'put values into the config, e.g. model.backbone.depth=18 data.samples_per_gpu=4; '
     text += 'lists as key=a,b or key="[(a,b),(c,d)]"'
-    parser.add_argument('--cfg-options', *older, nargs='+', action=DictAction, metavar='KEY=VALUE', help=text)
+    parser.add_argument('--cfg-options', *older, nargs='+', action=_Values, metavar='KEY=VALUE', help=text)
 
 
 def add_launch_options(parser: argparse.ArgumentParser) -> None:

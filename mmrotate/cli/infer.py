@@ -14,6 +14,8 @@ from mmrotate.apis import draw_result, init_detector
 from mmrotate.apis.inference import Preparation
 from mmrotate.apis.results import image_entry, write_entries_json
 from mmrotate.cli.common import (
+    CHECKPOINT_HELP,
+    CONFIG_HELP,
     add_config_options,
     add_device,
     made_with,
@@ -37,8 +39,8 @@ _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command; those of the 0.x demo are among them."""
     parser.add_argument('images', nargs='+', help='image files, folders, or patterns like "a/*.png"')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('config', help=CONFIG_HELP)
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('--out-file', type=picture, help='the picture of a single image')
     parser.add_argument('--out-dir', help='folder for the pictures of all images')
     parser.add_argument('--json', metavar='FILE', help='write all detections into a JSON file')
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--score-thr', type=score, default=0.3, help='lowest score shown and written (default: 0.3)')
     parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images at once (default: 1)')
-    parser.add_argument('--palette', type=palette, help='colours: dota, sar, hrsc, hit_uav, random, or one colour')
+    parser.add_argument('--palette', type=palette, help='dota, sar, hrsc, hrsc_classwise, hit_uav, random, or a colour')
     add_device(parser)
     add_config_options(parser, '--options')
 

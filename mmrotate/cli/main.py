@@ -1,11 +1,13 @@
 """``mmrotate COMMAND ...``."""
 
 import argparse
+import functools
 import importlib
 import sys
 from collections.abc import Sequence
 
 import mmrotate
+from mmrotate.cli.group import run_group
 
 # command -> module in this package, help; each module has ``add_arguments(parser)`` and
 # ``run(args)`` and is imported when its command is given, so that the help is quick
@@ -13,21 +15,29 @@ COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
+    'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
+    'download': ('download', 'fetch configs and weights of the zoo'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
+    'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
+    'print-config': ('print_config', 'print a config with all that its bases bring'),
+    'browse': ('browse', 'look at images and boxes as a training sees them'),
+    'download-dataset': ('download_dataset', 'fetch a dataset'),
+    'benchmark': ('benchmark', 'measure images a second'),
+    'robustness': ('robustness', 'test a detector on images that are made worse'),
+    'robustness-eval': ('robustness_eval', 'print the table of such a test'),
+    'anchors': ('anchors', 'find sides of anchors that suit the boxes of a dataset'),
+    'flops': ('flops', 'count multiplications and weights'),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of ``argv`` (default: the process's, after the program's name); gives the exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] in COMMANDS:
-        module = importlib.import_module(f'mmrotate.cli.{COMMANDS[argv[0]][0]}')
-        return module.main(argv[1:])
     parser = argparse.ArgumentParser('mmrotate', description='Rotated object detection.')
     parser.add_argument('--version', action='version', version=f'mmrotate {mmrotate.__version__}')
-    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for name, (_, text) in COMMANDS.items():
-        commands.add_parser(name, help=text)
-    parser.parse_args(argv)
-    return 0
+    commands = {name: (functools.partial(_run, module), text) for name, (module, text) in COMMANDS.items()}
+    return run_group(parser, commands, list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(module: str, argv: Sequence[str]) -> int:
+    return importlib.import_module(f'mmrotate.cli.{module}').main(argv)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from tqdm import tqdm
 
 from mmrotate.apis import draw_result, init_detector, write_results_json
-from mmrotate.apis.results import write_json
 from mmrotate.cli.common import (
+    CHECKPOINT_HELP,
+    CONFIG_HELP,
     add_config_options,
     add_launch_options,
     chosen_device,
@@ -23,6 +24,14 @@ from mmrotate.cli.common import (
     run_command,
     score,
 )
+from mmrotate.cli.scoring import (
+    add_eval_options,
+    add_score_options,
+    check_score_arguments,
+    check_score_options,
+    print_scores,
+    write_submission,
+)
 from mmrotate.engine import (
     files_of_config,
     init_dist,
@@ -30,13 +39,12 @@ from mmrotate.engine import (
     loader_options,
     open_dataset,
     rank_and_size,
-    read_evaluation,
     stream_predictions,
 )
-from mmrotate.engine.checks import arguments_against, check_testing, report, scoring_against
+from mmrotate.engine.checks import check_testing
 from mmrotate.engine.distributed import gather_objects
 from mmrotate.utils import UserError, get_root_logger
-from mmrotate.utils.files import replacing
+from mmrotate.utils.files import replacing, write_json
 from mmrotate.utils.fuse import fuse_conv_bn
 from mmrotate.utils.journal import Journal, Tally, file_stamp
 from mmrotate.utils.places import check_outputs
@@ -46,21 +54,16 @@ _OUT_SUFFIXES = ('.pkl', '.pickle', '.json')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file or address')
+    parser.add_argument('config', help=CONFIG_HELP)
+    parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('--work-dir', help='folder for a JSON file with the scores')
     wanted = parser.add_argument_group('what to do with the results (at least one)')
     wanted.add_argument('--out', type=_result_file, help='write them to a .pkl or .json file')
-    wanted.add_argument('--eval', nargs='+', metavar='METRIC', help='score them, e.g. mAP')
-    wanted.add_argument('--format-only', action='store_true', help='write the files of a test server (DOTA Task 1)')
+    add_score_options(wanted)
     wanted.add_argument('--show', action='store_true', help='show each picture in a window')
     wanted.add_argument('--show-dir', help='folder for pictures')
     parser.add_argument('--show-score-thr', type=score, default=0.3, help='lowest score drawn (default: 0.3)')
-    text = 'arguments of dataset.evaluate() or, with --format-only, dataset.format_results(), '
-    text += 'e.g. iou_thr=0.75 or submission_dir=work_dirs/task1'
-    kind: dict[str, Any] = dict(nargs='+', action=DictAction, metavar='KEY=VALUE')
-    parser.add_argument('--eval-options', help=text, **kind)
-    parser.add_argument('--options', help='older name of --eval-options', **kind)
+    add_eval_options(parser)
     text = 'go on with a run that was interrupted or left images out: skip those that its journal (OUT.journal, else '
     text += 'test.journal in --show-dir) notes as done and that did not change since'
     parser.add_argument('--resume', action='store_true', help=text)
@@ -86,9 +89,7 @@ def run(args: argparse.Namespace) -> None:
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)
-    _check_options(args, cfg, dataset)
-    if args.format_only:
-        dataset.check_submission(**(args.eval_options or {}))
+    check_score_options(args, cfg, dataset)
     _check_places(args, cfg, dataset)
     model = init_detector(cfg, args.checkpoint, chosen_device(args) or cfg.get('device'))
     if model.CLASSES is None:
@@ -112,34 +113,14 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
-    if args.options and args.eval_options:
-        raise UserError('--options is the older name of --eval-options: give one of them')
-    args.eval_options = args.eval_options or args.options
     if not (args.out or args.eval or args.format_only or args.show or args.show_dir):
         raise UserError(
             'nothing would come of this test: say what to do with the results by --eval mAP, '
             '--out FILE, --format-only, --show-dir FOLDER or --show'
         )
-    if args.eval and args.format_only:
-        raise UserError('--eval and --format-only cannot go together: run them one by one')
-    if args.eval_options and not (args.eval or args.format_only):
-        raise UserError('--eval-options go to --eval or --format-only: give one of these')
+    check_score_arguments(args)
     if args.resume and not _journal_paths(args):
         raise UserError('--resume goes on with what an earlier run wrote: it needs --out or --show-dir')
-
-
-def _check_options(args: argparse.Namespace, cfg: Config, dataset: Any) -> None:
-    if args.eval:
-        where = '--eval, --eval-options, or evaluation of the config'
-        report(scoring_against(dataset, _evaluate_options(args, cfg), 'data.test', where))
-    elif args.format_only:
-        report(arguments_against(dataset, 'format_results', args.eval_options or {}, '--eval-options'))
-
-
-def _evaluate_options(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:
-    evaluation = read_evaluation(cfg)
-    options = {'logger': get_root_logger(), **(evaluation.options if evaluation else {}), **(args.eval_options or {})}
-    return {**options, 'metric': args.eval if len(args.eval) > 1 else args.eval[0]}
 
 
 def _journal_paths(args: argparse.Namespace) -> list[Path]:
@@ -233,9 +214,7 @@ def _use(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]
         _write(args.out, dataset, dict(enumerate(results)))
         logger.info('results written to %s', args.out)
     if args.format_only:
-        written = dataset.format_results(results, **(args.eval_options or {}))
-        if isinstance(written, tuple):  # a dataset of one's own may give what it likes
-            print(f'files of the test server written: {written[1]}')
+        write_submission(args, dataset, results)
     if args.eval:
         _evaluate(args, cfg, dataset, results)
 
@@ -250,9 +229,7 @@ def _write(path: str, dataset: Any, results: dict[int, Any]) -> None:
 
 
 def _evaluate(args: argparse.Namespace, cfg: Config, dataset: Any, results: list[Any]) -> None:
-    metrics = dataset.evaluate(results, **_evaluate_options(args, cfg))
-    metrics = {name: float(value) for name, value in metrics.items()}
-    print(metrics)
+    metrics = print_scores(args, cfg, dataset, results)
     if args.work_dir:
         content = {'config': args.config, 'checkpoint': args.checkpoint, 'metric': metrics}
         write_json(Path(args.work_dir, time.strftime('eval_%Y%m%d_%H%M%S.json')), content)

@@ -13,7 +13,14 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import add_config_options, add_launch_options, chosen_device, run_command, whole_number
+from mmrotate.cli.common import (
+    CONFIG_HELP,
+    add_config_options,
+    add_launch_options,
+    chosen_device,
+    run_command,
+    whole_number,
+)
 from mmrotate.engine import (
     init_dist,
     load_config,
@@ -29,11 +36,12 @@ from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
 from mmrotate.utils.files import unused_stem
+from mmrotate.utils.zoo import is_zoo_name, near_zoo_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     start = parser.add_argument_group('start')
     start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
@@ -56,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
     if args.auto_resume or cfg.get('auto_resume'):
         cfg.resume_from = find_latest_checkpoint(cfg.work_dir) or cfg.get('resume_from')
     for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
-        if '://' not in path and not os.path.isfile(path):
-            raise UserError(f'checkpoint {path} does not exist')
+        if not ('://' in path or is_zoo_name(path) or os.path.isfile(path)):
+            raise UserError(f'checkpoint {path} does not exist{near_zoo_names(path)}')
     _spare_weights(cfg)
     read_plan(cfg)  # before anything is opened: is the training part of the config sound?
     check_work_dir(cfg)

@@ -1,39 +1,22 @@
-"""``mmrotate list``: the configs of the zoo, with what was published of them."""
+"""``mmrotate list``: the configs of the zoo, with what was published of them and what of it is at hand."""
 
 import argparse
 import functools
 import json
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from mmrotate.cli.common import run_command
 from mmrotate.utils import UserError
+from mmrotate.utils.zoo import Row, checkpoint_at_hand, local_config, read_zoo
 
-# made from the configs by docs/make_model_zoo.py
-ZOO_FILE = Path(__file__).with_name('zoo.json')
-_COLUMNS = ('method', 'config', 'backbone', 'angle', 'schedule', 'data', 'mAP', 'memory_gb', 'fps', 'checkpoint')
-_HEADINGS = ['GB' if key == 'memory_gb' else key for key in _COLUMNS]
+_COLUMNS = ('method', 'config', 'backbone', 'angle', 'schedule', 'data', 'mAP', 'memory_gb', 'fps')
+_HEADINGS = [*('GB' if key == 'memory_gb' else key for key in _COLUMNS), 'here', 'checkpoint']
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     text = 'only configs that hold all these words in any column, e.g. kld le90 dota'
     parser.add_argument('--filter', nargs='+', default=[], metavar='WORD', help=text)
-    parser.add_argument('--json', action='store_true', help='as JSON, a list of objects')
-
-
-def read_zoo(words: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """The configs that hold all ``words`` in any column, in upper or lower case.
-
-    Each is a dict with method, paper, config (its path under ``configs/`` without the ending), backbone, angle,
-    schedule, data, and where published mAP, memory_gb (of a training with two images a step), fps (one RTX 2080 Ti)
-    and checkpoint; None else.
-    """
-    rows: list[dict[str, Any]] = json.loads(ZOO_FILE.read_text(encoding='utf-8'))
-    wanted = [word.lower() for word in words]
-    texts = [' '.join(str(row[key]) for key in _COLUMNS).lower() for row in rows]
-    return [row for row, text in zip(rows, texts, strict=True) if all(word in text for word in wanted)]
+    parser.add_argument('--json', action='store_true', help='as JSON, a list of objects, with the files at hand')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,13 +25,27 @@ def run(args: argparse.Namespace) -> None:
     if not rows:
         raise UserError(f'no config of the zoo holds {" and ".join(args.filter)}')
     if args.json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps([{**row, **_files(row)} for row in rows], indent=1))
         return
-    table = [_HEADINGS, *(['' if row[key] is None else str(row[key]) for key in _COLUMNS] for row in rows)]
+    table = [_HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
         print('  '.join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
-    print(f'{len(rows)} configs; figures as published with MMRotate 0.x, see docs/model_zoo.md')
+    print(f'{len(rows)} configs; figures as published with MMRotate 0.x, HIT-UAV: measured here; see docs/model_zoo.md')
+    print('here: the weights are shipped with the package, or cached; all others are fetched when they are first used')
+
+
+def _cells(row: Row) -> list[str]:
+    here = '' if checkpoint_at_hand(row) is None else 'cached' if '://' in row['checkpoint'] else 'shipped'
+    return ['' if row[key] is None else str(row[key]) for key in _COLUMNS] + [here, row['checkpoint'] or '']
+
+
+def _files(row: Row) -> dict[str, str | None]:
+    checkpoint = checkpoint_at_hand(row)
+    return {
+        'config_file': str(local_config(row['config'])),
+        'checkpoint_file': None if checkpoint is None else str(checkpoint),
+    }
 
 
 main = functools.partial(run_command, add_arguments, run, 'mmrotate list', __doc__)

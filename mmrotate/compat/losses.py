@@ -4,34 +4,15 @@ They compute what the classes of :mod:`mmrotate.models.losses` do. Where 0.3 too
 distributions, it took means (n, 2) and covariances (n, 2, 2); so do these.
 """
 
-import functools
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor
 
 from mmrotate.core.bbox.gaussian import moments_to_gaussian
 from mmrotate.models.losses import GDLoss, KFLoss, RotatedIoULoss, SmoothFocalLoss, SpatialBorderLoss
-from mmrotate.models.losses.weighting import Divisor, reduce_loss
+from mmrotate.models.losses.weighting import Divisor, weighted_loss
 
 Moments = tuple[Tensor, Tensor]
-
-
-def weighted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The element-wise loss ``function`` with ``weight``, ``reduction`` and ``avg_factor``."""
-
-    @functools.wraps(function)
-    def reduced(
-        pred: Any,
-        target: Any,
-        weight: Tensor | None = None,
-        reduction: str = 'mean',
-        avg_factor: Divisor = None,
-        **kwargs: Any,
-    ) -> Tensor:
-        return reduce_loss(function(pred, target, **kwargs), weight, reduction, avg_factor)
-
-    return reduced
 
 
 def postprocess(distance: Tensor, fun: str = 'log1p', tau: float = 1.0) -> Tensor:
@@ -40,7 +21,7 @@ def postprocess(distance: Tensor, fun: str = 'log1p', tau: float = 1.0) -> Tenso
 
 
 def _of_kind(kind: str) -> Callable[..., Tensor]:
-    @weighted
+    @weighted_loss
     def loss(
         pred: Moments, target: Moments, fun: str = 'log1p', tau: float = 1.0, alpha: float = 1.0, **kwargs: bool
     ) -> Tensor:
@@ -56,7 +37,7 @@ gwd_loss, kld_loss, jd_loss = map(_of_kind, ('gwd', 'kld', 'jd'))
 kld_symmax_loss, kld_symmin_loss = map(_of_kind, ('kld_symmax', 'kld_symmin'))
 
 
-@weighted
+@weighted_loss
 def kfiou_loss(
     pred: Tensor,
     target: Tensor,
@@ -71,7 +52,7 @@ def kfiou_loss(
     return loss.compute(pred, target, pred_decode=pred_decode, targets_decode=targets_decode)
 
 
-@weighted
+@weighted_loss
 def rotated_iou_loss(
     pred: Tensor, target: Tensor, linear: bool = False, mode: str = 'log', eps: float = 1e-6
 ) -> Tensor:

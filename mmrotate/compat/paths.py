@@ -21,7 +21,7 @@ def _under(package: str, names: str, places: str) -> dict[str, str]:
 PLACES: dict[str, str] = {
     '': f'core {_CORE} core.patch core.visualization core.post_processing models datasets utils compat.versions',
     'core': f'{_CORE} core.patch',
-    'apis.inference': 'apis.patches',
+    'apis.inference': 'apis.patches apis.asynchronous apis.show',
     'core.anchor.anchor_generator': 'core.anchor',
     'core.bbox.coder': _BBOX,
     'core.bbox.iou_calculators': _BBOX,
@@ -33,7 +33,7 @@ PLACES: dict[str, str] = {
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
-    'models.backbones.re_resnet': 'models.backbones.resnet compat.blocks',
+    'models.backbones.re_resnet': 'compat.blocks models.backbones.resnet',
     'models.dense_heads.utils': 'compat.points',
     'models.detectors.utils': _DETECTORS,
     'models.dense_heads.oriented_reppoints_head': 'compat.points',
@@ -41,6 +41,9 @@ PLACES: dict[str, str] = {
     'models.roi_heads': _ROI,
     'models.roi_heads.bbox_heads': _ROI,
     'models.roi_heads.roi_extractors': _ROI,
+    'models.roi_heads.bbox_heads.bbox_head': 'models.roi_heads.bbox_head',
+    'models.roi_heads.standard_roi_head': _ROI,
+    'models.roi_heads.base_roi_head': _ROI,
     'models.utils': 'ops compat.enn',
     'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
@@ -85,6 +88,7 @@ PLACES: dict[str, str] = {
         'gaussian_dist_loss kf_iou_loss rotated_iou_loss smooth_focal_loss spatial_border_loss',
         f'{_LOSSES} compat.losses {_BBOX}',
     ),
+    'models.losses.utils': 'compat.loss_utils models.losses.weighting',
     'models.losses.gaussian_dist_loss_v1': f'{_LOSSES} compat.losses_v1 {_BBOX}',
     **_under(
         'models.losses', 'convex_giou_loss kld_reppoints_loss', f'{_LOSSES} compat.point_losses compat.points {_BBOX}'
@@ -100,6 +104,9 @@ PLACES: dict[str, str] = {
 
 # name of 0.3, wherever it stood -> place and name of today
 SPELLED_OTHERWISE: dict[str, str] = {
+    'BBoxHead': 'models.roi_heads.bbox_head:RotatedBBoxHead',
+    'StandardRoIHead': 'models.roi_heads:RotatedStandardRoIHead',
+    'BaseRoIHead': 'models.roi_heads.base_roi_head:RotatedBaseRoIHead',
     'KFIoURRetinaHead': 'models.dense_heads:RotatedRetinaHead',
     'KFIoURRetinaRefineHead': 'models.dense_heads:RotatedRetinaRefineHead',
     'KFIoUODMRefineHead': 'models.dense_heads:ODMRefineHead',

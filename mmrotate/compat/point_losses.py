@@ -6,12 +6,12 @@ from torch import Tensor
 
 from mmrotate.core.bbox import gaussian
 from mmrotate.models.losses import BCConvexGIoULoss, ConvexGIoULoss, KLDRepPointsLoss
-from mmrotate.models.losses.weighting import Divisor
+from mmrotate.models.losses.weighting import Divisor, weighted_loss
 
-from .losses import Moments, weighted
+from .losses import Moments
 
 
-@weighted
+@weighted_loss
 def kld_loss(pred: Tensor, target: Tensor, eps: float = 1e-6) -> Tensor:
     """:class:`mmrotate.models.losses.KLDRepPointsLoss` of points (n, 9, 2) and corners (n, 4, 2), or flat."""
     return KLDRepPointsLoss(eps).compute(pred.reshape(-1, 18), target.reshape(-1, 8))

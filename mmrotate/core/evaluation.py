@@ -51,14 +51,19 @@ def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = '
     return ap[0] if single else ap
 
 
+def rotated_ious(boxes: np.ndarray, others: np.ndarray, aligned: bool = False) -> np.ndarray:
+    """IoUs (n, m) of boxes (n, 5) with others (m, 5), or (n,) of pairs if ``aligned``."""
+    a, b = (torch.from_numpy(np.ascontiguousarray(each[:, :5], np.float32)) for each in (boxes, others))
+    return box_iou_rotated(a, b, aligned=aligned).numpy()
+
+
 def match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> _ImageMatches:
     """Overlaps of the detections (n, 6) with the objects (m, 5), of which a mask (m,) says whom to ignore."""
     order = np.argsort(-dets[:, -1], kind='stable')
     boxes = dets[order, :5]
     best, owner = np.zeros(len(boxes), np.float32), np.zeros(len(boxes), int)
     if len(boxes) and len(gts):
-        a, b = (torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (boxes, gts))
-        ious = box_iou_rotated(a, b).numpy()
+        ious = rotated_ious(boxes, gts)
         best, owner = ious.max(1), ious.argmax(1)
     areas, gt_areas = (b[:, 2] * b[:, 3] for b in (boxes, gts))
     return _ImageMatches(dets[order, -1], areas, best, owner, gt_areas, ignored)
@@ -88,14 +93,21 @@ def true_false(image: _ImageMatches, iou_thr: float, limits: Range | None) -> tu
 def _score_class(images: Sequence[_ImageMatches], iou_thr: float, limits: Range | None, mode: str) -> dict[str, Any]:
     flags = [true_false(image, iou_thr, limits) for image in images]
     scores = np.concatenate([image.scores for image in images])
-    order = np.argsort(-scores, kind='stable')
-    true, false = (np.concatenate(field)[order].cumsum() for field in zip(*flags, strict=True))
+    true, false = (np.concatenate(field) for field in zip(*flags, strict=True))
     num_gts = sum(int((~image.ignored & ~_outside(image.gt_areas, limits)).sum()) for image in images)
+    return dict(num_gts=num_gts, num_dets=len(scores), **score_flags(scores, true, false, num_gts, mode))
+
+
+def score_flags(
+    scores: np.ndarray, true: np.ndarray, false: np.ndarray, num_gts: int, mode: str = 'area'
+) -> dict[str, Any]:
+    """``recall``, ``precision`` and ``ap`` of detections (n,) of a class, of which masks (n,) say true or false."""
+    order = np.argsort(-scores, kind='stable')
+    hits, misses = true[order].cumsum(), false[order].cumsum()
     eps = np.finfo(np.float32).eps
-    recall = true / max(num_gts, eps)
-    precision = true / np.maximum(true + false, eps)
-    ap = float(average_precision(recall, precision, mode))
-    return dict(num_gts=num_gts, num_dets=len(scores), recall=recall, precision=precision, ap=ap)
+    recall = hits / max(num_gts, eps)
+    precision = hits / np.maximum(hits + misses, eps)
+    return dict(recall=recall, precision=precision, ap=float(average_precision(recall, precision, mode)))
 
 
 def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def read_image(path: str | Path, color_type: str = 'color') -> np.ndarray:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         raise BadImageError(f'cannot open {name}: {getattr(error, "strerror", None) or error}') from error
-    return _decode(data, color_type, name)
+    return decode_image(data, color_type, name)
 
 
 def as_image(image: Any, color_type: str = 'color') -> np.ndarray:
@@ -69,7 +69,7 @@ def as_image(image: Any, color_type: str = 'color') -> np.ndarray:
         NotAnImageError: Another type.
     """
     if isinstance(image, bytes | bytearray | memoryview):
-        return _decode(bytes(image), color_type, f'the image in {type(image).__name__}')
+        return decode_image(bytes(image), color_type, f'the image in {type(image).__name__}')
     if isinstance(image, Image.Image):
         image = _of_pillow(image)
     if not isinstance(image, np.ndarray):
@@ -93,8 +93,8 @@ def _warn_once(kind: str, text: str) -> None:
         get_root_logger().warning('%s (said for the first such image only)', text)
 
 
-def _decode(data: bytes, color_type: str, name: str) -> np.ndarray:
-    """The image in the bytes of a file."""
+def decode_image(data: bytes, color_type: str, name: str) -> np.ndarray:
+    """The image in the bytes of a file, see :func:`read_image`; messages call it ``name``."""
     if not data:
         raise BadImageError(f'{name} is an empty file')
     # OpenCV 4 fills the lost part of a JPEG with grey and says nothing: look for its end mark

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmrotate.core.bbox.angle import VERSIONS
 from mmrotate.ops import nms_rotated, soft_nms_rotated
+from mmrotate.utils.errors import ArgumentError
 
 _THRESHOLDS = ('iou_thr', 'iou_threshold')
 # what nms.type may be, and the keys that only soft NMS reads; configs of 0.x have an angle version there, too
@@ -23,7 +24,7 @@ def nms_keys(nms: Mapping) -> dict[str, None]:
 def check_nms(nms: Mapping) -> None:
     """Raise ValueError if ``nms`` asks for a kind that does not exist here."""
     if (kind := nms.get('type')) not in (*_PLAIN, _SOFT):
-        raise ValueError(f"nms.type must be 'nms', 'nms_rotated' or 'soft_nms', got {kind!r}")
+        raise ArgumentError(f"nms.type must be 'nms', 'nms_rotated' or 'soft_nms', got {kind!r}")
 
 
 def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | float) -> tuple[Tensor, Tensor]:

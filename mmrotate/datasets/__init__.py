@@ -6,8 +6,11 @@ from mmrotate.registry import PIPELINES as ROTATED_PIPELINES
 from . import pipelines
 from .base import RotatedDataset
 from .builder import build_dataloader, build_dataset, collate
+from .custom import CustomDataset
 from .dota import DOTADataset, HITUAVDataset, SARDataset
 from .formats import LabelError
 from .hrsc import HRSCDataset
+from .mix_dataset import MultiImageMixDataset
 from .pipelines import BadImageError
-from .wrappers import ConcatDataset, RepeatDataset
+from .samplers import ClassAwareSampler
+from .wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset

@@ -12,14 +12,16 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.core.bbox import obb2xyxy
+from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Reader, read_labels
+from .formats import ClassNames, Labels, Reader, load_data, read_labels
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
-from .submission import Results, SubmissionError, check_folder, check_names, write_task1
+from .scenes import merge_scenes
+from .submission import Results, SubmissionError, check_folder, check_names, check_results, write_task1
 
 
 class RotatedDataset(Dataset):
@@ -38,6 +40,8 @@ class RotatedDataset(Dataset):
         img_prefix: folder of the images.
         test_mode: samples are made by the test pipeline, without annotations, from all images.
         filter_empty_gt: in training leave out the images without objects.
+        proposal_file: pickle or JSON file with an array (n, 5) or, with scores, (n, 6) for each image of the
+            annotations, in their order, for the step LoadProposals.
     """
 
     CLASSES: tuple[str, ...] = ()
@@ -56,6 +60,7 @@ class RotatedDataset(Dataset):
         img_prefix: str = '',
         test_mode: bool = False,
         filter_empty_gt: bool = True,
+        proposal_file: str | None = None,
     ) -> None:
         self.ann_file = _join(data_root, ann_file)
         self.img_prefix = _join(data_root, img_prefix)
@@ -67,9 +72,11 @@ class RotatedDataset(Dataset):
         self.outside: dict[str, int] = {}
         self.pipeline = Compose(inherit_version(pipeline, version))
         self.data_infos = self.load_annotations(self.ann_file)
+        if proposal_file is not None:
+            self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
             self._filter_empty()
-        self.img_ids = [Path(info['filename']).stem for info in self.data_infos]
+        self.img_ids = [Path(self.image_name(i)).stem for i in range(len(self))]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Give ``data_infos``; may set ``has_annotations`` to False.
@@ -93,7 +100,14 @@ class RotatedDataset(Dataset):
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
         found = {name: read_labels(path, reader, names, self.version) for name, path in files.items()}
-        _warn_degenerate({os.fspath(files[name]): labels.degenerate for name, labels in found.items()})
+        return self.pack_annotations(found, files)
+
+    def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
+        """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""
+        degenerate: collections.Counter[str] = collections.Counter()
+        for name, labels in found.items():
+            degenerate[os.fspath(places[name])] += labels.degenerate
+        _warn_degenerate(degenerate)
         others = sum((labels.others for labels in found.values()), collections.Counter())
         if others:
             counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
@@ -118,7 +132,7 @@ class RotatedDataset(Dataset):
 
     def _filter_empty(self) -> None:
         found = len(self.data_infos)
-        self.data_infos = [info for info in self.data_infos if len(info['ann']['labels'])]
+        self.data_infos = [info for i, info in enumerate(self.data_infos) if self.get_cat_ids(i)]
         if not self.data_infos:
             raise UserError(
                 f'none of the {found} images of {self.ann_file} has an object to train on '
@@ -146,7 +160,7 @@ class RotatedDataset(Dataset):
             try:
                 if (sample := self.prepare_train_img(index)) is not None:
                     return sample
-                failures.append(f'the pipeline dropped {self.data_infos[index]["filename"]}')
+                failures.append(f'the pipeline dropped {self.image_name(index)}')
             except BadImageError as error:
                 failures.append(str(error))
                 self._note_bad_image(index, error)
@@ -154,7 +168,7 @@ class RotatedDataset(Dataset):
         raise BadImageError(f'{len(failures)} samples in a row failed, the last: {failures[-1]}')
 
     def _note_bad_image(self, index: int, error: BadImageError) -> None:
-        name = self.data_infos[index]['filename']
+        name = self.image_name(index)
         self.bad_images[name] = self.bad_images.get(name, 0) + 1
         if self.bad_images[name] == 1:
             count = len(self.bad_images)
@@ -168,13 +182,18 @@ class RotatedDataset(Dataset):
         """Label of every object of image ``index``."""
         return self.get_ann_info(index)['labels'].tolist()
 
+    def get_cat2imgs(self) -> dict[int, list[int]]:
+        """Indices of the images that hold each class, by its label."""
+        return images_of_classes(self)
+
     def image_name(self, index: int) -> str:
         """Name of image ``index`` in files of results; no other image of the dataset has it."""
-        return self.data_infos[index]['filename']
+        given = self.data_infos[index]['filename']
+        return given if isinstance(given, str) else given[0]  # of several files with a channel each
 
     def image_path(self, index: int) -> str:
         """File of image ``index``."""
-        return os.path.join(self.img_prefix, self.data_infos[index]['filename'])
+        return os.path.join(self.img_prefix, self.image_name(index))
 
     @property
     def leaves(self) -> list['RotatedDataset']:
@@ -185,8 +204,20 @@ class RotatedDataset(Dataset):
         """Each of the :attr:`leaves` with its part of ``results``."""
         return [(self, results)]
 
+    def load_proposals(self, proposal_file: str) -> list:
+        """Arrays of proposals, one for each image of the annotations."""
+        return load_data(proposal_file)
+
+    def _add_proposals(self, proposal_file: str) -> None:
+        proposals = self.load_proposals(proposal_file)
+        if len(proposals) != len(self.data_infos):
+            raise UserError(f'{proposal_file} has proposals for {len(proposals)} images, not {len(self.data_infos)}')
+        self.data_infos = [{**i, 'proposals': p} for i, p in zip(self.data_infos, proposals, strict=True)]
+
     def _results(self, index: int) -> dict:
-        return dict(img_info=self.data_infos[index], img_prefix=self.img_prefix, img_fields=[], bbox_fields=[])
+        info = self.data_infos[index]
+        proposals = {'proposals': info['proposals']} if 'proposals' in info else {}
+        return dict(img_info=info, img_prefix=self.img_prefix, img_fields=[], bbox_fields=[], **proposals)
 
     def prepare_train_img(self, index: int) -> dict | None:
         """Training sample ``index``; None if a step of the pipeline drops it."""
@@ -195,7 +226,7 @@ class RotatedDataset(Dataset):
     def prepare_test_img(self, index: int) -> dict:
         """Test sample ``index``."""
         if (sample := self._run_pipeline(index, self._results(index))) is None:
-            raise ValueError(f'the test pipeline dropped {self.data_infos[index]["filename"]}')
+            raise ValueError(f'the test pipeline dropped {self.image_name(index)}')
         return sample
 
     def _run_pipeline(self, index: int, results: dict) -> dict | None:
@@ -206,18 +237,18 @@ class RotatedDataset(Dataset):
 
     def _note_outside(self, index: int, shape: Sequence[int]) -> None:
         """Count the boxes that lie wholly outside of their image; the 1st, 10th, 100th ... such image is told."""
-        info = self.data_infos[index]
-        if info['filename'] in self.outside or not len(info['ann']['bboxes']):
+        name, boxes = self.image_name(index), self.get_ann_info(index)['bboxes']
+        if name in self.outside or not len(boxes):
             return
-        left, top, right, bottom = obb2xyxy(info['ann']['bboxes'], self.version).T
+        left, top, right, bottom = obb2xyxy(boxes, self.version).T
         outside = (right <= 0) | (bottom <= 0) | (left >= shape[1]) | (top >= shape[0])
         if not outside.any():
             return
-        self.outside[info['filename']] = int(outside.sum())
+        self.outside[name] = int(outside.sum())
         if math.log10(count := len(self.outside)).is_integer():
             get_root_logger().warning(
                 f'{sum(self.outside.values())} boxes in {count} images so far lie wholly outside of their image, the '
-                f'latest in {info["filename"]}'
+                f'latest in {name}'
             )
 
     def evaluate(
@@ -283,16 +314,40 @@ class RotatedDataset(Dataset):
         del kwargs
         return score_names(metric, self.IOU_THR if iou_thr is None else iou_thr, scale_ranges)
 
+    def merge_det(
+        self, results: Results, nproc: int = 4, iou_thr: float = 0.1
+    ) -> tuple[list[str], list[list[np.ndarray]]]:
+        """Names of the scenes and their results, from those of patches: see :func:`.scenes.merge_scenes`.
+
+        ``nproc`` is a 0.x name: one process is fast enough.
+        """
+        del nproc
+        check_results(results, len(self.img_ids), self.CLASSES)
+        return merge_scenes(finite_results(results), self.img_ids, iou_thr)
+
     def format_results(
         self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
     ) -> tuple[list[str], str]:
-        """Write DOTA Task 1 files: :func:`mmrotate.datasets.submission.write_task1`."""
-        del nproc  # 0.x name; writing needs no processes
-        return write_task1(results, self.img_ids, self.CLASSES, self.version, submission_dir, with_zip)
+        """Write DOTA Task 1 files of the scenes that :meth:`merge_det` gives.
+
+        See :func:`mmrotate.datasets.submission.write_task1` for the files and errors.
+        """
+        check_names(self.img_ids, self.CLASSES)
+        scenes, merged = self.merge_det(results, nproc)
+        return write_task1(merged, scenes, self.CLASSES, self.version, submission_dir, with_zip)
 
     def __repr__(self) -> str:
         mode = 'test' if self.test_mode else 'train'
         return f'{type(self).__name__}({len(self)} images, {mode}, classes={list(self.CLASSES)})'
+
+
+def images_of_classes(dataset: Any) -> dict[int, list[int]]:
+    """Indices of the images of a dataset that hold each class, by its label."""
+    images: dict[int, list[int]] = {label: [] for label in range(len(dataset.CLASSES))}
+    for i in range(len(dataset)):
+        for label in set(dataset.get_cat_ids(i)):
+            images[label].append(i)
+    return images
 
 
 def _join(root: str | None, path: str | None) -> str:

@@ -15,18 +15,21 @@ from mmrotate.registry import DATASETS, ROTATED_DATASETS, ROTATED_PIPELINES
 from mmrotate.utils.arguments import check_arguments
 
 from .checked_build import build_checked
+from .pipelines.formatting import BATCH_PAD
+from .samplers import ClassAwareSampler
 from .wrappers import ConcatDataset
 
 __all__ = ['ROTATED_DATASETS', 'ROTATED_PIPELINES', 'build_dataloader', 'build_dataset', 'collate', 'worker_init_fn']
 
+_PER_FILE = ('img_prefix', 'seg_prefix', 'proposal_file')  # lists of them go with a list of ann_file
 _RUNNERS = ('EpochBasedRunner', 'IterBasedRunner')
 
 
 def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) -> Any:
     """Dataset of a config.
 
-    A list of configs, and a config whose ``ann_file`` is a list, are joined to a ConcatDataset.
-    Wrappers (RepeatDataset, ConcatDataset) have the wrapped config under ``dataset``/``datasets``. ``default_args`` are
+    A list of configs, and a config whose ``ann_file`` is a list, are joined to a ConcatDataset. Wrappers
+    (RepeatDataset, ConcatDataset, ...) have the wrapped config under ``dataset``/``datasets``. ``default_args`` are
     arguments for every dataset that is no wrapper, where its config has none.
 
     Raises:
@@ -50,12 +53,13 @@ def build_dataset(cfg: dict | Sequence[dict], default_args: dict | None = None) 
 
 
 def _split(cfg: dict) -> list[dict]:
-    """One config for each of the annotation files, with its image folder if that is a list too."""
-    files, prefix = cfg['ann_file'], cfg.get('img_prefix', '')
-    prefixes = list(prefix) if isinstance(prefix, (list, tuple)) else [prefix] * len(files)
-    if len(prefixes) != len(files):
-        raise ValueError(f'{len(files)} ann_file entries, but {len(prefixes)} of img_prefix')
-    return [{**cfg, 'ann_file': file, 'img_prefix': folder} for file, folder in zip(files, prefixes, strict=True)]
+    """One config for each of the annotation files, with what of ``_PER_FILE`` is a list too."""
+    count = len(cfg['ann_file'])
+    lists = {key: cfg[key] for key in ('ann_file', *_PER_FILE) if isinstance(cfg.get(key), (list, tuple))}
+    for key, values in lists.items():
+        if len(values) != count:
+            raise ValueError(f'{count} ann_file entries, but {len(values)} of {key}')
+    return [{**cfg, **{key: values[i] for key, values in lists.items()}} for i in range(count)]
 
 
 def build_dataloader(
@@ -68,6 +72,7 @@ def build_dataloader(
     seed: int | None = None,
     runner_type: str = 'EpochBasedRunner',
     persistent_workers: bool = False,
+    class_aware_sampler: dict | None = None,
     **kwargs: Any,
 ) -> DataLoader:
     """Data loader with a sampler that shares the images out among the processes.
@@ -86,6 +91,8 @@ def build_dataloader(
         seed: of the order; the same in all processes. None: drawn, and shared by the processes.
         runner_type: 'EpochBasedRunner', or 'IterBasedRunner' for a sampler without an end.
         persistent_workers: keep the workers between epochs.
+        class_aware_sampler: arguments of :class:`mmrotate.datasets.samplers.ClassAwareSampler`, e.g.
+            ``dict(num_sample_class=1)``; None: every image once an epoch.
         kwargs: further arguments of :class:`torch.utils.data.DataLoader`.
     """
     if runner_type not in _RUNNERS:
@@ -93,7 +100,7 @@ def build_dataloader(
     per_process = 1 if dist else num_gpus
     workers = per_process * workers_per_gpu
     options: dict[str, Any] = dict(
-        sampler=_sampler(dataset, runner_type == 'IterBasedRunner', dist, shuffle=shuffle, seed=seed),
+        sampler=_sampler(dataset, runner_type, dist, class_aware_sampler, shuffle=shuffle, seed=seed),
         batch_size=per_process * samples_per_gpu,
         num_workers=workers,
         collate_fn=collate,
@@ -107,9 +114,18 @@ def build_dataloader(
     return DataLoader(dataset, **{**options, **kwargs})
 
 
-def _sampler(dataset: Any, infinite: bool, dist: bool, **kwargs: Any) -> Sampler:
-    # the shares of several processes must be of one length
-    sampler: Any = InfiniteSampler(dataset, **kwargs) if infinite else DefaultSampler(dataset, round_up=dist, **kwargs)
+def _sampler(dataset: Any, runner_type: str, dist: bool, class_aware: dict | None, **kwargs: Any) -> Sampler:
+    infinite = runner_type == 'IterBasedRunner'
+    sampler: Any
+    if class_aware is not None:
+        if infinite:
+            raise ValueError('class_aware_sampler counts epochs: it goes with runner_type EpochBasedRunner only')
+        check_arguments(ClassAwareSampler, {'dataset', *kwargs, *class_aware}, 'class_aware_sampler')
+        sampler = ClassAwareSampler(dataset, **{**kwargs, **class_aware})
+    elif infinite:
+        sampler = InfiniteSampler(dataset, **kwargs)
+    else:  # the shares of several processes must be of one length
+        sampler = DefaultSampler(dataset, round_up=dist, **kwargs)
     if not dist:  # the caller's processes do not share: each has all of the dataset it gave
         sampler.rank, sampler.world_size = 0, 1
         sampler.num_samples = sampler.total_size = len(dataset)
@@ -127,10 +143,11 @@ def worker_init_fn(worker_id: int) -> None:
 def collate(samples: Sequence[dict], size_divisor: int = 1) -> dict[str, Any]:
     """Batch of the samples of a pipeline, without wrappers around the tensors.
 
-    Train samples (``img`` a tensor): the images are padded with 0 at the right and bottom to the largest of the batch
-    and stacked to (B, C, H, W), height and width multiples of ``size_divisor``; every other entry becomes a list of
-    length B. Test samples (every entry a list with one item per augmentation) become, per augmentation, a batch of
-    the same kind: ``img`` a list of (B, C, H, W), the rest lists of lists.
+    Train samples (``img`` a tensor): the images are padded at the right and bottom to the largest of the batch, with 0
+    or the ``pad_val`` of DefaultFormatBundle, and stacked to (B, C, H, W), height and width multiples of
+    ``size_divisor``; every other entry becomes a list of length B. Test samples (every entry a list with one item per
+    augmentation) become, per augmentation, a batch of the same kind: ``img`` a list of (B, C, H, W), the rest lists of
+    lists.
 
     Raises:
         ValueError: no samples, or samples that do not fit together.
@@ -142,16 +159,25 @@ def collate(samples: Sequence[dict], size_divisor: int = 1) -> dict[str, Any]:
         if set(sample) != set(keys):
             raise ValueError(f'the samples of a batch hold other keys: {keys}, {list(sample)}')
     if not isinstance(samples[0].get('img'), (list, tuple)):
-        return {key: _merge(key, [s[key] for s in samples], size_divisor) for key in keys}
+        return _merge(samples, size_divisor)
     counts = {len(sample['img']) for sample in samples}
     if len(counts) > 1:
         raise ValueError(f'the samples of a batch have {sorted(counts)} augmentations')
-    return {key: [_merge(key, [s[key][i] for s in samples], size_divisor) for i in range(*counts)] for key in keys}
+    augmentations = [[{key: s[key][i] for key in keys} for s in samples] for i in range(*counts)]
+    batches = [_merge(each, size_divisor) for each in augmentations]
+    return {key: [batch[key] for batch in batches] for key in keys}
 
 
-def _merge(key: str, values: list, size_divisor: int) -> torch.Tensor | list:
-    """The values of one key; images (C, H_i, W_i) are padded and stacked."""
-    if key != 'img':
-        return values
-    h, w = (-(-max(image.shape[axis] for image in values) // size_divisor) * size_divisor for axis in (-2, -1))
-    return torch.stack([F.pad(i, (0, w - i.shape[-1], 0, h - i.shape[-2])) for i in values])
+def _merge(samples: Sequence[dict], size_divisor: int) -> dict[str, Any]:
+    """A batch of train samples."""
+    batch: dict[str, Any] = {key: [sample[key] for sample in samples] for key in samples[0]}
+    if 'img' not in batch:
+        return batch
+    images = batch['img']
+    h, w = (-(-max(image.shape[axis] for image in images) // size_divisor) * size_divisor for axis in (-2, -1))
+    values = [meta.get(BATCH_PAD, 0) for meta in batch.get('img_metas', [{}] * len(images))]
+    padded = [
+        F.pad(image, (0, w - image.shape[-1], 0, h - image.shape[-2]), value=value)
+        for image, value in zip(images, values, strict=True)
+    ]
+    return {**batch, 'img': torch.stack(padded)}

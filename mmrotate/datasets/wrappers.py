@@ -4,6 +4,7 @@ import bisect
 import copy
 import functools
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,31 +15,32 @@ from torch.utils.data import Dataset
 from mmrotate.registry import DATASETS
 from mmrotate.utils import UserError, get_root_logger
 
-from .base import RotatedDataset
+from .base import RotatedDataset, images_of_classes
 from .submission import Results, make_folder
 
 AnyDataset = Any  # a RotatedDataset or one of the wrappers here
 
 
-class _Joined(Dataset):
-    """Datasets one after the other, with the classes and colours of the first."""
+class DatasetWrapper(Dataset):
+    """A dataset whose images are those of others, with the classes and colours of the first of these."""
 
     def __init__(self, parts: Sequence[AnyDataset]) -> None:
         self._parts = list(parts)
-        self._ends = list(itertools.accumulate(map(len, parts)))
         self.CLASSES, self.PALETTE = parts[0].CLASSES, parts[0].PALETTE
         self.version = parts[0].version
 
     def __len__(self) -> int:
-        return self._ends[-1]
+        raise NotImplementedError
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Number of the part that holds image ``index``, and its index there."""
+        raise NotImplementedError
 
     def _locate(self, index: int) -> tuple[int, int]:
-        """Number of the part that holds image ``index``, and its index there."""
+        """:meth:`_place` of an index, which may count from the end."""
         if not -len(self) <= index < len(self):
             raise IndexError(f'index {index} in a dataset of {len(self)}')
-        index %= len(self)
-        which = bisect.bisect_right(self._ends, index)
-        return which, index - (self._ends[which - 1] if which else 0)
+        return self._place(index % len(self))
 
     def __getitem__(self, index: int) -> dict:
         which, inner = self._locate(index)
@@ -54,6 +56,10 @@ class _Joined(Dataset):
         which, inner = self._locate(index)
         return self._parts[which].get_cat_ids(inner)
 
+    def get_cat2imgs(self) -> dict[int, list[int]]:
+        """Indices of the images that hold each class, by its label."""
+        return images_of_classes(self)
+
     def image_path(self, index: int) -> str:
         """File of image ``index``."""
         which, inner = self._locate(index)
@@ -65,7 +71,7 @@ class _Joined(Dataset):
 
 
 @DATASETS.register_module()
-class ConcatDataset(_Joined):
+class ConcatDataset(DatasetWrapper):
     """Datasets of the same classes, one after the other.
 
     With ``separate_eval`` each is evaluated by itself (keys '0_mAP', '1_mAP', ...), else all as one.
@@ -79,7 +85,15 @@ class ConcatDataset(_Joined):
             if any(value != values[0] for value in values):
                 raise ValueError(f'ConcatDataset needs datasets of the same {key.lower()}, got {values}')
         super().__init__(datasets)
+        self._ends = list(itertools.accumulate(map(len, datasets)))
         self.separate_eval = separate_eval
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _place(self, index: int) -> tuple[int, int]:
+        which = bisect.bisect_right(self._ends, index)
+        return which, index - (self._ends[which - 1] if which else 0)
 
     @property
     def datasets(self) -> list[AnyDataset]:
@@ -168,22 +182,25 @@ class ConcatDataset(_Joined):
         return [f'{i}_{key}' for i, dataset in enumerate(self.datasets) for key in dataset.score_names(**kwargs)]
 
 
-@DATASETS.register_module()
-class RepeatDataset(_Joined):
-    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers.
+class _Resampled(DatasetWrapper):
+    """A dataset whose images come in another order, each once at least.
 
-    Its results are those of the first round: the others are of the same images.
+    Its results are those of the first time that an image comes: the others are of the same image.
     """
 
-    def __init__(self, dataset: AnyDataset, times: int) -> None:
-        if times < 1 or len(dataset) == 0:
-            raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
-        super().__init__([dataset] * times)
-        self.times = times
+    def __init__(self, dataset: AnyDataset, indices: Sequence[int]) -> None:
+        super().__init__([dataset])
+        self.repeat_indices = indices
+
+    def __len__(self) -> int:
+        return len(self.repeat_indices)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return 0, self.repeat_indices[index]
 
     @property
     def dataset(self) -> AnyDataset:
-        """The dataset that is repeated."""
+        """The dataset inside."""
         return self._parts[0]
 
     @property
@@ -193,19 +210,24 @@ class RepeatDataset(_Joined):
 
     def of_leaves(self, results: Results) -> list[tuple[RotatedDataset, Results]]:
         """Each of the :attr:`leaves` with its part of ``results``."""
-        return self.dataset.of_leaves(self._first_round(results))
+        return self.dataset.of_leaves(self._first_of_each(results))
 
-    def _first_round(self, results: Results) -> Results:
+    def _first_of_each(self, results: Results) -> Results:
         self._check_count(results)
-        return results[: len(self.dataset)]
+        first = {index: i for i, index in reversed(list(enumerate(self.repeat_indices)))}
+        return [results[first[index]] for index in range(len(self.dataset))]
 
     def image_name(self, index: int) -> str:
         """Name of image ``index`` in files of results."""
-        return self.dataset.image_name(index % len(self.dataset))
+        return self.dataset.image_name(self._locate(index)[1])
 
     def evaluate(self, results: Results, **kwargs: Any) -> dict[str, float]:
         """Score detections as the dataset does."""
-        return self.dataset.evaluate(self._first_round(results), **kwargs)
+        return self.dataset.evaluate(self._first_of_each(results), **kwargs)
+
+    def score_names(self, **kwargs: Any) -> list[str]:
+        """Keys of what :meth:`evaluate` gives; see :meth:`RotatedDataset.score_names`."""
+        return self.dataset.score_names(**kwargs)
 
     def check_submission(self, **options: Any) -> None:
         """Raise a SubmissionError if :meth:`format_results` could not write its files."""
@@ -213,4 +235,42 @@ class RepeatDataset(_Joined):
 
     def format_results(self, results: Results, **kwargs: Any) -> tuple[list[str], str]:
         """Write the files of a test server as the dataset does."""
-        return self.dataset.format_results(self._first_round(results), **kwargs)
+        return self.dataset.format_results(self._first_of_each(results), **kwargs)
+
+
+@DATASETS.register_module()
+class RepeatDataset(_Resampled):
+    """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers."""
+
+    def __init__(self, dataset: AnyDataset, times: int) -> None:
+        if times < 1 or len(dataset) == 0:
+            raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
+        super().__init__(dataset, list(range(len(dataset))) * times)
+        self.times = times
+
+
+@DATASETS.register_module()
+class ClassBalancedDataset(_Resampled):
+    """A dataset whose images of rare classes come several times an epoch (Gupta et al., LVIS, CVPR 2019).
+
+    A class in the share f of the images asks for max(1, sqrt(oversample_thr / f)) times, an image comes as often as
+    the rarest of its classes asks for, rounded up.
+
+    Args:
+        dataset: the dataset, with ``get_cat_ids(index)``.
+        oversample_thr: share of the images, above 0, below which a class is rare.
+        filter_empty_gt: False: images without objects count as a class of their own; else they come once.
+    """
+
+    def __init__(self, dataset: AnyDataset, oversample_thr: float, filter_empty_gt: bool = True) -> None:
+        if not oversample_thr > 0 or len(dataset) == 0:
+            raise ValueError(f'oversample_thr must be above 0, and images are needed: {oversample_thr}, {len(dataset)}')
+        empty = set() if filter_empty_gt else {len(dataset.CLASSES)}
+        classes = [set(dataset.get_cat_ids(i)) or empty for i in range(len(dataset))]
+        counts = Counter(label for labels in classes for label in labels)
+        asked = {label: math.sqrt(oversample_thr * len(dataset) / count) for label, count in counts.items()}
+        self.repeat_factors = [max([1.0, *(asked[label] for label in labels)]) for labels in classes]
+        times = map(math.ceil, self.repeat_factors)
+        super().__init__(dataset, [i for i, count in enumerate(times) for _ in range(count)])
+        self.oversample_thr, self.filter_empty_gt = oversample_thr, filter_empty_gt
+        get_root_logger().info(f'ClassBalancedDataset: {len(dataset)} images come {len(self)} times an epoch')

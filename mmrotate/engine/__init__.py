@@ -18,6 +18,14 @@ from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, s
 from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook
 from mmrotate.engine.inputs import files_of_config
 from mmrotate.engine.interruption import own_folders, told_how_to_resume
+from mmrotate.engine.log_services import (
+    ClearMLLoggerHook,
+    DvcliveLoggerHook,
+    MlflowLoggerHook,
+    NeptuneLoggerHook,
+    TensorboardLoggerHook,
+    WandbLoggerHook,
+)
 from mmrotate.engine.loops import NonFiniteLossError, TrainingError
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.engine.shortage import ShortageError

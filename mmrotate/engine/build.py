@@ -16,6 +16,8 @@ from mmrotate.engine.checks import check_training
 from mmrotate.engine.config import Evaluation, Plan, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
 from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
+from mmrotate.engine.log_buffer import LogBufferHook
+from mmrotate.engine.loggers import LoggerHook
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
 from mmrotate.engine.splits import open_dataset
@@ -46,6 +48,7 @@ def build_runner(
     check_training(model, datasets, cfg, evaluation, val)
     device = pick_device(cfg.get('device'))
     amp = dict(device_type=device.type, dtype=plan.precision, loss_scale=plan.loss_scale)
+    loggers = _loggers(plan)
     return DetectorRunner(
         model,
         device=device,
@@ -67,9 +70,9 @@ def build_runner(
         ),
         optim_wrapper=plan.optim_wrapper,
         auto_scale_lr=cfg.get('auto_scale_lr'),
-        custom_hooks=_hooks(plan, datasets, cfg, distributed, evaluation),
+        custom_hooks=[*_hooks(plan, datasets, cfg, distributed, evaluation), *loggers],
         **_environment(cfg),
-        **_log_parts(cfg, plan),
+        **_log_parts(cfg, plan, loggers),
         **_evaluation_parts(cfg, evaluation, val),
     )
 
@@ -96,6 +99,7 @@ def _hooks(
         raise UserError(f'checkpoint_config: {error}') from error
     if len(datasets) > 1 and plan.validate_after:
         options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
+        options.pop('class_aware_sampler', None)  # every image counts once
         hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))
     return [*hooks, *build_custom_hooks(plan.custom_hooks)]
 
@@ -115,15 +119,25 @@ def _environment(cfg: Config) -> dict[str, Any]:
     )
 
 
-def _log_parts(cfg: Config, plan: Plan) -> dict[str, Any]:
+def _loggers(plan: Plan) -> list[LoggerHook]:
+    """The hooks that log; the last leaves nothing behind in the buffer."""
+    loggers: list[LoggerHook] = build_custom_hooks(plan.loggers)  # type: ignore[assignment]
+    loggers[-1].reset_flag = True
+    return loggers
+
+
+def _log_parts(cfg: Config, plan: Plan, loggers: list[LoggerHook]) -> dict[str, Any]:
+    text: Any = loggers[0]
+    line = dict(interval=text.interval, ignore_last=text.ignore_last, interval_exp_name=text.interval_exp_name)
     # sampler, schedules and checkpoints are the work of the loop, ScheduleHook and our CheckpointHook
     unused = dict.fromkeys(('sampler_seed', 'param_scheduler', 'checkpoint'))
     return dict(
         experiment_name=Path(cfg.filename).stem if cfg.filename else None,
         log_level=cfg.get('log_level', 'INFO'),
-        log_processor=DetectorLogProcessor(plan.log_interval, plan.by_epoch),
-        default_hooks=dict(logger=dict(type='LoggerHook', interval=plan.log_interval), **unused),
-        visualizer=dict(type='Visualizer', vis_backends=[dict(type=JsonScalars), *plan.log_backends]),
+        log_processor=DetectorLogProcessor(text.interval, plan.by_epoch),
+        log_length=max(logger.interval for logger in loggers),
+        default_hooks=dict(logger=dict(type='LoggerHook', **line), buffer=LogBufferHook(), **unused),
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type=JsonScalars)]),
     )
 
 

@@ -15,7 +15,9 @@ from mmrotate.engine.config_files import read_config
 from mmrotate.engine.config_keys import unknown_keys
 from mmrotate.engine.config_values import check_values
 from mmrotate.engine.custom_imports import import_custom_modules
+from mmrotate.engine.loggers import TextLoggerHook
 from mmrotate.engine.schedules import Schedule
+from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, compat_cfg
 from mmrotate.utils.arguments import check_arguments, near_name
 
@@ -25,14 +27,6 @@ _EVALUATION_CONTROL = {'interval', 'start', 'by_epoch', 'save_best', 'rule', 'gr
 _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
 _CHECKPOINT_WITHOUT_EFFECT = {'meta', 'sync_buffer', 'file_client_args'}
 _LOADER_RENAMED = {'batch_size': 'samples_per_gpu', 'num_workers': 'workers_per_gpu'}
-_LOG_BACKENDS = {
-    'TensorboardLoggerHook': 'TensorboardVisBackend',
-    'WandbLoggerHook': 'WandbVisBackend',
-    'MlflowLoggerHook': 'MLflowVisBackend',
-    'NeptuneLoggerHook': 'NeptuneVisBackend',
-    'ClearMLLoggerHook': 'ClearMLVisBackend',
-    'DvcliveLoggerHook': 'DVCLiveVisBackend',
-}
 
 
 class FinalConfig(Config):
@@ -78,8 +72,7 @@ class Plan:
     lr: Schedule | None  # None: it stays as it is
     momentum: Schedule | None
     checkpoint: dict[str, Any]  # arguments of CheckpointHook
-    log_interval: int  # iterations between log lines
-    log_backends: list[dict[str, Any]]  # configs of further places that scalars are written to
+    loggers: list[dict[str, Any]]  # configs of logger hooks, that of the text first
     evaluation: Evaluation | None  # None where nothing is evaluated
     validate_after: int  # train epochs between two runs over the validation losses; 0: never
     custom_hooks: list[dict[str, Any]]  # configs of hooks
@@ -89,7 +82,7 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     """Read a config file of the 0.x dialect (``_base_``, ``_delete_``, ``{{_base_.x}}``).
 
     Args:
-        path: A ``.py``, ``.json`` or ``.yaml`` file.
+        path: A ``.py``, ``.json`` or ``.yaml`` file, or a name of the zoo.
         options: Values to put in, keys with dots: ``{'model.backbone.depth': 18}``.
 
     Raises:
@@ -145,8 +138,7 @@ def read_plan(config: Config) -> Plan:
         lr=_schedule(config, 'lr_config'),
         momentum=_schedule(config, 'momentum_config'),
         checkpoint={'by_epoch': by_epoch, **checkpoint},
-        log_interval=log.get('interval', 10),
-        log_backends=_log_backends(log.get('hooks', [])),
+        loggers=_loggers(log.get('hooks') or [], log.get('interval', 10), by_epoch),
         evaluation=read_evaluation(config, by_epoch),
         validate_after=_validate_after(config.get('workflow', [('train', 1)]), by_epoch),
         custom_hooks=list(config.get('custom_hooks') or []),
@@ -287,17 +279,21 @@ def _check_type(name: Any, registry: Registry, key: str) -> None:
         raise UserError(f'{key}={name!r} is not known; {near}(your own are loaded by custom_imports)')
 
 
-def _log_backends(hooks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    backends = []
-    for hook in hooks:
-        kind = hook.get('type')
-        if kind == 'TextLoggerHook':
-            continue
-        if kind not in list(_LOG_BACKENDS):  # a list, because it may be anything
-            raise UserError(f'log_config: unknown hook {kind!r}, known: {["TextLoggerHook", *_LOG_BACKENDS]}')
-        options = {'init_kwargs': hook.get('init_kwargs'), 'save_dir': hook.get('log_dir')}
-        backends.append({'type': _LOG_BACKENDS[kind], **{key: value for key, value in options.items() if value}})
-    return backends
+def _loggers(hooks: Iterable[Mapping[str, Any]], interval: int, by_epoch: bool) -> list[dict[str, Any]]:
+    """Configs of logger hooks; there is always one of the text."""
+    defaults: dict[str, Any] = {'interval': interval, **({} if by_epoch else {'by_epoch': False})}
+    loggers = [{**defaults, **hook} for hook in hooks]
+    for index, logger in enumerate(loggers):
+        _check_type(logger.get('type'), HOOKS, f'log_config.hooks[{index}].type')
+    if not any(_is_text(logger) for logger in loggers):
+        loggers.append({'type': 'TextLoggerHook', **defaults})
+    return sorted(loggers, key=lambda logger: not _is_text(logger))
+
+
+def _is_text(logger: Mapping[str, Any]) -> bool:
+    kind = logger.get('type')
+    cls = HOOKS.get(kind) if isinstance(kind, str) else kind
+    return inspect.isclass(cls) and issubclass(cls, TextLoggerHook)
 
 
 def _schedule(config: Config, key: str) -> Schedule | None:

@@ -14,6 +14,7 @@ from mmengine.fileio.handlers import YamlHandler
 
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
+from mmrotate.utils.zoo import local_config, near_zoo_names
 
 _DEPTH = 50
 _DATA = ('.json', '.yaml', '.yml')
@@ -39,15 +40,15 @@ class PlainYamlHandler(YamlHandler):
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a ``.py``, ``.json`` or ``.yaml`` file of the 0.x dialect with its bases.
+    """Read a ``.py``, ``.json`` or ``.yaml`` file of the 0.x dialect with its bases, or what a name of the zoo means.
 
     Raises:
         UserError: There is no such file (near names are listed), or it, or one of its bases, cannot be read; the file
             at fault and the line in it are named.
     """
-    path = Path(path)
+    path = local_config(path)
     if not path.is_file():
-        raise UserError(f'config {path} does not exist{near_files(path)}')
+        raise UserError(f'config {path} does not exist{near_files(path)}{near_zoo_names(path)}')
     if path.suffix not in ('.py', *_DATA):
         raise UserError(f'config {path}: a file .py, {", ".join(_DATA)} is needed')
     try:

@@ -1,8 +1,7 @@
 """Which keys of a 0.x config have an effect here."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from mmengine.config import Config
 
@@ -23,7 +22,7 @@ _TRAINING: dict[str, set[str]] = {
     },
     'fp16': {'loss_scale'},
     'auto_scale_lr': {'enable', 'base_batch_size'},
-    'dist_params': {'backend', 'timeout'},
+    'dist_params': {'backend', 'port', 'timeout'},
 }  # fmt: skip
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {
@@ -54,18 +53,9 @@ def unknown_keys(config: Config) -> list[str]:
         if key in _TRAINING:
             if isinstance(value, Mapping):
                 unknown += [f'{key}.{sub}' for sub in value if sub not in _TRAINING[key]]
-            if key == 'log_config':
-                unknown += _unknown_of_log_hooks(value)
         elif not (key in _WHOLE or key in _HELPERS or key.startswith('_') or _is_used(key, code)):
             unknown.append(key)
     return unknown
-
-
-def _unknown_of_log_hooks(log_config: Mapping[str, Any] | None) -> Iterator[str]:
-    """The text log is the engine's own, other places of the log take where and how they start."""
-    for index, hook in enumerate((log_config or {}).get('hooks') or []):
-        known = {'type'} if hook.get('type') == 'TextLoggerHook' else {'type', 'init_kwargs', 'log_dir'}
-        yield from (f'log_config.hooks[{index}].{key}' for key in hook if key not in known)
 
 
 def _is_used(name: str, code: str) -> bool:

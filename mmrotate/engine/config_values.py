@@ -168,6 +168,7 @@ RULES: dict[str, Rule] = {
     'auto_scale_lr.base_batch_size': whole(1),
     'dist_params': DICT | NONE,
     'dist_params.backend': TEXT | NONE,
+    'dist_params.port': whole(1) | NONE,
     **dict.fromkeys(_SWITCHES, FLAG),
     **dict.fromkeys(('load_from', 'resume_from', 'work_dir'), TEXT | NONE),
     'seed': whole(0) | NONE,

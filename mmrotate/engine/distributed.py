@@ -10,9 +10,9 @@ from mmengine import dist as mmengine_dist
 from torch import distributed as dist
 from torch import nn
 
-from mmrotate.utils import UserError
+from mmrotate.engine.launchers import LAUNCHERS, name_processes
+from mmrotate.utils import UserError, get_root_logger
 
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 DEVICES = 'cpu, cuda, cuda:1'
 _DAY = datetime.timedelta(days=1)
 
@@ -20,28 +20,31 @@ _DAY = datetime.timedelta(days=1)
 rank_and_size = mmengine_dist.get_dist_info
 
 
-def init_dist(launcher: str, backend: str | None = None, **kwargs: Any) -> None:
+def init_dist(launcher: str, backend: str | None = None, port: int | None = None, **kwargs: Any) -> None:
     """Join the process group that a launcher prepared.
 
     Args:
         launcher: ``pytorch`` (torchrun), ``slurm`` or ``mpi``; ``none`` does nothing.
         backend: ``nccl`` or ``gloo``; default: nccl with CUDA. Without CUDA nccl becomes gloo.
+        port: Where the processes meet under slurm and mpi; default: ``MASTER_PORT``, or 29500. Torchrun has its own.
         kwargs: Arguments of ``torch.distributed.init_process_group``; ``timeout`` in seconds.
 
     Raises:
-        UserError: The launcher is unknown, or torchrun did not start this process.
+        UserError: The launcher is unknown, did not start this process, or the group does not come together.
     """
     if launcher not in LAUNCHERS:
         raise UserError(f'unknown launcher {launcher!r}, known: {list(LAUNCHERS)}')
     if launcher == 'none' or dist.is_initialized():
         return
+    name_processes(launcher, port)
+    if launcher == 'pytorch' and port is not None and str(port) != os.environ.get('MASTER_PORT'):
+        get_root_logger().warning(
+            'dist_params.port=%s has no effect: torchrun meets at MASTER_PORT=%s (PORT=... of tools/dist_train.sh)',
+            port,
+            os.environ.get('MASTER_PORT'),
+        )
     if backend in (None, 'nccl'):
         backend = 'nccl' if torch.cuda.is_available() else 'gloo'
-    if launcher != 'pytorch':
-        mmengine_dist.init_dist(launcher, backend, **kwargs)
-        return
-    if 'RANK' not in os.environ:
-        raise UserError('--launcher pytorch: start by torchrun, e.g. tools/dist_train.sh CONFIG PROCESSES')
     if backend == 'nccl':
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
     if isinstance(timeout := kwargs.get('timeout'), int | float):

@@ -39,6 +39,7 @@ class TrainLoop(BaseLoop):
         length: Epochs or iterations of the training.
         evaluation: When to evaluate; None: never.
         detect_nonfinite: Stop at a loss that is infinite or NaN.
+        updates: Update the weights in every iteration; False: a hook does, from ``runner.outputs['loss']``.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class TrainLoop(BaseLoop):
         length: int,
         evaluation: Evaluation | None = None,
         detect_nonfinite: bool = True,
+        updates: bool = True,
     ) -> None:
         super().__init__(runner, dataloader)
         if len(dataloader) == 0:
@@ -59,6 +61,7 @@ class TrainLoop(BaseLoop):
         self.max_epochs = math.ceil(self.max_iters / self.epoch_length)
         self.evaluation = evaluation
         self.detect_nonfinite = detect_nonfinite
+        self.updates = updates
         self.stop_training = False  # set by EarlyStoppingHook
         self.epoch = 0  # finished epochs
         self.iter = 0  # finished iterations
@@ -106,6 +109,7 @@ class TrainLoop(BaseLoop):
     def _start_training_mode(self) -> None:
         """Before the hooks, which may freeze parts of the model or put them into eval mode."""
         self.runner.model.train()
+        self.runner.mode, self.runner.data_loader = 'train', self.dataloader
         self.runner.call_hook('before_train_epoch')
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
@@ -125,6 +129,7 @@ class TrainLoop(BaseLoop):
                 yield index, batch
 
     def _run_iteration(self, index: int, batch: Any) -> None:
+        self.runner.data_batch = batch
         self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=batch)
         try:
             outputs = self._step(batch)
@@ -145,7 +150,12 @@ class TrainLoop(BaseLoop):
             loss, log_vars = self.runner.detector._parse_losses(losses)
         if self.detect_nonfinite:
             self._check_finite(log_vars, batch)
-        wrapper.update_params(loss)
+        images = len(batch.get('img_metas') or [1])
+        self.runner.outputs = dict(loss=loss, log_vars=log_vars, num_samples=images)
+        self.runner.log_buffer.update(log_vars, images)
+        if self.updates:
+            wrapper.update_params(loss)
+            self.runner.outputs['loss'] = loss.detach()  # which lets go of what the step needed
         return log_vars
 
     def _check_finite(self, log_vars: dict[str, float], batch: Any) -> None:

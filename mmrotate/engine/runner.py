@@ -4,7 +4,6 @@ import itertools
 import logging
 import math
 import os
-import sys
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
-from mmengine.runner import LogProcessor, Runner
+from mmengine.runner import LogProcessor
 from mmengine.visualization import LocalVisBackend
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -23,18 +22,16 @@ from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.checks import names_against, report
 from mmrotate.engine.distributed import rank_and_size
+from mmrotate.engine.former_runner import FormerRunner
+from mmrotate.engine.log_buffer import LogBuffer
+from mmrotate.engine.memory import peak_memory
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 from mmrotate.utils.files import write_atomically
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 _numbers = itertools.count()
 
 
-class DetectorRunner(Runner):
+class DetectorRunner(FormerRunner):
     """Trains a detector.
 
     Args:
@@ -42,6 +39,7 @@ class DetectorRunner(Runner):
         device: Where it is trained.
         amp: Arguments of :class:`AmpWrapper` for mixed precision; None for float32.
         meta: Plain values that every checkpoint carries (``CLASSES``, ...).
+        log_length: Iterations that ``log_buffer`` keeps: the longest interval of the loggers.
         timestamp: Name of the log file; by default the time at which the runner is made.
         kwargs: Arguments of mmengine's ``Runner``.
     """
@@ -53,9 +51,11 @@ class DetectorRunner(Runner):
         amp: dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         timestamp: str | None = None,
+        log_length: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.device, self.amp = device, amp
+        self.mode, self.outputs, self.log_buffer = 'train', {}, LogBuffer(log_length)
         self.meta = dict(meta or {})
         self._given_timestamp = timestamp
         # mmengine keeps loggers and log values by this name: two runners must not share them
@@ -190,9 +190,12 @@ class DetectorLogProcessor(LogProcessor):
         """Values and text of a log line; memory in MB."""
         tag, text = super().get_log_after_iter(runner, batch_idx, mode)
         if mode == 'train' and 'memory' not in tag:
-            tag['memory'] = _peak_memory()
+            tag['memory'] = self._get_max_memory(runner)
             text = f'{text}  memory: {tag["memory"]}'
         return tag, text
+
+    def _get_max_memory(self, runner: Any) -> int:
+        return peak_memory(runner.device)  # that of mmengine starts counting anew
 
 
 class JsonScalars(LocalVisBackend):
@@ -201,14 +204,6 @@ class JsonScalars(LocalVisBackend):
     def _dump(self, value_dict: dict, file_path: str, file_format: str) -> None:
         kept = {key: value for key, value in value_dict.items() if not isinstance(value, Real) or math.isfinite(value)}
         super()._dump(kept, file_path, file_format)
-
-
-def _peak_memory() -> int:
-    """Most memory that this process held so far, in MB; 0 where the system does not say."""
-    if resource is None:
-        return 0
-    unit = 1 if sys.platform == 'darwin' else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 def _to_channels_last(model: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mmengine.config import ConfigDict
+from mmengine.model import Sequential
 from torch import nn
 
 from mmrotate.registry import MODELS
@@ -10,6 +11,7 @@ from mmrotate.utils import UserError
 
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
+DETECTORS = BACKBONES = NECKS = HEADS = ROI_EXTRACTORS = SHARED_HEADS = LOSSES = MODELS
 
 
 # how a part fails that is made of values it cannot take; anything else is a fault of the part itself
@@ -20,8 +22,10 @@ class ModelError(UserError, ValueError, TypeError):
     """A detector cannot be made of what the config gives for it."""
 
 
-def _build(cfg: dict, **default_args: Any) -> Any:
-    """The module that ``cfg`` names by ``type``; ``default_args`` fill the keys it leaves out."""
+def _build(cfg: dict | list[dict], **default_args: Any) -> Any:
+    """The module that ``cfg`` names by ``type``, of a list those in a row; ``default_args`` fill keys it leaves out."""
+    if isinstance(cfg, list | tuple):
+        return Sequential(*(_build(each, **default_args) for each in cfg))
     return MODELS.build(cfg, default_args=default_args or None)
 
 

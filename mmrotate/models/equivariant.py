@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.imports import import_package
 
 ORIENTATIONS = 8
@@ -38,7 +39,7 @@ def _basis(block: str, kernel_size: int) -> tuple[Tensor, Tensor]:
 
 def _groups(channels: int) -> int:
     if channels % ORIENTATIONS:
-        raise ValueError(f'channels must be a multiple of {ORIENTATIONS}, got {channels}')
+        raise ArgumentError(f'channels must be a multiple of {ORIENTATIONS}, got {channels}')
     return channels // ORIENTATIONS
 
 

@@ -1,17 +1,53 @@
 """Small blocks that backbones, necks and heads share."""
 
+import math
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from mmrotate.ops import ModulatedDeformConv2dPack
+from mmrotate.ops import DeformConv2dPack, ModulatedDeformConv2dPack
+from mmrotate.utils.errors import ArgumentError
 
-_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm, 'GN': nn.GroupNorm}
+
+class ConvWS2d(nn.Conv2d):
+    """A convolution whose filters have mean 0 and deviation 1 (Qiao et al., Weight Standardization, 2019)."""
+
+    standardised = True  # nothing can be folded into its weights
+    eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        deviation, mean = torch.std_mean(self.weight, (1, 2, 3), keepdim=True)
+        return self._conv_forward(x, (self.weight - mean) / (deviation + self.eps), self.bias)
+
+
+class Conv2dAdaptivePadding(nn.Conv2d):
+    """A convolution whose map has its size over the stride, rounded up, as in TensorFlow; ``padding`` is not used."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        pads: list[int] = []
+        for axis in (1, 0):
+            size, stride = x.size(2 + axis), self.stride[axis]
+            reach = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
+            pad = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
+            pads += [pad // 2, pad - pad // 2]
+        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+_SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
+_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, **_SYNC, 'GN': nn.GroupNorm}
 _CONVOLUTIONS = {
-    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'DCNv2': ModulatedDeformConv2dPack,
+    'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'ConvWS': ConvWS2d, 'Conv2dAdaptivePadding': Conv2dAdaptivePadding,
+    'DCN': DeformConv2dPack, 'DCNv2': ModulatedDeformConv2dPack,
 }  # fmt: skip
-_ACTIVATIONS = {cls.__name__: cls for cls in (nn.ReLU, nn.LeakyReLU, nn.SiLU, nn.GELU)}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)
+}
+_PLAIN_ACTIVATIONS = (nn.GELU, nn.Sigmoid)  # they write no result over their input
+_ACTIVATIONS |= {'Swish': nn.SiLU, 'Sigmoid': nn.Sigmoid}
 
 
 def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
@@ -24,7 +60,7 @@ def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
 
 
 def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
-    """Normalisation of ``channels`` maps from ``dict(type='BN'|'SyncBN'|'GN', ...)``.
+    """Normalisation of ``channels`` maps from ``dict(type='BN'|'SyncBN'|'MMSyncBN'|'GN', ...)``.
 
     ``requires_grad=False`` freezes its affine parameters.
 
@@ -42,11 +78,11 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     if cfg is None:
         return None
     cls, args = _parse(_ACTIVATIONS, 'act_cfg', cfg)
-    return cls(**args) if cls is nn.GELU else cls(**{'inplace': True, **args})
+    return cls(**args) if cls in _PLAIN_ACTIVATIONS else cls(**{'inplace': True, **args})
 
 
 def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
-    """Convolution from ``dict(type='Conv2d'|'DCNv2', ...)``, None for a plain one, and its own arguments."""
+    """Convolution from ``dict(type='Conv2d'|'ConvWS'|'DCN'|'DCNv2', ...)`` or None (plain), and its arguments."""
     cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(_CONVOLUTIONS, 'conv_cfg', cfg)
     return cls(*args, **kwargs, **settings)
 
@@ -54,7 +90,7 @@ def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
 def require_plain_convs(conv_cfg: dict | None) -> None:
     """Raise a ValueError if a config asks for other convolutions than the usual ones."""
     if conv_cfg is not None and dict(conv_cfg) not in (dict(type='Conv2d'), dict(type='Conv')):
-        raise ValueError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
+        raise ArgumentError(f"conv_cfg must be None or dict(type='Conv2d'), got {conv_cfg}")
 
 
 class ConvModule(nn.Module):

@@ -10,6 +10,7 @@ from .chamfer_distance import chamfer_distance
 from .convex_giou import convex_giou
 from .deform_conv2d import (
     DeformConv2d,
+    DeformConv2dPack,
     ModulatedDeformConv2d,
     ModulatedDeformConv2dPack,
     deform_conv2d,

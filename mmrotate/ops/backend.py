@@ -194,8 +194,3 @@ def _as_c(value: _Argument) -> object:
     if value is None or isinstance(value, Tensor):
         return ctypes.c_void_p(None if value is None else value.data_ptr())
     return _C_TYPES[type(value)](value) if type(value) in _C_TYPES else value
-
-
-def table(first: Tensor, second: Tensor, mode: str, aligned: bool, *flags: bool) -> Tensor:
-    """Without values: (n, m) numbers for each of ``first`` with each of ``second``, or (n,) of ``aligned`` ones."""
-    return first.new_empty((first.size(0),) if aligned else (first.size(0), second.size(0)))

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, chosen, operation, table, threads, triton_kernels
+from .backend import bare, call, chosen, operation, threads, triton_kernels
 from .checks import check_boxes, check_choice, check_flag, check_tensor
-from .geometry import overlaps, touching
+from .geometry import overlaps, table, touching
 
 # pairs that the plain implementation holds at once: about 120 MB where all of them touch
 _CHUNK = 125_000

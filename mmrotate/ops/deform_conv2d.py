@@ -162,11 +162,17 @@ class DeformConv2d(ModulatedDeformConv2d):
 class ModulatedDeformConv2dPack(ModulatedDeformConv2d):
     """The same, with offsets and factors of its own finding, at first 0 and a half."""
 
+    found = 3  # numbers for each point: down, right, factor
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         points = self.deform_groups * self.kernel_size[0] * self.kernel_size[1]
         settings = (self.kernel_size, self.stride, self.padding, self.dilation)
-        self.conv_offset = nn.Conv2d(self.in_channels, 3 * points, *settings)  # type: ignore[arg-type]
+        self.conv_offset = nn.Conv2d(self.in_channels, self.found * points, *settings)  # type: ignore[arg-type]
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Set offsets to 0 and factors to a half."""
         nn.init.zeros_(self.conv_offset.weight)
         nn.init.zeros_(self.conv_offset.bias)  # type: ignore[arg-type]
 
@@ -174,3 +180,16 @@ class ModulatedDeformConv2dPack(ModulatedDeformConv2d):
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
         first, second, mask = self.conv_offset(x).chunk(3, 1)
         return super().forward(x, torch.cat([first, second], 1), mask.sigmoid())
+
+
+class DeformConv2dPack(ModulatedDeformConv2dPack):
+    """A :class:`DeformConv2d` with offsets of its own finding, at first 0."""
+
+    found = 2
+
+    def __init__(self, *args: Any, bias: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, bias=bias, **kwargs)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
+        return ModulatedDeformConv2d.forward(self, x, self.conv_offset(x))

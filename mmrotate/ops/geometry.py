@@ -125,3 +125,8 @@ def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     reach = (first[..., 2:4].norm(dim=-1) + second[..., 2:4].norm(dim=-1)) / 2
     dx, dy = first[..., 0] - second[..., 0], first[..., 1] - second[..., 1]
     return dx * dx + dy * dy < reach * reach
+
+
+def table(first: Tensor, second: Tensor, mode: str, aligned: bool, *flags: bool) -> Tensor:
+    """Without values: (n, m) numbers for each of ``first`` with each of ``second``, or (n,) of ``aligned`` ones."""
+    return first.new_empty((first.size(0),) if aligned else (first.size(0), second.size(0)))

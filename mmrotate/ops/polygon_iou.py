@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from .backend import bare, call, operation, table, threads, uses_cpp
+from .backend import bare, call, operation, threads, uses_cpp
 from .checks import check_boxes, check_choice, check_flag
+from .geometry import table
 from .polygon import Hulls, hulls_of, meeting, points_of, shared_area
 
 # pairs that the plain implementation holds at once: about 100 MB

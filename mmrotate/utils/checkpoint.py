@@ -8,31 +8,31 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 import torchvision
 from torch import nn
 
-from mmrotate.utils.errors import UserError
+from mmrotate.utils.addresses import long_address
+from mmrotate.utils.download import fetch
+from mmrotate.utils.errors import CheckpointError
 from mmrotate.utils.files import replacing
+from mmrotate.utils.unpickle import ALLOW_VARIABLE
+from mmrotate.utils.zoo import local_checkpoint, near_zoo_names
 
-_ALLOW_VARIABLE = 'MMROTATE_ALLOW_PICKLE'
 _WRAPPER_PREFIX = 'module.'
 _LISTED_KEYS = 20
 _LARGEST_GROWTH = 10
-
-
-class CheckpointError(UserError, RuntimeError):
-    """A checkpoint that cannot be read, is refused, or belongs to another model."""
 
 
 def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pickle: bool = False) -> dict[str, Any]:
     """Read a checkpoint and bring it into one layout.
 
     Args:
-        filename: A path, an ``http(s)://`` address (kept in the cache of ``torch.hub``), or ``torchvision://NAME`` for
-            the weights that torchvision publishes.
+        filename: A path, an ``http(s)://`` address, a name of the zoo, ``torchvision://NAME`` for the weights that
+            torchvision publishes, or ``open-mmlab://NAME`` and ``mmcls://NAME`` for those that 0.x configs name; of the
+            latter, which are classifiers, only the backbone is read. What is not here is fetched once, see
+            :func:`mmrotate.utils.download.fetch`.
         map_location: Where the tensors go, as for ``torch.load``.
         allow_pickle: Unpickle any object, which runs whatever code the file holds. Also allowed by the environment
             variable ``MMROTATE_ALLOW_PICKLE=1``.
@@ -43,13 +43,15 @@ def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pic
 
     Raises:
         FileNotFoundError: The file does not exist.
+        AddressError: No checkpoint is known by the address.
         CheckpointError: The address cannot be reached, the file is damaged, needs unpickling, or holds no weights.
     """
     name = os.fspath(filename)
-    if name.startswith('torchvision://'):
-        return _one_layout(_torchvision_weights(name.removeprefix('torchvision://')), name)
-    path = _download(name) if name.startswith(('http://', 'https://')) else name
-    return _one_layout(_load_file(path, map_location, allow_pickle), name)
+    address = long_address(name)
+    if address.startswith('torchvision://'):
+        return _one_layout(_torchvision_weights(address.removeprefix('torchvision://')), name)
+    checkpoint = _one_layout(_load_file(local_checkpoint(address), map_location, allow_pickle), name)
+    return _backbone_of(checkpoint) if name.startswith('mmcls://') else checkpoint
 
 
 def load_checkpoint(
@@ -138,8 +140,8 @@ def _is_finite(value: Any) -> bool:
 
 def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -> Any:
     if not Path(path).is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
-    allow_pickle = allow_pickle or os.environ.get(_ALLOW_VARIABLE) == '1'
+        raise FileNotFoundError(f'checkpoint {path} does not exist{near_zoo_names(path)}')
+    allow_pickle = allow_pickle or os.environ.get(ALLOW_VARIABLE) == '1'
     try:
         _refuse_bomb(path)
         return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
@@ -154,7 +156,7 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
         reason = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])  # it names the class that it met
         raise CheckpointError(
             f'{path} holds more than weights and plain values, and reading that can run any code that its author put '
-            f'there. If you trust the file, set {_ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
+            f'there. If you trust the file, set {ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
             f'({reason})'
         ) from error
 
@@ -175,28 +177,19 @@ def _looks_saved_by_torch(path: str | os.PathLike) -> bool:
         return stream.read(2).startswith((b'PK', b'\x80'))  # a zip archive, or a pickle of protocol 2 on
 
 
-def _download(url: str) -> Path:
-    name = url.rsplit('/', 1)[-1].split('?', 1)[0]
-    path = Path(torch.hub.get_dir(), 'checkpoints', name)
-    if path.is_file():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(url, str(path), progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise CheckpointError(
-            f'{url} cannot be downloaded ({error}). Without a network: put the file at {path}, or give a local path '
-            'instead'
-        ) from error
-    return path
-
-
 def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
     if name not in torchvision.models.list_models():
         raise CheckpointError(f'torchvision has no model {name!r}, see torchvision.models')
     # the zoo's detectors were trained from the first set of ImageNet weights
     weights = next(iter(torchvision.models.get_model_weights(name)))
-    return torch.load(_download(weights.url), map_location='cpu', weights_only=True)
+    return torch.load(fetch(weights.url), map_location='cpu', weights_only=True)
+
+
+def _backbone_of(classifier: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint with the weights of its backbone alone."""
+    prefix, state = 'backbone.', classifier['state_dict']
+    kept = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {**classifier, 'state_dict': OrderedDict(kept)}
 
 
 def _one_layout(content: Any, source: str) -> dict[str, Any]:

@@ -5,5 +5,9 @@ class UserError(Exception):
     """What was given cannot be used; the message says what was expected and what to do."""
 
 
+class CheckpointError(UserError, RuntimeError):
+    """A checkpoint that cannot be fetched or read, is refused, or belongs to another model."""
+
+
 class ArgumentError(ValueError, AssertionError):
     """Arguments that do not fit each other, found when an object is made; 0.x raised an AssertionError there."""

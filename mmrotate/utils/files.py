@@ -2,11 +2,14 @@
 
 import difflib
 import itertools
+import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmrotate.utils.errors import UserError
 
@@ -71,6 +74,29 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     data = content.encode('utf-8') if isinstance(content, str) else content
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(data)
+
+
+def copy_atomically(source: str | Path, path: str | Path) -> None:
+    """Copy a file through :func:`replacing`."""
+    with replacing(Path(path)) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+class NotFiniteError(UserError, ValueError):
+    """Values with a number that JSON does not have."""
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write plain values as JSON; the file's folder is made. Numbers that are not finite are a NotFiniteError."""
+    write_atomically(path, dump_json(path, content))
+
+
+def dump_json(path: str | Path, content: Any) -> str:
+    """Plain values as JSON for the file ``path``, which an error names."""
+    try:
+        return json.dumps(content, indent=1, allow_nan=False)
+    except ValueError as error:
+        raise NotFiniteError(f'{path} is not written: {error}') from error
 
 
 @contextmanager

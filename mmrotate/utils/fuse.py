@@ -16,7 +16,7 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     for module in model.modules():
         before: tuple[str, nn.Conv2d] | None = None
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.Conv2d):
+            if isinstance(child, nn.Conv2d) and not getattr(child, 'standardised', False):
                 before = name, child
             elif isinstance(child, _NORMS) and before is not None:
                 conv_name, conv = before

@@ -54,7 +54,7 @@ def training_lock(folder: str | Path) -> Iterator[None]:
 def _claim(file: Any, path: Path) -> None:
     file.seek(0)
     owner = _owner(file.read())
-    taken = _is_locked(file)
+    taken = try_lock(file)
     if taken is None:
         taken = bool(owner) and not _is_gone(owner)
     if taken:
@@ -68,7 +68,7 @@ def _claim(file: Any, path: Path) -> None:
     file.flush()
 
 
-def _is_locked(file: Any) -> bool | None:
+def try_lock(file: Any) -> bool | None:
     """Whether another process holds the lock of ``file``, else it is ours now; None where there are no locks."""
     if fcntl is None:
         return None

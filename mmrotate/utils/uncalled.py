@@ -49,8 +49,6 @@ UNCALLED = {
         '_filter_imgs': '_filter_empty',
         '_set_group_flag': '__getitem__',
         '_rand_another': '__getitem__',
-        'load_proposals': 'load_annotations',
-        'merge_det': 'format_results',
         '_results2submission': 'format_results',
     },
 }
@@ -66,9 +64,9 @@ def check_overrides(cls: Any) -> None:
 
     A method that the class itself, or a mixin of it, calls elsewhere is the user's own.
     """
-    if not inspect.isclass(cls) or _is_of_library(cls):
+    if not inspect.isclass(cls) or is_of_library(cls):
         return
-    own = [part for part in cls.__mro__ if not _is_of_library(part) and part is not object]
+    own = [part for part in cls.__mro__ if not is_of_library(part) and part is not object]
     for base, method, instead in _rows(cls):
         owner = next((part for part in own if _is_method(vars(part).get(method))), None)
         if owner is not None and method not in _names_used(own, method):
@@ -81,7 +79,7 @@ def check_overrides(cls: Any) -> None:
 def _rows(cls: type) -> Iterator[tuple[str, str, str]]:
     """Class, method, and what to override instead, for every row of the table that concerns ``cls``."""
     for base in cls.__mro__:
-        if _is_of_library(base):
+        if is_of_library(base):
             for method, instead in UNCALLED.get(base.__name__, {}).items():
                 yield base.__name__, method, instead
 
@@ -90,7 +88,8 @@ def _is_method(value: Any) -> bool:
     return callable(value) or isinstance(value, classmethod | staticmethod | property)
 
 
-def _is_of_library(cls: type) -> bool:
+def is_of_library(cls: Any) -> bool:
+    """Whether a class or function is of this package or of one that it stands on, not a user's."""
     return f'{cls.__module__}.'.startswith(_LIBRARIES)
 
 

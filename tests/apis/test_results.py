@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmrotate.apis import results_to_dict, write_results_json
-from mmrotate.apis.results import NotFiniteError, write_json
+from mmrotate.utils.files import NotFiniteError, write_json
 
 BOXES = np.array([[50, 40, 20, 10, 0, 0.5], [50, 40, 20, 10, math.pi / 2, 0.9], [1, 1, 1, 1, 0, 0.1]], np.float32)
 EMPTY = np.zeros((0, 6), np.float32)

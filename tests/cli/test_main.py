@@ -46,3 +46,12 @@ def test_tools_and_demo_run_the_same_functions(capsys, monkeypatch):
             runpy.run_path(str(root / path), run_name='__main__')
         assert end.value.code == 0
     assert capsys.readouterr().out.count('--cfg-options') >= 3
+
+
+@pytest.mark.parametrize('pair', ['a', 'a=[dict(b=1,c=2)]', 'a=(1,2'])
+def test_a_value_for_the_config_that_cannot_be_read_is_one_line(capsys, pair):
+    with pytest.raises(SystemExit, match='2'):
+        main(['train', 'config.py', '--cfg-options', 'ok=1', pair])
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1
+    assert f'argument --cfg-options/--options: {pair!r} cannot be read: KEY=VALUE is needed' in error

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from mmrotate.core.evaluation.eval_map import get_cls_results, tpfp_default
-from mmrotate.models.backbones.re_resnet import Bottleneck, get_expansion
+from mmrotate.models.backbones.re_resnet import BasicBlock, Bottleneck, ResLayer, get_expansion
 from mmrotate.models.utils import (
     build_enn_feature,
     build_enn_norm_layer,
@@ -85,3 +85,16 @@ def test_expansion_of_a_block():
     assert get_expansion(Bottleneck, 2) == 2
     with pytest.raises(TypeError, match='whole number'):
         get_expansion(object)
+
+
+def test_a_stage_of_reresnet_turns_with_its_maps():
+    stage = ResLayer(BasicBlock, 2, 8, 16, stride=2, norm_cfg=dict(type='BN')).double().eval()
+    maps = torch.randn(1, 8, 33, 33, dtype=torch.double)
+
+    def turned(x):
+        return x.rot90(1, (2, 3)).unflatten(1, (-1, 8)).roll(2, 2).flatten(1, 2)
+
+    torch.testing.assert_close(stage(turned(maps)), turned(stage(maps)))
+    assert len(stage) == 2
+    with pytest.raises(TypeError, match='expansion=1'):
+        ResLayer(BasicBlock, 2, 8, 16, expansion=2)

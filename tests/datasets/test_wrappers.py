@@ -34,11 +34,11 @@ def single(folder, **kwargs):
 
 def found_in(dataset, images):
     """The ground truth as detections in the ``images``, none in the others."""
-    results = []
+    results, count = [], len(dataset.CLASSES)
     for i in range(len(dataset)):
         ann = dataset.get_ann_info(i)
         scored = np.concatenate([ann['bboxes'], np.ones((len(ann['labels']), 1), np.float32)], axis=1)
-        results.append([scored[ann['labels'] == label] if i in images else scored[:0] for label in range(2)])
+        results.append([scored[ann['labels'] == label] if i in images else scored[:0] for label in range(count)])
     return results
 
 

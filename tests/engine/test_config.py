@@ -37,8 +37,7 @@ def test_the_training_part_of_the_zoo():
     assert plan.lr.value(1.0, Progress(8, 80, 12, 120)) == pytest.approx(0.1)
     assert plan.momentum is None
     assert plan.checkpoint == dict(interval=1, by_epoch=True)
-    assert plan.log_interval == 50
-    assert plan.log_backends == []
+    assert plan.loggers == [dict(type='TextLoggerHook', interval=50)]
     assert plan.evaluation.options == dict(metric='mAP')
     assert plan.validate_after == 0
 
@@ -98,18 +97,10 @@ def test_precision(changes, expected):
     assert (plan.precision, plan.loss_scale) == expected
 
 
-def test_log_backends_and_workflow():
-    hooks = [
-        dict(type='TextLoggerHook'),
-        dict(type='TensorboardLoggerHook'),
-        dict(type='WandbLoggerHook', init_kwargs=dict(project='x')),
-    ]
+def test_loggers_and_workflow():
+    hooks = [dict(type='TensorboardLoggerHook', interval=7), dict(type='TextLoggerHook')]
     plan = read_plan(config(log_config=dict(hooks=hooks), workflow=[('train', 2), ('val', 1)]))
-    assert plan.log_backends == [
-        dict(type='TensorboardVisBackend'),
-        dict(type='WandbVisBackend', init_kwargs=dict(project='x')),
-    ]
-    assert plan.log_interval == 10
+    assert plan.loggers == [dict(type='TextLoggerHook', interval=10), hooks[0]]
     assert plan.validate_after == 2
 
 
@@ -120,7 +111,7 @@ def test_log_backends_and_workflow():
         (dict(runner=dict(type='EpochBasedRunner')), 'max_epochs=N'),
         (dict(runner=dict(type='OtherRunner', max_epochs=1)), 'OtherRunner'),
         (dict(workflow=[('val', 1)]), 'workflow'),
-        (dict(log_config=dict(hooks=[dict(type='X')])), "unknown hook 'X'"),
+        (dict(log_config=dict(hooks=[dict(type='X')])), r"hooks\[0\].type='X' is not known"),
         (dict(fp16=dict(loss_scale=1.0), bf16=True), 'keep one'),
         (dict(evaluation=dict(interval=0)), 'evaluation.interval'),
     ],

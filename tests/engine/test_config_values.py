@@ -7,7 +7,6 @@ from mmengine.config import Config
 
 from mmrotate.cli import main
 from mmrotate.engine import load_config, read_plan
-from mmrotate.engine.config_keys import unknown_keys
 from mmrotate.engine.config_values import RULES, check_values
 from mmrotate.utils import UserError
 
@@ -116,12 +115,6 @@ def test_a_workflow_of_epochs_does_not_vanish_under_iterations():
     config.runner = dict(type='IterBasedRunner', max_iters=9)
     with pytest.raises(UserError, match='counts epochs, the runner counts iterations'):
         read_plan(config)
-
-
-def test_arguments_of_log_hooks_that_nothing_reads_are_named():
-    hooks = [dict(type='TextLoggerHook', by_epoch=False), dict(type='WandbLoggerHook', init_kwargs={}, interval=5)]
-    config = Config(dict(log_config=dict(interval=1, hooks=hooks)))
-    assert unknown_keys(config) == ['log_config.hooks[0].by_epoch', 'log_config.hooks[1].interval']
 
 
 def test_files_of_ones_own_in_an_absent_library_are_named(tmp_path, caplog):

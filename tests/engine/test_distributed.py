@@ -47,7 +47,7 @@ def test_a_launcher_that_did_not_launch_is_an_error(monkeypatch):
 
 
 def test_the_timeout_is_in_seconds(monkeypatch):
-    environment = dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
+    environment = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     for timeout in (60, datetime.timedelta(seconds=60), None):
@@ -69,14 +69,23 @@ def test_pick_device(monkeypatch):
         pick_device('cuda:0')
 
 
-def dist(script, *arguments):
-    environment = {
-        **os.environ, 'PYTHON': sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1',
-    }  # fmt: skip
-    command = ['bash', str(ROOT / 'tools' / script), *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+def start(script, *arguments, **variables):
+    environment = {**os.environ, 'PYTHON': sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1', **variables}
+    # sh: dash on Debian, as the documents call the scripts
+    command = ['sh', str(ROOT / 'tools' / script), *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(process):
+    out = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, out[-3000:]
+    return out
+
+
+def dist(script, *arguments, **variables):
+    return finish(start(script, *arguments, **variables))
 
 
 @pytest.fixture(scope='module')
@@ -115,3 +124,29 @@ def test_two_processes_resume_exactly(trained):
     dist('dist_train.sh', trained / 'tiny.py', 2, '--work-dir', trained / 'again', '--no-validate',
          '--resume-from', first)  # fmt: skip
     assert_same_weights(trained / 'work' / 'latest.pth', trained / 'again' / 'latest.pth')
+
+
+@pytest.mark.slow
+def test_two_machines_meet(trained):
+    # NNODES=1:2 would start with one, 2:2 is the elastic way to two
+    for number, nodes in enumerate(('2', '2:2')):
+        work, port = trained / f'machines{number}', free_port()
+        machines = [
+            start('dist_train.sh', trained / 'tiny.py', 1, '--work-dir', work, '--no-validate',
+                  NNODES=nodes, NODE_RANK=str(rank), PORT=port)
+            for rank in range(2)
+        ]  # fmt: skip
+        assert 'Distributed training: True' in ''.join(map(finish, machines))
+        assert_same_weights(trained / 'work' / 'latest.pth', work / 'latest.pth')
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_started_anew(trained):
+    # after the second epoch's first iteration: epoch_1.pth is there
+    values = dict(type='DieHook', at=3, rank=1, marker=trained / 'died')
+    hook = [f'custom_hooks.0.{key}={value}' for key, value in values.items()]
+    out = dist('dist_train.sh', trained / 'tiny.py', 2, '--work-dir', trained / 'elastic', '--no-validate',
+               '--auto-resume', '--cfg-options', *hook, MAX_RESTARTS='1')  # fmt: skip
+    assert (trained / 'died').exists()
+    assert 'resumed' in out
+    assert_same_weights(trained / 'work' / 'latest.pth', trained / 'elastic' / 'latest.pth')

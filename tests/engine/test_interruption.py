@@ -48,7 +48,7 @@ def test_who_stops_a_training_is_told_in_one_line_how_to_go_on(tmp_path, capfd, 
 
 
 def test_a_training_in_a_folder_in_use_is_refused_in_one_line_and_touches_nothing(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(lock, '_is_locked', lambda file: True)
+    monkeypatch.setattr(lock, 'try_lock', lambda file: True)
     work_dir = tmp_path / 'run'
     work_dir.mkdir()
     (work_dir / lock.LOCK_NAME).write_text(f'{{"pid": 7, "host": "{socket.gethostname()}", "start": null}}')

@@ -1,6 +1,7 @@
 """A tiny detector, tiny data and a config for tests of engine, APIs and command lines."""
 
 import os
+import signal
 import socket
 import time
 from collections import OrderedDict
@@ -182,6 +183,19 @@ class SlowHook(Hook):
 
     def before_train_iter(self, runner, *args, **kwargs):
         time.sleep(0.05)
+
+
+@HOOKS.register_module(force=True)
+class DieHook(Hook):
+    """Kills the process of ``rank`` after ``at`` iterations, in the first of several lives: ``marker`` is a file."""
+
+    def __init__(self, at, rank, marker):
+        self.at, self.rank, self.marker = at, rank, Path(marker)
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        if runner.iter + 1 == self.at and runner.rank == self.rank and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def free_port():

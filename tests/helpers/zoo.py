@@ -26,13 +26,13 @@ def _method(name: str) -> str:
     return re.sub(rf'_({"|".join(_VARIANTS + VERSIONS)})(?=_|$)', '', name)
 
 
-def _walk(node: Any) -> Any:
+def walk(node: Any) -> Any:
     """Every dict in a config."""
     if isinstance(node, dict):
         yield node
     for child in node.values() if isinstance(node, dict) else node:
         if isinstance(child, dict | list | tuple):
-            yield from _walk(child)
+            yield from walk(child)
 
 
 def _narrow(part: dict) -> None:
@@ -49,7 +49,7 @@ def _narrow(part: dict) -> None:
 
 def _shrink(model: dict) -> dict:
     """A narrow ResNet-18 and narrow heads, in place."""
-    for part in _walk({k: v for k, v in model.items() if k != 'backbone'}):
+    for part in walk({k: v for k, v in model.items() if k != 'backbone'}):
         _narrow(part)
     channels = [8, 16, 32, 64]
     if model['backbone']['type'] != 'ReResNet':

@@ -6,6 +6,7 @@ import torchvision
 from torch import nn
 
 from mmrotate.models import backbones, build_backbone
+from mmrotate.utils.fuse import fuse_conv_bn
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,92 @@ def test_reresnet_takes_its_arguments_as_documented() -> None:
     for key in wrong:
         with pytest.raises(ValueError, match=next(iter(key))):
             backbones.ReResNet(18, base_channels=16, **key)
+
+
+SMALL = dict(type='ResNet', depth=50, base_channels=8)
+
+
+def test_deformable_convolutions_where_they_are_asked_for() -> None:
+    net = build_backbone(
+        dict(SMALL, dcn=dict(type='DCN', fallback_on_stride=True), stage_with_dcn=(False, True, True, True))
+    )
+    deformed = {name.rpartition('.')[0] for name, m in net.named_modules() if name.endswith('conv_offset')}
+    assert 'layer1.1.conv2' not in deformed
+    assert 'layer2.0.conv2' not in deformed and 'layer2.1.conv2' in deformed
+    net.init_weights()
+    offsets = [m.conv_offset for m in net.modules() if hasattr(m, 'conv_offset')]
+    assert all(not p.any() for m in offsets for p in m.parameters())
+
+
+def test_offsets_of_the_oldest_checkpoints() -> None:
+    cfg = dict(SMALL, dcn=dict(type='DCNv2'), stage_with_dcn=(True,) * 4)
+    net, peer = build_backbone(cfg), build_backbone(cfg)
+    state = {
+        key.replace('.conv_offset', '_offset'): torch.randn_like(v.float()) for key, v in peer.state_dict().items()
+    }
+    result = net.load_state_dict(state)
+    assert not result.missing_keys and not result.unexpected_keys
+    torch.testing.assert_close(net.layer1[0].conv2.conv_offset.weight, state['layer1.0.conv2_offset.weight'])
+
+
+def test_plugins_change_nothing_at_first_and_learn() -> None:
+    plugins = [
+        dict(cfg=dict(type='ContextBlock', ratio=0.25), stages=(False, True, True, True), position='after_conv3'),
+        dict(cfg=dict(type='GeneralizedAttention', num_heads=4), position='after_conv2', stages=(True,) * 4),
+    ]
+    plain, net = build_backbone(SMALL).eval(), build_backbone(dict(SMALL, plugins=plugins, with_cp=True))
+    assert net.make_stage_plugins(plugins, 0) == [dict(cfg=plugins[1]['cfg'], position='after_conv2')]
+    net.init_weights()
+    net.load_state_dict(plain.state_dict(), strict=False)
+    for got, expected in zip(net.eval()(IMAGE), plain(IMAGE), strict=True):
+        torch.testing.assert_close(got, expected)
+    sum(x.sum() for x in net.train()(IMAGE)).backward()
+    assert net.layer2[0].context_block.channel_add_conv[-1].bias.grad.abs().sum() > 0
+    assert net.layer1[0].gen_attention_block.gamma.grad.abs().sum() > 0
+
+
+def test_a_range_of_attention_from_an_older_checkpoint() -> None:
+    block = build_backbone(dict(type='GeneralizedAttention', in_channels=8, num_heads=2, spatial_range=1))
+    state = dict(block.state_dict(), local_constraint_map=torch.zeros(2, 2))
+    assert not block.load_state_dict(state).unexpected_keys
+
+
+@pytest.mark.parametrize('kind', ['ResNetV1c', 'ResNetV1d'])
+def test_variants(kind: str) -> None:
+    net = build_backbone(dict(type=kind, depth=18, base_channels=8))
+    assert net.deep_stem
+    assert isinstance(net.layer2[0].downsample[0], nn.AvgPool2d) == (kind == 'ResNetV1d')
+
+
+@pytest.mark.parametrize('norm', ['SyncBN', 'MMSyncBN'])
+def test_norms_over_processes(norm: str) -> None:
+    net = build_backbone(dict(SMALL, norm_cfg=dict(type=norm, requires_grad=True)))
+    assert isinstance(net.bn1, nn.SyncBatchNorm)
+
+
+def test_standardised_filters_are_not_folded() -> None:
+    net = build_backbone(dict(SMALL, conv_cfg=dict(type='ConvWS'))).eval()
+    expected = net(IMAGE)
+    for got, x in zip(fuse_conv_bn(net)(IMAGE), expected, strict=True):
+        torch.testing.assert_close(got, x)
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        (dict(depth=18, dcn=dict(type='DCN'), stage_with_dcn=(True,) * 4), 'depth 50'),
+        (dict(conv_cfg=dict(type='ConvWS'), dcn=dict(type='DCN'), stage_with_dcn=(True,) * 4), 'do not go together'),
+        (dict(plugins=[dict(cfg=dict(type='ContextBlock', ratio=1), position='after_conv4')]), 'after_conv4'),
+        (dict(plugins=[dict(cfg=dict(type='NonLocal2d'), position='after_conv1')] * 2), 'postfix'),
+        (dict(plugins=[dict(cfg=dict(type='NonLocal2d'), position='after_conv1', stages=(True,))]), 'each stage'),
+        (dict(plugins=[dict(cfg=dict(type='NonLocal2d', mode='x'), position='after_conv1')]), 'mode'),
+        (dict(plugins=[dict(cfg=dict(type='ContextBlock', ratio=1, pooling_type='x'), position='after_conv1')]), 'att'),
+        (
+            dict(plugins=[dict(cfg=dict(type='GeneralizedAttention', attention_type='2'), position='after_conv1')]),
+            'digits',
+        ),
+    ],
+)
+def test_options_that_do_not_fit(wrong: dict, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        build_backbone(dict(SMALL, **wrong))

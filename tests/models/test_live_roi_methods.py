@@ -8,6 +8,7 @@ import torch
 from mmrotate.core import bbox2roi
 from mmrotate.models import build_detector, build_head, build_roi_extractor, detectors, roi_heads
 from mmrotate.models.base_module import BaseModule
+from mmrotate.models.layers import ConvWS2d
 from mmrotate.models.losses import CrossEntropyLoss
 from mmrotate.registry import MODELS
 from tests.helpers import reference
@@ -211,6 +212,8 @@ def test_a_box_head_has_the_convolutions_and_layers_that_it_is_told():
     assert (head.fc_cls.in_features, head.fc_reg.in_features) == (16, 8 * 49)
     feats = torch.randn(5, 4, 7, 7)
     assert [out.shape for out in head(feats)] == [(5, 4), (5, 15)]
+    other = build_head(dict(cfg, num_shared_convs=1, conv_cfg=dict(type='ConvWS')))
+    assert isinstance(other.shared_convs[0].conv, ConvWS2d)
     pooled = build_head(dict(cfg, num_shared_convs=1, with_avg_pool=True, with_cls=False))
     assert pooled.fc_reg.in_features == 8
     pooled.init_weights()
@@ -226,7 +229,6 @@ def test_a_box_head_has_the_convolutions_and_layers_that_it_is_told():
     ('wrong', 'message'),
     [
         (dict(num_shared_fcs=1, num_cls_convs=1), 'leave no maps'),
-        (dict(conv_cfg=dict(type='DCN')), 'conv_cfg must be'),
         (dict(reg_predictor_cfg=dict(type='NormedLinear')), 'reg_predictor_cfg must be'),
         (dict(with_cls=False, with_reg=False), 'both False'),
     ],

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torchvision.ops import FeaturePyramidNetwork
 
-from mmrotate.models import build_neck, necks
+from mmrotate.models import build_detector, build_neck, necks
+from tests.helpers import zoo
 
 CHANNELS = [8, 16, 32]
 
@@ -115,3 +116,40 @@ def test_refpn_takes_its_arguments_as_documented():
     for key in (dict(activation='relu'), dict(conv_cfg=dict(type='DCN'))):
         with pytest.raises(ValueError, match=next(iter(key))):
             necks.ReFPN([8, 16], 8, 2, **key)
+
+
+MORE = {
+    'ChannelMapper': dict(out_channels=64, num_outs=5, norm_cfg=dict(type='BN')),
+    'NASFPN': dict(out_channels=64, num_outs=5, stack_times=2, norm_cfg=dict(type='BN')),
+    'BFP': dict(num_levels=5, refine_type='non_local'),
+}
+
+
+@pytest.mark.parametrize('kind', MORE)
+def test_further_necks_in_a_detector(kind):
+    cfg = zoo.tiny('rotated_retinanet_obb', 'le90')
+    if kind == 'BFP':  # behind a pyramid
+        cfg['neck'] = [cfg['neck'], dict(type=kind, in_channels=64, **MORE[kind])]
+    else:
+        cfg['neck'] = dict(type=kind, in_channels=[8, 16, 32, 64], **MORE[kind])
+    model = build_detector(cfg)
+    model.init_weights()
+    losses = model.train_step(zoo.batch((2, 1), (64, 96), 'le90'), None)
+    losses['loss'].backward()
+    assert losses['loss'].isfinite()
+    assert all(p.grad is not None for p in model.neck.parameters())
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        dict(type='ChannelMapper', in_channels=[8, 8], out_channels=8, num_outs=1),
+        dict(type='BFP', in_channels=8, num_levels=2),
+        dict(type='BFP', in_channels=8, num_levels=3, refine_type='more'),
+        dict(type='NASFPN', in_channels=[8, 8, 8], out_channels=8, num_outs=4, stack_times=1),
+        dict(type='NASFPN', in_channels=[8, 8, 8], out_channels=8, num_outs=5, stack_times=1, end_level=1),
+    ],
+)
+def test_further_necks_refuse_what_does_not_fit(wrong):
+    with pytest.raises(AssertionError):
+        build_neck(wrong)

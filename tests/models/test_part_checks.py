@@ -3,6 +3,7 @@
 import pytest
 
 from mmrotate.models import build_detector, build_head
+from mmrotate.registry import MODELS, TASK_UTILS
 from tests.helpers import zoo
 
 
@@ -56,3 +57,29 @@ def test_a_part_of_ones_own_says_nothing_and_passes():
         pass
 
     assert _retina(assigner=dict(iou_calculator=dict(type=Overlaps))).assigner is not None
+
+
+WRONG = [
+    dict(type='ResNet', depth=18, style='tensorflow'),
+    dict(type='ResNet', depth=18, num_stages=2),
+    dict(type='ConvNeXt', gap_before_final_norm=True),
+    dict(type='FPN', in_channels=[8, 8], out_channels=8, num_outs=1),
+    dict(type='FPN', in_channels=[8, 8], out_channels=8, num_outs=3, add_extra_convs='on_top'),
+    dict(type='FocalLoss', use_sigmoid=False),
+    dict(type='SmoothL1Loss', beta=0),
+    dict(type='GDLoss', loss_type='gwd', fun='cube'),
+    dict(type='RotatedBBoxHead', with_cls=False, with_reg=False),
+    dict(type='RotatedConvFCBBoxHead', num_shared_fcs=1, num_cls_convs=1),
+    dict(type='DeltaXYWHAOBBoxCoder', target_means=(0,) * 4),
+    dict(type='ATSSObbAssigner', topk=0),
+    dict(type='CSLCoder', angle_version='le90', window='round'),
+    dict(type='RotatedAnchorGenerator', strides=[8], ratios=[1.0], scales=[1], octave_base_scale=4),
+]
+
+
+@pytest.mark.parametrize('cfg', WRONG, ids=lambda cfg: cfg['type'])
+def test_a_constructors_error_is_what_0_x_raised_and_a_value_error(cfg):
+    registry = MODELS if MODELS.get(cfg['type']) else TASK_UTILS
+    for kind in (AssertionError, ValueError):
+        with pytest.raises(kind):
+            registry.build(dict(cfg))

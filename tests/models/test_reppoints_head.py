@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrotate.core import obb2poly
+from mmrotate.core.bbox import MaxConvexIoUAssigner
 from mmrotate.models import build_head
 from mmrotate.models.dense_heads import RotatedRepPointsHead
 from mmrotate.models.dense_heads.reppoints_targets import (
@@ -132,6 +133,19 @@ def test_targets(pos_weight):
     assert found.weights.tolist() == (found.owners >= 0).float().tolist()
     assert torch.equal(found.polys[2, 3], polys[2][1])
     assert found.polys[1].abs().max() == 0
+
+
+def test_an_assigner_by_overlap_is_asked_for_them():
+    class Assigner(MaxConvexIoUAssigner):
+        def convex_overlaps(self, gt_rbboxes, points):
+            overlaps = points.new_zeros(len(gt_rbboxes), len(points))
+            overlaps[:, 3] = 1
+            return overlaps
+
+    valid, labels = torch.ones(1, 5, dtype=torch.bool), [torch.tensor([2])]
+    polys = [obb2poly(torch.tensor([[50.0, 50, 20, 20, 0.1]]))]
+    found = point_targets(Assigner(0.5, 0.4), torch.rand(1, 5, 18), valid, [5], polys, labels, [None], 9)
+    assert found.labels.tolist() == [[9, 9, 9, 2, 9]]
 
 
 def test_positions_beyond_the_image_do_not_count():

@@ -3,13 +3,13 @@ import pickle
 import random
 import zipfile
 from collections import OrderedDict
-from urllib.error import URLError
 
 import pytest
 import torch
 from torch import nn
 
 from mmrotate.utils import CheckpointError, load_checkpoint, load_state, save_atomically
+from tests.helpers.server import serving
 
 
 class Foreign:
@@ -124,26 +124,18 @@ def test_a_missing_file_and_a_file_without_weights(tmp_path):
 
 
 def test_an_address_is_downloaded_once(tmp_path, model, monkeypatch):
-    calls = []
-
-    def download(url, path, progress):
-        calls.append(url)
-        torch.save(model.state_dict(), path)
-
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    for _ in range(2):
-        assert load_state('https://example.org/a/b.pth?x=1')['state_dict']
-    assert calls == ['https://example.org/a/b.pth?x=1']
+    monkeypatch.setenv('MMROTATE_CACHE', str(tmp_path / 'cache'))
+    torch.save(model.state_dict(), tmp_path / 'b.pth')
+    with serving(tmp_path) as server:
+        for _ in range(2):
+            assert load_state(f'{server.address}/a/b.pth?x=1')['state_dict']
+    assert [path for path, _ in server.asked] == ['/a/b.pth?x=1']
 
 
 def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
-    def download(url, path, progress):
-        raise URLError('no network')
-
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    with pytest.raises(CheckpointError, match='put the file at'):
+    monkeypatch.setenv('MMROTATE_CACHE', str(tmp_path))
+    monkeypatch.setenv('MMROTATE_MIRROR', 'http://127.0.0.1:9')
+    with pytest.raises(CheckpointError, match=r'127.0.0.1:9/models/resnet18.*put the file at'):
         load_state('torchvision://resnet18')
     with pytest.raises(CheckpointError, match='no model'):
         load_state('torchvision://resnet19')

@@ -78,13 +78,13 @@ class BaseSampler(RandomSampler, metaclass=ABCMeta):
         self._assigned = assign_result
         return super().sample(assign_result, bboxes, gt_bboxes, *args, **kwargs)
 
-    def _choose(self, positive: Tensor, negative: Tensor, candidates: Any) -> tuple[Tensor, Tensor]:
+    def _choose(self, positive: Tensor, negative: Tensor, candidates: Any) -> tuple[Tensor, Tensor, Any]:
         given = dict(bboxes=candidates.bboxes, feats=candidates.feats)
         pos = self.pos_sampler._sample_pos(self._assigned, int(self.num * self.pos_fraction), **given).unique()
         wanted = self.num - len(pos)
         if self.neg_pos_ub >= 0:
             wanted = min(wanted, int(self.neg_pos_ub * max(1, len(pos))))
-        return pos, self.neg_sampler._sample_neg(self._assigned, wanted, **given).unique()
+        return pos, self.neg_sampler._sample_neg(self._assigned, wanted, **given).unique(), None
 
 
 def bbox2result(bboxes: Tensor | np.ndarray, labels: Tensor | np.ndarray, num_classes: int) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 
 @TASK_UTILS.register_module()
@@ -42,11 +43,11 @@ class AnchorGenerator:
         if octave_base_scale is not None and scales_per_octave is not None and scales is None:
             scales = [octave_base_scale * 2 ** (i / scales_per_octave) for i in range(scales_per_octave)]
         elif scales is None or octave_base_scale is not None or scales_per_octave is not None:
-            raise ValueError('give either scales, or octave_base_scale and scales_per_octave')
+            raise ArgumentError('give either scales, or octave_base_scale and scales_per_octave')
         self.strides = [(s, s) if isinstance(s, (int, float)) else tuple(s) for s in strides]
         self.base_sizes = list(base_sizes or [min(stride) for stride in self.strides])
         if len(self.base_sizes) != len(self.strides):
-            raise ValueError(
+            raise ArgumentError(
                 f'base_sizes must be as many as strides, got {len(self.base_sizes)} and {len(self.strides)}'
             )
         self.scales = torch.tensor(scales, dtype=torch.float32)

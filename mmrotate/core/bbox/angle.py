@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmrotate.utils.errors import ArgumentError
+
 ArrayLike = TypeVar('ArrayLike', Tensor, np.ndarray)
 
 
@@ -45,7 +47,7 @@ VERSIONS = {
 def angle_version(name: str) -> AngleVersion:
     """The version of this name; ValueError where there is none."""
     if name not in VERSIONS:
-        raise ValueError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
+        raise ArgumentError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
     return VERSIONS[name]
 
 

@@ -175,5 +175,5 @@ def xy_stddev_pearson_2_xy_sigma(xy_stddev_pearson: Tensor) -> tuple[Tensor, Ten
 
 
 def gt2gaussian(target: Tensor) -> tuple[Tensor, Tensor]:
-    """Means (n, 2) and covariances (n, 2, 2) of rectangles (n, 4, 2)."""
-    return polygons_to_gaussian(target).moments
+    """Means (n, 2) and covariances (n, 2, 2) of rectangles (n, 8) or (n, 4, 2)."""
+    return polygons_to_gaussian(target.reshape(-1, 4, 2)).moments

@@ -12,8 +12,8 @@ _MIN_SIDE = 1e-3
 
 
 def _checked(bboxes1: Tensor, bboxes2: Tensor, mode: str, is_aligned: bool) -> None:
-    if mode not in ('iou', 'iof'):
-        raise ValueError(f"mode must be 'iou' or 'iof', got {mode!r}")
+    if mode not in ('iou', 'iof', 'giou'):
+        raise ValueError(f"mode must be 'iou', 'iof' or 'giou', got {mode!r}")
     if is_aligned and len(bboxes1) != len(bboxes2):
         raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
 
@@ -24,11 +24,12 @@ def rbbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_align
     Args:
         bboxes1: x, y, w, h in pixels, theta in radians; sides are at least 1e-3.
         bboxes2: Likewise.
-        mode: ``'iou'``, or ``'iof'``: intersection over the area of ``bboxes1``.
+        mode: ``'iou'``, ``'iof'``: intersection over the area of ``bboxes1``, or ``'giou'``: generalized IoU
+            (Rezatofighi et al., CVPR 2019), of rotated boxes with the convex hull of both.
         is_aligned: Compare pairs only.
 
     Returns:
-        (n, m), or (n,) for aligned boxes, in [0, 1].
+        (n, m), or (n,) for aligned boxes, in [0, 1]; giou in [-1, 1].
     """
     _checked(bboxes1, bboxes2, mode, is_aligned)
     return box_iou_rotated(_sized(bboxes1), _sized(bboxes2), mode=mode, aligned=is_aligned)
@@ -52,9 +53,14 @@ def bbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligne
     low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
     overlap = (high - low).clamp(min=0).prod(-1)
     area = (a[..., 2:] - a[..., :2]).prod(-1)
-    if mode == 'iou':
+    eps = torch.finfo(area.dtype).eps
+    if mode != 'iof':
         area = area + (b[..., 2:] - b[..., :2]).prod(-1) - overlap
-    return overlap / area.clamp(min=torch.finfo(area.dtype).eps)
+    value = overlap / area.clamp(min=eps)
+    if mode != 'giou':
+        return value
+    hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1)
+    return value - (hull - area) / hull.clamp(min=eps)
 
 
 def within(points: Tensor, corners: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class SamplingResult:
         gt_bboxes: Objects (m, e).
         assign_result: Objects of the priors.
         gt_flags: (n,) 1 for priors that are objects themselves.
+        neg_label_weights: Weights (q,) of the negatives in the loss of classes; None for 1.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class SamplingResult:
         gt_bboxes: Tensor,
         assign_result: AssignResult,
         gt_flags: Tensor,
+        neg_label_weights: Tensor | None = None,
     ) -> None:
         self.pos_inds, self.neg_inds = pos_inds, neg_inds
         self.pos_bboxes, self.neg_bboxes = bboxes[pos_inds], bboxes[neg_inds]
+        self.neg_label_weights = neg_label_weights
         self.pos_is_gt = gt_flags[pos_inds]
         self.num_gts = len(gt_bboxes)
         self.pos_assigned_gt_inds = assign_result.gt_inds[pos_inds] - 1
@@ -55,7 +58,7 @@ class Candidates(NamedTuple):
     """What a sampler may look at."""
 
     bboxes: Tensor  # priors (n, d)
-    labels: Tensor | None  # classes (n,), -1 for background; None where they are not known
+    assigned: AssignResult  # their objects
     feats: Sequence[Tensor] | None  # pyramid of the image
 
 
@@ -109,27 +112,34 @@ class RandomSampler:
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])
         positive = (assign_result.gt_inds > 0).nonzero().squeeze(1)
         negative = (assign_result.gt_inds == 0).nonzero().squeeze(1)
-        pos, neg = self._choose(positive, negative, Candidates(bboxes, assign_result.labels, feats))
-        return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags)
+        pos, neg, weights = self._choose(positive, negative, Candidates(bboxes, assign_result, feats))
+        return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags, weights)
 
-    def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
-        """``count`` of the indices (n,), without repetition: here at random."""
+    def _pick_positive(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
+        """``count`` of the positive indices (n,), without repetition: here at random."""
+        return self.random_choice(indices, count)
+
+    def _pick_negative(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
+        """``count`` of the negative indices (n,), likewise."""
         return self.random_choice(indices, count)
 
     def random_choice(self, gallery: Tensor, num: int) -> Tensor:
         """``num`` of the entries (n,), without repetition."""
         return gallery[torch.randperm(len(gallery), device=gallery.device)[:num]]
 
-    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
+    def _negatives(self, indices: Tensor, most: int, candidates: Candidates) -> tuple[Tensor, Tensor | None]:
+        """At most so many of the negative indices (n,), and their weights; None for 1."""
+        return self._pick_negative(indices, most, candidates) if len(indices) > most else indices, None
+
+    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor, Any]:
+        """What is trained on of positive (p,) and negative indices (q,), and the weights of the latter."""
         wanted = int(self.num * self.pos_fraction)
         if len(positive) > wanted:
-            positive = self._pick(positive, wanted, candidates)
+            positive = self._pick_positive(positive, wanted, candidates)
         wanted = self.num - len(positive)
         if self.neg_pos_ub >= 0:
             wanted = min(wanted, int(self.neg_pos_ub * max(1, len(positive))))
-        if len(negative) > wanted:
-            negative = self._pick(negative, wanted, candidates)
-        return positive, negative
+        return positive, *self._negatives(negative, wanted, candidates)
 
 
 @TASK_UTILS.register_module()
@@ -146,12 +156,14 @@ class OHEMSampler(RandomSampler):
     """
 
     @torch.no_grad()
-    def _pick(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
-        bboxes, labels, feats = candidates
+    def _pick_positive(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
+        bboxes, labels, feats = candidates.bboxes, candidates.assigned.labels, candidates.feats
         if self.context is None or feats is None or labels is None:
             raise ValueError('OHEMSampler serves RoI heads: it needs context, feats and gt_labels')
         losses = self.context.sample_losses(feats, bbox2roi([bboxes[indices]]), labels[indices])
         return indices[losses.topk(count).indices]
+
+    _pick_negative = _pick_positive
 
 
 @TASK_UTILS.register_module()
@@ -161,5 +173,5 @@ class PseudoSampler(RandomSampler):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(num=-1, pos_fraction=1.0, add_gt_as_proposals=False)
 
-    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
-        return positive, negative
+    def _choose(self, positive: Tensor, negative: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor, Any]:
+        return positive, negative, None

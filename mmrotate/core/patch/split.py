@@ -6,6 +6,9 @@ from itertools import product
 
 import numpy as np
 
+# shares that differ by less are one, as in 0.3
+_ALIKE = 0.01
+
 
 def get_multiscale_patch(
     sizes: Sequence[int], steps: Sequence[int], ratios: Sequence[float]
@@ -44,7 +47,8 @@ def slide_window(
         height: Likewise.
         sizes: Sides of the windows.
         steps: Pixels from each window to the next, one for each size and smaller than it.
-        img_rate_thr: Smallest share of a window, in [0, 1], that is image; where none has it, the largest stays.
+        img_rate_thr: Windows stay of which more than this share, in [0, 1], is image; where there is none, those with
+            the largest share.
     """
     if not 0 <= img_rate_thr <= 1:
         raise ValueError(f'img_rate_thr must be in [0, 1], got {img_rate_thr}')
@@ -59,7 +63,8 @@ def slide_window(
     inside = np.minimum(windows, [width, height, width, height])
     areas, shown = ((w[:, 2] - w[:, 0]) * (w[:, 3] - w[:, 1]) for w in (windows, inside))
     share = shown / areas
-    return windows[share >= min(img_rate_thr, share.max(initial=0))]
+    enough = share > img_rate_thr
+    return windows[enough if enough.any() else share > share.max(initial=0) - _ALIKE]
 
 
 def _starts(length: int, size: int, step: int) -> list[int]:

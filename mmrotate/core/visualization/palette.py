@@ -23,6 +23,7 @@ HRSC_PALETTE = _rgb('00ff00')
 HIT_UAV_PALETTE = _rgb('ff5a5a 3cdc5a 50aaff ffd232')  # bright and far apart: the images are grey
 
 _NAMED = {'dota': DOTA_PALETTE, 'sar': SAR_PALETTE, 'hrsc': HRSC_PALETTE, 'hit_uav': HIT_UAV_PALETTE}
+_DISTINCT = ('random', 'hrsc_classwise')  # the second: 31 kinds of ships
 _NAMES = ('black', 'white', 'red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange')
 _COLORS = dict(zip(_NAMES, _rgb('000000 ffffff ff0000 00ff00 0000ff ffff00 00ffff ff00ff ff8000'), strict=True))
 
@@ -36,7 +37,7 @@ def to_color(value: str | Sequence[int] | int) -> Color:
             return _rgb(value[1:])[0]
         raise ValueError(
             f'unknown colour {value!r}: one of {list(_COLORS)}, "#rrggbb", or for several classes '
-            f'one of the palettes {[*_NAMED, "random"]}'
+            f'one of the palettes {[*_NAMED, *_DISTINCT]}'
         )
     values = [value] * 3 if isinstance(value, (int, np.integer)) else [int(v) for v in value]
     if len(values) != 3 or min(values) < 0 or max(values) > 255:
@@ -47,12 +48,13 @@ def to_color(value: str | Sequence[int] | int) -> Color:
 def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]:
     """One colour for each of ``num_classes`` classes.
 
-    The palette is 'dota', 'sar', 'hrsc' or 'hit_uav'; 'random' or None for distinct colours of any number; a colour
-    (see :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it is too short.
+    The palette is 'dota', 'sar', 'hrsc' or 'hit_uav'; 'random', 'hrsc_classwise' or None for distinct colours of any
+    number; a colour (see :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it
+    is too short.
     """
     if num_classes < 0:
         raise ValueError(f'num_classes must not be negative, got {num_classes}')
-    if palette is None or palette == 'random':
+    if palette is None or (isinstance(palette, str) and palette in _DISTINCT):
         colors: list[Color] = []
     elif isinstance(palette, str):
         colors = list(_NAMED.get(palette) or [to_color(palette)] * num_classes)

@@ -103,17 +103,26 @@ def read_labels(path: str | Path, reader: Reader, names: ClassNames, version: st
         LabelError: the file is of another layout, or holds a value that is no finite number, too large a one, or an
             unknown class. Boxes without area and objects of classes to leave out are no error: they are counted.
     """
-    others: collections.Counter[str] = collections.Counter()
     try:
-        objects = list(_checked(reader(Path(path).read_bytes(), names), names, others))
-        labels = pack_labels(objects, version)
-        _check_scale(objects, labels)
+        return gather(reader(Path(path).read_bytes(), names), names, version)
     except OSError as error:
         raise LabelError(f'cannot read the label file {path}: {error}') from error
     except EntryError as error:
         raise LabelError(f'{path}, {error}') from None
     except ValueError as error:
         raise LabelError(f'{path}: {error}') from None
+
+
+def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
+    """The objects of an image, checked.
+
+    Raises:
+        EntryError, ValueError: what is wrong with one of them, or with all, see :func:`read_labels`.
+    """
+    others: collections.Counter[str] = collections.Counter()
+    objects = list(_checked(entries, names, others))
+    labels = pack_labels(objects, version)
+    _check_scale(objects, labels)
     labels.others = others
     return labels
 

@@ -1,8 +1,22 @@
 """Steps of the data pipelines."""
 
+from .affine import RandomAffine, RandomShift
+from .autoaugment import AutoAugment, BrightnessTransform, ColorTransform, ContrastTransform, EqualizeTransform
+from .colour import Albu, PhotoMetricDistortion, YOLOXHSVRandomAug
 from .compose import Compose, MultiScaleFlipAug
-from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize
+from .corrupt import Corrupt
+from .crop import CutOut, RRandomCrop
+from .formatting import Collect, DefaultFormatBundle, ImageToTensor, Normalize, ToDataContainer, ToTensor, Transpose
 from .geometric import Pad, RRandomFlip, RResize
 from .image import BadImageError
-from .loading import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam, LoadPatchFromImage
+from .loading import (
+    FilterAnnotations,
+    LoadAnnotations,
+    LoadImageFromFile,
+    LoadImageFromWebcam,
+    LoadMultiChannelImageFromFiles,
+    LoadPatchFromImage,
+    LoadProposals,
+)
+from .mixing import MixUp, RMosaic
 from .rotate import PolyRandomRotate

@@ -31,20 +31,12 @@ class Compose:
     def __init__(self, transforms: Sequence[dict | Step]) -> None:
         if isinstance(transforms, dict) or not isinstance(transforms, Sequence):
             raise TypeError(f'a pipeline is a list of steps, got {type(transforms).__name__}')
-        self.transforms = [_build_step(i, step) for i, step in enumerate(transforms, start=1)]
+        self.transforms = [build_step(i, step) for i, step in enumerate(transforms, start=1)]
 
     def __call__(self, results: dict) -> dict | None:
         """Run ``results`` through all steps; None as soon as a step gives None."""
         for i, step in enumerate(self.transforms, start=1):
-            try:
-                changed = step(results)
-            except StepOrderError:
-                raise
-            except KeyError as error:
-                name = getattr(step, '__name__', type(step).__name__)
-                raise StepOrderError(
-                    f'pipeline step {i} ({name}) needs {error}, which no step before it gives'
-                ) from error
+            changed = run_step(i, step, results)
             if changed is None:
                 return None
             results = changed
@@ -55,7 +47,21 @@ class Compose:
         return f'{type(self).__name__}(\n{steps}\n)'
 
 
-def _build_step(position: int, step: dict | Step) -> Step:
+def run_step(position: int, step: Step, results: dict) -> dict | None:
+    """What a step makes of ``results``; a StepOrderError names what it misses in them."""
+    try:
+        return step(results)
+    except StepOrderError:
+        raise
+    except KeyError as error:
+        name = getattr(step, '__name__', type(step).__name__)
+        raise StepOrderError(
+            f'pipeline step {position} ({name}) needs {error}, which no step before it gives'
+        ) from error
+
+
+def build_step(position: int, step: dict | Step) -> Step:
+    """The step of a config dict, or the function that is given; errors name its position."""
     if isinstance(step, dict):
         return build_checked(PIPELINES, step, f'pipeline step {position}')
     if callable(step):

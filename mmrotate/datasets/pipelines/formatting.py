@@ -1,7 +1,7 @@
 """Last steps of a pipeline: normalizing, tensors, and the choice of what the model gets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -12,6 +12,7 @@ from mmrotate.registry import PIPELINES
 
 from .image import BadImageError, swap_red_and_blue
 
+BATCH_PAD = 'batch_pad_val'  # meta value: what pads the image in a batch, if not 0
 META_KEYS = tuple(
     'filename ori_filename ori_shape img_shape pad_shape scale_factor flip flip_direction img_norm_cfg'.split()
 )
@@ -66,11 +67,16 @@ class Normalize:
 class DefaultFormatBundle:
     """Turns the image, boxes and labels into tensors.
 
-    ``img`` becomes (C, H, W), with ``img_to_float`` float32; gt_bboxes and gt_bboxes_ignore float32 (n, 5), gt_labels
-    int64 (n,). Meta values that no earlier step has set get their defaults.
+    ``img`` becomes (C, H, W), with ``img_to_float`` float32; gt_bboxes, gt_bboxes_ignore and proposals float32 (n, 5),
+    gt_labels int64 (n,). Meta values that no earlier step has set get their defaults.
+
+    Args:
+        img_to_float: see above.
+        pad_val: dict(img=value): what pads images of a batch to the size of the largest; other keys are those of masks.
     """
 
     img_to_float: bool = True
+    pad_val: dict[str, float] = field(default_factory=lambda: {'img': 0})
 
     def __call__(self, results: dict) -> dict:
         """Format what is there."""
@@ -83,7 +89,9 @@ class DefaultFormatBundle:
             results.setdefault('img_norm_cfg', no_norm)
             tensor = image_to_tensor(img)
             results['img'] = tensor.float() if self.img_to_float else tensor
-        for key in ('gt_bboxes', 'gt_bboxes_ignore'):
+            if value := self.pad_val.get('img', 0):
+                results[BATCH_PAD] = value
+        for key in ('gt_bboxes', 'gt_bboxes_ignore', 'proposals'):
             if key in results:
                 results[key] = torch.as_tensor(results[key], dtype=torch.float32).reshape(-1, 5)
         if 'gt_labels' in results:
@@ -108,6 +116,54 @@ class ImageToTensor:
 
 @PIPELINES.register_module()
 @dataclass(eq=False)
+class ToTensor:
+    """Turns what is under ``keys`` into tensors of the same type and shape."""
+
+    keys: Sequence[str]
+
+    def __call__(self, results: dict) -> dict:
+        """Replace arrays, lists and numbers by tensors; tensors stay as they are."""
+        for key in self.keys:
+            if not torch.is_tensor(results[key]):
+                results[key] = torch.from_numpy(np.ascontiguousarray(results[key]))
+        return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class Transpose:
+    """Puts the axes of the arrays under ``keys`` into the ``order``."""
+
+    keys: Sequence[str]
+    order: Sequence[int]
+
+    def __call__(self, results: dict) -> dict:
+        """Transpose."""
+        for key in self.keys:
+            results[key] = results[key].transpose(*self.order)
+        return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class ToDataContainer:
+    """Checks that the keys of ``fields`` are there: batches are made of plain tensors, without 0.x's containers.
+
+    Args:
+        fields: dicts with a ``key``; what else they say was for the containers.
+    """
+
+    fields: Sequence[dict] = ({'key': 'img', 'stack': True}, {'key': 'gt_bboxes'}, {'key': 'gt_labels'})
+
+    def __call__(self, results: dict) -> dict:
+        """Check; a KeyError names what is missing."""
+        if missing := [field['key'] for field in self.fields if field['key'] not in results]:
+            raise KeyError(f'ToDataContainer: no {missing} in the results, which hold {sorted(results)}')
+        return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
 class Collect:
     """Keeps ``keys``, and ``meta_keys`` as the dict ``img_metas``.
 
@@ -124,7 +180,7 @@ class Collect:
         needed = [*self.keys, *(k for k in self.meta_keys if k not in META_KEYS)]
         if missing := [key for key in needed if key not in results]:
             raise KeyError(f'Collect: no {missing} in the results, which hold {sorted(results)}')
-        metas = {key: results[key] for key in self.meta_keys if key in results}
+        metas = {key: results[key] for key in (*self.meta_keys, BATCH_PAD) if key in results}
         return {'img_metas': metas, **{key: results[key] for key in self.keys}}
 
 

@@ -11,6 +11,7 @@ from mmrotate.core.bbox import bbox_flip
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
 
+from .boxes import scale_boxes
 from .image import FLIP_DIRECTIONS, flip, pad, rescaled_size, resize
 
 Scale = Sequence[int]
@@ -68,10 +69,8 @@ class RResize:
         w_scale, h_scale = shape[1] / w, shape[0] / h
         results['scale_factor'] = np.array([w_scale, h_scale, w_scale, h_scale], np.float32)
         results.update(img_shape=shape, pad_shape=shape, keep_ratio=self.keep_ratio)
-        side = np.sqrt(w_scale * h_scale)
-        factors = np.array([w_scale, h_scale, side, side, 1], np.float32)
         for key in results.get('bbox_fields', []):
-            results[key] = results[key].reshape(-1, 5) * factors
+            results[key] = scale_boxes(results[key], w_scale, h_scale)
         return results
 
     def _target(self, results: dict) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mmrotate.core.images import COLOR_TYPES, BadImageError, as_image, read_image
+from mmrotate.core.images import COLOR_TYPES, BadImageError, as_image, decode_image, read_image
 
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
 FLIP_DIRECTIONS = tuple(_FLIP_CODES)
@@ -14,6 +14,7 @@ __all__ = [
     'FLIP_DIRECTIONS',
     'BadImageError',
     'as_image',
+    'decode_image',
     'flip',
     'pad',
     'read_image',

@@ -7,7 +7,9 @@ import numpy as np
 
 from mmrotate.registry import PIPELINES
 
-from .image import COLOR_TYPES, as_image, read_image, swap_red_and_blue
+from .backends import open_backend
+from .boxes import keep_boxes
+from .image import COLOR_TYPES, BadImageError, as_image, decode_image, read_image, swap_red_and_blue
 
 
 @PIPELINES.register_module()
@@ -21,7 +23,7 @@ class LoadImageFromFile:
         to_float32: give float32 pixels in place of uint8.
         color_type: see :func:`mmrotate.datasets.pipelines.image.read_image`.
         channel_order: 'bgr' or 'rgb'.
-        file_client_args: only ``dict(backend='disk')`` of 0.x is understood.
+        file_client_args: where files are, see :func:`mmrotate.datasets.pipelines.backends.open_backend`.
     """
 
     to_float32: bool = False
@@ -34,24 +36,68 @@ class LoadImageFromFile:
             raise ValueError(f'color_type must be one of {COLOR_TYPES}, got {self.color_type!r}')
         if self.channel_order not in ('bgr', 'rgb'):
             raise ValueError(f"channel_order must be 'bgr' or 'rgb', got {self.channel_order!r}")
-        if (file_client_args or {}).get('backend', 'disk') != 'disk':
-            raise ValueError(f'images are read from disk only, got {file_client_args}')
+        self._backend = open_backend(file_client_args)
 
     def __call__(self, results: dict) -> dict:
         """Read the image; a BadImageError says that its file is missing or damaged."""
         name, prefix = results['img_info']['filename'], results.get('img_prefix')
         filename = str(Path(prefix) / name) if prefix else str(name)
         results['filename'], results['ori_filename'] = filename, str(name)
-        return self._set_image(results, read_image(filename, self.color_type))
+        return self._set_image(results, self._read(filename))
+
+    def _read(self, filename: str) -> np.ndarray:
+        if self._backend is None:
+            return read_image(filename, self.color_type)
+        try:
+            data = self._backend.get(filename)
+        except (OSError, KeyError) as error:
+            raise BadImageError(f'cannot read the image {filename}: {error}') from error
+        if data is None:
+            raise BadImageError(f'{type(self._backend).__name__} holds no image {filename}')
+        return decode_image(bytes(data), self.color_type, f'the image {filename}')
 
     def _set_image(self, results: dict, img: np.ndarray) -> dict:
-        """Put in an image in BGR order."""
+        """Put in an image, of colours in BGR order."""
         if self.channel_order == 'rgb':
             img = swap_red_and_blue(img)
         results['img'] = img.astype(np.float32) if self.to_float32 else img
         results['img_shape'] = results['ori_shape'] = img.shape
         results['img_fields'] = ['img']
         return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class LoadMultiChannelImageFromFiles(LoadImageFromFile):
+    """Reads the files of the list ``img_info['filename']``, of one size, as the channels of one image.
+
+    A grey file gives one channel, as does one whose channels all are the same. ``filename`` is that of the first. The
+    arguments are those of :class:`LoadImageFromFile`.
+    """
+
+    color_type: str = 'unchanged'
+
+    def __call__(self, results: dict) -> dict:
+        """Set what :class:`LoadImageFromFile` sets."""
+        names = results['img_info']['filename']
+        if isinstance(names, str):
+            raise BadImageError(f'LoadMultiChannelImageFromFiles needs a list of files for an image, got {names!r}')
+        planes = []
+        for name in names:
+            one = super().__call__({**results, 'img_info': {'filename': name}})
+            results.setdefault('filename', one['filename'])
+            results.setdefault('ori_filename', one['ori_filename'])
+            planes.append(_without_copies(one['img']))
+        if len({plane.shape[:2] for plane in planes}) > 1:
+            raise BadImageError(f'the files {names} are of several sizes: {[plane.shape[:2] for plane in planes]}')
+        img = np.concatenate(planes, axis=2)
+        return {**results, 'img': img, 'img_shape': img.shape, 'ori_shape': img.shape, 'img_fields': ['img']}
+
+
+def _without_copies(img: np.ndarray) -> np.ndarray:
+    """An image (H, W, C) of one channel if all are the same."""
+    img = img.reshape(*img.shape[:2], -1)
+    return img[..., :1] if (img == img[..., :1]).all() else img
 
 
 @PIPELINES.register_module()
@@ -92,16 +138,26 @@ class LoadAnnotations:
         with_bbox: load the boxes, those to ignore included (a pipeline's last step says whether they are handed on).
         with_label: load the labels.
         with_mask, with_seg: only False: masks and segmentation maps are not part of the datasets.
+        poly2mask, file_client_args: say how masks are read, so they have no effect.
+        denorm_bbox: only False: boxes are in pixels.
     """
 
     with_bbox: bool = True
     with_label: bool = True
     with_mask: InitVar[bool] = False
     with_seg: InitVar[bool] = False
+    poly2mask: InitVar[bool] = True
+    denorm_bbox: InitVar[bool] = False
+    file_client_args: InitVar[dict | None] = None
 
-    def __post_init__(self, with_mask: bool, with_seg: bool) -> None:
+    def __post_init__(
+        self, with_mask: bool, with_seg: bool, poly2mask: bool, denorm_bbox: bool, file_client_args: dict | None
+    ) -> None:
+        del poly2mask, file_client_args
         if with_mask or with_seg:
             raise ValueError('with_mask and with_seg are not supported: rotated boxes only')
+        if denorm_bbox:
+            raise ValueError('denorm_bbox is not supported: rotated boxes are in pixels')
 
     def __call__(self, results: dict) -> dict:
         """Copy the annotations, so that later steps can change them in place."""
@@ -115,3 +171,58 @@ class LoadAnnotations:
         if self.with_label:
             results['gt_labels'] = np.array(ann['labels'], np.int64)
         return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class LoadProposals:
+    """Copies the proposals of the dataset (its argument ``proposal_file``) as the boxes ``proposals`` (n, 5).
+
+    Args:
+        num_max_proposals: the first of them that are taken; None: all.
+    """
+
+    num_max_proposals: int | None = None
+
+    def __call__(self, results: dict) -> dict:
+        """Copy them; scores in a sixth column are left out."""
+        given = np.array(results['proposals'], np.float32)
+        if given.size and (given.ndim != 2 or given.shape[1] not in (5, 6)):
+            raise ValueError(f'proposals must be (n, 5) or, with scores, (n, 6), got {given.shape}')
+        boxes = given[:, :5] if given.size else np.zeros((0, 5), np.float32)
+        results['proposals'] = boxes[: self.num_max_proposals]
+        results['bbox_fields'] = [*results.get('bbox_fields', []), 'proposals']
+        return results
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class FilterAnnotations:
+    """Leaves out objects with a short side.
+
+    Args:
+        min_gt_bbox_wh: objects stay whose w and h are longer than these, in pixels.
+        min_gt_mask_area: of masks, which there are none of: without effect.
+        by_box: only True.
+        by_mask: only False.
+        keep_empty: a name of MMDetection for: drop a sample that loses all its objects so.
+    """
+
+    min_gt_bbox_wh: tuple[float, float] = (1.0, 1.0)
+    min_gt_mask_area: InitVar[int] = 1
+    by_box: InitVar[bool] = True
+    by_mask: InitVar[bool] = False
+    keep_empty: bool = True
+
+    def __post_init__(self, min_gt_mask_area: int, by_box: bool, by_mask: bool) -> None:
+        del min_gt_mask_area
+        if by_mask or not by_box:
+            raise ValueError('FilterAnnotations looks at boxes: by_box=True and by_mask=False are needed')
+
+    def __call__(self, results: dict) -> dict | None:
+        """Filter ``gt_bboxes`` and ``gt_labels``."""
+        boxes = results['gt_bboxes']
+        if not len(boxes):
+            return results
+        keep_boxes(results, 'gt_bboxes', (boxes[:, 2:4] > self.min_gt_bbox_wh).all(1))
+        return None if self.keep_empty and not len(results['gt_bboxes']) else results

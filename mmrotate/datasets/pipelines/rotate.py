@@ -10,6 +10,8 @@ import numpy as np
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
 
+from .boxes import keep_boxes
+
 _QUARTERS = (90, 180, -90, -180)
 _SMALLEST = 5  # pixels
 
@@ -69,11 +71,8 @@ class PolyRandomRotate:
             results['img_shape'] = results['pad_shape'] = results['img'].shape
         had_objects = len(results.get('gt_bboxes', ())) > 0
         for key in results.get('bbox_fields', []):
-            boxes = self._turn(results[key], angle)
-            inside = self.filter_border(boxes, bound_h, bound_w)
-            results[key] = boxes[inside]
-            if key == 'gt_bboxes' and 'gt_labels' in results:
-                results['gt_labels'] = results['gt_labels'][inside]
+            results[key] = self._turn(results[key], angle)
+            keep_boxes(results, key, self.filter_border(results[key], bound_h, bound_w))
         return None if had_objects and not len(results['gt_bboxes']) else results
 
     @property

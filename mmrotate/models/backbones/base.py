@@ -1,5 +1,6 @@
 """What every backbone shares: pretrained weights, frozen stages, fixed batch norms."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmrotate.models.base_module import BaseModule
+from mmrotate.utils.errors import ArgumentError
 
 
 class Backbone(BaseModule):
@@ -52,6 +54,24 @@ class Backbone(BaseModule):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+    out_indices: tuple[int, ...]
+
+    @staticmethod
+    def _chosen(out_indices: Sequence[int], count: int) -> tuple[int, ...]:
+        """The indices of the stages whose maps are given, of so many stages."""
+        if not out_indices or not set(out_indices) <= set(range(count)):
+            raise ArgumentError(f'out_indices must be of 0 to {count - 1}, got {tuple(out_indices)}')
+        return tuple(out_indices)
+
+    def _through(self, stages: Iterable, x: Tensor) -> tuple[Tensor, ...]:
+        """``x`` through the blocks of all stages; the maps of ``out_indices``, finest first."""
+        outs = []
+        for i, blocks in enumerate(stages):
+            x = self._run(blocks, x)
+            if i in self.out_indices:
+                outs.append(x)
+        return tuple(outs)
 
     def _run(self, blocks: Any, x: Tensor) -> Tensor:
         """``x`` through the blocks of a stage, one after the other."""

@@ -10,6 +10,7 @@ from torchvision.models.convnext import LayerNorm2d
 from torchvision.ops import StochasticDepth
 
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Backbone
 
@@ -74,7 +75,7 @@ class ConvNeXt(Backbone):
         **kwargs: Any,
     ) -> None:
         if gap_before_final_norm:
-            raise ValueError('gap_before_final_norm=True gives vectors; a detector needs maps')
+            raise ArgumentError('gap_before_final_norm=True gives vectors; a detector needs maps')
         if isinstance(arch, str) and arch not in _ARCHITECTURES:
             raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {list(_ARCHITECTURES)}, or a dict')
         depths, channels = _ARCHITECTURES[arch] if isinstance(arch, str) else (arch['depths'], arch['channels'])

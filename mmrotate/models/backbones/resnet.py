@@ -1,21 +1,22 @@
-"""ResNet with the blocks, and so the checkpoint keys, of torchvision."""
+"""ResNet and its kin, with the checkpoint keys of torchvision and MMDetection."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from mmrotate.models.attention import Attention
 from mmrotate.models.equivariant import make_equivariant
-from mmrotate.models.layers import build_norm, require_plain_convs
+from mmrotate.models.layers import build_conv, build_norm, require_plain_convs
+from mmrotate.ops import ModulatedDeformConv2dPack
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Backbone
+from .res_blocks import BasicBlock, Bottleneck, ResBlock, ResLayer
 
-_Block = type[BasicBlock] | type[Bottleneck]
 # depth -> block, blocks per stage
-_ARCHITECTURES: dict[int, tuple[_Block, tuple[int, ...]]] = {
+_ARCHITECTURES: dict[int, tuple[type[ResBlock], tuple[int, ...]]] = {
     18: (BasicBlock, (2, 2, 2, 2)),
     34: (BasicBlock, (3, 4, 6, 3)),
     50: (Bottleneck, (3, 4, 6, 3)),
@@ -41,11 +42,18 @@ class ResNet(Backbone):
         style: Where a bottleneck halves the map: ``'pytorch'`` in its 3x3, ``'caffe'`` in its first 1x1 convolution.
         deep_stem: Three convolutions of 3x3 in place of one of 7x7 (He et al., CVPR 2019, ResNet-C).
         avg_down: Shortcuts average where they halve the map (ResNet-D there).
-        conv_cfg: Only None, or ``dict(type='Conv2d')``.
+        conv_cfg: Convolutions, see :func:`build_conv`.
         norm_cfg: Normalisation.
+        dcn: Deformable convolutions, ``dict(type='DCN'|'DCNv2', deform_groups=1)``, of 3x3 in bottlenecks;
+            with ``fallback_on_stride=True`` in it those that halve the map stay plain.
+        stage_with_dcn: Whether each stage has them.
+        plugins: Blocks inside of bottlenecks: a dict each of ``cfg``, whose ``type`` is :class:`ContextBlock`,
+            :class:`GeneralizedAttention`, :class:`NonLocal2d` or one of your own, that takes ``in_channels``, and whose
+            ``postfix`` tells two of a type apart; ``position``: ``'after_conv1'``, ``'after_conv2'`` or
+            ``'after_conv3'``; and ``stages``, whether each stage has it, by default all.
         zero_init_residual: Start the last norm of each block at zero.
         groups: Groups of the 3x3 convolution of a bottleneck.
-        base_width: Channels of each group, for 64 planes.
+        base_width: Channels of each group in the first stage; without groups, for 64 planes.
         init_cfg: Initialisation; default Kaiming.
         **kwargs: See :class:`Backbone`; ``norm_eval`` is True by default.
     """
@@ -70,57 +78,80 @@ class ResNet(Backbone):
         base_width: int = 64,
         init_cfg: dict | list | None = None,
         norm_eval: bool = True,
+        dcn: dict | None = None,
+        stage_with_dcn: Sequence[bool] = (False, False, False, False),
+        plugins: Sequence[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         if depth not in _ARCHITECTURES:
             raise KeyError(f'depth={depth}: a ResNet has one of the depths {list(_ARCHITECTURES)}')
-        if style not in ('pytorch', 'caffe'):
-            raise ValueError(f"style must be 'pytorch' or 'caffe', got {style!r}")
-        if not 1 <= num_stages <= 4 or max(out_indices) >= num_stages:
-            given = f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
-            raise ValueError(f'num_stages must be 1 to 4 and out_indices below it, got {given}')
-        if min(len(strides), len(dilations)) < num_stages:
-            given = f'strides={tuple(strides)}, dilations={tuple(dilations)}'
-            raise ValueError(f'{given}: each must have an item for each of num_stages={num_stages}')
-        require_plain_convs(conv_cfg)
+        self._check(num_stages, out_indices, style, strides=strides, dilations=dilations, stage_with_dcn=stage_with_dcn)
         super().__init__(init_cfg or _DEFAULT_INIT, norm_eval=norm_eval, **kwargs)
         self.out_indices, self.zero_init_residual = tuple(out_indices), zero_init_residual
         channels = stem_channels or base_channels
-        self._make_stem(in_channels, channels, deep_stem, norm_cfg)
+        self._make_stem(in_channels, channels, deep_stem, conv_cfg, norm_cfg)
         block, counts = _ARCHITECTURES[depth]
-        common: dict[str, Any] = dict(block=block, groups=groups, base_width=base_width)
-        common |= dict(avg_down=avg_down, norm_cfg=norm_cfg)
+        common: dict[str, Any] = dict(block=block, style=style, avg_down=avg_down, conv_cfg=conv_cfg, norm_cfg=norm_cfg)
         for i, count in enumerate(counts[:num_stages]):
             planes = base_channels * 2**i
-            shape = dict(channels=channels, planes=planes, count=count, stride=strides[i], dilation=dilations[i])
-            self.add_module(f'layer{i + 1}', self.make_res_layer(**common, **shape))
+            width = groups * int(planes * base_width / (base_channels if groups > 1 else 64))
+            shape = dict(inplanes=channels, planes=planes, num_blocks=count, stride=strides[i], dilation=dilations[i])
+            if block is Bottleneck:
+                shape |= dict(groups=groups, width=width)
+            extra: dict[str, Any] = dict(dcn=dcn if stage_with_dcn[i] else None)
+            extra |= dict(plugins=self.make_stage_plugins(plugins or (), i))
+            self.add_module(f'layer{i + 1}', self.make_res_layer(**common, **shape, **extra))
             channels = planes * block.expansion
-        for module in self.modules() if style == 'caffe' else ():
-            if isinstance(module, Bottleneck):
-                module.conv1.stride, module.conv2.stride = module.conv2.stride, (1, 1)
         self._freeze()
 
-    def _make_stem(self, in_channels: int, channels: int, deep: bool, norm_cfg: dict) -> None:
+    @staticmethod
+    def _check(num_stages: int, out_indices: Sequence[int], style: str, **of_stages: Sequence) -> None:
+        if style not in ('pytorch', 'caffe'):
+            raise ArgumentError(f"style must be 'pytorch' or 'caffe', got {style!r}")
+        if not 1 <= num_stages <= 4 or max(out_indices) >= num_stages:
+            given = f'num_stages={num_stages}, out_indices={tuple(out_indices)}'
+            raise ArgumentError(f'num_stages must be 1 to 4 and out_indices below it, got {given}')
+        for name, values in of_stages.items():
+            if len(values) < num_stages:
+                raise ArgumentError(f'{name}={tuple(values)} must have an item for each of num_stages={num_stages}')
+
+    def _make_stem(self, in_channels: int, channels: int, deep: bool, conv_cfg: dict | None, norm_cfg: dict) -> None:
         self.deep_stem = deep
         if deep:
             widths = [in_channels, channels // 2, channels // 2, channels]
-            convs = [nn.Conv2d(widths[i], widths[i + 1], 3, 1 if i else 2, 1, bias=False) for i in range(3)]
-            parts = [[c, build_norm(norm_cfg, c.out_channels)[1], nn.ReLU(inplace=True)] for c in convs]
-            self.stem = nn.Sequential(*itertools.chain(*parts))
+            parts: list[nn.Module] = []
+            for i, width in enumerate(widths[1:]):
+                conv = build_conv(conv_cfg, widths[i], width, 3, stride=1 if i else 2, padding=1, bias=False)
+                parts += [conv, build_norm(norm_cfg, width)[1], nn.ReLU(inplace=True)]
+            self.stem = nn.Sequential(*parts)
         else:
-            self.conv1 = nn.Conv2d(in_channels, channels, 7, stride=2, padding=3, bias=False)
-            self.bn1 = build_norm(norm_cfg, channels)[1]
+            self.conv1 = build_conv(conv_cfg, in_channels, channels, 7, stride=2, padding=3, bias=False)
+            name, norm = build_norm(norm_cfg, channels)
+            self.norm1_name = f'{name}1'
+            self.add_module(self.norm1_name, norm)
             self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
 
+    def make_stage_plugins(self, plugins: Sequence[dict], stage_idx: int) -> list[dict]:
+        """The plugins of a stage, counted from 0, each without its ``stages``."""
+        found = []
+        for plugin in plugins:
+            rest = dict(plugin)
+            stages = rest.pop('stages', None)
+            if stages is not None and len(stages) <= stage_idx:
+                raise ArgumentError(f'stages={tuple(stages)} of a plugin must have an item for each stage')
+            if stages is None or stages[stage_idx]:
+                found.append(rest)
+        return found
+
     def make_res_layer(self, **kwargs: Any) -> nn.Module:
         """A residual stage; called for each with all that it has."""
-        return _make_stage(**kwargs)
+        return ResLayer(**kwargs)
 
     @property
     def norm1(self) -> nn.Module:
         """The (last) normalisation of the stem."""
-        return self.stem[-2] if self.deep_stem else self.bn1
+        return self.stem[-2] if self.deep_stem else self.get_submodule(self.norm1_name)
 
     @property
     def stages(self) -> list[nn.Module]:
@@ -132,24 +163,20 @@ class ResNet(Backbone):
         return [stem, *([stage] for stage in self.stages)]
 
     def init_weights(self) -> None:
-        """Initialise from ``init_cfg``; see ``zero_init_residual``."""
+        """Initialise from ``init_cfg``; see ``zero_init_residual``. Offsets and plugins start as they do alone."""
         super().init_weights()
-        pretrained = isinstance(self.init_cfg, dict) and self.init_cfg.get('type') == 'Pretrained'
-        if self.zero_init_residual and not pretrained:
-            for module in self.modules():
-                if isinstance(module, (BasicBlock, Bottleneck)):
-                    last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
-                    nn.init.zeros_(last.weight)
+        if isinstance(self.init_cfg, dict) and self.init_cfg.get('type') == 'Pretrained':
+            return
+        for module in self.modules():
+            if isinstance(module, ResBlock) and self.zero_init_residual:
+                nn.init.zeros_(module.last_norm.weight)  # type: ignore[arg-type]
+            if isinstance(module, Attention | ModulatedDeformConv2dPack):
+                module.init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Images (N, in_channels, H, W) -> maps of the chosen stages, finest first."""
         x = self.maxpool(self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x))))
-        outs = []
-        for i, stage in enumerate(self.stages):
-            x = self._run(stage, x)
-            if i in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
+        return self._through(self.stages, x)
 
 
 @MODELS.register_module()
@@ -160,7 +187,23 @@ class ResNeXt(ResNet):
     """
 
     def __init__(self, depth: int, groups: int = 1, base_width: int = 4, **kwargs: Any) -> None:
-        super().__init__(depth, groups=groups, base_width=base_width, **kwargs)
+        super().__init__(depth, groups=groups, base_width=base_width if groups > 1 else 64, **kwargs)
+
+
+@MODELS.register_module()
+class ResNetV1c(ResNet):
+    """ResNet with ``deep_stem`` (He et al., Bag of Tricks, CVPR 2019); other arguments as of :class:`ResNet`."""
+
+    def __init__(self, depth: int, **kwargs: Any) -> None:
+        super().__init__(depth, deep_stem=True, **kwargs)
+
+
+@MODELS.register_module()
+class ResNetV1d(ResNet):
+    """ResNet with ``deep_stem`` and ``avg_down`` (He et al., Bag of Tricks, CVPR 2019); others as of its base."""
+
+    def __init__(self, depth: int, **kwargs: Any) -> None:
+        super().__init__(depth, deep_stem=True, avg_down=True, **kwargs)
 
 
 @MODELS.register_module()
@@ -201,10 +244,11 @@ class ReResNet(ResNet):
         init_cfg: dict | list | None = None,
     ) -> None:
         if dict(requires_grad=True) | dict(norm_cfg) != dict(type='BN', requires_grad=True):
-            raise ValueError(f"ReResNet has norm_cfg=dict(type='BN', requires_grad=True) only, got {norm_cfg}")
+            raise ArgumentError(f"ReResNet has norm_cfg=dict(type='BN', requires_grad=True) only, got {norm_cfg}")
         if depth in _ARCHITECTURES and expansion not in (None, _ARCHITECTURES[depth][0].expansion):
             usual = _ARCHITECTURES[depth][0].expansion
-            raise ValueError(f'the blocks of depth={depth} have expansion={usual}, got {expansion}')
+            raise ArgumentError(f'the blocks of depth={depth} have expansion={usual}, got {expansion}')
+        require_plain_convs(conv_cfg)
         super().__init__(
             depth,
             in_channels,
@@ -229,39 +273,11 @@ class ReResNet(ResNet):
         make_equivariant(self, image_layer=self.stem[0] if deep_stem else self.conv1)
         self._freeze()
 
+    def make_res_layer(self, avg_down: bool = False, stride: int = 1, **kwargs: Any) -> nn.Module:
+        """A residual stage; shortcuts average only where they halve the map."""
+        return super().make_res_layer(avg_down=avg_down and stride != 1, stride=stride, **kwargs)
+
     def forward(self, x: Tensor) -> Any:
         """Images (N, in_channels, H, W) -> the map of the chosen stage, or those of several, finest first."""
         outs = super().forward(x)
         return outs[0] if len(outs) == 1 else outs
-
-
-def _make_stage(
-    block: _Block,
-    channels: int,
-    planes: int,
-    count: int,
-    stride: int,
-    dilation: int,
-    avg_down: bool,
-    norm_cfg: dict,
-    **kwargs: int,
-) -> nn.Sequential:
-    """``count`` residual blocks; the first takes the stride and, where needed, a projection."""
-
-    def norm(channels: int) -> nn.Module:
-        return build_norm(norm_cfg, channels)[1]
-
-    out = planes * block.expansion
-    shortcut = None
-    if stride != 1 or channels != out:
-        pools: list[nn.Module] = []
-        if avg_down and stride != 1:
-            pools = [nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)]
-        conv = nn.Conv2d(channels, out, 1, stride=1 if pools else stride, bias=False)
-        shortcut = nn.Sequential(*pools, conv, norm(out))
-    blocks = [block(channels, planes, stride, shortcut, norm_layer=norm, **kwargs)]
-    blocks += [block(out, planes, norm_layer=norm, **kwargs) for _ in range(count - 1)]
-    for each in blocks:
-        conv = each.conv2 if isinstance(each, Bottleneck) else each.conv1
-        conv.dilation = conv.padding = (dilation, dilation)
-    return nn.Sequential(*blocks)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import StochasticDepth
 
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Backbone
 
@@ -209,7 +210,7 @@ class SwinTransformer(Backbone):
         for key in kwargs.keys() & _FIXED.keys():
             value = kwargs.pop(key)
             if (tuple(value) if isinstance(value, list) else value) != _FIXED[key]:
-                raise ValueError(f'SwinTransformer: {key}={value!r} is not there, only {_FIXED[key]!r}')
+                raise ArgumentError(f'SwinTransformer: {key}={value!r} is not there, only {_FIXED[key]!r}')
         super().__init__(init_cfg or _INIT, **kwargs)
         self.out_indices, self.convert_weights = tuple(out_indices), convert_weights
         self.patch_embed = PatchEmbed(in_channels, embed_dims, patch_size, patch_norm)

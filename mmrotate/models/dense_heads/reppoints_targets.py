@@ -54,14 +54,17 @@ def point_targets(
     """Targets of one stage, from proposals (N, n, d) with a mask (N, n) of those that take part.
 
     Each image has the corners (m, 8) of its objects, their labels (m,), and the corners (k, 8) of boxes that
-    count neither way, or None. An assigner with ``by_level`` gets the ``counts`` of positions too. Positives
-    weigh ``pos_weight`` in the classification, or 1 if it is not above 0.
+    count neither way, or None. An assigner with ``by_level`` gets the ``counts`` of positions too, one with
+    ``by_overlap`` its ``convex_overlaps``. Positives weigh ``pos_weight`` in the classification, or 1 if it is not
+    above 0.
     """
     assigned = valid.new_full(valid.shape, -1, dtype=torch.long)
-    by_level = getattr(assigner, 'by_level', False)
-    for i, (here, *truth) in enumerate(zip(valid, gt_polys, gt_ignore, gt_labels, strict=True)):
+    by_level, by_overlap = (getattr(assigner, name, False) for name in ('by_level', 'by_overlap'))
+    for i, (here, polys, *truth) in enumerate(zip(valid, gt_polys, gt_ignore, gt_labels, strict=True)):
+        points = proposals[i, here]
         levels = ([int(part.sum()) for part in here.split(counts)],) if by_level else ()
-        assigned[i, here] = assigner.assign(proposals[i, here], *levels, *truth).gt_inds
+        overlaps = (assigner.convex_overlaps(polys, points),) if by_overlap else ()
+        assigned[i, here] = assigner.assign(points, *levels, polys, *overlaps, *truth).gt_inds
     positive, owners = assigned > 0, (assigned - 1).clamp(min=-1)
     # among the objects of all images, and a last one for positions without
     first = torch.tensor([0, *map(len, gt_polys[:-1])], device=valid.device).cumsum(0)

@@ -14,6 +14,7 @@ from mmrotate.core import imshow_det_rbboxes, rbbox2result
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_backbone, build_head, build_neck
 from mmrotate.models.views import Result, merge_views
+from mmrotate.utils.errors import ArgumentError
 
 
 class RotatedBaseDetector(BaseModule):
@@ -62,7 +63,7 @@ class RotatedBaseDetector(BaseModule):
 
     def _build_head(self, head: dict | None, train_cfg: dict | None, test_cfg: dict | None) -> Any:
         if head is None:
-            raise ValueError(f'{type(self).__name__} needs the config of each of its heads, got None for one')
+            raise ArgumentError(f'{type(self).__name__} needs the config of each of its heads, got None for one')
         return build_head(ConfigDict(head, train_cfg=train_cfg, test_cfg=test_cfg))
 
     def extract_feat(self, img: Tensor) -> Sequence[Tensor]:

@@ -9,6 +9,7 @@ from mmengine.model import ModuleList
 from torch import Tensor
 
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .alignment import AlignConvModule, FeatureRefineModule
 from .base import Result, RotatedBaseDetector
@@ -111,7 +112,7 @@ class R3Det(RefineSingleStageDetector):
         for name, part in (parts | dict(stage_loss_weights=self.stage_loss_weights)).items():
             if len(part) != num_refine_stages:
                 wanted = f'one item for each of num_refine_stages={num_refine_stages}'
-                raise ValueError(f'{name} must have {wanted}, got {len(part)}')
+                raise ArgumentError(f'{name} must have {wanted}, got {len(part)}')
         self.bbox_head = self._build_head(bbox_head, train.get('s0'), self.test_cfg)
         # these lists initialise their members
         self.feat_refine_module = ModuleList(FeatureRefineModule(**cfg) for cfg in frm_cfgs)
@@ -160,7 +161,7 @@ class S2ANet(RefineSingleStageDetector):
         train = self.train_cfg or ConfigDict()
         align = dict(align_cfgs or {})
         if align.pop('type', None) != 'AlignConv':
-            raise ValueError(f"align_cfgs must have type='AlignConv', got {align_cfgs}")
+            raise ArgumentError(f"align_cfgs must have type='AlignConv', got {align_cfgs}")
         self.fam_head = self._build_head(fam_head, train.get('fam_cfg'), self.test_cfg)
         self.align_conv = AlignConvModule(**align)
         self.odm_head = self._build_head(odm_head, train.get('odm_cfg'), self.test_cfg)

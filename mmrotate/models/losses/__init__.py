@@ -1,7 +1,10 @@
 """Losses of classification and box regression."""
 
-from .boxes import GIoULoss, IoULoss, L1Loss, RotatedIoULoss, SmoothL1Loss
+from .boxes import BalancedL1Loss, GIoULoss, IoULoss, L1Loss, MSELoss, RotatedIoULoss, SmoothL1Loss
 from .classification import CrossEntropyLoss, FocalLoss, SmoothFocalLoss, accuracy
 from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
+from .harmonized import GHMC, GHMR
+from .horizontal import BoundedIoULoss, CIoULoss, DIoULoss
 from .points import BCConvexGIoULoss, ConvexGIoULoss, SpatialBorderLoss
-from .weighting import loss_of_rows, regression_loss, takes_boxes
+from .quality import DistributionFocalLoss, GaussianFocalLoss, QualityFocalLoss, VarifocalLoss
+from .weighting import loss_of_rows, regression_loss, takes_boxes, weighted_loss

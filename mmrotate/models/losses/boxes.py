@@ -1,5 +1,8 @@
 """Losses of boxes: differences of their numbers, and their overlap."""
 
+import math
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import generalized_box_iou_loss
@@ -7,6 +10,7 @@ from torchvision.ops import generalized_box_iou_loss
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.ops import diff_iou_rotated_2d
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .weighting import BoxLoss, WeightedLoss, one_of
 
@@ -18,6 +22,15 @@ class L1Loss(WeightedLoss):
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """``|pred - target|``, same shape."""
         return (pred - target).abs()
+
+
+@MODELS.register_module()
+class MSELoss(WeightedLoss):
+    """Squared difference."""
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """``(pred - target)^2``, same shape."""
+        return (pred - target).square()
 
 
 @MODELS.register_module()
@@ -33,12 +46,46 @@ class SmoothL1Loss(WeightedLoss):
     def __init__(self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         if beta <= 0:
-            raise ValueError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
+            raise ArgumentError(f'beta must be above 0, got {beta} (L1Loss is its limit)')
         self.beta = beta
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """Element-wise loss, same shape."""
         return F.smooth_l1_loss(pred, target, reduction='none', beta=self.beta)
+
+
+@MODELS.register_module()
+class BalancedL1Loss(WeightedLoss):
+    """As smooth L1, but small differences pull more (Pang et al., Libra R-CNN, CVPR 2019).
+
+    Args:
+        alpha: Pull of small differences, the less the more.
+        gamma: Slope from ``beta`` on.
+        beta: Difference from which the loss is linear; above 0.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        gamma: float = 1.5,
+        beta: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        if min(alpha, gamma, beta) <= 0:
+            raise ArgumentError(f'alpha, gamma and beta must be above 0, got {alpha}, {gamma}, {beta}')
+        self.alpha, self.gamma, self.beta = alpha, gamma, beta
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Element-wise loss, same shape."""
+        gap = (pred - target).abs()
+        b = math.expm1(self.gamma / self.alpha)
+        near = self.alpha / b * (b * gap + 1) * (b * gap / self.beta + 1).log() - self.alpha * gap
+        far = self.gamma * gap + self.gamma / b - self.alpha * self.beta
+        return torch.where(gap < self.beta, near, far)
 
 
 @MODELS.register_module()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mmrotate.ops import sigmoid_focal_loss
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .weighting import WeightedLoss
 
@@ -17,6 +18,12 @@ from .weighting import WeightedLoss
 def accuracy(pred: Tensor, target: Tensor) -> Tensor:
     """Share of rows of ``pred`` (n, C) whose largest entry is at ``target`` (n,), in percent; 0 without a row."""
     return (pred.argmax(1) == target).float().mean() * 100 if len(pred) else pred.new_zeros(())
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Labels (n,) as (n, classes) of 0 and 1; one outside [0, classes) is background."""
+    foreground = (labels >= 0) & (labels < classes)
+    return F.one_hot(labels.where(foreground, classes), classes + 1)[:, :-1]
 
 
 @MODELS.register_module()
@@ -40,10 +47,7 @@ class CrossEntropyLoss(WeightedLoss):
         weight = None if self.class_weight is None else pred.new_tensor(self.class_weight)
         if not self.use_sigmoid:
             return F.cross_entropy(pred, target, weight=weight, reduction='none')
-        if target.dim() == 1:
-            classes = pred.size(1)
-            foreground = (target >= 0) & (target < classes)
-            target = F.one_hot(target.where(foreground, classes), classes + 1)[:, :-1]
+        target = one_hot(target, pred.size(1)) if target.dim() == 1 else target
         return F.binary_cross_entropy_with_logits(pred, target.to(pred.dtype), pos_weight=weight, reduction='none')
 
 
@@ -69,7 +73,7 @@ class FocalLoss(WeightedLoss):
     ) -> None:
         super().__init__(reduction, loss_weight)
         if not use_sigmoid:
-            raise ValueError('FocalLoss is defined for use_sigmoid=True only')
+            raise ArgumentError('FocalLoss is defined for use_sigmoid=True only')
         self.use_sigmoid, self.gamma, self.alpha = use_sigmoid, gamma, alpha
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:

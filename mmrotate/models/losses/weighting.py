@@ -1,10 +1,13 @@
 """How every loss weighs its elements and reduces them to a number."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from mmrotate.utils.errors import ArgumentError
 
 # what a sum is divided by under 'mean'; None is the number of elements
 Divisor = float | Tensor | None
@@ -13,7 +16,7 @@ Divisor = float | Tensor | None
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
     """The value of the argument ``name``; ValueError unless it is a known one."""
     if value not in known:
-        raise ValueError(f'{name} must be one of {list(known)}, got {value!r}')
+        raise ArgumentError(f'{name} must be one of {list(known)}, got {value!r}')
     return value
 
 
@@ -40,6 +43,26 @@ def reduce_loss(
     return loss.mean() if reduction == 'mean' and loss.numel() else loss.sum()
 
 
+def weighted_loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A decorator: an element-wise loss ``function(pred, target, **kwargs)`` with weights and a reduction.
+
+    The result is called with ``weight``, ``reduction`` and ``avg_factor`` of :func:`reduce_loss` after the target.
+    """
+
+    @functools.wraps(function)
+    def reduced(
+        pred: Any,
+        target: Any,
+        weight: Tensor | None = None,
+        reduction: str = 'mean',
+        avg_factor: Divisor = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        return reduce_loss(function(pred, target, **kwargs), weight, reduction, avg_factor)
+
+    return reduced
+
+
 def wide(tensor: Tensor) -> Tensor:
     """Half precision as float32, the rest as it is."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
@@ -58,7 +81,7 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
     """
     wanted, columns = getattr(loss, 'needs_decoded', False), getattr(loss, 'box_dim', None)
     if columns not in (None, dims):
-        raise ValueError(
+        raise ArgumentError(
             f'{type(loss).__name__} is a loss of {columns} numbers, but this head regresses '
             f'{dims}: choose another loss_bbox'
         )

@@ -1,3 +1,5 @@
 """Necks: feature maps of a backbone -> a feature pyramid."""
 
 from .fpn import FPN, PAFPN, ReFPN
+from .mapping import BFP, ChannelMapper
+from .nas_fpn import NASFPN

@@ -11,6 +11,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.equivariant import EquivariantConv2d
 from mmrotate.models.layers import ConvModule, require_plain_convs
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 _EXTRA = ('on_input', 'on_lateral', 'on_output')
 
@@ -29,7 +30,7 @@ class FPN(BaseModule):
             else a stride-2 convolution ``'on_input'`` (also True), ``'on_lateral'`` or ``'on_output'``.
         relu_before_extra_convs: Rectify before each extra convolution but the first.
         no_norm_on_lateral: Leave the norm out of the lateral convolutions.
-        conv_cfg: Only None, or ``dict(type='Conv2d')``.
+        conv_cfg: Convolutions; None for plain ones.
         norm_cfg: Normalisation; None for none, as of ``act_cfg``.
         upsample_cfg: Arguments of ``torch.nn.functional.interpolate`` for the top-down path.
         init_cfg: Initialisation; default Xavier.
@@ -52,20 +53,19 @@ class FPN(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
-        require_plain_convs(conv_cfg)
         end = len(in_channels) if end_level in (-1, len(in_channels) - 1) else end_level + 1
         extra = num_outs - (end - start_level)
         if extra < 0 or (end < len(in_channels) and extra > 0):
-            raise ValueError(
+            raise ArgumentError(
                 f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of {len(in_channels)} maps'
             )
         self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
         if self.extra_source and self.extra_source not in _EXTRA:
-            raise ValueError(f'add_extra_convs must be a bool or one of {_EXTRA}')
+            raise ArgumentError(f'add_extra_convs must be a bool or one of {_EXTRA}')
         self.in_channels, self.num_outs, self.levels = list(in_channels), num_outs, range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
-        self.block = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.block = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
         lateral = dict(norm_cfg=None) if no_norm_on_lateral else {}
         self.lateral_convs = nn.ModuleList(self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels)
         self.fpn_convs = nn.ModuleList(self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels)
@@ -153,7 +153,8 @@ class ReFPN(FPN):
         absent = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, activation=activation, no_norm_on_lateral=no_norm_on_lateral)
         for key, value in absent.items():
             if value:
-                raise ValueError(f'ReFPN has no {key}, got {value}')
+                raise ArgumentError(f'ReFPN has no {key}, got {value}')
+        require_plain_convs(conv_cfg)
         if add_extra_convs is True and not extra_convs_on_inputs:
             add_extra_convs = 'on_output'
         levels = (start_level, end_level, add_extra_convs, relu_before_extra_convs)

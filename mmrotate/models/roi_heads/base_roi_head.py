@@ -15,6 +15,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_shared_head
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
 from mmrotate.models.views import Result, merge_views
+from mmrotate.utils.errors import ArgumentError
 
 from .bbox_head import RotatedBBoxHead
 
@@ -67,7 +68,9 @@ class RotatedBaseRoIHead(BaseModule):
         self.version = version
         if pretrained is not None:
             if shared_head is None:
-                raise ValueError(f'pretrained={pretrained!r} is for a shared_head, which {type(self).__name__} lacks')
+                raise ArgumentError(
+                    f'pretrained={pretrained!r} is for a shared_head, which {type(self).__name__} lacks'
+                )
             shared_head = dict(shared_head, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
         if shared_head is not None:
             self.shared_head = build_shared_head(shared_head)
@@ -94,7 +97,8 @@ class RotatedBaseRoIHead(BaseModule):
         raise NotImplementedError
 
     def _assigner_and_sampler(self, stage: int, cfg: ConfigDict) -> tuple[Any, Any]:
-        context = SimpleNamespace(sample_losses=partial(self.sample_losses, stage))
+        steps: dict[str, Any] = dict(sample_losses=self.sample_losses, sample_boxes=self.sample_boxes)
+        context = SimpleNamespace(**{name: partial(step, stage) for name, step in steps.items()})
         return build_assigner(cfg.assigner), build_sampler(cfg.sampler, context=context)
 
     @property
@@ -129,7 +133,7 @@ class RotatedBaseRoIHead(BaseModule):
         head = self._stages()[stage][-1]
         rois = bbox2roi([sample.bboxes for sample in samples])
         outs = self._forward(stage, x, rois)
-        targets = head.get_targets(samples, *truth_and_settings)
+        targets = _weighted(head.get_targets(samples, *truth_and_settings), samples)
         losses = head.loss(*outs, rois, *targets)
         return dict(zip(_outputs(head), outs, strict=True), rois=rois, bbox_targets=targets, loss_bbox=losses)
 
@@ -151,6 +155,11 @@ class RotatedBaseRoIHead(BaseModule):
         head = self._stages()[stage][-1]
         labels = labels.where(labels >= 0, head.num_classes)
         return head.loss_cls(self._forward(stage, x, rois)[0], labels, reduction_override='none')
+
+    def sample_boxes(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, classes + 1) of RoIs and their boxes (n, 5), for samplers."""
+        head, outs = self._stages()[stage][-1], self._forward(stage, x, rois)
+        return head._scores(outs[0]), self._refine(head, rois, outs[0], outs[1], {})
 
     def _sample(
         self, stage: int, feats: Sequence[Tensor], boxes: Tensor, truth: Tensor, ignore: Tensor | None, labels: Tensor
@@ -277,6 +286,22 @@ def _settings(cfg: Any) -> Any:
     if isinstance(cfg, list | tuple):
         return [ConfigDict(each) for each in cfg]
     return None if cfg is None else ConfigDict(cfg)
+
+
+def _weighted(targets: tuple, samples: list[SamplingResult]) -> tuple:
+    """Targets whose label weights, the second of them, are those that a sampler found for its negatives."""
+    own = [getattr(sample, 'neg_label_weights', None) for sample in samples]
+    if all(weights is None for weights in own):
+        return targets
+    factors = [
+        factor
+        for sample, weights in zip(samples, own, strict=True)
+        for factor in (
+            targets[1].new_ones(len(sample.pos_inds)),
+            targets[1].new_ones(len(sample.neg_inds)) if weights is None else weights,
+        )
+    ]
+    return targets[0], targets[1] * torch.cat(factors), *targets[2:]
 
 
 def _as_list(parts: Any) -> list:

@@ -13,7 +13,9 @@ from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, Samplin
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
+from mmrotate.ops.checks import pair_of
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 # labels (n,), label weights (n,), box targets (n, d), box weights (n, d), and what a head adds;
 # lists over images where they are not concatenated
@@ -30,7 +32,7 @@ class RotatedBBoxHead(BaseModule):
         with_avg_pool: Average each map of the RoI features to one number.
         with_cls: Predict classes.
         with_reg: Predict boxes.
-        roi_feat_size: Side of the RoI features.
+        roi_feat_size: Side of the RoI features, or height and width.
         in_channels: Channels of the RoI features.
         num_classes: Classes without background, which is the last score.
         reg_class_agnostic: One box for all classes.
@@ -50,7 +52,7 @@ class RotatedBBoxHead(BaseModule):
         with_avg_pool: bool = False,
         with_cls: bool = True,
         with_reg: bool = True,
-        roi_feat_size: int = 7,
+        roi_feat_size: int | tuple[int, int] = 7,
         in_channels: int = 256,
         num_classes: int = 80,
         bbox_coder: dict | None = None,
@@ -66,16 +68,18 @@ class RotatedBBoxHead(BaseModule):
         branches = [dict(type='Normal', std=s, override=dict(name=n)) for n, s in self.stds if n not in left_out]
         super().__init__(init_cfg or [dict(type='Xavier', distribution='uniform', layer='Linear'), *branches])
         if len(left_out) == 2:
-            raise ValueError('with_cls and with_reg are both False: a box head predicts one of both at least')
+            raise ArgumentError('with_cls and with_reg are both False: a box head predicts one of both at least')
         for name, cfg in dict(cls_predictor_cfg=cls_predictor_cfg, reg_predictor_cfg=reg_predictor_cfg).items():
             if cfg is not None and dict(cfg) != dict(type='Linear'):
-                raise ValueError(f"{name} must be dict(type='Linear'), got {cfg}")
+                raise ArgumentError(f"{name} must be dict(type='Linear'), got {cfg}")
         self.with_avg_pool, self.with_cls, self.with_reg = with_avg_pool, with_cls, with_reg
         self.in_channels, self.num_classes, self.reg_class_agnostic = in_channels, num_classes, reg_class_agnostic
         if with_avg_pool:
             self.avg_pool = nn.AvgPool2d(roi_feat_size)
+        self.roi_feat_size = pair_of('roi_feat_size', roi_feat_size, 1)
+        self.roi_feat_area = self.roi_feat_size[0] * self.roi_feat_size[1]
         # places of a map that a layer sees
-        self.roi_feat_area = 1 if with_avg_pool else roi_feat_size**2
+        self._places = 1 if with_avg_pool else self.roi_feat_area
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DeltaXYWHAHBBoxCoder'))
         self.loss_cls = build_loss(loss_cls or dict(type='CrossEntropyLoss', use_sigmoid=False))
         self.loss_bbox = build_loss(loss_bbox or dict(type='SmoothL1Loss', beta=1.0))
@@ -84,7 +88,7 @@ class RotatedBBoxHead(BaseModule):
         self._make_layers()
 
     def _make_layers(self) -> None:
-        width = self.in_channels * self.roi_feat_area
+        width = self.in_channels * self._places
         self._make_predictors(width, width)
 
     def _make_predictors(self, cls_width: int, reg_width: int) -> None:

@@ -11,6 +11,7 @@ from mmrotate.core.bbox import SamplingResult
 from mmrotate.models.builder import build_head, build_roi_extractor
 from mmrotate.models.views import Result
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base_roi_head import RotatedBaseRoIHead, Stage
 
@@ -43,7 +44,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
         init_cfg: Any = None,
     ) -> None:
         if shared_head is not None:
-            raise ValueError('a cascade has no shared_head: its stages would not see the RoI features alike')
+            raise ArgumentError('a cascade has no shared_head: its stages would not see the RoI features alike')
         self.num_stages, self.stage_loss_weights = num_stages, list(stage_loss_weights)
         parts: dict[str, Any] = dict(bbox_roi_extractor=bbox_roi_extractor, bbox_head=bbox_head, train_cfg=train_cfg)
         parts = {name: cfg if cfg is None else self._per_stage(name, cfg) for name, cfg in parts.items()}
@@ -55,7 +56,7 @@ class RoITransRoIHead(RotatedBaseRoIHead):
             return [cfgs] * self.num_stages
         if len(cfgs) != self.num_stages:
             wanted = f'one item for each of num_stages={self.num_stages}'
-            raise ValueError(f'{name} must have {wanted}, got {len(cfgs)}')
+            raise ArgumentError(f'{name} must have {wanted}, got {len(cfgs)}')
         return list(cfgs)
 
     def init_bbox_head(self, bbox_roi_extractor: Sequence[dict], bbox_head: Sequence[dict]) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmrotate.models.layers import conv_tower, require_plain_convs
+from mmrotate.models.layers import conv_tower
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .bbox_head import RotatedBBoxHead
 
@@ -23,7 +24,7 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
         num_reg_fcs: Layers of the branch for boxes.
         conv_out_channels: Width of the convolutions.
         fc_out_channels: Width of the layers.
-        conv_cfg: Only None, or ``dict(type='Conv2d')``.
+        conv_cfg: Convolutions; None for plain ones.
         norm_cfg: Normalisation of the convolutions.
         init_cfg: Initialisation.
         *args: See :class:`RotatedBBoxHead`.
@@ -46,30 +47,32 @@ class RotatedConvFCBBoxHead(RotatedBBoxHead):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        require_plain_convs(conv_cfg)
         if num_shared_fcs and (num_cls_convs or num_reg_convs):
             given = f'num_shared_fcs={num_shared_fcs}, num_cls_convs={num_cls_convs}, num_reg_convs={num_reg_convs}'
-            raise ValueError(f'shared layers leave no maps for the convolutions of a branch, got {given}')
+            raise ArgumentError(f'shared layers leave no maps for the convolutions of a branch, got {given}')
         # the base asks for the layers, which need these
         self._counts = dict(
             shared=(num_shared_convs, num_shared_fcs),
             cls=(num_cls_convs, num_cls_fcs),
             reg=(num_reg_convs, num_reg_fcs),
         )
-        self.conv_out_channels, self.fc_out_channels, self.norm_cfg = conv_out_channels, fc_out_channels, norm_cfg
+        self.conv_out_channels, self.fc_out_channels = conv_out_channels, fc_out_channels
+        self.conv_cfg, self.norm_cfg = conv_cfg, norm_cfg
         super().__init__(*args, **dict(kwargs, init_cfg=init_cfg))
 
     def _make_layers(self) -> None:
         shared, flat = self._make_part('shared', self.in_channels, flat=False)
         ends = [self._make_part(name, shared, flat) for name in ('cls', 'reg')]
-        self._make_predictors(*(width if flat else width * self.roi_feat_area for width, flat in ends))
+        self._make_predictors(*(width if flat else width * self._places for width, flat in ends))
 
     def _make_part(self, name: str, channels: int, flat: bool) -> tuple[int, bool]:
         """Build the convolutions and layers of a part; gives what its output has, and whether that is rows."""
         convs, fcs = self._counts[name]
-        self.add_module(f'{name}_convs', conv_tower(channels, self.conv_out_channels, convs, self.norm_cfg))
+        self.add_module(
+            f'{name}_convs', conv_tower(channels, self.conv_out_channels, convs, self.norm_cfg, self.conv_cfg)
+        )
         channels = self.conv_out_channels if convs else channels
-        first = channels if flat or not fcs else channels * self.roi_feat_area
+        first = channels if flat or not fcs else channels * self._places
         widths = [first] + [self.fc_out_channels] * fcs
         self.add_module(f'{name}_fcs', nn.ModuleList(map(nn.Linear, widths, widths[1:])))
         return widths[-1], flat or fcs > 0

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmrotate.core import hbb2obb, multiclass_nms_rotated, obb2xyxy
 from mmrotate.core.bbox import SamplingResult, build_bbox_coder
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .bbox_head import RoITargets
 from .convfc_bbox_head import RotatedConvFCBBoxHead
@@ -51,9 +52,9 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         usual = dict(num_shared_fcs=2) if len(args) < 2 else {}
         super().__init__(*args, **usual | dict(bbox_coder=dict(type='DeltaXYWHBBoxCoder')) | kwargs)
         if not (self.with_cls and self.with_reg):
-            raise ValueError('GVBBoxHead predicts classes and boxes: with_cls and with_reg must be True')
+            raise ArgumentError('GVBBoxHead predicts classes and boxes: with_cls and with_reg must be True')
         if getattr(self.loss_bbox, 'needs_decoded', False):
-            raise ValueError(
+            raise ArgumentError(
                 f'GVBBoxHead takes loss_bbox for corners and shares too, but '
                 f'{type(self.loss_bbox).__name__} is a loss of boxes: choose one of deltas'
             )

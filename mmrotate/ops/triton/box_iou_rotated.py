@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from mmrotate.ops.backend import table
+from mmrotate.ops.geometry import table
 
 from .geometry import ROUNDING, circles_meet, hull_area, load_boxes, overlap, prepare, relative, shared_area
 

@@ -205,3 +205,32 @@ def test_arguments_by_position_as_documented():
     assert (upright.clip_border, upright.ctr_clamp, upright.proj_xy) == (True, 8, False)
     rotated = DeltaXYWHAOBBoxCoder(*five, 'le90', None, False, True, True, 8)
     assert (rotated.clip_border, rotated.ctr_clamp, rotated.proj_xy) == (True, 8, True)
+
+
+@pytest.mark.parametrize('count', [1, 3])
+@pytest.mark.parametrize(
+    ('kind', 'width', 'size'),
+    [
+        ('DeltaXYWHAOBBoxCoder', 5, 5),
+        ('DeltaXYWHAHBBoxCoder', 4, 5),
+        ('MidpointOffsetCoder', 4, 6),
+        ('GVFixCoder', 4, 4),
+    ],
+)
+def test_batches_are_decoded_as_their_images_are(kind, width, size, count):
+    coder = build_bbox_coder(dict(type=kind, angle_range='le90'))
+    priors = random_boxes(8) if width == 5 else obb2xyxy(random_boxes(8))
+    priors = priors.view(2, 4, width).repeat(1, 1, count if kind == 'GVFixCoder' else 1)
+    deltas = torch.rand(2, 4, count * size)
+    got = coder.decode(priors, deltas)
+    assert got.shape == (2, 4, count * 5)
+    assert torch.equal(got, torch.stack([coder.decode(*pair) for pair in zip(priors, deltas, strict=True)]))
+
+
+def test_each_image_of_a_batch_has_its_border():
+    coder = build_bbox_coder(dict(type='DeltaXYWHAOBBoxCoder', angle_range='le90'))
+    boxes = torch.tensor([[[90.0, 90, 10, 10, 0]]] * 2)
+    got = coder.decode(boxes, torch.zeros(2, 1, 5), max_shape=[(60, 50), (80, 70, 3)])
+    assert got[:, 0, :2].tolist() == [[49, 59], [69, 79]]
+    with pytest.raises(ValueError, match='as many priors'):
+        coder.decode(boxes, torch.zeros(1, 1, 5))

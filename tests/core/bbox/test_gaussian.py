@@ -96,3 +96,9 @@ def test_rectangle_and_box_agree_up_to_their_scale():
     torch.testing.assert_close(centre, boxes[:, :2], atol=1e-3, rtol=0)
     # six standard deviations to a side, and two
     torch.testing.assert_close(sigma, expected / 9, atol=2e-3, rtol=1e-4)
+
+
+def test_polygons_may_be_flat():
+    flat = bbox.obb2poly(random_boxes(3))
+    for got, expected in zip(bbox.gt2gaussian(flat), bbox.gt2gaussian(flat.view(3, 4, 2)), strict=True):
+        assert torch.equal(got, expected)

@@ -220,13 +220,17 @@ def _convex(**kwargs):
     return build_assigner(dict(type='MaxConvexIoUAssigner', pos_iou_thr=0.4, neg_iou_thr=0.3, min_pos_iou=0) | kwargs)
 
 
+def _assign(points, polygons, *others, **kwargs):
+    assigner = _convex(**kwargs)
+    return assigner.assign(points, polygons, assigner.convex_overlaps(polygons, points), *others).gt_inds.tolist()
+
+
 @pytest.mark.parametrize('of_prior', [True, False])
 def test_overlaps_of_hulls(of_prior):
     points, polygons = _case('SASAssigner', objects=15)
     ignore = obb2poly(random_boxes(4, 2, 120))
-    result = _convex(ignore_iof_thr=0.5, ignore_wrt_candidates=of_prior).assign(
-        points, polygons, ignore, torch.arange(15)
-    )
+    settings = dict(ignore_iof_thr=0.5, ignore_wrt_candidates=of_prior)
+    found = _assign(points, polygons, ignore, torch.arange(15), **settings)
     iou, share = convex_iou(points, ignore), convex_iou(points, ignore, 'iof')
     if not of_prior:  # by the areas of the ignored boxes
         sides = random_boxes(4, 2, 120)[:, 2:4].prod(1)
@@ -238,7 +242,7 @@ def test_overlaps_of_hulls(of_prior):
     assert 0 < len(ignored) < 100
     expected = loop_of_overlaps(convex_iou(points, polygons).T, 0, 0.4, 0.3, ignored)
     assert (expected > 0).sum() >= 15
-    assert result.gt_inds.tolist() == expected.tolist()
+    assert found == expected.tolist()
 
 
 def _area(points):
@@ -247,5 +251,14 @@ def _area(points):
 
 def test_hulls_without_objects():
     points, polygons = _case('SASAssigner')
-    assert _convex().assign(points, polygons[:0]).gt_inds.tolist() == [0] * 200
-    assert _convex().assign(points[:0], polygons).gt_inds.shape == (0,)
+    assert _assign(points, polygons[:0]) == [0] * 200
+    assert _assign(points[:0], polygons) == []
+
+
+def test_the_overlaps_given_decide():
+    points, polygons = _case('SASAssigner', objects=2)
+    overlaps = torch.zeros(2, 200)
+    overlaps[1, 7] = 0.9
+    result = _convex().assign(points, polygons, overlaps, gt_labels=torch.tensor([3, 5]))
+    assert result.gt_inds.nonzero().tolist() == [[7]]
+    assert result.labels[7] == 5

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from torchvision.ops import box_iou
+from shapely.geometry import Polygon
+from torchvision.ops import box_iou, generalized_box_iou
 
-from mmrotate.core import build_iou_calculator, obb2xyxy, rbbox_overlaps
+from mmrotate.core import build_iou_calculator, obb2poly, obb2xyxy, rbbox_overlaps
 from mmrotate.core.bbox import bbox_overlaps
 from tests.helpers.exact import exact_overlap
 from tests.helpers.golden import random_boxes
@@ -61,9 +62,26 @@ def test_empty_and_wrong():
     assert bbox_overlaps(torch.zeros(2, 4), torch.zeros(0, 4)).shape == (2, 0)
     assert (bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4)) == 0).all()
     assert bbox_overlaps(torch.zeros(0, 4), torch.zeros(0, 4), is_aligned=True).shape == (0,)
-    with pytest.raises(ValueError, match='giou'):
-        bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4), 'giou')
-    with pytest.raises(ValueError, match='giou'):
-        rbbox_overlaps(none, none, 'giou')
+    with pytest.raises(ValueError, match='diou'):
+        bbox_overlaps(torch.zeros(1, 4), torch.zeros(1, 4), 'diou')
+    with pytest.raises(ValueError, match='diou'):
+        rbbox_overlaps(none, none, 'diou')
     with pytest.raises(ValueError, match='got 0 and 3'):
         rbbox_overlaps(none, random_boxes(3), is_aligned=True)
+
+
+def test_generalized_overlaps():
+    a, b = random_boxes(5, 0, 60), random_boxes(5, 1, 60)
+    shapes = [[Polygon(corners) for corners in obb2poly(boxes).view(-1, 4, 2).tolist()] for boxes in (a, b)]
+    expected = [[giou(p, q) for q in shapes[1]] for p in shapes[0]]
+    got = rbbox_overlaps(a, b, 'giou')
+    torch.testing.assert_close(got, torch.tensor(expected), atol=1e-5, rtol=0)
+    torch.testing.assert_close(rbbox_overlaps(a, b, 'giou', is_aligned=True), got.diagonal())
+    a, b = obb2xyxy(a), obb2xyxy(b)
+    torch.testing.assert_close(bbox_overlaps(a, b, 'giou'), generalized_box_iou(a, b))
+    torch.testing.assert_close(bbox_overlaps(a, b, 'giou', is_aligned=True), generalized_box_iou(a, b).diagonal())
+
+
+def giou(p, q):
+    union, hull = p.union(q).area, p.union(q).convex_hull.area
+    return p.intersection(q).area / union - (hull - union) / hull

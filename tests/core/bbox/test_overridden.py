@@ -35,8 +35,8 @@ CASES = [
     (
         lambda cls: cls(0.4, 0.3),
         MaxConvexIoUAssigner,
-        'convex_overlaps assign_wrt_overlaps',
-        lambda make: make().assign(SETS, POLYGONS),
+        'assign_wrt_overlaps',
+        lambda make: make().assign(SETS, POLYGONS, torch.rand(4, 30)),
     ),
     (lambda cls: cls(4, 0.5, add_gt_as_proposals=False), RRandomSampler, 'random_choice', sample),
     (

@@ -25,6 +25,14 @@ def test_a_small_image_has_one_window_and_none_is_lost_for_its_share():
     assert slide_window(1000, 200, [512], [400]).tolist() == [[0, 0, 512, 512], [400, 0, 912, 512], [488, 0, 1000, 512]]
 
 
+def test_a_share_at_the_threshold_is_too_small():
+    # of 1000 pixels, 600 are image; where all are so, they stay
+    assert slide_window(600, 1000, [1000, 500], [500, 400], 0.6).tolist() == [
+        [x, y, x + 500, y + 500] for x in (0, 100) for y in (0, 400, 500)
+    ]
+    assert slide_window(600, 1000, [1000], [500], 0.6).tolist() == [[0, 0, 1000, 1000]]
+
+
 @pytest.mark.parametrize(
     ('call', 'message'),
     [

@@ -11,7 +11,7 @@ def test_named_palettes_are_continued_and_cut():
     assert len(get_palette('hit_uav', 4)) == 4
 
 
-@pytest.mark.parametrize('palette', [None, 'random', []])
+@pytest.mark.parametrize('palette', [None, 'random', 'hrsc_classwise', []])
 def test_distinct_colors_of_any_number(palette):
     colors = get_palette(palette, 40)
     assert len(set(colors)) == 40

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from mmrotate.datasets.pipelines import BadImageError, Collect, DefaultFormatBundle, ImageToTensor, Normalize
+from mmrotate.datasets import collate
+from mmrotate.datasets.pipelines import (
+    BadImageError,
+    Collect,
+    DefaultFormatBundle,
+    ImageToTensor,
+    Normalize,
+    ToDataContainer,
+    ToTensor,
+    Transpose,
+)
 
 NORM = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 IMG = np.random.RandomState(0).randint(0, 256, (5, 7, 3)).astype(np.uint8)
@@ -75,3 +85,36 @@ def test_four_channels_are_normalized():
     np.testing.assert_allclose(found, (img - np.array(mean)) / 2, atol=1e-4)
     found = Normalize(mean, [2] * 4)(dict(img=img))['img']
     np.testing.assert_allclose(found, (img[..., [2, 1, 0, 3]] - np.array(mean)) / 2, atol=1e-4)
+
+
+def test_a_value_for_the_padding_of_a_batch():
+    steps = DefaultFormatBundle(pad_val=dict(img=7, masks=0, seg=255)), Collect(['img'], meta_keys=['filename'])
+    samples = [dict(img=img, filename='a') for img in (IMG, IMG[:3])]
+    for step in steps:
+        samples = [step(sample) for sample in samples]
+    batch = collate(samples)['img']
+    assert batch.shape == (2, 3, 5, 7) and (batch[1, :, 3:] == 7).all()
+    assert (batch[1, :, :3].numpy() == IMG[:3].transpose(2, 0, 1)).all()
+    assert 'batch_pad_val' not in steps[1](DefaultFormatBundle()(dict(img=IMG, filename='a')))['img_metas']
+
+
+def test_tensors_and_axes():
+    results = dict(img=IMG, gt_labels=[1, 2], gt_bboxes=np.ones((2, 5)))
+    results = Transpose(['img'], order=(2, 0, 1))(results)
+    assert results['img'].shape == (3, 5, 7)
+    results = ToTensor(['img', 'gt_labels', 'gt_bboxes'])(results)
+    assert results['img'].shape == (3, 5, 7) and results['img'].dtype == torch.uint8
+    assert results['gt_labels'].tolist() == [1, 2] and results['gt_bboxes'].dtype == torch.float64
+    assert ToTensor(['img'])(results)['img'] is results['img']
+
+
+def test_containers_are_no_more_but_their_keys_are_checked():
+    results = dict(img=1, gt_bboxes=2, gt_labels=3)
+    assert ToDataContainer()(results) is results
+    with pytest.raises(KeyError, match=r"no \['gt_masks'\]"):
+        ToDataContainer([dict(key='img', stack=True), dict(key='gt_masks')])(results)
+
+
+def test_proposals_become_tensors():
+    results = DefaultFormatBundle()(dict(proposals=np.ones((2, 5))))
+    assert results['proposals'].dtype == torch.float32

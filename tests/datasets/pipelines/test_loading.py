@@ -1,8 +1,19 @@
 import cv2
+import mmengine.fileio
 import numpy as np
 import pytest
 
-from mmrotate.datasets.pipelines import LoadAnnotations, LoadImageFromFile, LoadImageFromWebcam, LoadPatchFromImage
+from mmrotate.datasets.pipelines import (
+    BadImageError,
+    FilterAnnotations,
+    LoadAnnotations,
+    LoadImageFromFile,
+    LoadImageFromWebcam,
+    LoadMultiChannelImageFromFiles,
+    LoadPatchFromImage,
+    LoadProposals,
+)
+from mmrotate.utils import UserError
 
 
 @pytest.fixture
@@ -34,7 +45,7 @@ def test_without_prefix(info, tmp_path):
     'wrong', [dict(color_type='colour'), dict(channel_order='hsv'), dict(file_client_args=dict(backend='s3'))]
 )
 def test_wrong_arguments(wrong):
-    with pytest.raises(ValueError, match=r'must be|disk only'):
+    with pytest.raises((ValueError, UserError), match=r'must be|no such backend; known: \[.disk'):
         LoadImageFromFile(**wrong)
 
 
@@ -84,3 +95,88 @@ def test_a_patch_of_an_image():
     assert results['img'].tolist() == img[1:3, 2:].tolist()
     assert results['ori_shape'] == (2, 4, 3)
     assert results['filename'] is None
+
+
+class Memory(mmengine.fileio.BaseStorageBackend):
+    """A storage in memory."""
+
+    files: dict = {}
+
+    def __init__(self, part=''):
+        self.part = part
+
+    def get(self, filepath):
+        return self.files.get(self.part + filepath)
+
+    def get_text(self, filepath):
+        raise NotImplementedError
+
+
+def test_images_of_another_storage(info, tmp_path):
+    mmengine.fileio.register_backend('memory_of_test', Memory, force=True)
+    Memory.files = {'x/some/a.png': (tmp_path / 'a.png').read_bytes(), 'x/some/bad.png': b'no image'}
+    step = LoadImageFromFile(file_client_args=dict(backend='memory_of_test', part='x/'))
+    results = step(dict(img_prefix='some', img_info=dict(filename='a.png')))
+    np.testing.assert_array_equal(results['img'], LoadImageFromFile()(dict(info))['img'])
+    for name, message in (('bad.png', 'cannot decode'), ('b.png', 'Memory holds no image some/b.png')):
+        with pytest.raises(BadImageError, match=message):
+            step(dict(img_prefix='some', img_info=dict(filename=name)))
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (dict(backend='http'), "backend='http': .*download them"),
+        (dict(backend='petrel'), "backend='petrel': .*mount the storage"),
+        (dict(backend='ceph'), "backend='ceph': .*mount the storage"),
+        (dict(backend='memcached'), "backend='memcached' needs the package mc"),
+        (dict(backend='lmdb', path='x'), "backend='lmdb'"),
+    ],
+)
+def test_storages_that_cannot_be_used_are_refused(args, message):
+    with pytest.raises(UserError, match=rf'file_client_args: {message}'):
+        LoadImageFromFile(file_client_args=args)
+
+
+def test_files_are_the_channels_of_an_image(info, tmp_path):
+    for value, name in ((10, 'b.png'), (20, 'c.png')):
+        cv2.imwrite(str(tmp_path / name), np.full((4, 6), value, np.uint8))
+    step = LoadMultiChannelImageFromFiles(to_float32=True)
+    results = step(dict(info, img_info=dict(filename=['b.png', 'a.png', 'c.png'])))
+    assert results['img'].shape == results['ori_shape'] == results['img_shape'] == (4, 6, 5)
+    assert results['img'][0, 0].tolist() == [10, 0, 0, 200, 20] and results['img'].dtype == np.float32
+    assert results['ori_filename'] == 'b.png' and results['filename'] == str(tmp_path / 'b.png')
+    cv2.imwrite(str(tmp_path / 'd.png'), np.zeros((5, 6), np.uint8))
+    for wrong, message in (('a.png', 'list of files'), (['a.png', 'd.png'], 'several sizes')):
+        with pytest.raises(BadImageError, match=message):
+            step(dict(info, img_info=dict(filename=wrong)))
+
+
+def test_arguments_of_masks_that_say_nothing_here():
+    assert LoadAnnotations(poly2mask=False, file_client_args=dict(backend='disk')).with_bbox
+    with pytest.raises(ValueError, match='denorm_bbox'):
+        LoadAnnotations(denorm_bbox=True)
+
+
+def test_proposals():
+    results = LoadProposals(2)(dict(proposals=np.arange(18).reshape(3, 6), bbox_fields=['gt_bboxes']))
+    assert results['proposals'].tolist() == [[0, 1, 2, 3, 4], [6, 7, 8, 9, 10]]
+    assert results['bbox_fields'] == ['gt_bboxes', 'proposals']
+    assert LoadProposals()(dict(proposals=[]))['proposals'].shape == (0, 5)
+    with pytest.raises(ValueError, match=r'\(n, 5\)'):
+        LoadProposals()(dict(proposals=np.zeros((2, 4))))
+
+
+def test_narrow_objects_may_be_left_out():
+    def sample(*sides):
+        boxes = np.array([[5, 5, w, h, 0] for w, h in sides], np.float32).reshape(-1, 5)
+        return dict(gt_bboxes=boxes, gt_labels=np.arange(len(sides)))
+
+    step = FilterAnnotations(min_gt_bbox_wh=(4, 2))
+    assert step(sample((5, 3), (5, 1), (3, 3)))['gt_labels'].tolist() == [0]
+    assert step(sample((3, 3))) is None
+    assert step(sample())['gt_labels'].tolist() == []
+    assert FilterAnnotations((4, 2), keep_empty=False)(sample((3, 3)))['gt_bboxes'].shape == (0, 5)
+    for wrong in (dict(by_mask=True), dict(by_box=False)):
+        with pytest.raises(ValueError, match='by_box=True'):
+            FilterAnnotations(**wrong)

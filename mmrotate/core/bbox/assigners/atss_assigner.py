@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from .. import gaussian
 from ..angle import angle_version as version_of
@@ -44,7 +45,7 @@ class ByLevelAssigner:
 
     def __init__(self, topk: int, ignore_iof_thr: float = -1, iou_calculator: dict | None = None) -> None:
         if topk < 1:
-            raise ValueError(f'topk must be at least 1, got {topk}')
+            raise ArgumentError(f'topk must be at least 1, got {topk}')
         self.topk, self.ignore_iof_thr = topk, ignore_iof_thr
         self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
 

@@ -206,6 +206,7 @@ class MaxConvexIoUAssigner(MaxIoUAssigner):
     """
 
     default_overlaps = dict(type='ConvexOverlaps')
+    by_overlap = True  # ``assign`` is given the overlaps
 
     def __init__(
         self,
@@ -233,15 +234,22 @@ class MaxConvexIoUAssigner(MaxIoUAssigner):
         )
 
     @torch.no_grad()
-    def assign(
-        self, bboxes: Tensor, gt_bboxes: Tensor, gt_bboxes_ignore: Tensor | None = None, gt_labels: Tensor | None = None
+    def assign(  # type: ignore[override]
+        self,
+        points: Tensor,
+        gt_rbboxes: Tensor,
+        overlaps: Tensor,
+        gt_rbboxes_ignore: Tensor | None = None,
+        gt_labels: Tensor | None = None,
     ) -> AssignResult:
-        """Assign point sets (n, 18) to quadrilaterals (m, 8) of classes (m,); those to ignore are (k, 8)."""
+        """Assign point sets (n, 18) to quadrilaterals (m, 8) of classes (m,), by their overlaps (m, n).
+
+        Those to ignore are (k, 8). :meth:`convex_overlaps` gives the overlaps.
+        """
         ignored = ignored_priors(
-            bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
+            points, gt_rbboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
         )
-        overlaps = self.convex_overlaps(gt_bboxes, bboxes).masked_fill(ignored, -1.0)
-        result = self.assign_wrt_overlaps(overlaps, gt_labels)
+        result = self.assign_wrt_overlaps(overlaps.masked_fill(ignored, -1.0), gt_labels)
         result.gt_inds[ignored] = -1
         return result
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version as version_of
 
@@ -40,9 +41,9 @@ class CSLCoder:
         self.angle_version = angle_version
         self.start, self.span = math.degrees(version.start), math.degrees(version.span)
         if window not in _WINDOWS:
-            raise ValueError(f'window must be one of {tuple(_WINDOWS)}, got {window!r}')
+            raise ArgumentError(f'window must be one of {tuple(_WINDOWS)}, got {window!r}')
         if not 0 < omega <= self.span or radius <= 0:
-            raise ValueError(
+            raise ArgumentError(
                 f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} and {radius}'
             )
         self.omega, self.window, self.radius = omega, window, radius

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version, norm_angle, regularize
 
@@ -61,7 +63,7 @@ class DeltaCoder:
         self.means = (0.0,) * self.encode_size if target_means is None else tuple(target_means)
         self.stds = (1.0,) * self.encode_size if target_stds is None else tuple(target_stds)
         if not len(self.means) == len(self.stds) == self.encode_size:
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__}: target_means and target_stds must be of length {self.encode_size}, '
                 f'got {len(self.means)} and {len(self.stds)}'
             )
@@ -77,16 +79,21 @@ class DeltaCoder:
         return (deltas - deltas.new_tensor(self.means)) / deltas.new_tensor(self.stds)
 
     def decode(
-        self, bboxes: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None, wh_ratio_clip: float = 0.016
+        self, bboxes: Tensor, pred_bboxes: Tensor, max_shape: Any = None, wh_ratio_clip: float = 0.016
     ) -> Tensor:
         """Boxes (n, k * 4 or 5) of priors (n, prior_dim) and deltas (n, k * encode_size), k for each prior.
 
         Args:
-            bboxes: Priors.
-            pred_bboxes: Deltas.
-            max_shape: Height and width of the image, for ``clip_border``.
+            bboxes: Priors; or (b, n, prior_dim) of a batch, which gives boxes (b, n, ...).
+            pred_bboxes: Deltas, likewise.
+            max_shape: Height and width of the image, for ``clip_border``; of a batch, of each image.
             wh_ratio_clip: Sides change by at most a factor ``1 / wh_ratio_clip``: an untrained head's stay finite.
         """
+        if bboxes.dim() == 3:
+            same_count(bboxes, pred_bboxes)
+            shapes = [None] * len(bboxes) if max_shape is None else max_shape
+            parts = zip(bboxes, pred_bboxes, shapes, strict=True)
+            return torch.stack([self.decode(*part, wh_ratio_clip) for part in parts])
         same_count(bboxes, pred_bboxes)
         prior = [part[:, None] for part in self._prior(bboxes.float())]
         deltas = pred_bboxes.float().unflatten(1, (-1, self.encode_size))

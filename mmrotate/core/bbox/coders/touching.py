@@ -108,7 +108,9 @@ class GVFixCoder:
         return torch.where(rise < _LEVEL, 1.0, deltas)
 
     def decode(self, hbboxes: Tensor, fix_deltas: Tensor) -> Tensor:
-        """Boxes (n, k * 5) of horizontal boxes (n, k * 4), as corners, and deltas (n, k * 4)."""
+        """Boxes (n, k * 5) of horizontal boxes (n, k * 4), as corners, and deltas (n, k * 4); or (b, n, ...) each."""
+        if hbboxes.dim() == 3:
+            return torch.stack([self.decode(*pair) for pair in zip(hbboxes, fix_deltas, strict=True)])
         same_count(hbboxes, fix_deltas)
         count = hbboxes.size(1) // 4
         x1, y1, x2, y2 = hbboxes.float().reshape(-1, 4).unbind(1)

@@ -1,0 +1,1 @@
+"""From files of results, annotations and logs to tables and pictures."""
