@@ -74,7 +74,8 @@ def test_infer_and_publish_take_names(tmp_path, monkeypatch):
     assert main(['infer', str(image), SHIPPED, SHIPPED, '--json', 'found.json', '--device', 'cpu']) == 0
     assert json.loads(Path('found.json').read_text())['images'][0]['detections']
     assert main(['publish', SHIPPED, 'half.pth', '--half']) == 0
-    assert next(iter(load_state('half.pth')['state_dict'].values())).dtype == torch.float16
+    (published,) = tmp_path.glob('half-*.pth')
+    assert next(iter(load_state(published)['state_dict'].values())).dtype == torch.float16
 
 
 def test_test_and_train_take_names(tmp_path, monkeypatch, capsys):
