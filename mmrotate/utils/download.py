@@ -129,7 +129,7 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
         if sha256 is None:  # that the rest is of another file would not be noticed
             file.truncate(0)
         if sha256 is None or not file_sha256(file).startswith(sha256):
-            _transfer_stubbornly(url, file, target)
+            _transfer_stubbornly(url, file, target, keeps=sha256 is not None)
         found = file_sha256(file)
         if not found.startswith(sha256 or ''):
             file.truncate(0)
@@ -141,7 +141,7 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
     os.replace(part, target)
 
 
-def _transfer_stubbornly(url: str, file: BinaryIO, target: Path) -> None:
+def _transfer_stubbornly(url: str, file: BinaryIO, target: Path, keeps: bool) -> None:
     """Transfer, with a few more tries where the network fails."""
     for pause in (*_PAUSES, None):
         try:
@@ -150,7 +150,7 @@ def _transfer_stubbornly(url: str, file: BinaryIO, target: Path) -> None:
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 raise
             if pause is None or _is_final(error):
-                raise _failure(url, file, target, error) from error
+                raise _failure(url, os.fstat(file.fileno()).st_size if keeps else 0, target, error) from error
             time.sleep(pause)
 
 
@@ -161,12 +161,11 @@ def _is_final(error: Exception) -> bool:
     return isinstance(getattr(error, 'reason', None), socket.gaierror | ConnectionRefusedError)
 
 
-def _failure(url: str, file: BinaryIO, target: Path, error: Exception) -> CheckpointError:
+def _failure(url: str, kept: int, target: Path, error: Exception) -> CheckpointError:
     reason = error.reason if type(error) is urllib.error.URLError else error
-    size = os.fstat(file.fileno()).st_size
-    kept = f'; the {size} bytes that came are kept for the next try' if size else ''
+    came = f'; the {kept} bytes that came are kept for the next try' if kept else ''
     return CheckpointError(
-        f'{url} cannot be downloaded ({reason or type(error).__name__}){kept}. Behind a proxy set https_proxy, for '
+        f'{url} cannot be downloaded ({reason or type(error).__name__}){came}. Behind a proxy set https_proxy, for '
         f'another host {MIRROR_VARIABLE}; without a network put the file at {target}, or give a local path instead'
     )
 
