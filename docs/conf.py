@@ -36,6 +36,7 @@ suppress_warnings = ['ref.python']
 
 # the pages of the API: title, and the modules whose docstrings it shows
 API = {
+    'analysis': 'From logs, results and annotations to tables and pictures',
     'apis': 'What a program calls',
     'core': 'Boxes, anchors, patches, scores, pictures',
     'datasets': 'Datasets and pipelines',

@@ -37,7 +37,7 @@ INTRODUCTION = """# Model zoo
 
 Made by `python docs/make_model_zoo.py`; `mmrotate list` shows the same table in a terminal, also
 without a clone. Names of configs serve wherever a config or a checkpoint is wanted:
-[install](install.md#the-zoo-by-name).
+[install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
 checkpoints are those published with MMRotate 0.x; the trainings were not repeated here. mAP is that

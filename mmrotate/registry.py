@@ -18,6 +18,7 @@ from mmrotate.utils.uncalled import check_overrides, is_of_library
 _logger = logging.getLogger('mmrotate')
 # libraries that 0.x configs name, whose parts are written here
 FORERUNNERS = ('mmcls', 'mmcv', 'mmdet')
+_MMDET = "pip install 'mmrotate[mmdet]' and pip install --no-deps mmcv-lite==2.1.0"
 
 
 class ConfigError(UserError, KeyError):
@@ -98,7 +99,7 @@ class Registry(_MMEngineRegistry):
         near = difflib.get_close_matches(name.lower(), lower, n=5, cutoff=0.6)
         hint = f'did you mean {", ".join(lower[n] for n in near)}?' if near else f'known: {known}'
         if name.startswith('mmdet.') and not standins.is_installed('mmdet'):
-            hint = f"the models of mmdet itself come with pip install 'mmrotate[mmdet]'; {hint}"
+            hint = f'the models of mmdet itself: {_MMDET}; {hint}'
         return (
             f'{name!r} is not a registered {self.name}; {hint} '
             '(modules of your own are loaded by custom_imports in the config)'
@@ -114,7 +115,7 @@ def _models_of_mmdet() -> _MMEngineRegistry:
         models.import_from_location()
     except Exception as error:  # it asserts the versions of what it needs
         reason = f'{type(error).__name__}: {error}'
-        raise ConfigError(f"mmdet cannot be imported ({reason}): pip install 'mmrotate[mmdet]'") from error
+        raise ConfigError(f'mmdet cannot be imported ({reason}); {_MMDET}') from error
     return models
 
 

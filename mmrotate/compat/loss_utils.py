@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from mmrotate.models.losses.weighting import one_of
 from mmrotate.models.losses.weighting import reduce_loss as weight_reduce_loss
 
 
 def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
     """An element-wise loss of any shape under ``'none'``, ``'mean'`` or ``'sum'``."""
-    return weight_reduce_loss(loss, reduction=one_of('reduction', reduction, ('none', 'mean', 'sum')))
+    return weight_reduce_loss(loss, reduction=reduction)

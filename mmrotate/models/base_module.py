@@ -11,9 +11,8 @@ from mmrotate.utils.checkpoint import load_state, load_weights
 class BaseModule(_MMEngineBaseModule):
     """A module with ``init_cfg`` and ``init_weights()``.
 
-    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` takes a local file, an address or
-    ``torchvision://NAME``, and of it the keys that start with ``prefix``; all else goes to the
-    initialisers of the engine library.
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)`` takes a file or an address, see :func:`load_state`, and of
+    it the keys that start with ``prefix``; all else goes to the initialisers of the engine library.
     """
 
     def init_weights(self) -> None:

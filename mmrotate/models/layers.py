@@ -44,10 +44,10 @@ _CONVOLUTIONS = {
     'DCN': DeformConv2dPack, 'DCNv2': ModulatedDeformConv2dPack,
 }  # fmt: skip
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
-    cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)
+    cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Sigmoid)
 }
+_ACTIVATIONS['Swish'] = nn.SiLU
 _PLAIN_ACTIVATIONS = (nn.GELU, nn.Sigmoid)  # they write no result over their input
-_ACTIVATIONS |= {'Swish': nn.SiLU, 'Sigmoid': nn.Sigmoid}
 
 
 def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:

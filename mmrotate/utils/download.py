@@ -149,7 +149,7 @@ def _download(url: str, target: Path, sha256: str | None, tag: Path | None = Non
         if sha256 is None and (tag is None or not tag.is_file()):
             file.truncate(0)  # that the rest is of another file would not be noticed
         if sha256 is None or not file_sha256(file).startswith(sha256):
-            _transfer_stubbornly(url, file, target, tag)
+            _transfer_stubbornly(url, file, target, tag, keeps=sha256 is not None or tag is not None)
         found = file_sha256(file)
         if not found.startswith(sha256 or ''):
             file.truncate(0)
@@ -163,7 +163,7 @@ def _download(url: str, target: Path, sha256: str | None, tag: Path | None = Non
         tag.unlink(missing_ok=True)
 
 
-def _transfer_stubbornly(url: str, file: BinaryIO, target: Path, tag: Path | None) -> None:
+def _transfer_stubbornly(url: str, file: BinaryIO, target: Path, tag: Path | None, keeps: bool) -> None:
     """Transfer, with a few more tries where the network fails."""
     for pause in (*_PAUSES, None):
         try:
@@ -172,7 +172,7 @@ def _transfer_stubbornly(url: str, file: BinaryIO, target: Path, tag: Path | Non
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 raise
             if pause is None or _is_final(error):
-                raise _failure(url, file, target, error) from error
+                raise _failure(url, os.fstat(file.fileno()).st_size if keeps else 0, target, error) from error
             time.sleep(pause)
 
 
@@ -183,12 +183,11 @@ def _is_final(error: Exception) -> bool:
     return isinstance(getattr(error, 'reason', None), socket.gaierror | ConnectionRefusedError)
 
 
-def _failure(url: str, file: BinaryIO, target: Path, error: Exception) -> CheckpointError:
+def _failure(url: str, kept: int, target: Path, error: Exception) -> CheckpointError:
     reason = error.reason if type(error) is urllib.error.URLError else error
-    size = os.fstat(file.fileno()).st_size
-    kept = f'; the {size} bytes that came are kept for the next try' if size else ''
+    came = f'; the {kept} bytes that came are kept for the next try' if kept else ''
     return CheckpointError(
-        f'{url} cannot be downloaded ({reason or type(error).__name__}){kept}. Behind a proxy set https_proxy, for '
+        f'{url} cannot be downloaded ({reason or type(error).__name__}){came}. Behind a proxy set https_proxy, for '
         f'another host {MIRROR_VARIABLE}; without a network put the file at {target}, or give a local path instead'
     )
 

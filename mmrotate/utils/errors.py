@@ -10,4 +10,4 @@ class CheckpointError(UserError, RuntimeError):
 
 
 class ArgumentError(ValueError, AssertionError):
-    """Arguments that do not fit each other, found when an object is made; 0.x raised an AssertionError there."""
+    """Arguments that cannot be used, or not together; 0.x raised an AssertionError there."""

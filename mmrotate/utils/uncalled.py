@@ -90,7 +90,7 @@ def _is_method(value: Any) -> bool:
 
 def is_of_library(cls: Any) -> bool:
     """Whether a class or function is of this package or of one that it stands on, not a user's."""
-    return f'{cls.__module__}.'.startswith(_LIBRARIES)
+    return f'{getattr(cls, "__module__", None)}.'.startswith(_LIBRARIES)
 
 
 def _names_used(classes: list[type], method: str) -> set[str]:

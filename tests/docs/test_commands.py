@@ -24,6 +24,7 @@ ONLY_READ = {
     'pre-commit install': 'changes the repository',
     '.ci/run': 'runs these tests',
     'bash benchmarks/gpu.sh': 'needs a GPU',
+    'mim ': 'needs openmim; tests/test_package.py reads what it asks for',
 }
 SCRIPTS = ('tools/', 'demo/', 'benchmarks/', 'docs/', '.ci/')
 _VARIABLE = re.compile(r'\w+=\S*$')

@@ -1,9 +1,15 @@
 """A small HTTP server in a thread, with ranges and with faults."""
 
 import contextlib
+import hashlib
 import http.server
+import json
 import threading
 from pathlib import Path
+
+import torch
+
+from mmrotate.utils import zoo
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -60,3 +66,25 @@ def serving(folder):
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def publishing(name, folder, monkeypatch):
+    """A zoo of one config, ``name``, with weights on a server; gives the server and the weights' file name."""
+    torch.save({'state_dict': {'x': torch.ones(3)}}, folder / 'a.pth')
+    file = f'weights-{hashlib.sha256((folder / "a.pth").read_bytes()).hexdigest()[:8]}.pth'
+    (folder / 'a.pth').rename(folder / file)
+    row = {**zoo.zoo_row(name), 'checkpoint': f'https://download.openmmlab.com/mmrotate/{file}'}
+    (folder / 'zoo.json').write_text(json.dumps([row]))
+    with serving(folder) as server, monkeypatch.context() as patch:
+        patch.setattr(zoo, 'ZOO_FILE', folder / 'zoo.json')
+        patch.setenv('MMROTATE_CACHE', str(folder / 'cache'))
+        patch.setenv('MMROTATE_MIRROR', server.address)
+        _forget()
+        yield server, file
+    _forget()
+
+
+def _forget():
+    zoo._rows.cache_clear()
+    zoo._by_name.cache_clear()

@@ -167,6 +167,19 @@ def test_deformable_convolutions_where_they_are_asked_for() -> None:
     assert all(not p.any() for m in offsets for p in m.parameters())
 
 
+def test_deformable_convolutions_of_no_stage_are_said(log) -> None:
+    build_backbone(dict(SMALL, dcn=dict(type='DCN')))
+    assert any('stage_with_dcn names no stage' in record.getMessage() for record in log)
+
+
+def test_arguments_of_a_resnet_in_the_documented_order() -> None:
+    first = (50, 3, 16, 8, 4, (1, 2, 2, 2), (1, 1, 1, 1), (3,), 'caffe', True, True, 1, None)
+    dcn = (dict(type='DCN'), (False, False, False, True))
+    net = backbones.ResNet(*first, dict(type='BN'), False, *dcn, None, True, False, None, None)
+    assert (net.frozen_stages, net.norm_eval, net.with_cp, net.zero_init_residual) == (1, False, True, False)
+    assert hasattr(net.layer4[0].conv2, 'conv_offset') and not hasattr(net.layer3[0].conv2, 'conv_offset')
+
+
 def test_offsets_of_the_oldest_checkpoints() -> None:
     cfg = dict(SMALL, dcn=dict(type='DCNv2'), stage_with_dcn=(True,) * 4)
     net, peer = build_backbone(cfg), build_backbone(cfg)
@@ -192,6 +205,37 @@ def test_plugins_change_nothing_at_first_and_learn() -> None:
     sum(x.sum() for x in net.train()(IMAGE)).backward()
     assert net.layer2[0].context_block.channel_add_conv[-1].bias.grad.abs().sum() > 0
     assert net.layer1[0].gen_attention_block.gamma.grad.abs().sum() > 0
+
+
+def test_plugins_of_a_stage_as_documented() -> None:
+    plugins = [
+        dict(cfg=dict(type='xxx', arg1='xxx'), stages=(False, True, True, True), position='after_conv2'),
+        dict(cfg=dict(type='yyy'), stages=(True, True, True, True), position='after_conv3'),
+        dict(cfg=dict(type='zzz', postfix='1'), stages=(True, True, True, True), position='after_conv3'),
+        dict(cfg=dict(type='zzz', postfix='2'), stages=(True, True, True, True), position='after_conv3'),
+    ]
+    net = build_backbone(dict(type='ResNet', depth=18))
+    assert [plugin['cfg']['type'] for plugin in net.make_stage_plugins(plugins, 0)] == ['yyy', 'zzz', 'zzz']
+    assert len(net.make_stage_plugins(plugins, 1)) == 4
+
+
+def test_a_plugin_of_ones_own() -> None:
+    class RGBGate(nn.Module):
+        def __init__(self, in_channels: int, factor: float) -> None:
+            super().__init__()
+            self.factor, self.channels = factor, in_channels
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.factor
+
+    cfg = dict(type=RGBGate, factor=0.0)
+    plugins = [dict(cfg=dict(cfg, postfix=i), position=f'after_conv{i}', stages=(i == 3, True, 0, 0)) for i in (2, 3)]
+    net = build_backbone(dict(SMALL, plugins=plugins))
+    assert (net.layer2[0].rgb_gate2.channels, net.layer2[0].rgb_gate3.channels) == (16, 64)
+    assert not hasattr(net.layer1[0], 'rgb_gate2')
+    x = torch.randn(1, 8, 16, 16)
+    block = net.layer1[0]
+    torch.testing.assert_close(block(x), block.downsample(x).relu())  # the rest of the block counts nothing
 
 
 def test_a_range_of_attention_from_an_older_checkpoint() -> None:
@@ -239,3 +283,10 @@ def test_standardised_filters_are_not_folded() -> None:
 def test_options_that_do_not_fit(wrong: dict, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         build_backbone(dict(SMALL, **wrong))
+
+
+@pytest.mark.parametrize('kind', ['ResNet', 'ReResNet', 'MobileNetV2'])
+def test_pretrained_is_a_name(kind: str) -> None:
+    settings = {} if kind == 'MobileNetV2' else dict(depth=18)
+    with pytest.raises(TypeError, match='pretrained must be'):
+        build_backbone(dict(type=kind, pretrained=0, **settings))

@@ -80,3 +80,25 @@ def test_accuracy() -> None:
     pred = torch.eye(4)
     assert float(accuracy(pred, torch.tensor([0, 1, 2, 0]))) == 75
     assert float(accuracy(pred[:0], torch.zeros(0, dtype=torch.long))) == 0
+
+
+@pytest.mark.parametrize('sigmoid', [False, True])
+def test_labels_that_cost_nothing(logits, sigmoid: bool) -> None:
+    labels = torch.arange(20) % 4
+    kept = labels != 2
+    settings = dict(type='CrossEntropyLoss', use_sigmoid=sigmoid, use_mask=False)
+    whole = build_loss(dict(settings, reduction='none'))(logits, labels)
+    each = build_loss(dict(settings, ignore_index=2, reduction='none'))(logits, labels)
+    torch.testing.assert_close(each[kept], whole[kept])
+    assert not each[~kept].any()
+    mean = build_loss(dict(settings, ignore_index=2))(logits, labels)
+    torch.testing.assert_close(mean, each.mean())
+    among_rest = build_loss(dict(settings, ignore_index=2, avg_non_ignore=True))
+    torch.testing.assert_close(among_rest(logits, labels), whole[kept].mean())
+    torch.testing.assert_close(among_rest(logits, labels, avg_factor=3), each.sum() / 3)
+    torch.testing.assert_close(among_rest(logits, labels, reduction_override='sum'), each.sum())
+
+
+def test_there_are_no_masks() -> None:
+    with pytest.raises(AssertionError, match='use_mask'):
+        build_loss(dict(type='CrossEntropyLoss', use_mask=True))

@@ -1,8 +1,11 @@
 """Parts that do not go together are refused when the model is built."""
 
 import pytest
+import torch
 
-from mmrotate.models import build_detector, build_head
+from mmrotate.core import GaussianMixture, bbox_flip, rbbox_overlaps
+from mmrotate.core.anchor import RotatedAnchorGenerator
+from mmrotate.models import build_detector, build_head, build_loss, build_neck
 from mmrotate.registry import MODELS, TASK_UTILS
 from tests.helpers import zoo
 
@@ -83,3 +86,21 @@ def test_a_constructors_error_is_what_0_x_raised_and_a_value_error(cfg):
     for kind in (AssertionError, ValueError):
         with pytest.raises(kind):
             registry.build(dict(cfg))
+
+
+CALLS = [
+    lambda: rbbox_overlaps(torch.rand(2, 5), torch.rand(2, 5), mode='dice'),
+    lambda: rbbox_overlaps(torch.rand(2, 5), torch.rand(3, 5), is_aligned=True),
+    lambda: bbox_flip(torch.rand(2, 5), (8, 8), direction='up'),
+    lambda: GaussianMixture(2).check_size(torch.rand(3, 4, 3)),
+    lambda: RotatedAnchorGenerator([8], [1.0], [4]).grid_priors([(2, 2)] * 2, device='cpu'),
+    lambda: build_neck(dict(type='FPN', in_channels=[8, 8], out_channels=8, num_outs=2))([torch.rand(1, 8, 4, 4)]),
+    lambda: build_loss(dict(type='GDLoss', loss_type='gwd'))(torch.rand(2, 5), torch.rand(3, 5)),
+]
+
+
+@pytest.mark.parametrize('call', CALLS)
+def test_so_is_the_error_of_a_call(call):
+    for kind in (AssertionError, ValueError):
+        with pytest.raises(kind):
+            call()

@@ -102,7 +102,7 @@ def test_convnext_is_timms() -> None:
 
 
 def test_convnext_errors() -> None:
-    with pytest.raises(KeyError, match='huge'):
+    with pytest.raises(AssertionError, match='huge'):
         build_backbone(dict(type='ConvNeXt', arch='huge'))
     with pytest.raises(ValueError, match='gap_before_final_norm'):
         build_backbone(dict(type='ConvNeXt', gap_before_final_norm=True))

@@ -269,3 +269,37 @@ def test_a_loss(imported, method, counts):
             part['loss_bbox'] = dict(type='MyLoss', loss_weight=1.0)
     _, values, _ = train_and_test(cfg, counts)
     assert all(value == value for value in values.values())
+
+
+TWEAKED = [
+    dict(type='FocalLoss', use_sigmoid=True, gamma=1.5, alpha=0.5, loss_weight=1.0),
+    dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0, reduction='sum'),
+    dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=0.5),
+    dict(type='GHMC', bins=30, momentum=0.75, use_sigmoid=True, loss_weight=1.0),
+]
+
+
+@pytest.mark.parametrize('loss_cls', TWEAKED, ids=lambda cfg: '-'.join(map(str, cfg.values())))
+def test_a_tweaked_loss(loss_cls):
+    cfg = zoo.tiny('rotated_retinanet_obb', 'le90')
+    cfg['bbox_head']['loss_cls'] = loss_cls
+    _, values, _ = train_and_test(cfg)
+    assert 0 < values['loss_cls'] < 1e6
+
+
+def test_a_sum_is_not_divided():
+    losses = {}
+    for reduction in ('mean', 'sum'):
+        cfg = zoo.tiny('rotated_retinanet_obb', 'le90')
+        cfg['bbox_head']['loss_cls']['reduction'] = reduction
+        torch.manual_seed(0)
+        losses[reduction] = train_and_test(cfg)[1]['loss_cls']
+    assert losses['sum'] > 2 * losses['mean']
+
+
+def test_a_sampler_in_the_proposal_head():
+    cfg = zoo.tiny('rotated_faster_rcnn', 'le90')
+    cfg['train_cfg']['rpn']['sampler'] = dict(
+        type='RandomSampler', num=256, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=False
+    )
+    assert train_and_test(cfg)[1]['loss_rpn_cls'] > 0

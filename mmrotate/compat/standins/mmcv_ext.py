@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmrotate import ops
 from mmrotate.utils import UserError
@@ -200,7 +201,7 @@ def rotated_feature_align_backward(
     _write_gradients(align, [torch.zeros_like(grad_input)], grad, [grad_input])
 
 
-# ---------------------------------------------------------------- convolutions, attention, losses
+# ---------------------------------------------------------------- convolutions, reassembly, attention, losses
 
 
 def _convolution(given: dict[str, Any]) -> tuple:
@@ -248,6 +249,17 @@ def deform_conv_backward_parameters(
     _write_gradients(convolve, [torch.zeros_like(grad_weight)], grad * given['scale'], [grad_weight])
 
 
+def _as_stored(tensor: Tensor, size: torch.Size) -> Tensor:
+    """Offsets or factors for an output of ``size`` (height, width).
+
+    Those of a larger map are read in the order in which they are stored, each image from its first, as mmcv does: its
+    published models with DyHead learned so.
+    """
+    if tensor.shape[2:] == size:
+        return tensor
+    return tensor.flatten(1)[:, : tensor.size(1) * size.numel()].view(len(tensor), -1, *size)
+
+
 def modulated_deform_conv_forward(
     input: Tensor,
     weight: Tensor,
@@ -260,8 +272,9 @@ def modulated_deform_conv_forward(
     **given: Any,
 ) -> None:
     """Deformable convolution with a factor for each point."""
-    shift = bias if given['with_bias'] else None
-    output.copy_(ops.modulated_deform_conv2d(input, offset, mask, weight, shift, *_convolution(given)))
+    shift, size = bias if given['with_bias'] else None, output.shape[2:]
+    moves, factors = _as_stored(offset, size), _as_stored(mask, size)
+    output.copy_(ops.modulated_deform_conv2d(input, moves, factors, weight, shift, *_convolution(given)))
 
 
 def modulated_deform_conv_backward(*tensors: Tensor, **given: Any) -> None:
@@ -270,10 +283,46 @@ def modulated_deform_conv_backward(*tensors: Tensor, **given: Any) -> None:
     inputs = [input, weight, bias, offset, mask]
 
     def convolve(maps: Tensor, filters: Tensor, shift: Tensor, moves: Tensor, factors: Tensor) -> Tensor:
-        last = shift if given['with_bias'] else None
+        last, size = shift if given['with_bias'] else None, grad.shape[2:]
+        moves, factors = _as_stored(moves, size), _as_stored(factors, size)
         return ops.modulated_deform_conv2d(maps, moves, factors, filters, last, *_convolution(given))
 
     _write_gradients(convolve, inputs, grad, grads)
+
+
+def _reassemble(given: dict[str, int]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Wang et al., CARAFE, ICCV 2019: larger maps, each position a weighted mean around where it comes from."""
+    kernel, groups, scale = given['kernel_size'], given['group_size'], given['scale_factor']
+
+    def reassemble(maps: Tensor, weights: Tensor) -> Tensor:
+        size = maps.shape[2:]
+        around = F.unfold(maps, kernel, padding=kernel // 2).view(len(maps), -1, *size)
+        around = around.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        around = around.view(len(maps), groups, -1, kernel**2, *around.shape[2:])
+        return (around * weights.view(len(maps), groups, 1, kernel**2, *weights.shape[2:])).sum(3).flatten(1, 2)
+
+    return reassemble
+
+
+def carafe_forward(
+    features: Tensor, masks: Tensor, kept: Tensor, routput: Tensor, rmasks: Tensor, output: Tensor, **given: int
+) -> None:
+    """Reassembled maps; ``kept`` gets the features, which mmcv stores for the gradient."""
+    kept.copy_(features)
+    output.copy_(_reassemble(given)(features, masks))
+
+
+def carafe_backward(grad: Tensor, kept: Tensor, masks: Tensor, *tensors: Tensor, **given: int) -> None:
+    """Their gradients to features and weights, which are the last two of ``tensors``."""
+    _write_gradients(_reassemble(given), [kept, masks], grad, tensors[-2:])
+
+
+def carafe_naive_forward(features: Tensor, masks: Tensor, output: Tensor, **given: int) -> None:
+    """Reassembled maps."""
+    output.copy_(_reassemble(given)(features, masks))
+
+
+carafe_naive_backward = carafe_backward
 
 
 def ms_deform_attn_forward(

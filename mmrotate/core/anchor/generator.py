@@ -99,7 +99,7 @@ class AnchorGenerator:
     ) -> list[Tensor]:
         """Anchors of each level, a map of size (h, w), positions row by row, a position's anchors together."""
         if len(featmap_sizes) != self.num_levels:
-            raise ValueError(f'the generator has {self.num_levels} strides, but there are {len(featmap_sizes)} maps')
+            raise ArgumentError(f'the generator has {self.num_levels} strides, but there are {len(featmap_sizes)} maps')
         return [self.single_level_grid_priors(size, i, dtype, device) for i, size in enumerate(featmap_sizes)]
 
     def valid_flags(

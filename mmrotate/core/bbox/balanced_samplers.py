@@ -169,12 +169,13 @@ class ScoreHLRSampler(RandomSampler):
 def _hierarchy(boxes: Tensor, scores: Tensor, iou_thr: float) -> Tensor:
     """Order (n,) of boxes (n, 5): the best of each place, then the second best of each, ...; by scores among equals."""
     by_score = scores.argsort(descending=True, stable=True)
-    near = box_iou_rotated(boxes[by_score], boxes[by_score]) > iou_thr
-    rank = torch.full_like(by_score, -1)
+    # one after the other: that is no work for a GPU
+    near = (box_iou_rotated(boxes[by_score], boxes[by_score]) > iou_thr).cpu()
+    rank = torch.full((len(boxes),), -1)
     for i in range(len(by_score)):
         if rank[i] >= 0:
             continue
         place = near[i] & (rank < 0)
         place[i] = True
-        rank[place] = torch.arange(int(place.sum()), device=rank.device)
-    return by_score[rank.argsort(stable=True)]
+        rank[place] = torch.arange(int(place.sum()))
+    return by_score[rank.argsort(stable=True).to(by_score.device)]

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from mmrotate.utils.errors import ArgumentError
+
 from .gaussian import POLYGON_STDS
 from .transforms import obb2poly
 
@@ -104,7 +106,7 @@ class GaussianMixture:
         """
         x = x[None] if x.dim() == 2 else x
         if x.dim() != 3 or x.size(-1) != self.n_features:
-            raise ValueError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
+            raise ArgumentError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
         return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def get_score(self, x: Tensor, sum_data: bool = True) -> Tensor:
@@ -155,7 +157,7 @@ def _far_apart(x: Tensor, count: int) -> Tensor:
 def gaussian2bbox(gmm: GaussianMixture) -> Tensor:
     """Rectangles (T, 8) along the axes of fitted mixtures of one distribution, six standard deviations long."""
     if gmm.mu.shape[1:] != (1, 2):
-        raise ValueError(f'one distribution in the plane is needed, got means {gmm.mu.shape[1:]}')
+        raise ArgumentError(f'one distribution in the plane is needed, got means {gmm.mu.shape[1:]}')
     (var_x, cov), (_, var_y) = (row.unbind(-1) for row in gmm.var[:, 0].unbind(-2))
     half, both = (var_x - var_y) / 2, (var_x + var_y) / 2
     # a round one has no direction: the gradient of atan2(0, 0) is not finite

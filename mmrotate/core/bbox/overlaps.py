@@ -6,6 +6,7 @@ from torchvision.ops import box_iou
 
 from mmrotate.ops import box_iou_rotated, convex_iou
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 # shorter sides make IoUs that are noise
 _MIN_SIDE = 1e-3
@@ -13,9 +14,9 @@ _MIN_SIDE = 1e-3
 
 def _checked(bboxes1: Tensor, bboxes2: Tensor, mode: str, is_aligned: bool) -> None:
     if mode not in ('iou', 'iof', 'giou'):
-        raise ValueError(f"mode must be 'iou', 'iof' or 'giou', got {mode!r}")
+        raise ArgumentError(f"mode must be 'iou', 'iof' or 'giou', got {mode!r}")
     if is_aligned and len(bboxes1) != len(bboxes2):
-        raise ValueError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
+        raise ArgumentError(f'aligned boxes must be of one count, got {len(bboxes1)} and {len(bboxes2)}')
 
 
 def rbbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligned: bool = False) -> Tensor:

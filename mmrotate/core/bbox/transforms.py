@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmrotate.utils.errors import ArgumentError
+
 from .angle import ArrayLike, angle_version, namespace, norm_angle, regularize
 
 # polygons with a shorter side in pixels are no object (their box would have no direction)
@@ -169,7 +171,7 @@ def get_best_begin_point(coordinates: np.ndarray) -> np.ndarray:
     """Turn corners (n, 8) to lie nearest to those of the circumscribed box; further columns stay."""
     coordinates = np.asarray(coordinates)
     if coordinates.ndim != 2 or coordinates.shape[1] < 8:
-        raise ValueError(f'coordinates must have shape (n, 8), got {coordinates.shape}')
+        raise ArgumentError(f'coordinates must have shape (n, 8), got {coordinates.shape}')
     corners = coordinates[:, :8].reshape(-1, 4, 2)
     low, high = corners.min(1), corners.max(1)
     box = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], 1)
@@ -196,7 +198,7 @@ def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'hor
     ``direction`` is ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
     """
     if direction not in ('horizontal', 'vertical', 'diagonal'):
-        raise ValueError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')
+        raise ArgumentError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')
     x, y, w, h, theta = _columns(bboxes, name='bboxes')
     if direction != 'vertical':
         x = img_shape[1] - x

@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 from mmrotate.models.base_module import BaseModule
 from mmrotate.utils.errors import ArgumentError
 
+KAIMING_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
+
 
 class Backbone(BaseModule):
     """Image (N, C, H, W) -> maps of the chosen stages, finest first.
@@ -29,6 +31,8 @@ class Backbone(BaseModule):
         norm_eval: bool = False,
         with_cp: bool = False,
     ) -> None:
+        if not isinstance(pretrained, str | None):
+            raise TypeError(f'pretrained must be the path or address of a checkpoint, or None, got {pretrained!r}')
         if pretrained is not None:
             init_cfg = dict(type='Pretrained', checkpoint=pretrained)
         super().__init__(init_cfg)

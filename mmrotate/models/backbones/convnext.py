@@ -77,7 +77,7 @@ class ConvNeXt(Backbone):
         if gap_before_final_norm:
             raise ArgumentError('gap_before_final_norm=True gives vectors; a detector needs maps')
         if isinstance(arch, str) and arch not in _ARCHITECTURES:
-            raise KeyError(f'arch={arch!r}: a ConvNeXt is one of {list(_ARCHITECTURES)}, or a dict')
+            raise ArgumentError(f'arch={arch!r}: a ConvNeXt is one of {list(_ARCHITECTURES)}, or a dict')
         depths, channels = _ARCHITECTURES[arch] if isinstance(arch, str) else (arch['depths'], arch['channels'])
         super().__init__(init_cfg or _INIT, **kwargs)
         chosen = [out_indices] if isinstance(out_indices, int) else out_indices

@@ -11,7 +11,7 @@ from mmrotate.models.layers import ConvModule
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Backbone
+from .base import KAIMING_INIT, Backbone
 
 # stages that every CSPDarknet has, see there
 _FIRST = [[64, 128, 3, True, False], [128, 256, 9, True, False], [256, 512, 9, True, False]]
@@ -61,8 +61,7 @@ class Darknet(Backbone):
     ) -> None:
         if depth != 53:
             raise KeyError(f'depth={depth}: a Darknet has the depth 53')
-        kinds = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
-        super().__init__(init_cfg or kinds, frozen_stages=frozen_stages, norm_eval=norm_eval, **kwargs)
+        super().__init__(init_cfg or KAIMING_INIT, frozen_stages=frozen_stages, norm_eval=norm_eval, **kwargs)
         counts = (1, 2, 8, 8, 4)
         self.out_indices = self._chosen(out_indices, len(counts) + 1)
         block: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)

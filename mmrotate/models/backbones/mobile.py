@@ -12,9 +12,7 @@ from mmrotate.models.layers import ConvModule
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Backbone
-
-_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
+from .base import KAIMING_INIT, Backbone
 
 
 def make_divisible(value: float, divisor: int, min_value: int | None = None, min_ratio: float = 0.9) -> int:
@@ -36,7 +34,23 @@ class SELayer(nn.Module):
         return x * self.conv2(self.conv1(x.mean((2, 3), keepdim=True)))
 
 
-class InvertedResidual(nn.Module):
+class _Residual(nn.Module):
+    """Layers (N, C, H, W) -> (N, C', H', W') with a shortcut where that fits."""
+
+    def __init__(self, shortcut: bool, drop_path: float) -> None:
+        super().__init__()
+        self.shortcut, self.drop_path = shortcut, StochasticDepth(drop_path, 'row')
+
+    def inner(self, x: Tensor) -> Tensor:
+        """What the layers make of the input."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', H', W')."""
+        return x + self.drop_path(self.inner(x)) if self.shortcut else self.inner(x)
+
+
+class InvertedResidual(_Residual):
     """A wide depthwise convolution between two of 1x1 (Sandler et al., CVPR 2018).
 
     Args:
@@ -61,8 +75,7 @@ class InvertedResidual(nn.Module):
         drop_path: float = 0.0,
         **block: Any,
     ) -> None:
-        super().__init__()
-        self.shortcut = stride == 1 and channels == out_channels
+        super().__init__(stride == 1 and channels == out_channels, drop_path)
         self.expand_conv = ConvModule(channels, mid_channels, 1, **block) if mid_channels != channels else None
         padding = kernel_size // 2
         self.depthwise_conv = ConvModule(
@@ -70,17 +83,15 @@ class InvertedResidual(nn.Module):
         )
         self.se = SELayer(mid_channels, se_ratio, block['act_cfg']) if se_ratio else None
         self.linear_conv = ConvModule(mid_channels, out_channels, 1, **dict(block, act_cfg=None))
-        self.drop_path = StochasticDepth(drop_path, 'row')
 
-    def forward(self, x: Tensor) -> Tensor:
+    def inner(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, out_channels, H', W')."""
         out = x if self.expand_conv is None else self.expand_conv(x)
         out = self.depthwise_conv(out)
-        out = self.linear_conv(out if self.se is None else self.se(out))
-        return x + self.drop_path(out) if self.shortcut else out
+        return self.linear_conv(out if self.se is None else self.se(out))
 
 
-class EdgeResidual(nn.Module):
+class EdgeResidual(_Residual):
     """A plain convolution and one of 1x1, as EfficientNet-EdgeTPU has them.
 
     Args as of :class:`InvertedResidual`, and ``with_residual``: it has a shortcut where that fits.
@@ -97,16 +108,13 @@ class EdgeResidual(nn.Module):
         with_residual: bool = True,
         **block: Any,
     ) -> None:
-        super().__init__()
-        self.shortcut = with_residual and stride == 1 and channels == out_channels
+        super().__init__(with_residual and stride == 1 and channels == out_channels, drop_path)
         self.conv1 = ConvModule(channels, mid_channels, kernel_size, 1, kernel_size // 2, **block)
         self.conv2 = ConvModule(mid_channels, out_channels, 1, stride, **dict(block, act_cfg=None))
-        self.drop_path = StochasticDepth(drop_path, 'row')
 
-    def forward(self, x: Tensor) -> Tensor:
+    def inner(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, out_channels, H', W')."""
-        out = self.conv2(self.conv1(x))
-        return x + self.drop_path(out) if self.shortcut else out
+        return self.conv2(self.conv1(x))
 
 
 @MODELS.register_module()
@@ -146,7 +154,7 @@ class MobileNetV2(Backbone):
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg or _INIT, frozen_stages=frozen_stages, **kwargs)
+        super().__init__(init_cfg or KAIMING_INIT, frozen_stages=frozen_stages, **kwargs)
         self.out_indices = self._chosen(out_indices, len(self.arch_settings) + 1)
         self.block: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
         self.in_channels = make_divisible(32 * widen_factor, 8)
@@ -237,7 +245,7 @@ class EfficientNet(Backbone):
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(init_cfg or _INIT, frozen_stages=frozen_stages, **kwargs)
+        super().__init__(init_cfg or KAIMING_INIT, frozen_stages=frozen_stages, **kwargs)
         if arch not in _SCALES:
             raise ArgumentError(f'arch={arch!r}: an EfficientNet is one of {list(_SCALES)}')
         self.out_indices = self._chosen(out_indices, 7)

@@ -1,5 +1,6 @@
 """Residual blocks and stages, with the keys of torchvision and MMDetection."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ class ResBlock(nn.Module):
         postfix = cfg.pop('postfix', '')
         conv = self.get_submodule(f'conv{places[position] + 1}')
         plugin = MODELS.build(dict(cfg, in_channels=conv.out_channels))
-        name = f'{getattr(plugin, "_abbr_", type(plugin).__name__.lower())}{postfix}'
+        name = f'{getattr(plugin, "_abbr_", _snake_case(type(plugin).__name__))}{postfix}'
         if hasattr(self, name):
             raise ArgumentError(f'two plugins are called {name}: give them a postfix each')
         self.add_module(name, plugin)
@@ -109,7 +110,14 @@ class ResBlock(nn.Module):
             out = out if i == last else self.relu(out)
             for name in plugins:
                 out = getattr(self, name)(out)
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        # a norm does not need its result again, a plugin may
+        return self.relu(out + shortcut if self.plugin_names[-1] else out.add_(shortcut))
+
+
+def _snake_case(name: str) -> str:
+    """``my_plugin`` of ``MyPlugin``."""
+    return re.sub(r'(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', name).lower()
 
 
 class BasicBlock(ResBlock):

@@ -1,5 +1,6 @@
 """ResNet and its kin, with the checkpoint keys of torchvision and MMDetection."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ from mmrotate.ops import ModulatedDeformConv2dPack
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Backbone
+from .base import KAIMING_INIT, Backbone
 from .res_blocks import BasicBlock, Bottleneck, ResBlock, ResLayer
 
+_logger = logging.getLogger('mmrotate')
 # depth -> block, blocks per stage
 _ARCHITECTURES: dict[int, tuple[type[ResBlock], tuple[int, ...]]] = {
     18: (BasicBlock, (2, 2, 2, 2)),
@@ -23,7 +25,6 @@ _ARCHITECTURES: dict[int, tuple[type[ResBlock], tuple[int, ...]]] = {
     101: (Bottleneck, (3, 4, 23, 3)),
     152: (Bottleneck, (3, 8, 36, 3)),
 }
-_DEFAULT_INIT = [dict(type='Kaiming', layer='Conv2d'), dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])]
 
 
 @MODELS.register_module()
@@ -52,10 +53,11 @@ class ResNet(Backbone):
             ``postfix`` tells two of a type apart; ``position``: ``'after_conv1'``, ``'after_conv2'`` or
             ``'after_conv3'``; and ``stages``, whether each stage has it, by default all.
         zero_init_residual: Start the last norm of each block at zero.
+        init_cfg: Initialisation; default Kaiming.
         groups: Groups of the 3x3 convolution of a bottleneck.
         base_width: Channels of each group in the first stage; without groups, for 64 planes.
-        init_cfg: Initialisation; default Kaiming.
-        **kwargs: See :class:`Backbone`; ``norm_eval`` is True by default.
+
+    The others are those of :class:`Backbone`; ``norm_eval`` is True by default.
     """
 
     def __init__(
@@ -71,22 +73,27 @@ class ResNet(Backbone):
         style: str = 'pytorch',
         deep_stem: bool = False,
         avg_down: bool = False,
+        frozen_stages: int = -1,
         conv_cfg: dict | None = None,
         norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
-        zero_init_residual: bool = True,
-        groups: int = 1,
-        base_width: int = 64,
-        init_cfg: dict | list | None = None,
         norm_eval: bool = True,
         dcn: dict | None = None,
         stage_with_dcn: Sequence[bool] = (False, False, False, False),
         plugins: Sequence[dict] | None = None,
-        **kwargs: Any,
+        with_cp: bool = False,
+        zero_init_residual: bool = True,
+        pretrained: str | None = None,
+        init_cfg: dict | list | None = None,
+        *,
+        groups: int = 1,
+        base_width: int = 64,
     ) -> None:
         if depth not in _ARCHITECTURES:
             raise KeyError(f'depth={depth}: a ResNet has one of the depths {list(_ARCHITECTURES)}')
         self._check(num_stages, out_indices, style, strides=strides, dilations=dilations, stage_with_dcn=stage_with_dcn)
-        super().__init__(init_cfg or _DEFAULT_INIT, norm_eval=norm_eval, **kwargs)
+        super().__init__(init_cfg or KAIMING_INIT, pretrained, frozen_stages, norm_eval, with_cp)
+        if dcn and not any(stage_with_dcn):
+            _logger.warning('ResNet: dcn=%s has no effect, for stage_with_dcn names no stage', dcn)
         self.out_indices, self.zero_init_residual = tuple(out_indices), zero_init_residual
         channels = stem_channels or base_channels
         self._make_stem(in_channels, channels, deep_stem, conv_cfg, norm_cfg)
@@ -261,14 +268,14 @@ class ReResNet(ResNet):
             style,
             deep_stem,
             avg_down,
+            frozen_stages,
             conv_cfg,
             norm_cfg,
-            zero_init_residual=False,
-            init_cfg=init_cfg,
-            norm_eval=norm_eval,
-            frozen_stages=frozen_stages,
+            norm_eval,
             with_cp=with_cp,
+            zero_init_residual=False,
             pretrained=pretrained,
+            init_cfg=init_cfg,
         )
         make_equivariant(self, image_layer=self.stem[0] if deep_stem else self.conv1)
         self._freeze()

@@ -11,7 +11,7 @@ from mmrotate.ops import sigmoid_focal_loss
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .weighting import WeightedLoss
+from .weighting import Divisor, WeightedLoss
 
 
 @torch.no_grad()
@@ -32,23 +32,56 @@ class CrossEntropyLoss(WeightedLoss):
 
     Args:
         use_sigmoid: Independent sigmoids (n, C), where a label outside [0, C) is background; else a softmax.
+        use_mask: Only False: there are no masks.
+        reduction: See :class:`WeightedLoss`.
         class_weight: Weight of each class.
-        **kwargs: See :class:`WeightedLoss`.
+        ignore_index: Label that costs nothing; None for -100.
+        loss_weight: See :class:`WeightedLoss`.
+        avg_non_ignore: Without an ``avg_factor`` the mean is over what costs something.
     """
 
     def __init__(
-        self, use_sigmoid: bool = False, *, class_weight: Sequence[float] | None = None, **kwargs: Any
+        self,
+        use_sigmoid: bool = False,
+        use_mask: bool = False,
+        reduction: str = 'mean',
+        class_weight: Sequence[float] | None = None,
+        ignore_index: int | None = None,
+        loss_weight: float = 1.0,
+        avg_non_ignore: bool = False,
     ) -> None:
-        super().__init__(**kwargs)
-        self.use_sigmoid, self.class_weight = use_sigmoid, class_weight
+        super().__init__(reduction, loss_weight)
+        if use_mask:
+            raise ArgumentError('CrossEntropyLoss with use_mask=True is for masks, which nothing here predicts')
+        self.use_sigmoid, self.class_weight, self.avg_non_ignore = use_sigmoid, class_weight, avg_non_ignore
+        self.ignore_index = -100 if ignore_index is None else ignore_index
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """Logits (n, C) and labels (n,) -> (n, C) for sigmoids, (n,) for a softmax."""
         weight = None if self.class_weight is None else pred.new_tensor(self.class_weight)
         if not self.use_sigmoid:
-            return F.cross_entropy(pred, target, weight=weight, reduction='none')
-        target = one_hot(target, pred.size(1)) if target.dim() == 1 else target
-        return F.binary_cross_entropy_with_logits(pred, target.to(pred.dtype), pos_weight=weight, reduction='none')
+            return F.cross_entropy(pred, target, weight=weight, ignore_index=self.ignore_index, reduction='none')
+        costs: Any = 1
+        if target.dim() == 1:
+            costs = (target != self.ignore_index)[:, None]
+            target = one_hot(target, pred.size(1))
+        loss = F.binary_cross_entropy_with_logits(pred, target.to(pred.dtype), pos_weight=weight, reduction='none')
+        return loss * costs
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: Divisor = None,
+        reduction_override: str | None = None,
+        **boxes: Tensor,
+    ) -> Tensor:
+        """As of the base; see ``avg_non_ignore``."""
+        mean = (reduction_override or self.reduction) == 'mean'
+        if self.avg_non_ignore and mean and avg_factor is None and target.dim() == 1:
+            avg_factor = (target != self.ignore_index).sum() * (pred.size(1) if self.use_sigmoid else 1)
+        return super().forward(pred, target, weight, avg_factor, reduction_override, **boxes)
 
 
 @MODELS.register_module()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from mmrotate.core.bbox import gaussian
 from mmrotate.core.bbox.gaussian import Gaussian
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .weighting import BoxLoss, Divisor, one_of
 
@@ -194,7 +195,7 @@ class KFLoss(BoxLoss):
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Deltas (n, 5) and (n, 5), with ``pred_decode`` and ``targets_decode`` (n, 5) -> (n,)."""
         if set(boxes) != {'pred_decode', 'targets_decode'}:
-            raise ValueError(
+            raise ArgumentError(
                 f'KFLoss needs the boxes of both sides, as pred_decode and targets_decode, got {sorted(boxes)}'
             )
         centres = F.smooth_l1_loss(pred[:, :2], target[:, :2], reduction='none', beta=self.beta)

@@ -10,25 +10,16 @@ from torchvision.ops import distance_box_iou_loss
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.registry import MODELS
 
-from .weighting import BoxLoss, WeightedLoss
+from .boxes import GIoULoss
+from .weighting import WeightedLoss
 
 
 @MODELS.register_module()
-class DIoULoss(BoxLoss):
+class DIoULoss(GIoULoss):
     """1 - overlap, and the distance of the centres over the diagonal around both, squared (Zheng et al., AAAI 2020).
 
-    Args:
-        eps: Keeps the quotients of boxes without area finite, in px^2.
-        reduction: See :class:`WeightedLoss`.
-        loss_weight: Likewise.
+    Arguments as of :class:`GIoULoss`.
     """
-
-    needs_decoded = True
-    box_dim = 4
-
-    def __init__(self, eps: float = 1e-6, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
-        super().__init__(reduction, loss_weight)
-        self.eps = eps
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 4) and (n, 4) -> (n,) in [0, 2]."""
@@ -39,7 +30,7 @@ class DIoULoss(BoxLoss):
 class CIoULoss(DIoULoss):
     """The same, and the difference of the aspect ratios where boxes overlap by more than a half.
 
-    Zheng et al., IEEE Transactions on Cybernetics 2021; arguments as of :class:`DIoULoss`.
+    Zheng et al., IEEE Transactions on Cybernetics 2021; arguments likewise.
     """
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from mmrotate.utils.errors import ArgumentError
 
 # what a sum is divided by under 'mean'; None is the number of elements
 Divisor = float | Tensor | None
+REDUCTIONS = ('none', 'mean', 'sum')
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
@@ -30,7 +31,11 @@ def reduce_loss(
         weight: Of the same shape, or of its first dimensions; None for one.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         avg_factor: Divisor of the sum under ``'mean'``; None is the number of elements.
+
+    Raises:
+        ArgumentError: ``reduction`` is none of these.
     """
+    one_of('reduction', reduction, REDUCTIONS)
     if weight is not None:
         loss = loss * weight.view(*weight.shape, *[1] * (loss.dim() - weight.dim()))
     if reduction == 'none':
@@ -145,7 +150,7 @@ class WeightedLoss(nn.Module):
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.reduction = one_of('reduction', reduction, ('none', 'mean', 'sum'))
+        self.reduction = one_of('reduction', reduction, REDUCTIONS)
         self.loss_weight = loss_weight
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
@@ -170,10 +175,12 @@ class WeightedLoss(nn.Module):
             pred: Predictions, (n, box_dim) of a :class:`BoxLoss`.
             target: Targets.
             weight: As for :func:`reduce_loss`; of a :class:`BoxLoss` (n,), or (n, k) whose means count.
-            avg_factor: Divisor of the sum under ``'mean'``.
+            avg_factor: Divisor of the sum under ``'mean'``; not used where the loss was made with ``'sum'``.
             reduction_override: Reduction for this call.
             boxes: More tensors (n, ...) for ``compute``.
         """
+        if self.reduction == 'sum' and reduction_override is None:
+            avg_factor = None  # heads give it to every loss; a sum that a config asks for is not divided
         loss, weight = self._elements(pred, target, weight, **boxes)
         return self.loss_weight * self.reduce(loss, weight, reduction_override or self.reduction, avg_factor)
 
@@ -205,7 +212,7 @@ class BoxLoss(WeightedLoss):
         self, pred: Tensor, target: Tensor, weight: Tensor | None, **boxes: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         if pred.size(-1) != self.box_dim or len(pred) != len(target):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} compares predictions (n, {self.box_dim}) with as many '
                 f'targets, got {tuple(pred.shape)} and {tuple(target.shape)}'
             )

@@ -80,7 +80,7 @@ class FPN(BaseModule):
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Maps of the backbone -> ``num_outs`` maps (N, out_channels, H, W), finest first."""
         if len(inputs) != len(self.in_channels):
-            raise ValueError(f'the neck needs {len(self.in_channels)} maps, got {len(inputs)}')
+            raise ArgumentError(f'the neck needs {len(self.in_channels)} maps, got {len(inputs)}')
         laterals = [conv(inputs[i]) for i, conv in zip(self.levels, self.lateral_convs, strict=True)]
         for i in range(len(laterals) - 1, 0, -1):
             size = {} if 'scale_factor' in self.upsample_cfg else dict(size=laterals[i - 1].shape[2:])

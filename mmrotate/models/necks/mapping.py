@@ -105,7 +105,7 @@ class BFP(BaseModule):
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Levels (N, in_channels, H, W), finest first -> the same shapes."""
         if len(inputs) != self.num_levels:
-            raise ValueError(f'BFP needs {self.num_levels} levels, got {len(inputs)}')
+            raise ArgumentError(f'BFP needs {self.num_levels} levels, got {len(inputs)}')
         size = inputs[self.refine_level].shape[2:]
         levels = [_resized(x, size, shrink=i < self.refine_level) for i, x in enumerate(inputs)]
         mean = self.refine(sum(levels) / len(levels))

@@ -293,15 +293,12 @@ def _weighted(targets: tuple, samples: list[SamplingResult]) -> tuple:
     own = [getattr(sample, 'neg_label_weights', None) for sample in samples]
     if all(weights is None for weights in own):
         return targets
-    factors = [
-        factor
-        for sample, weights in zip(samples, own, strict=True)
-        for factor in (
-            targets[1].new_ones(len(sample.pos_inds)),
-            targets[1].new_ones(len(sample.neg_inds)) if weights is None else weights,
-        )
-    ]
-    return targets[0], targets[1] * torch.cat(factors), *targets[2:]
+    factors = torch.ones_like(targets[1])
+    parts = factors.split([len(sample.pos_inds) + len(sample.neg_inds) for sample in samples])
+    for part, sample, weights in zip(parts, samples, own, strict=True):
+        if weights is not None:
+            part[len(sample.pos_inds) :] = weights
+    return targets[0], targets[1] * factors, *targets[2:]
 
 
 def _as_list(parts: Any) -> list:

@@ -163,3 +163,12 @@ def test_what_a_loss_does_not_take_is_an_error_without_a_sample_too():
     for count in (0, 2):
         with pytest.raises(TypeError, match=r"L1Loss takes no .'avg_facter'"):
             build_loss(dict(type='L1Loss'))(torch.zeros(count, 4), torch.zeros(count, 4), avg_facter=3)
+
+
+@every_loss
+def test_a_reduction_that_is_none_is_refused(cfg):
+    pred, target, boxes = inputs(cfg, 3)
+    loss = build_loss(cfg)
+    for wrong in (True, 'max'):
+        with pytest.raises(AssertionError, match='reduction must be one of'):
+            loss(pred, target, torch.ones(3), reduction_override=wrong, **boxes)

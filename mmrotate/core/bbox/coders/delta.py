@@ -18,7 +18,7 @@ Parts = Sequence[Tensor]
 def same_count(priors: Tensor, others: Tensor) -> None:
     """Raise ValueError unless there are as many priors as others."""
     if len(priors) != len(others):
-        raise ValueError(f'as many priors as boxes are needed, got {len(priors)}, {len(others)}')
+        raise ArgumentError(f'as many priors as boxes are needed, got {len(priors)}, {len(others)}')
 
 
 def xyxy_to_cxcywh(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
