@@ -1,43 +1,12 @@
-"""Losses as functions, and the decorator that makes one of an element-wise formula."""
+"""Losses as functions."""
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmrotate.models.losses import CrossEntropyLoss, FocalLoss, GIoULoss, IoULoss, accuracy
+from mmrotate.models.losses import CrossEntropyLoss, FocalLoss, GIoULoss, IoULoss, accuracy, weighted_loss
 from mmrotate.models.losses.weighting import reduce_loss as _reduce_weighted
-
-
-def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
-    """An element-wise loss as it is (``'none'``), its ``'mean'`` or ``'sum'``."""
-    return _reduce_weighted(loss, None, reduction)
-
-
-def weight_reduce_loss(
-    loss: Tensor, weight: Tensor | None = None, reduction: str = 'mean', avg_factor: float | Tensor | None = None
-) -> Tensor:
-    """Weigh and reduce an element-wise loss; ``avg_factor`` is what the sum is divided by under ``'mean'``."""
-    return _reduce_weighted(loss, weight, reduction, avg_factor)
-
-
-def weighted_loss(loss_func: Callable) -> Callable:
-    """Decorator: ``loss(pred, target, **kwargs)``, element-wise, takes ``weight``, ``reduction``, ``avg_factor``."""
-
-    @functools.wraps(loss_func)
-    def weighted(
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        reduction: str = 'mean',
-        avg_factor: float | Tensor | None = None,
-        **kwargs: Any,
-    ) -> Tensor:
-        return _reduce_weighted(loss_func(pred, target, **kwargs), weight, reduction, avg_factor)
-
-    return weighted
 
 
 @weighted_loss

@@ -101,8 +101,8 @@ NAMES: dict[str, dict[str, str]] = {
     'mmcls.models': {'mmrotate.registry': _MODELS, 'mmrotate.models.builder': _BUILDERS},
     'mmdet.apis': {
         'mmrotate.apis': (
-            'inference_detector init_detector init_random_seed multi_gpu_test set_random_seed single_gpu_test '
-            'train_detector'
+            'async_inference_detector inference_detector init_detector init_random_seed multi_gpu_test set_random_seed '
+            'show_result_pyplot single_gpu_test train_detector'
         ),
         'mmrotate.utils': 'get_root_logger',
     },
@@ -112,9 +112,9 @@ NAMES: dict[str, dict[str, str]] = {
             'IOU_CALCULATORS=TASK_UTILS PRIOR_GENERATORS=TASK_UTILS'
         ),
         'mmrotate.core.bbox': (
-            'AssignResult BboxOverlaps2D DeltaXYWHBBoxCoder DistancePointBBoxCoder MaxIoUAssigner OHEMSampler '
-            'PseudoSampler RandomSampler SamplingResult bbox2roi bbox_overlaps build_assigner build_bbox_coder '
-            'build_iou_calculator build_sampler'
+            'AssignResult BboxOverlaps2D CombinedSampler DeltaXYWHBBoxCoder DistancePointBBoxCoder MaxIoUAssigner '
+            'OHEMSampler PseudoSampler RandomSampler SamplingResult bbox2roi bbox_overlaps build_assigner '
+            'build_bbox_coder build_iou_calculator build_sampler'
         ),
         'mmrotate.core.anchor': (
             'AnchorGenerator MlvlPointGenerator anchor_inside_flags build_anchor_generator=build_prior_generator '
@@ -134,21 +134,28 @@ NAMES: dict[str, dict[str, str]] = {
     },
     'mmdet.datasets': {
         'mmrotate.registry': 'DATASETS PIPELINES',
-        'mmrotate.datasets': 'ConcatDataset CustomDataset=RotatedDataset RepeatDataset build_dataloader build_dataset',
+        'mmrotate.datasets': (
+            'ClassBalancedDataset ConcatDataset CustomDataset MultiImageMixDataset RepeatDataset build_dataloader '
+            'build_dataset'
+        ),
         'mmrotate.datasets.builder': 'worker_init_fn',
     },
     'mmdet.datasets.pipelines': {
         'mmrotate.datasets.pipelines': (
             'Collect Compose DefaultFormatBundle ImageToTensor LoadAnnotations LoadImageFromFile LoadImageFromWebcam '
-            'MultiScaleFlipAug Normalize Pad'
+            'MultiScaleFlipAug Normalize Pad Albu CutOut FilterAnnotations LoadMultiChannelImageFromFiles '
+            'LoadProposals MixUp PhotoMetricDistortion ToDataContainer ToTensor Transpose YOLOXHSVRandomAug '
+            'Mosaic=RMosaic RandomAffine RandomFlip=RRandomFlip RandomShift Resize=RResize'
         ),
         f'{_OWN}.parallel': 'DC=DataContainer to_tensor',
     },
     'mmdet.models': {
         'mmrotate.registry': _MODELS,
         'mmrotate.models.builder': _BUILDERS,
-        'mmrotate.models.backbones': 'ResNeXt ResNet SwinTransformer',
-        'mmrotate.models.necks': 'FPN PAFPN',
+        'mmrotate.models.backbones': (
+            'CSPDarknet Darknet EfficientNet MobileNetV2 ResNeXt ResNet ResNetV1d SwinTransformer'
+        ),
+        'mmrotate.models.necks': 'BFP ChannelMapper FPN NASFPN PAFPN',
         'mmrotate.models.dense_heads': 'BaseDenseHead',
         'mmrotate.models.detectors': (
             'BaseDetector=RotatedBaseDetector SingleStageDetector=RotatedSingleStageDetector '
@@ -156,16 +163,21 @@ NAMES: dict[str, dict[str, str]] = {
         ),
         'mmrotate.models.roi_heads': 'BaseRoIHead=RotatedBaseRoIHead SingleRoIExtractor',
         'mmrotate.models.losses': (
-            'CrossEntropyLoss FocalLoss GIoULoss IoULoss L1Loss SmoothL1Loss accuracy'
+            'BalancedL1Loss BoundedIoULoss CIoULoss CrossEntropyLoss DIoULoss DistributionFocalLoss FocalLoss GHMC '
+            'GHMR GIoULoss GaussianFocalLoss IoULoss L1Loss MSELoss QualityFocalLoss SmoothL1Loss VarifocalLoss '
+            'accuracy'
         ),
     },
     'mmdet.models.losses': {
         f'{_OWN}.losses': (
-            'Accuracy binary_cross_entropy cross_entropy giou_loss iou_loss l1_loss mse_loss reduce_loss '
-            'sigmoid_focal_loss smooth_l1_loss weight_reduce_loss weighted_loss'
+            'Accuracy binary_cross_entropy cross_entropy giou_loss iou_loss l1_loss mse_loss sigmoid_focal_loss '
+            'smooth_l1_loss'
         ),
+        'mmrotate.compat.loss_utils': 'reduce_loss weight_reduce_loss',
+        'mmrotate.models.losses': 'weighted_loss',
     },
     'mmdet.models.utils': {
+        'mmrotate.models.backbones.res_blocks': 'ResLayer',
         f'{_OWN}.layers': 'SELayer build_linear_layer interpolate_as make_divisible',
         f'{_OWN}.parts': 'filter_scores_and_topk select_single_mlvl',
     },
