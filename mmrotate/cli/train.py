@@ -102,7 +102,7 @@ def _spare_weights(cfg: Config) -> None:
 
 def _datasets(cfg: Config) -> list[Any]:
     datasets = [open_dataset(cfg, 'train')]
-    if len(cfg.get('workflow') or []) == 2:
+    if read_plan(cfg).workflow.validates:
         pipeline = innermost_dataset(cfg.data.train)['pipeline']
         datasets.append(open_dataset(cfg, 'val', pipeline=pipeline, test_mode=False))
     return datasets
