@@ -129,6 +129,9 @@ PIPELINES = _registry('pipeline', locations=['mmrotate.datasets', 'mmrotate.comp
 # hooks of the training loop; those of mmengine are found too
 HOOKS = _registry('hook', locations=['mmrotate.engine'], parent=mmengine.registry.HOOKS)
 
+# optimizers, PyTorch's among them, and what makes them of a config
+OPTIMIZERS, OPTIMIZER_BUILDERS = mmengine.registry.OPTIMIZERS, mmengine.registry.OPTIM_WRAPPER_CONSTRUCTORS
+
 ROTATED_DETECTORS = ROTATED_BACKBONES = ROTATED_NECKS = ROTATED_HEADS = MODELS
 ROTATED_ROI_EXTRACTORS = ROTATED_SHARED_HEADS = ROTATED_LOSSES = MODELS
 ROTATED_BBOX_CODERS = ROTATED_BBOX_ASSIGNERS = ROTATED_BBOX_SAMPLERS = TASK_UTILS

@@ -110,7 +110,7 @@ def _spare_weights(cfg: Config) -> None:
 
 def _datasets(cfg: Config) -> list[Any]:
     datasets = [open_dataset(cfg, 'train')]
-    if len(cfg.get('workflow') or []) == 2:
+    if read_plan(cfg).workflow.validates:
         train = cfg.data.train
         pipeline = innermost_dataset(train)['pipeline']
         if isinstance(train, dict) and train.get('type') == 'MultiImageMixDataset':  # it has the rest of the pipeline

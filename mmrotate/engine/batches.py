@@ -1,9 +1,11 @@
-"""Batches on their way to a device, and the files they came from."""
+"""Batches on their way to a device and through a model, and the files they came from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
 
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -28,3 +30,12 @@ def files_of(batch: Any) -> list[str]:
     if metas and isinstance(metas[0], list | tuple):  # test batches: one list per augmentation
         metas = metas[0]
     return [str(meta.get('filename')) for meta in metas or [] if isinstance(meta, dict)]
+
+
+@contextmanager
+def restored_modes(model: nn.Module) -> Iterator[None]:
+    """Put every module back into the mode, train or eval, in which it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    yield
+    for module, training in modes:
+        module.training = training

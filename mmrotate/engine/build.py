@@ -15,13 +15,14 @@ from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.checks import check_training
 from mmrotate.engine.config import Evaluation, Plan, loader_options, read_plan, warn_of_unknown_keys
 from mmrotate.engine.distributed import pick_device
-from mmrotate.engine.hooks import ScheduleHook, ValidationLossHook, build_custom_hooks
+from mmrotate.engine.hooks import ScheduleHook, build_custom_hooks
 from mmrotate.engine.log_buffer import LogBufferHook
 from mmrotate.engine.loggers import LoggerHook
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
 from mmrotate.engine.splits import open_dataset
 from mmrotate.engine.testing import build_test_loader
+from mmrotate.engine.workflow import ValidationLosses
 from mmrotate.utils import UserError, get_root_logger
 
 
@@ -67,10 +68,13 @@ def build_runner(
             length=plan.length,
             evaluation=evaluation,
             detect_nonfinite=bool(cfg.get('detect_nonfinite', True)),
+            names_unused=plan.names_unused,
+            updates=plan.optimizer_hook is None,
+            validation=_validation(plan, datasets, cfg, distributed),
         ),
         optim_wrapper=plan.optim_wrapper,
         auto_scale_lr=cfg.get('auto_scale_lr'),
-        custom_hooks=[*_hooks(plan, datasets, cfg, distributed, evaluation), *loggers],
+        custom_hooks=[*_hooks(plan, evaluation), *loggers],
         **_environment(cfg),
         **_log_parts(cfg, plan, loggers),
         **_evaluation_parts(cfg, evaluation, val),
@@ -89,19 +93,23 @@ def _train_loader(dataset: Any, cfg: Config, distributed: bool) -> DataLoader:
     return loader
 
 
-def _hooks(
-    plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool, evaluation: Evaluation | None
-) -> list[Hook]:
+def _hooks(plan: Plan, evaluation: Evaluation | None) -> list[Hook]:
     best: dict[str, Any] = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
     try:
-        hooks = [ScheduleHook(plan.lr, plan.momentum), CheckpointHook(**plan.checkpoint, **best)]
+        hooks: list[Hook] = [ScheduleHook(plan.lr, plan.momentum), CheckpointHook(**plan.checkpoint, **best)]
     except (TypeError, ValueError) as error:
         raise UserError(f'checkpoint_config: {error}') from error
-    if len(datasets) > 1 and plan.validate_after:
-        options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
-        options.pop('class_aware_sampler', None)  # every image counts once
-        hooks.append(ValidationLossHook(build_dataloader(datasets[1], **options), plan.validate_after))
+    if plan.optimizer_hook:
+        hooks += build_custom_hooks([{'priority': 'ABOVE_NORMAL', **plan.optimizer_hook}])
     return [*hooks, *build_custom_hooks(plan.custom_hooks)]
+
+
+def _validation(plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool) -> ValidationLosses | None:
+    if len(datasets) < 2 or not plan.workflow.validates:
+        return None
+    options = {**loader_options(cfg, 'train'), 'dist': distributed, 'seed': cfg.seed, 'shuffle': False}
+    options.pop('class_aware_sampler', None)  # every image counts once
+    return ValidationLosses(build_dataloader(datasets[1], **options), plan.workflow)
 
 
 def _environment(cfg: Config) -> dict[str, Any]:

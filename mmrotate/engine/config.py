@@ -13,10 +13,11 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS, Registry
 
 from mmrotate.engine.config_files import read_config
 from mmrotate.engine.config_keys import unknown_keys
-from mmrotate.engine.config_values import check_values
+from mmrotate.engine.config_values import OPTIMIZER_HOOKS, check_values
 from mmrotate.engine.custom_imports import import_custom_modules
 from mmrotate.engine.loggers import TextLoggerHook
 from mmrotate.engine.schedules import Schedule
+from mmrotate.engine.workflow import Workflow
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, compat_cfg
 from mmrotate.utils.arguments import check_arguments, near_name
@@ -74,7 +75,9 @@ class Plan:
     checkpoint: dict[str, Any]  # arguments of CheckpointHook
     loggers: list[dict[str, Any]]  # configs of logger hooks, that of the text first
     evaluation: Evaluation | None  # None where nothing is evaluated
-    validate_after: int  # train epochs between two runs over the validation losses; 0: never
+    workflow: Workflow  # when to compute losses on the validation data
+    optimizer_hook: dict[str, Any] | None  # config of a user's hook that updates the weights
+    names_unused: bool  # whether to name the parameters that get no gradient
     custom_hooks: list[dict[str, Any]]  # configs of hooks
 
 
@@ -140,7 +143,9 @@ def read_plan(config: Config) -> Plan:
         checkpoint={'by_epoch': by_epoch, **checkpoint},
         loggers=_loggers(log.get('hooks') or [], log.get('interval', 10), by_epoch),
         evaluation=read_evaluation(config, by_epoch),
-        validate_after=_validate_after(config.get('workflow', [('train', 1)]), by_epoch),
+        workflow=Workflow(config.get('workflow') or [('train', 1)]),
+        optimizer_hook=_optimizer_hook(config, precision),
+        names_unused=bool((config.get('optimizer_config') or {}).get('detect_anomalous_params')),
         custom_hooks=list(config.get('custom_hooks') or []),
     )
 
@@ -261,11 +266,25 @@ def _optim_wrapper(config: Config) -> dict[str, Any]:
         wrapper['constructor'] = constructor
     elif inspect.isclass(cls := _class_of(optimizer.get('type'))):
         check_arguments(cls, {'params', *optimizer} - {'type'}, 'optimizer')
+    if options.get('type') not in (None, *OPTIMIZER_HOOKS):
+        return wrapper  # the hook clips and counts itself
     if options.get('grad_clip'):
         wrapper['clip_grad'] = dict(options['grad_clip'])
     if options.get('cumulative_iters', 1) > 1:
         wrapper['accumulative_counts'] = options['cumulative_iters']
     return wrapper
+
+
+def _optimizer_hook(config: Config, precision: str) -> dict[str, Any] | None:
+    """Config of the hook in ``optimizer_config`` if it is none of mmcv's, whose work the engine does."""
+    options = dict(config.get('optimizer_config') or {})
+    kind = options.get('type')
+    if kind in (None, *OPTIMIZER_HOOKS):
+        return None
+    _check_type(kind, HOOKS, 'optimizer_config.type')
+    if precision == 'float16':
+        raise UserError(f'optimizer_config.type={kind!r} steps itself and does not scale the loss: take bf16, not fp16')
+    return options
 
 
 def _class_of(name: Any) -> Any:
@@ -302,18 +321,3 @@ def _schedule(config: Config, key: str) -> Schedule | None:
         return Schedule.from_config(given) if given else None
     except (TypeError, ValueError) as error:
         raise UserError(f'{key}: {error}') from error
-
-
-def _validate_after(workflow: Iterable[Any], by_epoch: bool) -> int:
-    match [tuple(part) for part in workflow]:
-        case [('train', int())]:
-            return 0
-        case [('train', int(count)), ('val', 1)] if count > 0:
-            if not by_epoch:
-                raise UserError(
-                    "workflow [('train', n), ('val', 1)] counts epochs, the runner counts iterations: take "
-                    "EpochBasedRunner, or workflow=[('train', 1)] and the key evaluation"
-                )
-            return count
-        case flow:
-            raise UserError(f"workflow must be [('train', 1)] or [('train', n), ('val', 1)], got {flow}")

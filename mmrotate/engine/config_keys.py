@@ -5,10 +5,13 @@ from collections.abc import Mapping
 
 from mmengine.config import Config
 
+from mmrotate.engine.config_values import OPTIMIZER_HOOKS
+
 # keys whose own keys are checked too
 _TRAINING: dict[str, set[str]] = {
     'optimizer_config': {
         'type', 'grad_clip', 'loss_scale', 'cumulative_iters', 'coalesce', 'bucket_size_mb', 'distributed',
+        'detect_anomalous_params',
     },
     'runner': {'type', 'max_epochs', 'max_iters'},
     'checkpoint_config': {
@@ -52,7 +55,8 @@ def unknown_keys(config: Config) -> list[str]:
     for key, value in config.items():
         if key in _TRAINING:
             if isinstance(value, Mapping):
-                unknown += [f'{key}.{sub}' for sub in value if sub not in _TRAINING[key]]
+                own = key == 'optimizer_config' and value.get('type') not in (None, *OPTIMIZER_HOOKS)
+                unknown += [] if own else [f'{key}.{sub}' for sub in value if sub not in _TRAINING[key]]
         elif not (key in _WHOLE or key in _HELPERS or key.startswith('_') or _is_used(key, code)):
             unknown.append(key)
     return unknown

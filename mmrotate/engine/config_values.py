@@ -12,7 +12,7 @@ from mmrotate.utils import UserError
 _HUGE = 2**63
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 _SPLITS = ('train', 'val', 'test')
-_OPTIMIZER_HOOKS = (
+OPTIMIZER_HOOKS = (
     'OptimizerHook', 'DistOptimizerHook', 'Fp16OptimizerHook', 'GradientCumulativeOptimizerHook',
     'GradientCumulativeFp16OptimizerHook',
 )  # fmt: skip
@@ -125,7 +125,8 @@ RULES: dict[str, Rule] = {
     'optimizer.paramwise_cfg': DICT | NONE,
     'optimizer.constructor': TEXT | NONE,
     'optimizer_config': DICT | NONE,
-    'optimizer_config.type': choice(*_OPTIMIZER_HOOKS, None),
+    'optimizer_config.type': TYPE | NONE,
+    'optimizer_config.detect_anomalous_params': FLAG,
     'optimizer_config.grad_clip': (
         with_keys('max_norm', 'norm_type', 'error_if_nonfinite', 'foreach', 'type', 'clip_value') | NONE
     ),

@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader
 
 from mmrotate.engine.log_buffer import LogBuffer
 
-# a point of a training -> the method that stands for it, and for that of validation, in hooks of 0.x
+# a point of training, or of losses on validation data -> the method of hooks of 0.x that stands for both
 _SHARED = {
     f'{when}_{mode}_{what}': f'{when}_{what}'
     for when in ('before', 'after')
-    for mode in ('train', 'val')
+    for mode in ('train', 'loss')
     for what in ('epoch', 'iter')
 }
 
@@ -72,7 +72,7 @@ def method_at(hook: Any, point: str) -> Callable[..., None] | None:
     shared = _SHARED.get(point, '')
     if own is None:
         return None
-    if hasattr(hook, shared) and getattr(type(hook), own, None) is getattr(Hook, own):
+    if hasattr(hook, shared) and getattr(type(hook), own, None) is getattr(Hook, own, None):
         own = shared
     return getattr(hook, own, None)
 

@@ -5,13 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from mmengine.hooks import Hook
-from torch.utils.data import DataLoader
 
-from mmrotate.engine.batches import files_of, to_device
+from mmrotate.engine.batches import files_of
 from mmrotate.engine.checks import check_num_classes
-from mmrotate.engine.loops import NonFiniteLossError, restored_modes
+from mmrotate.engine.loops import NonFiniteLossError
 from mmrotate.engine.schedules import Progress, Schedule
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
@@ -51,31 +49,6 @@ def _set_momentum(group: dict[str, Any], value: float) -> None:
         group['momentum'] = value
     elif 'betas' in group:
         group['betas'] = (value, *group['betas'][1:])
-
-
-@dataclass(eq=False)
-class ValidationLossHook(Hook):
-    """Losses on the validation data, the ``('val', 1)`` of a workflow."""
-
-    loader: DataLoader  # yields batches with ground truth
-    interval: int  # training epochs between two runs
-
-    def after_train_epoch(self, runner: Any) -> None:
-        """Log the mean of every loss."""
-        if (runner.epoch + 1) % self.interval:
-            return
-        detector = runner.detector
-        sums: dict[str, float] = {}
-        with restored_modes(detector), torch.no_grad():
-            detector.eval()
-            for batch in self.loader:
-                losses = detector(**to_device(batch, runner.device))
-                for name, value in detector._parse_losses(losses)[1].items():
-                    sums[name] = sums.get(name, 0.0) + value
-        means = {f'val/{name}': value / len(self.loader) for name, value in sums.items()}
-        shown = ', '.join(f'{name}: {value:.4f}' for name, value in means.items())
-        runner.logger.info('Epoch(val) [%d] %s', runner.epoch + 1, shown)
-        runner.visualizer.add_scalars(means, step=runner.iter)
 
 
 @HOOKS.register_module()

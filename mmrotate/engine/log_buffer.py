@@ -65,7 +65,7 @@ class LogBufferHook(Hook):
     So the first line of a resumed training says what that of an unbroken one says, also in the middle of an epoch.
     """
 
-    priority = 'BELOW_NORMAL'  # after the hooks that measure, before those that log
+    priority = 55  # after the hooks that measure (50), before those that log
 
     def before_train_epoch(self, runner: Any) -> None:
         """Start anew, unless the epoch goes on."""

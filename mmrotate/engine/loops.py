@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from mmengine.runner import BaseLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmrotate.engine.batches import files_of, to_device
+from mmrotate.engine.batches import files_of, restored_modes, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
+from mmrotate.engine.gradients import name_unused_parameters
 from mmrotate.engine.shortage import naming_shortages, shortage
 from mmrotate.engine.testing import predict_everywhere
+from mmrotate.engine.workflow import ValidationLosses
 from mmrotate.utils import UserError, seed_epoch, seed_iteration
 
 _OVERFLOWS_IN_A_ROW = 20
@@ -39,7 +40,9 @@ class TrainLoop(BaseLoop):
         length: Epochs or iterations of the training.
         evaluation: When to evaluate; None: never.
         detect_nonfinite: Stop at a loss that is infinite or NaN.
+        names_unused: Name in every iteration the parameters that get no gradient from the loss.
         updates: Update the weights in every iteration; False: a hook does, from ``runner.outputs['loss']``.
+        validation: Losses on the validation data between the epochs, or the iterations if those are counted.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class TrainLoop(BaseLoop):
         length: int,
         evaluation: Evaluation | None = None,
         detect_nonfinite: bool = True,
+        names_unused: bool = False,
         updates: bool = True,
+        validation: ValidationLosses | None = None,
     ) -> None:
         super().__init__(runner, dataloader)
         if len(dataloader) == 0:
@@ -61,7 +66,8 @@ class TrainLoop(BaseLoop):
         self.max_epochs = math.ceil(self.max_iters / self.epoch_length)
         self.evaluation = evaluation
         self.detect_nonfinite = detect_nonfinite
-        self.updates = updates
+        self.names_unused, self.updates = names_unused, updates
+        self.validation = validation
         self.stop_training = False  # set by EarlyStoppingHook
         self.epoch = 0  # finished epochs
         self.iter = 0  # finished iterations
@@ -83,6 +89,7 @@ class TrainLoop(BaseLoop):
     @naming_shortages()
     def run(self) -> nn.Module:
         """Train to the end."""
+        self.runner.data_loader = self.dataloader
         self.runner.call_hook('before_train')
         if not self.by_epoch:
             self._start_training_mode()
@@ -95,6 +102,8 @@ class TrainLoop(BaseLoop):
 
     def _run_epoch(self) -> None:
         if self.by_epoch:
+            if self.validation and self.runner.inner_iter == 0:
+                self.validation.before(self.runner, self.epoch)
             self._start_training_mode()
         for index, batch in self._batches():
             self._run_iteration(index if self.by_epoch else self.iter, batch)
@@ -105,11 +114,12 @@ class TrainLoop(BaseLoop):
         self.epoch += 1
         if self.by_epoch:
             self._evaluate_if_due(by_epoch=True)
+            if self.validation:
+                self.validation.after(self.runner, self.epoch)
 
     def _start_training_mode(self) -> None:
         """Before the hooks, which may freeze parts of the model or put them into eval mode."""
         self.runner.model.train()
-        self.runner.mode, self.runner.data_loader = 'train', self.dataloader
         self.runner.call_hook('before_train_epoch')
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
@@ -129,6 +139,8 @@ class TrainLoop(BaseLoop):
                 yield index, batch
 
     def _run_iteration(self, index: int, batch: Any) -> None:
+        if self.validation and not self.by_epoch:
+            self.validation.before(self.runner, self.iter)
         self.runner.data_batch = batch
         self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=batch)
         try:
@@ -141,6 +153,8 @@ class TrainLoop(BaseLoop):
         self.runner.call_hook('after_train_iter', batch_idx=index, data_batch=batch, outputs=outputs)
         self.iter += 1
         self._evaluate_if_due(by_epoch=False)
+        if self.validation and not self.by_epoch:
+            self.validation.after(self.runner, self.iter)
 
     def _step(self, batch: Any) -> dict[str, float]:
         """One update of the weights; gives the values to log."""
@@ -154,6 +168,8 @@ class TrainLoop(BaseLoop):
         self.runner.outputs = dict(loss=loss, log_vars=log_vars, num_samples=images)
         self.runner.log_buffer.update(log_vars, images)
         if self.updates:
+            if self.names_unused:
+                name_unused_parameters(self.runner.detector, loss, self.runner.logger)
             wrapper.update_params(loss)
             self.runner.outputs['loss'] = loss.detach()  # which lets go of what the step needed
         return log_vars
@@ -182,15 +198,6 @@ class TrainLoop(BaseLoop):
         if rule is not None and rule.by_epoch == by_epoch and rule.is_due(done, last):
             with restored_modes(self.runner.model):
                 self.runner.val_loop.run()
-
-
-@contextmanager
-def restored_modes(model: nn.Module) -> Iterator[None]:
-    """Put every module back into the mode, train or eval, in which it was."""
-    modes = [(module, module.training) for module in model.modules()]
-    yield
-    for module, training in modes:
-        module.training = training
 
 
 class EvaluationLoop(BaseLoop):

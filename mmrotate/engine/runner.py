@@ -25,6 +25,7 @@ from mmrotate.engine.distributed import rank_and_size
 from mmrotate.engine.former_runner import FormerRunner
 from mmrotate.engine.log_buffer import LogBuffer
 from mmrotate.engine.memory import peak_memory
+from mmrotate.engine.optimizers import wrapped_optimizer
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 from mmrotate.utils.files import write_atomically
 
@@ -110,7 +111,7 @@ class DetectorRunner(FormerRunner):
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """The optimizer, under mixed precision where asked for; its constructor may be one that knows nothing of it."""
-        built = super().build_optim_wrapper(optim_wrapper)
+        built = wrapped_optimizer(self.detector, optim_wrapper) or super().build_optim_wrapper(optim_wrapper)
         if self.amp is None or isinstance(built, AmpWrapper):
             return built
         wrapper = AmpWrapper(**self.amp, optimizer=built.optimizer, accumulative_counts=built._accumulative_counts)

@@ -10,14 +10,8 @@ from typing import Any
 
 from mmrotate.utils.errors import UserError
 
-# class of this package (or mmengine's Hook) -> method of 0.x -> what does its work
+# class of this package -> method of 0.x -> what does its work
 UNCALLED = {
-    'Hook': {
-        'before_epoch': 'before_train_epoch (or before_val_epoch)',
-        'after_epoch': 'after_train_epoch (or after_val_epoch)',
-        'before_iter': 'before_train_iter(self, runner, batch_idx, data_batch=None)',
-        'after_iter': 'after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None)',
-    },
     'RotatedSingleStageDetector': {'extract_feats': 'extract_feat'},
     'RefineSingleStageDetector': {'extract_feats': 'extract_feat'},
     'BaseDenseHead': {

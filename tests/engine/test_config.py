@@ -39,7 +39,7 @@ def test_the_training_part_of_the_zoo():
     assert plan.checkpoint == dict(interval=1, by_epoch=True)
     assert plan.loggers == [dict(type='TextLoggerHook', interval=50)]
     assert plan.evaluation.options == dict(metric='mAP')
-    assert plan.validate_after == 0
+    assert not plan.workflow.validates
 
 
 def test_iterations_and_the_older_key_for_epochs():
@@ -101,7 +101,7 @@ def test_loggers_and_workflow():
     hooks = [dict(type='TensorboardLoggerHook', interval=7), dict(type='TextLoggerHook')]
     plan = read_plan(config(log_config=dict(hooks=hooks), workflow=[('train', 2), ('val', 1)]))
     assert plan.loggers == [dict(type='TextLoggerHook', interval=10), hooks[0]]
-    assert plan.validate_after == 2
+    assert [plan.workflow.after(done) for done in (1, 2, 3, 4)] == [0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_sound_values_pass():
         ('optimizer.type', [3, '', None]),
         ('optimizer_config.grad_clip', [dict(max_nrm=3), 35]),
         ('optimizer_config.grad_clip.max_norm', [0, 'big', float('nan')]),
-        ('optimizer_config.type', ['MyHook', 1]),
+        ('optimizer_config.type', [1]),
         ('optimizer_config.cumulative_iters', [0, '2']),
         ('lr_config.warmup_iters', ['x', 0]),
         ('lr_config.warmup_ratio', [float('nan'), 2]),
@@ -106,14 +106,6 @@ def test_all_wrong_values_are_named_at_once():
 def test_what_a_training_cannot_use_is_refused_before_it(key, value, words):
     config = Config({**SOUND, key: value}) if isinstance(value, dict) else changed(key, value)
     with pytest.raises(UserError, match=words):
-        read_plan(config)
-
-
-def test_a_workflow_of_epochs_does_not_vanish_under_iterations():
-    config = changed('workflow', [('train', 2), ('val', 1)])
-    assert read_plan(config).validate_after == 2
-    config.runner = dict(type='IterBasedRunner', max_iters=9)
-    with pytest.raises(UserError, match='counts epochs, the runner counts iterations'):
         read_plan(config)
 
 
