@@ -54,7 +54,7 @@ def test_a_function_wins_over_the_module_of_its_name():
     [
         ('mmdet.models.AnchorHead', 'mmrotate.models.dense_heads.RotatedAnchorHead'),
         ('mmdet.core.multi_aply', 'did you mean multi_apply?'),
-        ('mmcv.runner.TextLoggerHook', 'log_config'),
+        ('mmcv.runner.build_runner', 'train_detector'),
         ('mmdet.models.nothing_like_it', 'docs/migration.md'),
     ],
 )

@@ -57,12 +57,13 @@ NAMES: dict[str, dict[str, str]] = {
         'mmrotate.registry': 'HOOKS',
         'mmrotate.engine': 'CheckpointHook init_dist',
         'mmrotate.utils': 'set_random_seed',
-        'mmengine.hooks.hook': 'Hook',
+        'mmrotate.compat.hooks': 'Hook OptimizerHook',
+        'mmrotate.engine.loggers': 'LoggerHook TextLoggerHook',
         f'{_OWN}.precision': 'auto_fp16 force_fp32 wrap_fp16_model',
         f'{_OWN}.parts': 'load_checkpoint _load_checkpoint load_state_dict save_checkpoint',
         f'{_OWN}.training': (
             'BaseRunner DefaultOptimizerConstructor DistEvalHook EpochBasedRunner EvalHook Fp16OptimizerHook '
-            'IterBasedRunner OptimizerHook allreduce_grads build_optimizer'
+            'IterBasedRunner allreduce_grads build_optimizer'
         ),
     },
     'mmcv.cnn': {
@@ -130,7 +131,8 @@ NAMES: dict[str, dict[str, str]] = {
             'filter_scores_and_topk flip_tensor generate_coordinate images_to_levels multi_apply reduce_mean '
             'select_single_mlvl unmap'
         ),
-        f'{_OWN}.training': 'DistEvalHook DistOptimizerHook=OptimizerHook EvalHook allreduce_grads',
+        'mmrotate.compat.hooks': 'DistOptimizerHook=OptimizerHook',
+        f'{_OWN}.training': 'DistEvalHook EvalHook allreduce_grads',
     },
     'mmdet.datasets': {
         'mmrotate.registry': 'DATASETS PIPELINES',

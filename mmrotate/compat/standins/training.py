@@ -62,6 +62,4 @@ IterBasedRunner = _asked_for_by_a_config('IterBasedRunner', _RUNNER.format('Iter
 BaseRunner = _asked_for_by_a_config('BaseRunner', _RUNNER.format('EpochBasedRunner'))
 EvalHook = _asked_for_by_a_config('EvalHook', _EVALUATION)
 DistEvalHook = _asked_for_by_a_config('DistEvalHook', _EVALUATION)
-_GRADIENTS = 'optimizer_config=dict(grad_clip=..., cumulative_iters=...) in a config'
-OptimizerHook = _asked_for_by_a_config('OptimizerHook', _GRADIENTS)
 Fp16OptimizerHook = _asked_for_by_a_config('Fp16OptimizerHook', "fp16=dict(loss_scale='dynamic') in a config")
