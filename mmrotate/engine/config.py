@@ -27,6 +27,8 @@ _LENGTHS = {'EpochBasedRunner': 'max_epochs', 'IterBasedRunner': 'max_iters'}
 _EVALUATION_CONTROL = {'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority'}
 _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
 _CHECKPOINT_WITHOUT_EFFECT = {'meta', 'sync_buffer', 'file_client_args'}
+# what only configs of 1.x have
+_LATER_KEYS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'optim_wrapper', 'param_scheduler')
 _LOADER_RENAMED = {'batch_size': 'samples_per_gpu', 'num_workers': 'workers_per_gpu'}
 
 
@@ -92,9 +94,19 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         UserError: The file does not exist (near names are listed) or cannot be read, or a value makes no sense.
     """
     config = read_config(path)
+    _refuse_later_dialect(config)
     put_options(config, options)
     import_custom_modules(config)
     return config
+
+
+def _refuse_later_dialect(config: Config) -> None:
+    found = [key for key in _LATER_KEYS if key in config]
+    if found and 'data' not in config:
+        raise UserError(
+            f'{config.filename} is a config of MMRotate 1.x (it has {", ".join(found)}), this is the dialect of 0.x: '
+            'docs/migration.md says where its parts are here'
+        )
 
 
 def put_options(config: Config, options: Mapping[str, Any] | None) -> None:

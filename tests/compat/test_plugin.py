@@ -57,7 +57,7 @@ sys.exit(main(['test', config, f'{folder}/latest.pth', '--eval', 'mAP']))
     done = run(code, tmp_path, config, tmp_path / 'run')
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
-    assert 'the plugin called: backbone before_run dataset head loss step' in said
+    assert 'the plugin called: backbone before_run dataset head loss step train_iter' in said
     assert 'loss_extra' in said and done.stdout.count('mAP') >= 2
 
 

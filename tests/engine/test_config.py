@@ -235,3 +235,10 @@ def test_missing_and_broken_files(leaf, tmp_path):
     leaf.write_text('model = dict(')
     with pytest.raises(UserError, match='cannot be read'):
         load_config(leaf)
+
+
+def test_a_config_of_the_later_dialect_says_so(tmp_path):
+    path = tmp_path / 'later.py'
+    path.write_text("optim_wrapper = dict(type='OptimWrapper')\nmodel = dict(type='mmdet.RetinaNet')\n")
+    with pytest.raises(UserError, match=r'later\.py is a config of MMRotate 1\.x \(it has optim_wrapper\)'):
+        load_config(path)

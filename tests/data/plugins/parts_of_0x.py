@@ -119,5 +119,8 @@ class CountingHook(Hook):
     def before_run(self, runner):
         CALLS.append('before_run')
 
+    def after_iter(self, runner):
+        CALLS.append(f'{runner.mode}_iter')
+
     def after_run(self, runner):
         print_log(f'{self.word}: {" ".join(sorted(set(CALLS)))}', logger=get_root_logger())
