@@ -138,8 +138,8 @@ def read_plan(config: Config) -> Plan:
         optim_wrapper=_optim_wrapper(config),
         precision=precision,
         loss_scale=loss_scale,
-        lr=_schedule(config, 'lr_config'),
-        momentum=_schedule(config, 'momentum_config'),
+        lr=_schedule(config, 'lr'),
+        momentum=_schedule(config, 'momentum'),
         checkpoint={'by_epoch': by_epoch, **checkpoint},
         loggers=_loggers(log.get('hooks') or [], log.get('interval', 10), by_epoch),
         evaluation=read_evaluation(config, by_epoch),
@@ -315,9 +315,9 @@ def _is_text(logger: Mapping[str, Any]) -> bool:
     return inspect.isclass(cls) and issubclass(cls, TextLoggerHook)
 
 
-def _schedule(config: Config, key: str) -> Schedule | None:
-    given = config.get(key)
+def _schedule(config: Config, of: str) -> Schedule | None:
+    given = config.get(f'{of}_config')
     try:
-        return Schedule.from_config(given) if given else None
+        return Schedule.from_config(given, of) if given else None
     except (TypeError, ValueError) as error:
-        raise UserError(f'{key}: {error}') from error
+        raise UserError(f'{of}_config: {error}') from error

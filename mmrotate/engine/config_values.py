@@ -65,6 +65,7 @@ TEXT = Rule('a text', lambda v: isinstance(v, str) and v != '')
 DICT = Rule('a dict', lambda v: isinstance(v, Mapping))
 TYPE = Rule('a name or a class', lambda v: (isinstance(v, str) and v != '') or isinstance(v, type))
 NOT_NEGATIVE = Rule('a finite number from 0 on', lambda v: _is_number(v) and 0 <= v < math.inf)
+POSITIVE_FINITE = Rule('a finite number above 0', lambda v: _is_number(v) and 0 < v < math.inf)
 POSITIVE = Rule('a number above 0', lambda v: _is_number(v) and v > 0)
 FRACTION = Rule('a number above 0, up to 1', lambda v: _is_number(v) and 0 < v <= 1)
 LEVEL = Rule(f'one of {", ".join(_LEVELS)}', lambda v: v in _LEVELS if isinstance(v, str) else whole(0).holds(v))
@@ -80,7 +81,20 @@ _SCHEDULE = {
     'warmup_iters': whole(1),
     'warmup_ratio': FRACTION,
     'warmup_by_epoch': FLAG,
-    **dict.fromkeys(('gamma', 'power', 'min_lr', 'min_lr_ratio', 'max_lr'), NOT_NEGATIVE | NONE),
+    'step': whole(1) | listing(whole(1), 'whole numbers from 1 on'),
+    **dict.fromkeys(('gamma', 'power', 'min_lr', 'min_lr_ratio'), NOT_NEGATIVE | NONE),
+    **dict.fromkeys(('min_momentum', 'min_momentum_ratio'), NOT_NEGATIVE | NONE),
+    'target_ratio': NOT_NEGATIVE | listing(NOT_NEGATIVE, 'such numbers'),
+    'cyclic_times': whole(1),
+    'step_ratio_up': Rule('a number from 0 on, below 1', lambda v: _is_number(v) and 0 <= v < 1),
+    # OneCycle; a list has a number for each group of the optimizer
+    'max_lr': POSITIVE_FINITE | listing(POSITIVE_FINITE, 'such numbers'),
+    **dict.fromkeys(('base_momentum', 'max_momentum'), FRACTION | listing(FRACTION, 'such numbers')),
+    'total_steps': whole(1) | NONE,
+    'pct_start': Rule('a number from 0 to 1', lambda v: _is_number(v) and 0 <= v <= 1),
+    'anneal_strategy': choice('cos', 'linear'),
+    **dict.fromkeys(('div_factor', 'final_div_factor'), POSITIVE_FINITE),
+    'three_phase': FLAG,
 }
 _LOADER = {
     '': DICT | NONE,
