@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mmrotate.engine.distributed import DEVICES, is_device
@@ -57,6 +58,13 @@ def with_keys(*keys: str) -> Rule:
 def listing(of: Rule, words: str) -> Rule:
     """A list or tuple of values that keep a rule; ``words`` says it in the plural."""
     return Rule(f'a list of {words}', lambda v: isinstance(v, list | tuple | range) and all(map(of.holds, v)))
+
+
+def _are_intervals(value: Any) -> bool:
+    """Pairs of whole numbers from 0 and from 1 on, the first ones rising."""
+    if not listing(listing(whole(0), ''), '').holds(value) or any(len(pair) != 2 or pair[1] < 1 for pair in value):
+        return False
+    return all(before[0] < after[0] for before, after in pairwise(value))
 
 
 NONE = choice(None)
@@ -171,6 +179,11 @@ RULES: dict[str, Rule] = {
     'evaluation.start': whole(0) | NONE,
     'evaluation.by_epoch': FLAG,
     'evaluation.save_best': TEXT | NONE,
+    'evaluation.dynamic_intervals': Rule(
+        'a list of pairs (epoch, interval), each epoch after the one before, such as [(10, 2)]', _are_intervals
+    ) | NONE,
+    'evaluation.out_dir': TEXT | NONE,
+    **{f'evaluation.{key}': TEXT | listing(TEXT, 'names of scores') | NONE for key in ('greater_keys', 'less_keys')},
     'evaluation.rule': choice('greater', 'less', None),
     'workflow': Rule(
         "a list such as [('train', 1)]",
