@@ -94,7 +94,10 @@ def _train_loader(dataset: Any, cfg: Config, distributed: bool) -> DataLoader:
 
 
 def _hooks(plan: Plan, evaluation: Evaluation | None) -> list[Hook]:
-    best: dict[str, Any] = dict(save_best=evaluation.save_best, rule=evaluation.rule) if evaluation else {}
+    best: dict[str, Any] = {}
+    if evaluation:
+        best = {key: getattr(evaluation, key) for key in ('save_best', 'rule', 'greater_keys', 'less_keys')}
+        best |= dict(best_dir=evaluation.out_dir, best_by_epoch=evaluation.by_epoch)
     try:
         hooks: list[Hook] = [ScheduleHook(plan.lr, plan.momentum), CheckpointHook(**plan.checkpoint, **best)]
     except (TypeError, ValueError) as error:

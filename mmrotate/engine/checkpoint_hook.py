@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,18 @@ class CheckpointHook(Hook):
     create_symlink: bool = True  # keep ``latest.pth`` pointing at the newest
     save_best: str | None = None  # metric whose best checkpoint is kept, 'auto' for the first one; None: none
     rule: str | None = None  # 'greater' or 'less'; default: by the metric's name
+    greater_keys: Sequence[str] | None = None  # names, or parts of names, of metrics of which more is better
+    less_keys: Sequence[str] | None = None  # and of those of which less is better
+    best_dir: str | None = None  # folder for the best, as ``out_dir``; default: the work directory
+    best_by_epoch: bool = True  # whether evaluations, and with them the names of the best, count epochs
     best: dict[str, Any] = field(default_factory=dict, init=False)  # best_score, best_ckpt; travels in the checkpoints
 
     def before_train(self, runner: Any) -> None:
         """Delete what killed trainings left half written."""
-        if rank_and_size()[0] == 0 and (left := remove_leftovers(self._folder(runner))):
+        if rank_and_size()[0] > 0:
+            return
+        folders = {self._folder(runner), checkpoint_folder(runner.work_dir, self.best_dir)}
+        if left := [file for folder in folders for file in remove_leftovers(folder)]:
             runner.logger.info('removed %d half-written files of killed trainings', len(left))
 
     def after_train_epoch(self, runner: Any) -> None:
@@ -68,8 +75,8 @@ class CheckpointHook(Hook):
         if not self._is_better(name, score):
             return
         loop = runner.train_loop
-        unit, done = ('epoch', loop.epoch) if loop.by_epoch else ('iter', loop.iter)
-        path = self._folder(runner) / f'best_{name.replace("/", "_")}_{unit}_{done}.pth'
+        unit, done = ('epoch', loop.epoch) if loop.by_epoch and self.best_by_epoch else ('iter', loop.iter)
+        path = checkpoint_folder(runner.work_dir, self.best_dir) / f'best_{name.replace("/", "_")}_{unit}_{done}.pth'
         old = self.best.get('best_ckpt')
         self.best = {'best_score': score, 'best_ckpt': str(path)}
         runner.save_checkpoint_file(path, loop.epoch, loop.iter, self.save_optimizer, self.best)
@@ -81,7 +88,8 @@ class CheckpointHook(Hook):
         best = self.best.get('best_score')
         if best is None or math.isnan(score):
             return not math.isnan(score)  # which is never the best
-        return score > best if (self.rule or rule_of(name)) == 'greater' else score < best
+        rule = self.rule or rule_of(name, self.greater_keys, self.less_keys)
+        return score > best if rule == 'greater' else score < best
 
     def _is_due(self, done: int, last: int) -> bool:
         return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
@@ -112,12 +120,30 @@ def checkpoint_folder(work_dir: str | Path, out_dir: str | None) -> Path:
     return Path(work_dir) if out_dir is None else Path(out_dir) / Path(work_dir).name
 
 
-def rule_of(metric: str) -> str:
-    """Whether more or less of a metric is better, 'greater' or 'less', by its name; raises ValueError."""
-    for rule, words in (('less', _LESS), ('greater', _GREATER)):
-        if any(word in metric.lower() for word in words):
+def rule_of(metric: str, greater: Sequence[str] | None = None, less: Sequence[str] | None = None) -> str:
+    """Whether more or less of a metric is better, 'greater' or 'less', by its name in any case.
+
+    Args:
+        metric: Name of the metric.
+        greater: Names of metrics of which more is better; those that only contain one of them follow it too.
+        less: The same of those of which less is better.
+
+    Raises:
+        ValueError: It is none of theirs, nor of the usual ones where a list is left out.
+    """
+    name, more, fewer = metric.lower(), _lower(greater), _lower(less)
+    for rule, keys in (('greater', more), ('less', fewer)):
+        if name in keys:
+            return rule
+    usual = (('less', _LESS if less is None else ()), ('greater', _GREATER if greater is None else ()))
+    for rule, keys in (('greater', more), ('less', fewer), *usual):
+        if any(key in name for key in keys):
             return rule
     raise ValueError(f"evaluation.rule is needed ('greater' or 'less'): it does not follow from {metric!r}")
+
+
+def _lower(keys: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(key.lower() for key in keys or ())
 
 
 def _point_at(link: Path, target: Path) -> None:

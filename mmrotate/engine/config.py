@@ -4,7 +4,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ from mmrotate.utils.arguments import check_arguments, near_name
 
 _LENGTHS = {'EpochBasedRunner': 'max_epochs', 'IterBasedRunner': 'max_iters'}
 # keys of ``evaluation`` that say when and how; the rest goes to ``dataset.evaluate``
-_EVALUATION_CONTROL = {'interval', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'priority'}
+_EVALUATION_CONTROL = {
+    'interval', 'dynamic_intervals', 'start', 'by_epoch', 'save_best', 'rule', 'greater_keys', 'less_keys', 'out_dir',
+    'priority',
+}  # fmt: skip
 _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
 _CHECKPOINT_WITHOUT_EFFECT = {'meta', 'sync_buffer', 'file_client_args'}
 # what only configs of 1.x have
@@ -50,17 +53,26 @@ class FinalConfig(Config):
 class Evaluation:
     """The key ``evaluation``: when to evaluate, what to save, and how to score."""
 
-    interval: int
-    start: int | None
+    interval: int  # epochs or iterations from one to the next
+    start: int | None  # the first; from the first on, a training begins with one. None: after ``interval``
     by_epoch: bool
-    save_best: str | None
-    rule: str | None
-    options: dict[str, Any]
+    save_best: str | None  # score that chooses the best checkpoint
+    rule: str | None  # 'greater' or 'less'
+    options: dict[str, Any]  # arguments of ``dataset.evaluate``
+    intervals: list[tuple[int, int]] = field(default_factory=list)  # other intervals, each from an epoch or iteration
+    greater_keys: list[str] | None = None  # scores of which more is better, see ``rule_of``
+    less_keys: list[str] | None = None
+    out_dir: str | None = None  # folder for the best checkpoint
 
     def is_due(self, done: int, last: int) -> bool:
         """Whether to evaluate after ``done`` of ``last`` epochs (or iterations); after the last one always."""
         start = self.start or 0
-        return done == last or (done >= start and (done - start) % self.interval == 0)
+        interval = next((value for since, value in reversed(self.intervals) if done >= since), self.interval)
+        return done == last or (done >= start and (done - start) % interval == 0)
+
+    def is_due_before(self, done: int) -> bool:
+        """Whether to evaluate before a training that begins, or goes on, after ``done`` epochs (or iterations)."""
+        return self.start is not None and done >= self.start
 
 
 @dataclass
@@ -150,8 +162,8 @@ def read_plan(config: Config) -> Plan:
         optim_wrapper=_optim_wrapper(config),
         precision=precision,
         loss_scale=loss_scale,
-        lr=_schedule(config, 'lr_config'),
-        momentum=_schedule(config, 'momentum_config'),
+        lr=_schedule(config, 'lr'),
+        momentum=_schedule(config, 'momentum'),
         checkpoint={'by_epoch': by_epoch, **checkpoint},
         loggers=_loggers(log.get('hooks') or [], log.get('interval', 10), by_epoch),
         evaluation=read_evaluation(config, by_epoch),
@@ -170,10 +182,13 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
     return Evaluation(
         interval=given.get('interval', 1),
         start=given.get('start'),
-        by_epoch=given.get('by_epoch', by_epoch) and by_epoch,
+        by_epoch=by_epoch and given.get('by_epoch') is not False,
         save_best=given.get('save_best'),
         rule=given.get('rule'),
         options=_without(given, _EVALUATION_CONTROL | _EVALUATION_WITHOUT_EFFECT),
+        intervals=[tuple(pair) for pair in given.get('dynamic_intervals') or []],
+        out_dir=given.get('out_dir'),
+        **{key: _as_list(given[key]) for key in ('greater_keys', 'less_keys') if given.get(key) is not None},
     )
 
 
@@ -327,9 +342,9 @@ def _is_text(logger: Mapping[str, Any]) -> bool:
     return inspect.isclass(cls) and issubclass(cls, TextLoggerHook)
 
 
-def _schedule(config: Config, key: str) -> Schedule | None:
-    given = config.get(key)
+def _schedule(config: Config, of: str) -> Schedule | None:
+    given = config.get(f'{of}_config')
     try:
-        return Schedule.from_config(given) if given else None
+        return Schedule.from_config(given, of) if given else None
     except (TypeError, ValueError) as error:
-        raise UserError(f'{key}: {error}') from error
+        raise UserError(f'{of}_config: {error}') from error

@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mmrotate.engine.distributed import DEVICES, is_device
@@ -59,12 +60,20 @@ def listing(of: Rule, words: str) -> Rule:
     return Rule(f'a list of {words}', lambda v: isinstance(v, list | tuple | range) and all(map(of.holds, v)))
 
 
+def _are_intervals(value: Any) -> bool:
+    """Pairs of whole numbers from 0 and from 1 on, the first ones rising."""
+    if not listing(listing(whole(0), ''), '').holds(value) or any(len(pair) != 2 or pair[1] < 1 for pair in value):
+        return False
+    return all(before[0] < after[0] for before, after in pairwise(value))
+
+
 NONE = choice(None)
 FLAG = Rule('True or False', lambda v: isinstance(v, bool)) | NONE
 TEXT = Rule('a text', lambda v: isinstance(v, str) and v != '')
 DICT = Rule('a dict', lambda v: isinstance(v, Mapping))
 TYPE = Rule('a name or a class', lambda v: (isinstance(v, str) and v != '') or isinstance(v, type))
 NOT_NEGATIVE = Rule('a finite number from 0 on', lambda v: _is_number(v) and 0 <= v < math.inf)
+POSITIVE_FINITE = Rule('a finite number above 0', lambda v: _is_number(v) and 0 < v < math.inf)
 POSITIVE = Rule('a number above 0', lambda v: _is_number(v) and v > 0)
 FRACTION = Rule('a number above 0, up to 1', lambda v: _is_number(v) and 0 < v <= 1)
 LEVEL = Rule(f'one of {", ".join(_LEVELS)}', lambda v: v in _LEVELS if isinstance(v, str) else whole(0).holds(v))
@@ -80,7 +89,20 @@ _SCHEDULE = {
     'warmup_iters': whole(1),
     'warmup_ratio': FRACTION,
     'warmup_by_epoch': FLAG,
-    **dict.fromkeys(('gamma', 'power', 'min_lr', 'min_lr_ratio', 'max_lr'), NOT_NEGATIVE | NONE),
+    'step': whole(1) | listing(whole(1), 'whole numbers from 1 on'),
+    **dict.fromkeys(('gamma', 'power', 'min_lr', 'min_lr_ratio'), NOT_NEGATIVE | NONE),
+    **dict.fromkeys(('min_momentum', 'min_momentum_ratio'), NOT_NEGATIVE | NONE),
+    'target_ratio': NOT_NEGATIVE | listing(NOT_NEGATIVE, 'such numbers'),
+    'cyclic_times': whole(1),
+    'step_ratio_up': Rule('a number from 0 on, below 1', lambda v: _is_number(v) and 0 <= v < 1),
+    # OneCycle; a list has a number for each group of the optimizer
+    'max_lr': POSITIVE_FINITE | listing(POSITIVE_FINITE, 'such numbers'),
+    **dict.fromkeys(('base_momentum', 'max_momentum'), FRACTION | listing(FRACTION, 'such numbers')),
+    'total_steps': whole(1) | NONE,
+    'pct_start': Rule('a number from 0 to 1', lambda v: _is_number(v) and 0 <= v <= 1),
+    'anneal_strategy': choice('cos', 'linear'),
+    **dict.fromkeys(('div_factor', 'final_div_factor'), POSITIVE_FINITE),
+    'three_phase': FLAG,
 }
 _LOADER = {
     '': DICT | NONE,
@@ -157,6 +179,11 @@ RULES: dict[str, Rule] = {
     'evaluation.start': whole(0) | NONE,
     'evaluation.by_epoch': FLAG,
     'evaluation.save_best': TEXT | NONE,
+    'evaluation.dynamic_intervals': Rule(
+        'a list of pairs (epoch, interval), each epoch after the one before, such as [(10, 2)]', _are_intervals
+    ) | NONE,
+    'evaluation.out_dir': TEXT | NONE,
+    **{f'evaluation.{key}': TEXT | listing(TEXT, 'names of scores') | NONE for key in ('greater_keys', 'less_keys')},
     'evaluation.rule': choice('greater', 'less', None),
     'workflow': Rule(
         "a list such as [('train', 1)]",

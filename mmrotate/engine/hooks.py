@@ -25,23 +25,35 @@ class ScheduleHook(Hook):
     momentum: Schedule | None = None
 
     def before_train(self, runner: Any) -> None:
-        """Note the values of the config; a resumed optimizer has them already."""
-        for group in runner.optim_wrapper.param_groups:
+        """Note the values of the config, which a resumed optimizer has already; raises UserError where they misfit."""
+        groups = runner.optim_wrapper.param_groups
+        for group in groups:
             group.setdefault('initial_lr', group['lr'])
             momentum = group['betas'][0] if 'betas' in group else group.get('momentum', 0.0)
             group.setdefault('initial_momentum', momentum)
+        if self.momentum is not None and not all('momentum' in group or 'betas' in group for group in groups):
+            raise UserError('momentum_config: the optimizer has no momentum: leave it out, or take SGD or Adam')
+        for key, schedule in (('lr_config', self.lr), ('momentum_config', self.momentum)):
+            try:
+                if schedule is not None:
+                    schedule.check(len(groups), _progress(runner.train_loop))
+            except ValueError as error:
+                raise UserError(f'{key}: {error}') from error
 
     def before_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         """Set the values of this iteration."""
-        loop = runner.train_loop
-        progress = Progress(loop.epoch, loop.iter, loop.max_epochs, loop.max_iters)
-        for group in runner.optim_wrapper.param_groups:
+        progress = _progress(runner.train_loop)
+        for index, group in enumerate(runner.optim_wrapper.param_groups):
             if self.lr is not None:
-                group['lr'] = self.lr.value(group['initial_lr'], progress)
+                group['lr'] = self.lr.value(group['initial_lr'], progress, index)
             if self.momentum is not None:
                 # while the learning rate is warmed up by a factor, the momentum is divided by it
-                regular = self.momentum.regular(group['initial_momentum'], progress)
+                regular = self.momentum.regular(group['initial_momentum'], progress, index)
                 _set_momentum(group, regular / self.momentum.warmup_factor(progress))
+
+
+def _progress(loop: Any) -> Progress:
+    return Progress(loop.epoch, loop.iter, loop.max_epochs, loop.max_iters)
 
 
 def _set_momentum(group: dict[str, Any], value: float) -> None:

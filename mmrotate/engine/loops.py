@@ -91,6 +91,7 @@ class TrainLoop(BaseLoop):
         """Train to the end."""
         self.runner.data_loader = self.dataloader
         self.runner.call_hook('before_train')
+        self._evaluate_before()
         if not self.by_epoch:
             self._start_training_mode()
         while self.iter < self.max_iters and not self.stop_training:
@@ -196,8 +197,19 @@ class TrainLoop(BaseLoop):
         rule = self.evaluation
         done, last = (self.epoch, self.max_epochs) if by_epoch else (self.iter, self.max_iters)
         if rule is not None and rule.by_epoch == by_epoch and rule.is_due(done, last):
-            with restored_modes(self.runner.model):
-                self.runner.val_loop.run()
+            self._evaluate()
+
+    def _evaluate_before(self) -> None:
+        """The evaluation that ``evaluation.start`` asks for before the first step; none in the middle of an epoch."""
+        rule = self.evaluation
+        if rule is None or (rule.by_epoch and self.iter != self.epoch * self.epoch_length):
+            return
+        if self.iter < self.max_iters and rule.is_due_before(self.epoch if rule.by_epoch else self.iter):
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        with restored_modes(self.runner.model):
+            self.runner.val_loop.run()
 
 
 class EvaluationLoop(BaseLoop):

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 
@@ -81,14 +81,15 @@ def _cyclic(
     base: float,
     done: int,
     total: int,
-    target_ratio: float | tuple[float, float] = (10, 1e-4),
+    target_ratio: float | tuple[float, ...] = (10, 1e-4),
     cyclic_times: int = 1,
     step_ratio_up: float = 0.4,
     anneal_strategy: str = 'cos',
     gamma: float = 1.0,
 ) -> float:
     """Up to ``target_ratio[0]`` times the base, down to ``target_ratio[1]``; that many cycles."""
-    high, low = (target_ratio, target_ratio / 1e5) if isinstance(target_ratio, float | int) else target_ratio
+    ratios = (target_ratio,) if isinstance(target_ratio, float | int) else tuple(target_ratio)
+    high, low = (*ratios, ratios[0] / 1e5) if len(ratios) == 1 else ratios
     anneal = _ANNEAL[anneal_strategy]
     length = max(total // cyclic_times, 1)
     up = int(step_ratio_up * length)
@@ -99,23 +100,47 @@ def _cyclic(
 
 
 def _one_cycle(
+    low: float,
+    top: float,
+    last: float,
+    done: int,
+    total: int,
+    pct_start: float = 0.3,
+    anneal_strategy: str = 'cos',
+    three_phase: bool = False,
+) -> float:
+    """From ``low`` to ``top`` for ``pct_start`` of the training, then to ``last`` (arXiv:1708.07120).
+
+    With ``three_phase`` it goes back to ``low`` as fast as it came, and from there to ``last``.
+    """
+    anneal, peak = _ANNEAL[anneal_strategy], pct_start * total - 1
+    points = [(0.0, low), (peak, top), *([(2 * peak, low)] if three_phase else []), (total - 1, last)]
+    for (start, before), (end, after) in pairwise(points):
+        if done <= end:
+            return anneal(before, after, (done - start) / (end - start)) if end > start else after
+    return last
+
+
+def _lr_cycle(
     base: float,
     done: int,
     total: int,
     max_lr: float,
-    pct_start: float = 0.3,
-    anneal_strategy: str = 'cos',
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
     total_steps: int | None = None,
+    **shape: Any,
 ) -> float:
-    """From ``max_lr / div_factor`` up to ``max_lr``, then far down (arXiv:1708.07120), whatever the base."""
-    anneal = _ANNEAL[anneal_strategy]
-    total = total_steps or total
-    low, top, last = max_lr / div_factor, float(pct_start * total) - 1, total - 1
-    if done <= top:
-        return anneal(low, max_lr, done / top)
-    return anneal(max_lr, low / final_div_factor, min((done - top) / (last - top), 1))
+    """From ``max_lr / div_factor`` up to ``max_lr``, then far down, whatever the base."""
+    low = max_lr / div_factor
+    return _one_cycle(low, max_lr, low / final_div_factor, done, total_steps or total, **shape)
+
+
+def _momentum_cycle(
+    base: float, done: int, total: int, base_momentum: float = 0.85, max_momentum: float = 0.95, **shape: Any
+) -> float:
+    """From ``max_momentum`` down to ``base_momentum`` while the learning rate rises, and back up."""
+    return _one_cycle(max_momentum, base_momentum, max_momentum, done, total, **shape)
 
 
 # the base value, the steps done, the steps in all and the policy's options give the value
@@ -133,8 +158,16 @@ _POLICIES: dict[str, Callable[..., float]] = {
     'flatcosineannealing': _flat_cosine_annealing,
     'cosinerestart': _cosine_restart,
     'cyclic': _cyclic,
-    'onecycle': _one_cycle,
+    'onecycle': _lr_cycle,
 }
+# what the policies do differently for the momentum
+_MOMENTUM_POLICIES: dict[str, Callable[..., float]] = {
+    **_POLICIES,
+    'step': functools.partial(_step, gamma=0.5),
+    'cyclic': functools.partial(_cyclic, target_ratio=(0.85 / 0.95, 1)),
+    'onecycle': _momentum_cycle,
+}
+_PER_GROUP = ('max_lr', 'base_momentum', 'max_momentum')  # options that may be lists, a value for each group
 _BY_ITERATION = {'cyclic', 'onecycle'}
 # the first value as a part of the regular one, and the part of the warm-up that is left, give the factor
 _WARMUPS: dict[str, Callable[[float, float], float]] = {
@@ -154,9 +187,12 @@ class Schedule:
             others.
         warmup: ``constant``, ``linear``, ``exp`` or None.
         warmup_iters: Iterations (epochs, if ``warmup_by_epoch``) of warm-up.
-        warmup_ratio: First value of the warm-up, as a part of the regular one, in (0, 1].
+        warmup_ratio: First value of the warm-up, as a part of the regular one, in (0, 1]; default: 0.1, for the
+            momentum 0.9.
         warmup_by_epoch: Whether ``warmup_iters`` counts epochs.
-        options: Arguments of the policy's formula, under the names of 0.x.
+        of: ``lr`` or ``momentum``: whose defaults and names of options the policy has.
+        options: Arguments of the policy's formula, under the names of 0.x. ``max_lr``, ``base_momentum`` and
+            ``max_momentum`` of OneCycle are numbers, or lists with a number for each group of the optimizer.
 
     Raises:
         ValueError: An unknown policy, warm-up or argument.
@@ -168,23 +204,31 @@ class Schedule:
         by_epoch: bool | None = None,
         warmup: str | None = None,
         warmup_iters: int = 0,
-        warmup_ratio: float = 0.1,
+        warmup_ratio: float | None = None,
         warmup_by_epoch: bool = False,
+        of: str = 'lr',
         **options: Any,
     ) -> None:
-        key = policy.lower().removesuffix('lrupdaterhook').removesuffix('momentumupdaterhook')
-        if key not in _POLICIES:
-            raise ValueError(f'unknown policy {policy!r}, known: {sorted(_POLICIES)}')
+        policies = _MOMENTUM_POLICIES if of == 'momentum' else _POLICIES
+        key = policy.lower().removesuffix(f'{of}updaterhook')
+        if key not in policies:
+            raise ValueError(f'unknown policy {policy!r}, known: {sorted(policies)}')
+        if warmup_ratio is None:
+            warmup_ratio = 0.9 if of == 'momentum' else 0.1
         if warmup not in (None, *_WARMUPS):
             raise ValueError(f'unknown warmup {warmup!r}, known: {list(_WARMUPS)}')
         if warmup is not None and (warmup_iters <= 0 or not 0 < warmup_ratio <= 1):
             given = f'{warmup_iters} and {warmup_ratio}'
             raise ValueError(f'a warmup needs warmup_iters > 0 and a warmup_ratio in (0, 1], got {given}')
-        # min_lr and min_momentum are the minimum, min_lr_ratio and min_momentum_ratio its ratio to the base
-        named = {re.sub('^min_(lr|momentum)', 'minimum', name): v for name, v in options.items() if v is not None}
-        self._formula = functools.partial(_POLICIES[key], **named)
+        # min_lr or min_momentum is the minimum, min_lr_ratio or min_momentum_ratio its ratio to the base
+        named = {re.sub(f'^min_{of}', 'minimum', name): v for name, v in options.items() if v is not None}
+        self._per_group = {name: v for name, v in named.items() if name in _PER_GROUP and isinstance(v, list | tuple)}
+        self._total = named.get('total_steps')
+        self._formula = functools.partial(policies[key], **named)
         try:
-            self._formula(1.0, 1, 1000)  # options that it does not take are told now, not at the first iteration
+            for group in range(max(map(len, self._per_group.values()), default=1)):
+                # options that it does not take are told now, not at the first iteration
+                self._formula(1.0, 1, 1000, **self._of_group(group))
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             reason = re.sub(r'^\S+\(\) ', '', str(error))
             raise ValueError(f'policy {policy!r} does not take {options}: {reason}') from error
@@ -195,21 +239,33 @@ class Schedule:
         self.warmup_by_epoch = warmup_by_epoch
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> 'Schedule':
-        """Schedule of an ``lr_config`` or ``momentum_config`` (``policy``, older: ``type``)."""
+    def from_config(cls, config: Mapping[str, Any], of: str = 'lr') -> 'Schedule':
+        """Schedule of an ``lr_config`` or, ``of='momentum'``, a ``momentum_config`` (``policy``, older: ``type``)."""
         options = dict(config)
         policy = options.pop('policy', None) or options.pop('type', None)
         if not isinstance(policy, str):
             raise ValueError(f'a schedule needs the key "policy", got {dict(config)}')
-        return cls(policy, **options)
+        return cls(policy, **{**options, 'of': of})
 
-    def value(self, base: float, progress: Progress) -> float:
-        """The value for the iteration that comes next, from the value of the config."""
-        return self.regular(base, progress) * self.warmup_factor(progress)
+    def check(self, groups: int, progress: Progress) -> None:
+        """Raise ValueError where the options do not fit that many groups of the optimizer, or are for fewer steps."""
+        for name, values in self._per_group.items():
+            if len(values) != groups:
+                raise ValueError(f'{name} has {len(values)} values, but the optimizer {groups} groups of parameters')
+        steps = progress.of(self.by_epoch)[1]
+        if self._total is not None and self._total < steps:
+            raise ValueError(f'total_steps is {self._total}, but the training has {steps}')
 
-    def regular(self, base: float, progress: Progress) -> float:
+    def value(self, base: float, progress: Progress, group: int = 0) -> float:
+        """The value for the iteration that comes next, from the value of the config, for a group of the optimizer."""
+        return self.regular(base, progress, group) * self.warmup_factor(progress)
+
+    def regular(self, base: float, progress: Progress, group: int = 0) -> float:
         """The value without a warm-up."""
-        return self._formula(base, *progress.of(self.by_epoch))
+        return self._formula(base, *progress.of(self.by_epoch), **self._of_group(group))
+
+    def _of_group(self, group: int) -> dict[str, float]:
+        return {name: values[group] for name, values in self._per_group.items()}
 
     def warmup_factor(self, progress: Progress) -> float:
         """What the regular value is multiplied by: 1 after the warm-up."""

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmrotate.engine import CheckpointHook
-from mmrotate.engine.checkpoint_hook import _point_at
+from mmrotate.engine.checkpoint_hook import _point_at, rule_of
 
 
 class Runner(SimpleNamespace):
@@ -50,6 +50,37 @@ def test_errors_of_save_best(tmp_path):
         run(CheckpointHook(save_best='AP50'), Runner(tmp_path), [0.1])
     with pytest.raises(ValueError, match=r'evaluation\.rule'):
         run(CheckpointHook(save_best='speed'), Runner(tmp_path), [0.1, 0.2], 'speed')
+
+
+@pytest.mark.parametrize(
+    ('metric', 'greater', 'less', 'rule'),
+    [
+        ('speed', ['Speed'], None, 'greater'),
+        ('val_speed', None, ['speed'], 'less'),
+        ('mAP', None, ['mAP'], 'less'),
+        ('loss_x', ['x'], ['loss_x'], 'less'),  # the whole name first
+        ('loss_x', ['x'], ['loss'], 'greater'),
+        ('loss_iou', None, None, 'less'),
+    ],
+)
+def test_the_rule_follows_from_the_name(metric, greater, less, rule):
+    assert rule_of(metric, greater, less) == rule
+
+
+def test_a_list_of_ones_own_takes_the_place_of_the_usual_names():
+    with pytest.raises(ValueError, match=r"evaluation\.rule is needed .* 'mAP'"):
+        rule_of('mAP', ['speed'])
+
+
+def test_the_best_has_a_folder_of_its_own_and_is_named_by_the_iteration(tmp_path):
+    runner = Runner(tmp_path / 'work')
+    runner.train_loop.iter = 7
+    hook = CheckpointHook(save_best='speed', less_keys=['speed'], best_dir=str(tmp_path / 'best'), best_by_epoch=False)
+    run(hook, runner, [0.3, 0.1, 0.2], 'speed')
+    assert names(tmp_path / 'best' / 'work') == ['best_speed_iter_7.pth']
+    assert hook.best['best_score'] == 0.1
+    run(CheckpointHook(save_best='mAP', out_dir=str(tmp_path / 'regular')), runner, [0.1])
+    assert names(tmp_path / 'work') == ['best_mAP_epoch_1.pth']
 
 
 def test_out_dir_has_a_folder_for_each_work_dir(tmp_path):

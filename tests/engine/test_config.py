@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmrotate.engine import dataset_config, load_config, loader_options, read_plan, warn_of_unknown_keys
-from mmrotate.engine.config import Evaluation
+from mmrotate.engine.config import Evaluation, read_evaluation
 from mmrotate.engine.schedules import Progress
 from mmrotate.utils import UserError
 
@@ -242,3 +242,31 @@ def test_a_config_of_the_later_dialect_says_so(tmp_path):
     path.write_text("optim_wrapper = dict(type='OptimWrapper')\nmodel = dict(type='mmdet.RetinaNet')\n")
     with pytest.raises(UserError, match=r'later\.py is a config of MMRotate 1\.x \(it has optim_wrapper\)'):
         load_config(path)
+
+
+def due(last=12, **evaluation):
+    """The epochs after which an evaluation is due; 0: before the first."""
+    read = read_evaluation(Config({'evaluation': evaluation}))
+    return [0] * read.is_due_before(0) + [done for done in range(1, last + 1) if read.is_due(done, last)]
+
+
+def test_when_an_evaluation_is_due():
+    assert due(interval=5) == [5, 10, 12]
+    assert due(interval=4, start=3) == [3, 7, 11, 12]
+    assert due(interval=4, start=0) == [0, 4, 8, 12]
+    assert due(interval=4, dynamic_intervals=[(7, 2), (11, 1)]) == [4, 8, 10, 11, 12]
+    assert due(interval=5, start=2, dynamic_intervals=[[8, 3]]) == [2, 7, 8, 11, 12]
+    again = read_evaluation(Config({'evaluation': dict(interval=1, start=3)}))
+    assert [again.is_due_before(done) for done in (2, 3, 4)] == [False, True, True]
+
+
+def test_an_evaluation_counts_what_the_runner_counts_unless_told():
+    for given, expected in ({}, True), (dict(by_epoch=None), True), (dict(by_epoch=False), False):
+        assert read_evaluation(Config({'evaluation': dict(interval=1, **given)})).by_epoch is expected
+
+
+def test_what_chooses_the_best_is_no_argument_of_the_scores():
+    given = dict(out_dir='x', less_keys='speed', greater_keys=('a', 'b'), dynamic_intervals=[(2, 1)], iou_thr=0.5)
+    read = read_evaluation(Config({'evaluation': given}))
+    assert read.options == dict(iou_thr=0.5)
+    assert (read.out_dir, read.less_keys, read.greater_keys) == ('x', ['speed'], ['a', 'b'])

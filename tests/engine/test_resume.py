@@ -24,6 +24,10 @@ VARIANTS = {
         "lr_config = dict(policy='cyclic', target_ratio=(10, 0.1), step_ratio_up=0.4)\n"
         "momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), step_ratio_up=0.4)"
     ),
+    'one_cycle': (
+        "lr_config = dict(policy='OneCycle', max_lr=0.02, three_phase=True)\n"
+        "momentum_config = dict(policy='OneCycle', pct_start=0.4)"
+    ),
 }
 
 

@@ -74,16 +74,29 @@ def test_save_best(tmp_path):
     assert messages['best_score'] > 0
 
 
+def test_an_evaluation_before_the_first_step_and_a_folder_for_the_best(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    best = tmp_path / 'best'
+    evaluation = f"evaluation = dict(interval=9, start=0, iou_thr=0.1, save_best='auto', out_dir={str(best)!r})"
+    train(write_config(tmp_path, evaluation), tmp_path / 'w')
+    lines = [text for text in caplog.messages if 'Epoch(val)' in text or 'Epoch(train)' in text]
+    assert 'Epoch(val)' in lines[0] and 'Epoch(train)' in lines[1]
+    assert caplog.text.count('Epoch(val)') == 2
+    assert len(names(best / 'w')) == 1
+    assert not [name for name in names(tmp_path / 'w') if name.startswith('best')]
+
+
 def test_iteration_based(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     extra = (
         "runner = dict(_delete_=True, type='IterBasedRunner', max_iters=5)\n"
-        'checkpoint_config = dict(interval=2)\nevaluation = dict(interval=4, metric="mAP")'
+        'checkpoint_config = dict(interval=2)\nevaluation = dict(interval=4, metric="mAP", by_epoch=True)'
     )
     train(write_config(tmp_path, extra), tmp_path / 'w')
     assert names(tmp_path / 'w') == ['iter_2.pth', 'iter_4.pth', 'iter_5.pth', 'latest.pth']
     assert caplog.text.count('Iter(val)') == 2
     assert 'Iter(train) [5/5]' in caplog.text
+    assert 'evaluation.by_epoch=True has no effect' in caplog.text
 
 
 def test_validation_losses(tmp_path, caplog):

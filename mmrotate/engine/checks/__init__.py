@@ -15,7 +15,7 @@ from .classes import check_num_classes, heads_against, names_against, written_cl
 from .findings import Finding, MismatchError, report
 from .folders import writable
 from .levels import levels_against_maps
-from .scoring import arguments_against, best_against, scoring_against, without_effect
+from .scoring import arguments_against, best_against, scoring_against
 from .settings import unread_settings
 
 
@@ -26,8 +26,9 @@ def check_work_dir(cfg: Mapping[str, Any]) -> None:
 
 def _work_dir(cfg: Mapping[str, Any]) -> Iterator[Finding]:
     yield from writable(cfg['work_dir'], 'work_dir')
-    if out_dir := (cfg.get('checkpoint_config') or {}).get('out_dir'):
-        yield from writable(out_dir, 'checkpoint_config.out_dir')
+    for key in ('checkpoint_config', 'evaluation'):
+        if out_dir := (cfg.get(key) or {}).get('out_dir'):
+            yield from writable(out_dir, f'{key}.out_dir')
 
 
 def check_training(
@@ -61,8 +62,10 @@ def _training(model: nn.Module, datasets: Sequence[Any], cfg: Any, evaluation: A
     if evaluation is not None:
         yield from _same_version(train, val)
         yield from scoring_against(val, evaluation.options, 'data.val', 'evaluation')
-        yield from best_against(val, evaluation.options, evaluation.save_best, evaluation.rule)
-        yield from without_effect(cfg.evaluation)
+        yield from best_against(val, evaluation)
+        if cfg.evaluation.get('by_epoch') and not evaluation.by_epoch:
+            text = 'evaluation.by_epoch=True has no effect: IterBasedRunner counts iterations, and so does interval'
+            yield Finding(text, logging.WARNING)
 
 
 def _same_version(train: Any, val: Any) -> Iterator[Finding]:

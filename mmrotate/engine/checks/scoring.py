@@ -1,7 +1,6 @@
 """Scoring: the arguments of ``dataset.evaluate``, the metrics, and the one that chooses the best checkpoint."""
 
 import inspect
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,12 +46,11 @@ def arguments_against(dataset: Any, method: str, options: Mapping[str, Any], whe
         )
 
 
-def best_against(dataset: Any, options: Mapping[str, Any], save_best: Any, rule: Any) -> Iterator[Finding]:
-    """Whether ``evaluation.save_best`` names a score of ``dataset``, and ``evaluation.rule`` is known."""
-    if rule not in (None, 'greater', 'less'):
-        yield Finding(f"evaluation.rule must be 'greater' or 'less', got {rule!r}")
+def best_against(dataset: Any, evaluation: Any) -> Iterator[Finding]:
+    """Whether ``save_best`` of the key ``evaluation``, as it was read, is a score of ``dataset`` with a rule."""
+    save_best = evaluation.save_best
     try:
-        names = score_names(dataset, options)
+        names = score_names(dataset, evaluation.options)
     except UserError:
         return  # the metric is at fault
     if not save_best or names is None:
@@ -64,7 +62,8 @@ def best_against(dataset: Any, options: Mapping[str, Any], save_best: Any, rule:
         )
         return
     try:
-        rule or rule_of(names[0] if save_best == 'auto' else save_best)
+        name = names[0] if save_best == 'auto' else save_best
+        evaluation.rule or rule_of(name, evaluation.greater_keys, evaluation.less_keys)
     except ValueError as error:
         yield Finding(str(error))
 
@@ -91,10 +90,3 @@ def _says_its_scores(dataset: Any) -> bool:
     order = type(dataset).__mro__
     places = [next((i for i, c in enumerate(order) if name in vars(c)), None) for name in ('score_names', 'evaluate')]
     return None not in places and places[0] <= places[1]  # type: ignore[operator]
-
-
-def without_effect(evaluation: Mapping[str, Any]) -> Iterator[Finding]:
-    """Keys of ``evaluation`` that 0.x read and nothing here does."""
-    for key in ('greater_keys', 'less_keys'):
-        if evaluation.get(key):
-            yield Finding(f"evaluation.{key} has no effect: write rule='greater' or rule='less'", logging.WARNING)

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from mmrotate.datasets import ConcatDataset, DOTADataset, build_dataset
-from mmrotate.engine import dataset_config, load_config
-from mmrotate.engine.checks import best_against, scoring_against, without_effect
+from mmrotate.engine import dataset_config, load_config, read_evaluation
+from mmrotate.engine.checks import best_against, scoring_against
 from tests.helpers.tiny import write_config
 
 
@@ -14,6 +14,11 @@ from tests.helpers.tiny import write_config
 def dataset(tmp_path_factory):
     cfg = load_config(write_config(tmp_path_factory.mktemp('scoring')))
     return build_dataset(dataset_config(cfg, 'test', test_mode=True))
+
+
+def best(dataset, **evaluation):
+    given = read_evaluation({'evaluation': {'interval': 1, **evaluation}})
+    return [text for text, _ in best_against(dataset, given)]
 
 
 def told(dataset, **options):
@@ -53,21 +58,22 @@ def test_a_dataset_says_the_scores_that_it_gives(dataset, given, names):
 
 
 @pytest.mark.parametrize(
-    ('joined', 'best', 'known'),
+    ('joined', 'name', 'known'),
     [(False, 'bbox_mAP', "['mAP']"), (True, 'mAP', "['0_mAP', '1_mAP']"), (False, 'mAP', None), (True, '1_mAP', None),
      (True, 'auto', None), (False, None, None)],
 )  # fmt: skip
-def test_the_best_is_chosen_by_a_score_that_there_is(dataset, joined, best, known):
-    found = list(best_against(ConcatDataset([dataset] * 2) if joined else dataset, {}, best, None))
+def test_the_best_is_chosen_by_a_score_that_there_is(dataset, joined, name, known):
+    found = best(ConcatDataset([dataset] * 2) if joined else dataset, save_best=name)
     assert len(found) == (known is not None)
-    assert all(f'save_best={best!r}' in text and known in text for text, _ in found)
+    assert all(f'save_best={name!r}' in text and known in text for text in found)
 
 
-def test_the_rule(dataset):
-    (finding,) = best_against(dataset, {}, 'mAP', 'bigger')
-    assert "evaluation.rule must be 'greater' or 'less', got 'bigger'" in finding.text
-    (finding,) = without_effect(dict(less_keys=['mAP']))
-    assert "rule='less'" in finding.text
+def test_the_rule(dataset, monkeypatch):
+    monkeypatch.setattr(dataset, 'score_names', lambda **kwargs: ['speed'], raising=False)
+    for name in ('speed', 'auto'):
+        assert ['evaluation.rule is needed' in text for text in best(dataset, save_best=name)] == [True]
+        for option in (dict(rule='greater'), dict(greater_keys=['speed']), dict(less_keys='spee')):
+            assert best(dataset, save_best=name, **option) == []
 
 
 def test_an_evaluation_of_ones_own_is_trusted(dataset):
@@ -77,6 +83,6 @@ def test_an_evaluation_of_ones_own_is_trusted(dataset):
 
     mine = Mine.__new__(Mine)
     assert told(mine, mine=3, metric='bbox') == []
-    assert list(best_against(mine, {}, 'mine', None)) == []
+    assert best(mine, save_best='mine') == []
     Mine.score_names = lambda self, **kwargs: ['mine']
-    assert len(list(best_against(mine, {}, 'mAP', None))) == 1
+    assert len(best(mine, save_best='mAP')) == 1
