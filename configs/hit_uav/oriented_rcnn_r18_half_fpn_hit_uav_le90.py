@@ -23,6 +23,7 @@ model = dict(
 
 data = dict(samples_per_gpu=4)
 optimizer = dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05)
+auto_scale_lr = dict(base_batch_size=4)
 optimizer_config = dict(grad_clip=dict(max_norm=10))
 lr_config = dict(
     _delete_=True, policy='CosineAnnealing', min_lr_ratio=0.01, warmup='linear', warmup_iters=200, warmup_ratio=0.01

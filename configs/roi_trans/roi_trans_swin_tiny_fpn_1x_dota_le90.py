@@ -8,3 +8,4 @@ _base_ = [
 
 model = _base_.swin_tiny
 data = dict(samples_per_gpu=1, workers_per_gpu=1)
+auto_scale_lr = dict(base_batch_size=1)

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, share_from_first
-from mmrotate.utils import get_root_logger, init_random_seed, load_state
+from mmrotate.utils import get_root_logger, init_random_seed, load_state, setup_multi_processes
 from mmrotate.utils.files import unused_stem
 
 
@@ -69,6 +69,7 @@ def _train(
     timestamp: str | None,
     meta: dict[str, Any] | None,
 ) -> nn.Module:
+    setup_multi_processes(cfg)
     cfg.seed = training_seed(cfg)
     if timestamp is None:
         timestamp = share_from_first(unused_stem(Path(cfg.work_dir), time.strftime('%Y%m%d_%H%M%S'), '.log'))

@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=whole_number(0), help='random seed; default: a random one, logged')
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
+    text = "fit the learning rate to the images a step, in proportion to the config's auto_scale_lr.base_batch_size"
+    parser.add_argument('--auto-scale-lr', action='store_true', help=text)
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
     add_config_options(parser, '--options')
     add_launch_options(parser)
@@ -95,6 +97,8 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
         cfg[key] = cfg.get(key) if given is None else given
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr = {**(cfg.get('auto_scale_lr') or {}), 'enable': True}
     cfg.device = chosen_device(args) or cfg.get('device')
 
 

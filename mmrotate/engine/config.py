@@ -32,7 +32,7 @@ _EVALUATION_WITHOUT_EFFECT = {'tmpdir', 'gpu_collect', 'broadcast_bn_buffer'}
 _CHECKPOINT_WITHOUT_EFFECT = {'meta', 'sync_buffer', 'file_client_args'}
 # what only configs of 1.x have
 _LATER_KEYS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'optim_wrapper', 'param_scheduler')
-_LOADER_RENAMED = {'batch_size': 'samples_per_gpu', 'num_workers': 'workers_per_gpu'}
+_LOADER_DEFAULTS = {'workers_per_gpu': 2, 'samples_per_gpu': 1}
 
 
 class FinalConfig(Config):
@@ -150,6 +150,9 @@ def read_plan(config: Config) -> Plan:
         UserError: A key that is needed is missing, or a value makes no sense.
     """
     check_values(config)
+    scale = config.get('auto_scale_lr') or {}
+    if scale.get('enable') and not scale.get('base_batch_size'):
+        raise UserError('auto_scale_lr.base_batch_size is missing: the images a step that the learning rate is for')
     by_epoch, length = _runner(config)
     precision, loss_scale = _precision(config)
     checkpoint = _without(config.get('checkpoint_config') or {}, _CHECKPOINT_WITHOUT_EFFECT)
@@ -198,16 +201,7 @@ def loader_options(config: Config, split: str) -> dict[str, Any]:
     ``data.samples_per_gpu`` and ``data.workers_per_gpu`` serve for training; ``val`` and ``test`` take one image at a
     time unless ``data.SPLIT.samples_per_gpu`` or ``data.SPLIT_dataloader`` says otherwise.
     """
-    data = compat_cfg(config).data
-    sized = data if split == 'train' else data.get(split) or {}
-    options = {
-        'workers_per_gpu': data.get('workers_per_gpu', 2),
-        'samples_per_gpu': max(part.get('samples_per_gpu', 1) for part in _as_list(sized)),
-    }
-    if data.get('persistent_workers') is not None:
-        options['persistent_workers'] = data['persistent_workers']
-    given = data.get(f'{split}_dataloader') or {}
-    return {**options, **{_LOADER_RENAMED.get(key, key): v for key, v in given.items()}}
+    return {**_LOADER_DEFAULTS, **compat_cfg(config).data[f'{split}_dataloader']}
 
 
 def model_config(config: Config) -> ConfigDict:

@@ -9,5 +9,5 @@ class CheckpointError(UserError, RuntimeError):
     """A checkpoint that cannot be fetched or read, is refused, or belongs to another model."""
 
 
-class ArgumentError(ValueError, AssertionError):
+class ArgumentError(UserError, ValueError, AssertionError):
     """Arguments that cannot be used, or not together; 0.x raised an AssertionError there."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from typing import ClassVar
 
 import pytest
@@ -223,6 +224,24 @@ def test_the_learning_rate_is_scaled_only_if_asked_for(tmp_path, caplog):
     assert 'lr: 2.0000e-02' in caplog.text
     train(write_config(tmp_path, extra.format(True)), tmp_path / 'b', '--no-validate')
     assert 'lr: 4.0000e-02' in caplog.text
+    caplog.clear()
+    train(write_config(tmp_path, extra.format(False)), tmp_path / 'c', '--no-validate', '--auto-scale-lr')
+    assert 'lr: 4.0000e-02' in caplog.text
+
+
+@pytest.mark.parametrize(('extra', 'options'), [('', ['--auto-scale-lr']), ('auto_scale_lr = dict(enable=True)', [])])
+def test_a_scaled_learning_rate_needs_the_size_it_is_for(tmp_path, extra, options):
+    with pytest.raises(UserError, match='base_batch_size is missing'):
+        train(write_config(tmp_path, extra), tmp_path / 'w', *options)
+    assert not (tmp_path / 'w').exists()
+
+
+def test_many_workers_have_one_thread_each(tmp_path, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '')  # so that it is put back
+    monkeypatch.delenv('OMP_NUM_THREADS')
+    monkeypatch.setenv('MKL_NUM_THREADS', '3')
+    train(write_config(tmp_path), tmp_path / 'w', '--no-validate', '--cfg-options', 'data.workers_per_gpu=2')
+    assert (os.environ['OMP_NUM_THREADS'], os.environ['MKL_NUM_THREADS']) == ('1', '3')
 
 
 def test_channels_last_converts_what_has_that_layout():
