@@ -107,7 +107,7 @@ class YOLOXModeSwitchHook(Hook):
         _dataset(runner).update_skip_type_keys(self.skip_type_keys)
         if runner.train_dataloader.persistent_workers:
             runner.train_dataloader._iterator = None  # new workers, for the old have a copy of the dataset
-        head = getattr(runner.detector, 'bbox_head', None)
+        head: Any = getattr(runner.detector, 'bbox_head', None)
         if hasattr(head, 'use_l1'):
             head.use_l1 = True
         self._switched = True
