@@ -15,6 +15,8 @@ from mmrotate.engine.config import (
     warn_of_unknown_keys,
 )
 from mmrotate.engine.distributed import init_dist, pick_device, rank_and_size, share_from_first
+from mmrotate.engine.ema import EMAHook, ExpMomentumEMAHook, LinearMomentumEMAHook
+from mmrotate.engine.extra_hooks import MemoryProfilerHook, SyncNormHook, SyncRandomSizeHook, YOLOXModeSwitchHook
 from mmrotate.engine.hooks import CheckInvalidLossHook, NumClassCheckHook, SetEpochInfoHook
 from mmrotate.engine.inputs import files_of_config
 from mmrotate.engine.interruption import own_folders, told_how_to_resume

@@ -1,6 +1,7 @@
 """Saving checkpoints: regularly, the last, and the best."""
 
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from mmrotate.engine.distributed import rank_and_size
-from mmrotate.utils.files import numbered_checkpoints, replacing
+from mmrotate.utils.files import numbered_files, replacing, split_template
 from mmrotate.utils.lock import remove_leftovers
 
 _GREATER = ('acc', 'top', 'ar', 'auc', 'precision', 'map', 'ap', 'dice', 'recall', 'f1', 'iou')
@@ -19,7 +20,7 @@ _LESS = ('loss', 'error')
 
 @dataclass(eq=False)
 class CheckpointHook(Hook):
-    """Writes ``epoch_N.pth`` or ``iter_N.pth``, ``latest.pth``, and ``best_METRIC_*.pth``.
+    """Writes ``epoch_N.pth`` or ``iter_N.pth``, or by ``filename_tmpl``; ``latest.pth``, and ``best_METRIC_*.pth``.
 
     Every file is written under another name and then renamed: a process killed while it saves leaves the checkpoints
     before it whole.
@@ -35,6 +36,7 @@ class CheckpointHook(Hook):
     save_last: bool = True  # save at the end of the training also when the interval says no
     create_symlink: bool = True  # keep ``latest.pth`` pointing at the newest
     save_best: str | None = None  # metric whose best checkpoint is kept, 'auto' for the first one; None: none
+    filename_tmpl: str | None = None  # names of the regular checkpoints, with {} for the number: 'model_{:03d}.pth'
     rule: str | None = None  # 'greater' or 'less'; default: by the metric's name
     greater_keys: Sequence[str] | None = None  # names, or parts of names, of metrics of which more is better
     less_keys: Sequence[str] | None = None  # and of those of which less is better
@@ -54,7 +56,7 @@ class CheckpointHook(Hook):
         """Save after an epoch."""
         loop = runner.train_loop
         if self.by_epoch and loop.by_epoch and self._is_due(loop.epoch + 1, loop.max_epochs):
-            self._save(runner, f'epoch_{loop.epoch + 1}.pth', loop.epoch + 1, loop.iter)
+            self._save(runner, 'epoch', loop.epoch + 1, loop.epoch + 1, loop.iter)
 
     def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         """Save after an iteration."""
@@ -62,7 +64,7 @@ class CheckpointHook(Hook):
         done = loop.iter + 1
         if not (self.by_epoch and loop.by_epoch) and self._is_due(done, loop.max_iters):
             epoch = loop.epoch if loop.by_epoch else done // loop.epoch_length
-            self._save(runner, f'iter_{done}.pth', epoch, done)
+            self._save(runner, 'iter', done, epoch, done)
 
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, Any] | None = None) -> None:
         """Save if the metric is the best so far."""
@@ -97,9 +99,9 @@ class CheckpointHook(Hook):
     def _folder(self, runner: Any) -> Path:
         return checkpoint_folder(runner.work_dir, self.out_dir)
 
-    def _save(self, runner: Any, name: str, epoch: int, iteration: int) -> None:
-        folder = self._folder(runner)
-        path = folder / name
+    def _save(self, runner: Any, unit: str, number: int, epoch: int, iteration: int) -> None:
+        folder, template = self._folder(runner), self.filename_tmpl or f'{unit}_{{}}.pth'
+        path = folder / template.format(number)
         runner.logger.info('saving checkpoint %s', path)
         runner.save_checkpoint_file(path, epoch, iteration, self.save_optimizer, self.best)
         if rank_and_size()[0] > 0:
@@ -109,8 +111,8 @@ class CheckpointHook(Hook):
         with replacing(folder / 'last_checkpoint') as temporary:
             temporary.write_text(str(path))
         if self.max_keep_ckpts > 0:
-            kind, _, number = path.stem.rpartition('_')
-            earlier = [file for n, file in numbered_checkpoints(folder, kind) if n <= int(number)]
+            pattern = r'(\d+)'.join(map(re.escape, split_template(template) or ()))
+            earlier = [file for n, file in numbered_files(folder, pattern) if n <= number]
             for file in earlier[: -self.max_keep_ckpts]:
                 file.unlink(missing_ok=True)
 

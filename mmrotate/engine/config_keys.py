@@ -16,7 +16,7 @@ _TRAINING: dict[str, set[str]] = {
     'runner': {'type', 'max_epochs', 'max_iters'},
     'checkpoint_config': {
         'type', 'interval', 'by_epoch', 'save_optimizer', 'out_dir', 'max_keep_ckpts', 'save_last', 'create_symlink',
-        'meta', 'sync_buffer', 'file_client_args',
+        'meta', 'sync_buffer', 'file_client_args', 'filename_tmpl',
     },
     'log_config': {'interval', 'hooks'},
     'data': {

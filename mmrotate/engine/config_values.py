@@ -9,6 +9,7 @@ from typing import Any
 
 from mmrotate.engine.distributed import DEVICES, is_device
 from mmrotate.utils import UserError
+from mmrotate.utils.files import split_template
 
 _HUGE = 2**63
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
@@ -69,6 +70,10 @@ def _are_intervals(value: Any) -> bool:
 
 NONE = choice(None)
 FLAG = Rule('True or False', lambda v: isinstance(v, bool)) | NONE
+TEMPLATE = Rule(
+    "a file name with {} for the number, such as 'model_{}.pth'",
+    lambda v: isinstance(v, str) and split_template(v) is not None,
+)
 TEXT = Rule('a text', lambda v: isinstance(v, str) and v != '')
 DICT = Rule('a dict', lambda v: isinstance(v, Mapping))
 TYPE = Rule('a name or a class', lambda v: (isinstance(v, str) and v != '') or isinstance(v, type))
@@ -170,6 +175,7 @@ RULES: dict[str, Rule] = {
     'checkpoint_config.interval': REGULARLY,
     'checkpoint_config.max_keep_ckpts': REGULARLY,
     'checkpoint_config.out_dir': TEXT | NONE,
+    'checkpoint_config.filename_tmpl': TEMPLATE | NONE,
     **{f'checkpoint_config.{key}': FLAG for key in ('by_epoch', 'save_optimizer', 'save_last', 'create_symlink')},
     'log_config': DICT | NONE,
     'log_config.interval': whole(1),

@@ -3,6 +3,7 @@
 import datetime
 import functools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -121,8 +122,17 @@ def interleave(parts: list[list[Any]], count: int) -> list[Any]:
 
 def share_batch_norm(model: nn.Module) -> None:
     """Give every rank the running statistics of rank 0, which are those that get saved."""
+    for statistic in _statistics(model):
+        mmengine_dist.broadcast(statistic, src=0)
+
+
+def average_batch_norm(model: nn.Module) -> None:
+    """Give every rank the mean of all ranks' running statistics."""
+    for statistic in _statistics(model):
+        mmengine_dist.all_reduce(statistic, op='mean')
+
+
+def _statistics(model: nn.Module) -> Iterator[torch.Tensor]:
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            for statistic in (module.running_mean, module.running_var):
-                if statistic is not None:
-                    mmengine_dist.broadcast(statistic, src=0)
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            yield from (each for each in (module.running_mean, module.running_var) if each is not None)

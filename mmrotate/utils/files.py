@@ -15,21 +15,35 @@ from mmrotate.utils.errors import UserError
 
 
 def find_latest_checkpoint(path: str | Path, suffix: str = 'pth') -> str | None:
-    """The checkpoint in a work directory to go on from: ``latest.pth``, else the one with the highest number.
+    """The checkpoint in a work directory to go on from: ``latest.pth``, else the one with the highest number, else that
+    which the file ``last_checkpoint`` names.
 
     None if there is no checkpoint, or no such directory.
     """
     latest = Path(path, f'latest.{suffix}')
     if latest.is_file():  # a link whose target is gone is no file
         return str(latest)
-    numbered = numbered_checkpoints(Path(path), 'epoch|iter', suffix)
-    return str(numbered[-1][1]) if numbered else None
+    numbered = numbered_files(Path(path), rf'(?:epoch|iter)_(\d+)\.{suffix}')
+    if numbered:
+        return str(numbered[-1][1])
+    note = Path(path, 'last_checkpoint')  # of a training that names its checkpoints in its own way
+    last = Path(path, Path(note.read_text()).name) if note.is_file() else note
+    return str(last) if last.suffix == f'.{suffix}' and last.is_file() else None
 
 
-def numbered_checkpoints(folder: Path, kinds: str, suffix: str = 'pth') -> list[tuple[int, Path]]:
-    """Number and path of the checkpoints ``KIND_NUMBER`` in ``folder``, sorted; ``kinds`` is a regular expression."""
-    files = ((re.fullmatch(rf'(?:{kinds})_(\d+)', file.stem), file) for file in folder.glob(f'*.{suffix}'))
+def numbered_files(folder: Path, pattern: str) -> list[tuple[int, Path]]:
+    """Number and path of the files in ``folder`` whose names match, sorted; the first group is the number."""
+    files = ((re.fullmatch(pattern, file.name), file) for file in folder.glob('*'))
     return sorted((int(match[1]), file) for match, file in files if match)
+
+
+def split_template(template: str) -> list[str] | None:
+    """What stands before and after the number in a name such as ``epoch_{}.pth`` or ``model_{:03d}.pth``.
+
+    None if it is no name of a file with one place for a number.
+    """
+    match = re.fullmatch(r'([^{}/]*)\{0?(?::\d*d?)?\}([^{}/]*)', template)
+    return list(match.groups()) if match else None
 
 
 def unused_stem(folder: Path, stem: str, suffix: str) -> str:

@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmrotate.engine import CheckpointHook
+from mmrotate.engine import CheckpointHook, load_config
 from mmrotate.engine.checkpoint_hook import _point_at, rule_of
+from mmrotate.utils import UserError, find_latest_checkpoint
+from tests.helpers.tiny import write_config
 
 
 class Runner(SimpleNamespace):
@@ -106,3 +108,21 @@ def test_where_links_are_not_to_be_had_latest_is_a_copy(tmp_path, monkeypatch):
     _point_at(tmp_path / 'latest.pth', tmp_path / 'epoch_1.pth')
     assert not (tmp_path / 'latest.pth').is_symlink()
     assert (tmp_path / 'latest.pth').read_text() == 'one'
+
+
+def test_names_by_a_template(tmp_path):
+    hook = CheckpointHook(interval=1, max_keep_ckpts=1, filename_tmpl='model+{:03d}.pth', create_symlink=False)
+    (tmp_path / 'modell004.pth').touch()
+    for epoch in range(3):
+        hook.after_train_epoch(Runner(tmp_path, epoch))
+    assert names(tmp_path) == ['model+003.pth', 'modell004.pth']
+    assert find_latest_checkpoint(tmp_path) == str(tmp_path / 'model+003.pth')
+    (tmp_path / 'model+003.pth').unlink()
+    assert find_latest_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize('template', ['model.pth', 'a/{}.pth', '{}_{}.pth', '{name}.pth', 3])
+def test_templates_that_name_no_file_are_refused(tmp_path, template):
+    config = write_config(tmp_path, f'checkpoint_config = dict(filename_tmpl={template!r})')
+    with pytest.raises(UserError, match=r'checkpoint_config\.filename_tmpl must be a file name'):
+        load_config(config)

@@ -20,6 +20,11 @@ VARIANTS = {
     'iterations': ("runner = dict(type='IterBasedRunner', max_iters=8); checkpoint_config = dict(interval=2)"),
     'adam_bf16': "optimizer = dict(type='AdamW', lr=0.01); bf16 = True",
     'ema': "custom_hooks = custom_hooks + [dict(type='EMAHook', momentum=0.1)]",
+    'ema_of_mmengine': "custom_hooks = custom_hooks + [dict(type='EMAHook', momentum=0.1, begin_iter=2)]",
+    'ema_mid_epoch': (
+        "custom_hooks = custom_hooks + [dict(type='ExpMomentumEMAHook', total_iter=3, interval=2, priority=49)]\n"
+        'checkpoint_config = dict(interval=3, by_epoch=False)'
+    ),
     'cyclic': (
         "lr_config = dict(policy='cyclic', target_ratio=(10, 0.1), step_ratio_up=0.4)\n"
         "momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), step_ratio_up=0.4)"
