@@ -24,6 +24,7 @@ from mmrotate.engine.log_services import (
     ClearMLLoggerHook,
     DvcliveLoggerHook,
     MlflowLoggerHook,
+    MMDetWandbHook,
     NeptuneLoggerHook,
     TensorboardLoggerHook,
     WandbLoggerHook,

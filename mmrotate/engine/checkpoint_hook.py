@@ -106,6 +106,7 @@ class CheckpointHook(Hook):
         runner.save_checkpoint_file(path, epoch, iteration, self.save_optimizer, self.best)
         if rank_and_size()[0] > 0:
             return
+        runner.last_checkpoint = str(path)
         if self.create_symlink:
             _point_at(folder / 'latest.pth', path)
         with replacing(folder / 'last_checkpoint') as temporary:

@@ -29,6 +29,7 @@ class FormerRunner(Runner):
     mode: str  # 'train' or, while validation losses are computed, 'val'
     data_loader: DataLoader  # where the batches come from
     log_buffer: LogBuffer
+    last_checkpoint: str | None = None  # the regular checkpoint that was written last, on rank 0
 
     @property
     def optimizer(self) -> Optimizer:

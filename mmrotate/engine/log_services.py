@@ -134,6 +134,66 @@ class WandbLoggerHook(ServiceLoggerHook):
 
 
 @HOOKS.register_module()
+class MMDetWandbHook(WandbLoggerHook):
+    """Logs to Weights & Biases, and sends the checkpoints there. Images with boxes it does not send, and says so.
+
+    Args:
+        init_kwargs: Arguments of ``wandb.init``.
+        interval: Iterations between two logs.
+        log_checkpoint: Send each regular checkpoint, at the end of its epoch.
+        log_checkpoint_metadata: Send epoch and scores with it.
+        num_eval_images: Of no effect, as is ``bbox_score_thr``.
+        bbox_score_thr: See there.
+        kwargs: Arguments of WandbLoggerHook.
+    """
+
+    def __init__(
+        self,
+        init_kwargs: Mapping[str, Any] | None = None,
+        interval: int = 50,
+        log_checkpoint: bool = False,
+        log_checkpoint_metadata: bool = False,
+        num_eval_images: int = 100,
+        bbox_score_thr: float = 0.3,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(init_kwargs, interval=interval, **kwargs)
+        self.log_checkpoint, self.log_checkpoint_metadata = log_checkpoint, log_checkpoint_metadata
+        self.num_eval_images = num_eval_images
+        self._scores: dict[str, Any] = {}
+        self._sent: str | None = None
+
+    def start(self, runner: Any) -> None:
+        """Open a run."""
+        super().start(runner)
+        if self.num_eval_images > 0:
+            runner.logger.warning(
+                'MMDetWandbHook sends no images: num_eval_images=%d has no effect', self.num_eval_images
+            )
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Send the checkpoint of the epoch before, which is evaluated by now."""
+        self._send_checkpoint(runner)
+
+    def after_val_epoch(self, runner: Any, metrics: Mapping[str, Any] | None = None) -> None:
+        """Log the scores, and keep them for the checkpoint."""
+        super().after_val_epoch(runner, metrics)
+        self._scores = dict(metrics or {})
+
+    def stop(self, runner: Any) -> None:
+        """Send the last checkpoint and the logs, and close the run."""
+        self._send_checkpoint(runner)
+        super().stop(runner)
+
+    def _send_checkpoint(self, runner: Any) -> None:
+        last = runner.last_checkpoint
+        if self.log_checkpoint and rank_and_size()[0] == 0 and last not in (None, self._sent):
+            details = dict(metadata={'epoch': runner.epoch, **self._scores}) if self.log_checkpoint_metadata else {}
+            self.send_files(f'run_{self.service.run.id}_model', [Path(last)], **details)
+            self._sent = last
+
+
+@HOOKS.register_module()
 class MlflowLoggerHook(ServiceLoggerHook):
     """Logs to MLflow.
 

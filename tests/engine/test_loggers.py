@@ -167,10 +167,25 @@ def test_services_are_told(tmp_path, monkeypatch, package, hook, expected):
         assert {name.rpartition('/')[2].partition('.')[2] for name in sent} >= {'log', 'log.json', 'py'}
 
 
-def test_a_service_without_its_package_is_named_before_the_training(tmp_path, monkeypatch):
+def test_checkpoints_are_sent_with_their_scores(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setitem(sys.modules, 'wandb', Recorder(calls))
+    hook = "dict(type='MMDetWandbHook', log_checkpoint=True, log_checkpoint_metadata=True, log_artifact=False{})"
+    extra = f'log_config = dict(interval=2, hooks=[{hook.format("")}])\nrunner = dict(max_epochs=2)'
+    train(write_config(tmp_path, extra), tmp_path / 'w')
+    sent = [args[0].rpartition('/')[2] for path, args, _ in calls if path == 'Artifact().add_file']
+    assert sent == ['epoch_1.pth', 'epoch_2.pth']
+    details = [kwargs['metadata'] for path, _, kwargs in calls if path == 'Artifact']
+    assert [one['epoch'] for one in details] == [1, 2] and all('mAP' in one for one in details)
+    (log,) = (path.read_text() for path in (tmp_path / 'w').glob('*.log'))
+    assert log.count('MMDetWandbHook sends no images') == 1
+
+
+@pytest.mark.parametrize('kind', ['WandbLoggerHook', 'MMDetWandbHook'])
+def test_a_service_without_its_package_is_named_before_the_training(tmp_path, monkeypatch, kind):
     monkeypatch.setitem(sys.modules, 'wandb', None)
-    config = write_config(tmp_path, "log_config = dict(interval=1, hooks=[dict(type='WandbLoggerHook')])")
-    with pytest.raises(MissingPackageError, match=r'WandbLoggerHook needs the package wandb.*pip install wandb'):
+    config = write_config(tmp_path, f'log_config = dict(interval=1, hooks=[dict(type={kind!r})])')
+    with pytest.raises(MissingPackageError, match=rf'{kind} needs the package wandb.*pip install wandb'):
         train(config, tmp_path / 'w', '--no-validate')
 
 
