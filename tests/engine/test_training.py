@@ -17,7 +17,7 @@ from mmrotate.engine.runner import _to_channels_last
 from mmrotate.ops import ORConv2d
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, load_state
-from tests.helpers.tiny import train, weights, write_config
+from tests.helpers.tiny import assert_same_weights, train, weights, write_config
 
 NUMBERS = 'runner = dict(max_epochs=4)\n'
 
@@ -85,6 +85,17 @@ def test_an_evaluation_before_the_first_step_and_a_folder_for_the_best(tmp_path,
     assert caplog.text.count('Epoch(val)') == 2
     assert len(names(best / 'w')) == 1
     assert not [name for name in names(tmp_path / 'w') if name.startswith('best')]
+
+
+def test_an_evaluation_before_a_resumed_training_changes_nothing_in_it(tmp_path, caplog):
+    config = write_config(tmp_path, 'evaluation = dict(interval=9, start=1)')
+    train(config, tmp_path / 'a', '--no-validate')
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    train(config, tmp_path / 'b', '--resume-from', str(tmp_path / 'a' / 'epoch_1.pth'))
+    lines = [text for text in caplog.messages if 'Epoch(val)' in text or 'Epoch(train)' in text]
+    assert ['Epoch(val)' in line for line in lines[:2]] == [True, False]
+    assert_same_weights(tmp_path / 'a' / 'latest.pth', tmp_path / 'b' / 'latest.pth')
 
 
 def test_iteration_based(tmp_path, caplog):
