@@ -50,7 +50,18 @@ def init_dist(launcher: str, backend: str | None = None, port: int | None = None
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
     if isinstance(timeout := kwargs.get('timeout'), int | float):
         kwargs['timeout'] = datetime.timedelta(seconds=timeout)
-    dist.init_process_group(backend, **kwargs)
+    dist.init_process_group(backend, **_fresh_meeting(launcher), **kwargs)
+
+
+def _fresh_meeting(launcher: str) -> dict[str, Any]:
+    """Where processes that torchrun started anew meet: the addresses of the dead are not there."""
+    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
+    if launcher != 'pytorch' or attempt == '0':
+        return {}
+    store, rank, size = next(dist.rendezvous('env://'))
+    return dict(
+        store=dist.PrefixStore(f'attempt {attempt} of {os.environ["MASTER_PORT"]}', store), rank=rank, world_size=size
+    )
 
 
 def leave_dist() -> None:

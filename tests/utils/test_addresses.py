@@ -37,15 +37,15 @@ def test_weights_of_a_backbone_come_from_a_classifier(tmp_path, monkeypatch):
     state = {f'backbone.{key}': value for key, value in source.state_dict().items()}
     asked = []
 
-    def download(url, target, progress):
+    def fetched(url):
         asked.append(url)
-        torch.save(dict(state_dict={**state, 'head.fc.weight': torch.zeros(10, 4)}), target)
+        torch.save(dict(state_dict={**state, 'head.fc.weight': torch.zeros(10, 4)}), tmp_path / 'fetched.pth')
+        return tmp_path / 'fetched.pth'
 
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr('mmrotate.utils.zoo.fetch', fetched)
     checkpoint = 'mmcls://mobilenet_v2'
     assert set(load_state(checkpoint)['state_dict']) == set(source.state_dict())
     net = build_backbone(dict(type='MobileNetV2', init_cfg=dict(type='Pretrained', checkpoint=checkpoint)))
     net.init_weights()
     assert (net.conv1.conv.weight == 0.125).all()
-    assert [url.rsplit('/')[-1] for url in asked] == ['mobilenet_v2_batch256_imagenet_20200708-3b2dc3af.pth']
+    assert sorted({url.rsplit('/')[-1] for url in asked}) == ['mobilenet_v2_batch256_imagenet_20200708-3b2dc3af.pth']
