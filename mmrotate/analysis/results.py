@@ -12,7 +12,7 @@ from mmrotate.core.evaluation import finite_results, match_image, of_class
 from mmrotate.datasets.submission import Results, check_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
-from mmrotate.utils.unpickle import load_arrays
+from mmrotate.utils.pickles import load_arrays
 
 _SCHEMA = 'mmrotate.detections'
 _NEAR = 0.1  # an IoU that even a poor detector reaches somewhere

@@ -17,7 +17,7 @@ from mmrotate.utils.addresses import long_address
 from mmrotate.utils.download import fetch
 from mmrotate.utils.errors import CheckpointError
 from mmrotate.utils.files import replacing
-from mmrotate.utils.unpickle import ALLOW_VARIABLE
+from mmrotate.utils.pickles import ALLOW_VARIABLE
 from mmrotate.utils.zoo import local_checkpoint, near_zoo_names
 
 _WRAPPER_PREFIX = 'module.'

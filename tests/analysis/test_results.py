@@ -9,7 +9,7 @@ from mmrotate.analysis.results import ResultsError, judged, read_results
 from mmrotate.apis import write_results_json
 from mmrotate.datasets import build_dataset
 from mmrotate.utils import UserError
-from mmrotate.utils.unpickle import PickleError, load_arrays
+from mmrotate.utils.pickles import PickleError, load_arrays
 
 DATA = Path(__file__).parents[1] / 'data' / 'hit_uav'
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmrotate.utils import UserError
-from mmrotate.utils.pickles import UnsafePickleError, load_plain
+from mmrotate.utils.pickles import PickleError, load_plain
 
 
 def written(tmp_path, thing, protocol=4):
@@ -56,7 +56,7 @@ class Runs:
 )  # fmt: skip
 def test_what_could_run_code_is_refused(tmp_path, monkeypatch, thing):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UnsafePickleError, match=r'it holds .*could run any code.*write JSON') as error:
+    with pytest.raises(PickleError, match=r'it holds .*could run any code.*write JSON') as error:
         load_plain(written(tmp_path, [thing], 2))
     assert isinstance(error.value, UserError) and 'a.pkl' in str(error.value)
     assert not (tmp_path / 'ran').exists()
@@ -64,5 +64,5 @@ def test_what_could_run_code_is_refused(tmp_path, monkeypatch, thing):
 
 @pytest.mark.parametrize('content', [b'', b'{"a": 1}', pickle.dumps([1, 2, 3])[:-3], b'cos\nsystem\n.'])
 def test_other_files_are_refused(tmp_path, content):
-    with pytest.raises(UnsafePickleError, match=r'a\.pkl'):
+    with pytest.raises(PickleError, match=r'a\.pkl'):
         load_plain(written(tmp_path, content))

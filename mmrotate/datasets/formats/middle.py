@@ -29,7 +29,7 @@ def load_data(path: str | Path) -> Any:
 
     Raises:
         LabelError: a file that cannot be read.
-        UnsafePickleError: a pickle file with more than plain data.
+        PickleError: a pickle file with more than plain data.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in ('.json', '.pkl', '.pickle'):
