@@ -6,8 +6,7 @@ torchrun() {
     processes=$2
     shift 2
     nodes=${NNODES:-1}
-    # processes started anew must not find the addresses of the dead: only a c10d rendezvous forgets them
-    if [ "$nodes" = "${nodes#*:}" ] && [ "${MAX_RESTARTS:-0}" = 0 ]; then
+    if [ "$nodes" = "${nodes#*:}" ]; then
         set -- --node_rank="${NODE_RANK:-0}" --master_addr="${MASTER_ADDR:-127.0.0.1}" \
             --master_port="${PORT:-29500}" "$script" "$@"
     else
