@@ -38,15 +38,15 @@ class Conv2dAdaptivePadding(nn.Conv2d):
 
 
 _SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
-_NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, **_SYNC, 'GN': nn.GroupNorm}
-_CONVOLUTIONS = {
+NORMS = {'BN': nn.BatchNorm2d, 'BN2d': nn.BatchNorm2d, **_SYNC, 'GN': nn.GroupNorm}
+CONVOLUTIONS = {
     'Conv': nn.Conv2d, 'Conv2d': nn.Conv2d, 'ConvWS': ConvWS2d, 'Conv2dAdaptivePadding': Conv2dAdaptivePadding,
     'DCN': DeformConv2dPack, 'DCNv2': ModulatedDeformConv2dPack,
 }  # fmt: skip
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
+ACTIVATIONS: dict[str, type[nn.Module]] = {
     cls.__name__: cls for cls in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Sigmoid)
 }
-_ACTIVATIONS['Swish'] = nn.SiLU
+ACTIVATIONS['Swish'] = nn.SiLU
 _PLAIN_ACTIVATIONS = (nn.GELU, nn.Sigmoid)  # they write no result over their input
 
 
@@ -67,7 +67,7 @@ def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
     Returns:
         Its attribute name in a module (``bn`` or ``gn``), a part of checkpoint keys, and the layer.
     """
-    cls, args = _parse(_NORMS, 'norm_cfg', cfg)
+    cls, args = _parse(NORMS, 'norm_cfg', cfg)
     requires_grad = args.pop('requires_grad', True)
     attribute, count = ('gn', 'num_channels') if cls is nn.GroupNorm else ('bn', 'num_features')
     return attribute, cls(**{count: channels}, **args).requires_grad_(requires_grad)
@@ -77,13 +77,13 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     """Activation from ``dict(type='ReLU', ...)``; None for none."""
     if cfg is None:
         return None
-    cls, args = _parse(_ACTIVATIONS, 'act_cfg', cfg)
+    cls, args = _parse(ACTIVATIONS, 'act_cfg', cfg)
     return cls(**args) if cls in _PLAIN_ACTIVATIONS else cls(**{'inplace': True, **args})
 
 
 def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
     """Convolution from ``dict(type='Conv2d'|'ConvWS'|'DCN'|'DCNv2', ...)`` or None (plain), and its arguments."""
-    cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(_CONVOLUTIONS, 'conv_cfg', cfg)
+    cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(CONVOLUTIONS, 'conv_cfg', cfg)
     return cls(*args, **kwargs, **settings)
 
 
@@ -160,7 +160,7 @@ class Scale(nn.Module):
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(scale))
+        self.scale = nn.Parameter(torch.tensor(float(scale)))
 
     def forward(self, x: Tensor) -> Tensor:
         """The input, scaled."""

@@ -253,3 +253,13 @@ def test_losses_as_functions():
     assert torch.isclose(
         get('mmdet.models.losses.cross_entropy_loss.cross_entropy')(logits, torch.tensor([1])), expected
     )
+
+
+def test_layers_of_configs_are_those_of_the_models():
+    cnn = importlib.import_module('mmrotate.compat.standins.layers')
+    maps = torch.rand(1, 4, 8, 8)
+    for kind in ('DCN', 'DCNv2', 'ConvWS', 'Conv2d'):  # a deformable one finds its offsets itself
+        assert cnn.build_conv_layer(dict(type=kind), 4, 6, 3, padding=1)(maps).shape == (1, 6, 8, 8)
+    names = [cnn.build_norm_layer(dict(type=kind), 4, 1)[0] for kind in ('BN', 'MMSyncBN', 'IN', 'LN')]
+    assert names == ['bn1', 'bn1', 'in1', 'ln1']
+    assert cnn.build_norm_layer(dict(type='GN', num_groups=2), 4)[0] == 'gn'

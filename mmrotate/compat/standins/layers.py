@@ -4,34 +4,13 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 from mmengine.model import constant_init, kaiming_init
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmrotate.models import layers
 from mmrotate.models.base_module import BaseModule
-from mmrotate.ops import DeformConv2d, ModulatedDeformConv2dPack
 from mmrotate.registry import MODELS
-
-
-class Scale(nn.Module):
-    """A learned factor; key ``scale``."""
-
-    def __init__(self, scale: float = 1.0) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(float(scale)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The input, scaled."""
-        return x * self.scale
-
-
-class Swish(nn.Module):
-    """x * sigmoid(x)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return F.silu(x)
 
 
 class HSigmoid(nn.Module):
@@ -46,21 +25,18 @@ class HSigmoid(nn.Module):
         return ((x + self.bias) / self.divisor).clamp(*self.limits)
 
 
+Swish = nn.SiLU
 _CONVS = {
-    'Conv': nn.Conv2d, 'Conv1d': nn.Conv1d, 'Conv2d': nn.Conv2d, 'Conv3d': nn.Conv3d, 'DCN': DeformConv2d,
-    'DCNv2': ModulatedDeformConv2dPack, 'deconv': nn.ConvTranspose2d, 'deconv3d': nn.ConvTranspose3d,
+    **layers.CONVOLUTIONS, 'Conv1d': nn.Conv1d, 'Conv3d': nn.Conv3d, 'deconv': nn.ConvTranspose2d,
+    'deconv3d': nn.ConvTranspose3d,
 }  # fmt: skip
-# class, and the name of the layer in a module, which is a part of checkpoint keys
 _NORMS = {
-    'BN': (nn.BatchNorm2d, 'bn'), 'BN1d': (nn.BatchNorm1d, 'bn'), 'BN2d': (nn.BatchNorm2d, 'bn'),
-    'BN3d': (nn.BatchNorm3d, 'bn'), 'SyncBN': (nn.SyncBatchNorm, 'bn'), 'GN': (nn.GroupNorm, 'gn'),
-    'LN': (nn.LayerNorm, 'ln'), 'IN': (nn.InstanceNorm2d, 'in'), 'IN1d': (nn.InstanceNorm1d, 'in'),
-    'IN2d': (nn.InstanceNorm2d, 'in'), 'IN3d': (nn.InstanceNorm3d, 'in'),
+    **layers.NORMS, 'BN1d': nn.BatchNorm1d, 'BN3d': nn.BatchNorm3d, 'LN': nn.LayerNorm, 'IN': nn.InstanceNorm2d,
+    'IN1d': nn.InstanceNorm1d, 'IN2d': nn.InstanceNorm2d, 'IN3d': nn.InstanceNorm3d,
 }  # fmt: skip
 _ACTIVATIONS = {
-    'HSigmoid': HSigmoid, 'HSwish': nn.Hardswish, 'Swish': Swish,
-    **{name: getattr(nn, name) for name in ('ELU', 'GELU', 'LeakyReLU', 'PReLU', 'RReLU', 'ReLU', 'ReLU6', 'SiLU',
-                                            'Sigmoid', 'Tanh', 'Hardswish')},
+    **layers.ACTIVATIONS, 'HSigmoid': HSigmoid, 'HSwish': nn.Hardswish,
+    **{name: getattr(nn, name) for name in ('ELU', 'PReLU', 'RReLU', 'Tanh', 'Hardswish')},
 }  # fmt: skip
 _PADDINGS = {'zero': nn.ZeroPad2d, 'reflect': nn.ReflectionPad2d, 'replicate': nn.ReplicationPad2d}
 HSwish = nn.Hardswish
@@ -92,20 +68,23 @@ def build_norm_layer(cfg: dict, num_features: int, postfix: int | str = '') -> t
     Returns:
         Its name in a module, e.g. ``bn1`` with the postfix 1, and the layer.
     """
-    found, args = _parse('norm_cfg', _NORMS, cfg)
-    cls, short = found if isinstance(found, tuple) else (found, _short_name(found))
+    cls, args = _parse('norm_cfg', _NORMS, cfg)
     requires_grad = args.pop('requires_grad', True)
     args.setdefault('eps', 1e-5)
     if cls is nn.GroupNorm:
         layer = cls(num_channels=num_features, **args)
     else:
         layer = cls(num_features, **args)
-    return f'{short}{postfix}', layer.requires_grad_(requires_grad)
+    return f'{_short_name(cls)}{postfix}', layer.requires_grad_(requires_grad)
 
 
 def _short_name(cls: type) -> str:
+    """Name of a normalisation in a module, which is a part of checkpoint keys."""
     own = getattr(cls, '_abbr_', None)
-    kinds = {nn.modules.batchnorm._BatchNorm: 'bn', nn.GroupNorm: 'gn', nn.LayerNorm: 'ln'}
+    kinds = {
+        nn.modules.instancenorm._InstanceNorm: 'in', nn.modules.batchnorm._BatchNorm: 'bn', nn.GroupNorm: 'gn',
+        nn.LayerNorm: 'ln',
+    }  # fmt: skip
     return own or next((short for kind, short in kinds.items() if issubclass(cls, kind)), 'norm_layer')
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.core.bbox import bbox_overlaps as _overlaps
-from mmrotate.ops import ModulatedDeformConv2d, batched_nms_rotated, soft_nms_rotated
+from mmrotate.ops import batched_nms_rotated, soft_nms_rotated
 from mmrotate.ops import sigmoid_focal_loss as _focal_loss
 from mmrotate.ops.checks import pair_of
 from mmrotate.utils import UserError
@@ -161,22 +161,6 @@ def roi_pool(input: Tensor, rois: Tensor, output_size: int | tuple[int, int], sp
 
 
 RoIPool = torchvision.ops.RoIPool
-
-
-class DeformConv2dPack(ModulatedDeformConv2d):
-    """Deformable convolution with offsets of its own finding, at first 0; key ``conv_offset``."""
-
-    def __init__(self, *args: Any, bias: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, bias=bias, **kwargs)
-        points = self.deform_groups * self.kernel_size[0] * self.kernel_size[1]
-        settings = (self.kernel_size, self.stride, self.padding, self.dilation)
-        self.conv_offset = nn.Conv2d(self.in_channels, 2 * points, *settings)  # type: ignore[arg-type]
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        return super().forward(x, self.conv_offset(x))
 
 
 def sigmoid_focal_loss(

@@ -67,6 +67,7 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     'mmcv.cnn': {
+        'mmrotate.models.layers': 'Scale',
         'mmengine.model': (
             'caffe2_xavier_init constant_init kaiming_init normal_init trunc_normal_init uniform_init xavier_init '
             'bias_init_with_prob Caffe2XavierInit ConstantInit KaimingInit NormalInit PretrainedInit TruncNormalInit '
@@ -81,20 +82,20 @@ NAMES: dict[str, dict[str, str]] = {
         'mmrotate.utils.fuse': 'fuse_conv_bn',
         'torch.nn': 'Conv2d Conv3d ConvTranspose2d ConvTranspose3d Linear MaxPool2d MaxPool3d',
         f'{_OWN}.layers': (
-            'ConvModule DepthwiseSeparableConvModule HSigmoid HSwish NonLocal2d Scale Swish build_activation_layer '
+            'ConvModule DepthwiseSeparableConvModule HSigmoid HSwish NonLocal2d Swish build_activation_layer '
             'build_conv_layer build_norm_layer build_padding_layer build_plugin_layer build_upsample_layer is_norm'
         ),
         f'{_OWN}.parts': 'get_model_complexity_info',
     },
     'mmcv.ops': {
         'mmrotate.ops': (
-            'DeformConv2d ModulatedDeformConv2d ModulatedDeformConv2dPack RiRoIAlignRotated RoIAlignRotated '
-            'active_rotated_filter box_iou_quadri box_iou_rotated chamfer_distance convex_giou convex_iou '
-            'deform_conv2d diff_iou_rotated_2d min_area_polygons modulated_deform_conv2d nms_quadri nms_rotated '
-            'points_in_polygons riroi_align_rotated roi_align_rotated rotated_feature_align'
+            'DeformConv2d DeformConv2dPack ModulatedDeformConv2d ModulatedDeformConv2dPack RiRoIAlignRotated '
+            'RoIAlignRotated active_rotated_filter box_iou_quadri box_iou_rotated chamfer_distance convex_giou '
+            'convex_iou deform_conv2d diff_iou_rotated_2d min_area_polygons modulated_deform_conv2d nms_quadri '
+            'nms_rotated points_in_polygons riroi_align_rotated roi_align_rotated rotated_feature_align'
         ),
         f'{_OWN}.ops': (
-            'DeformConv2dPack RoIAlign RoIPool SigmoidFocalLoss SoftmaxFocalLoss batched_nms bbox_overlaps nms '
+            'RoIAlign RoIPool SigmoidFocalLoss SoftmaxFocalLoss batched_nms bbox_overlaps nms '
             'roi_align roi_pool sigmoid_focal_loss soft_nms softmax_focal_loss'
         ),
         'torch.nn': 'Conv2d ConvTranspose2d Linear MaxPool2d SyncBatchNorm',
