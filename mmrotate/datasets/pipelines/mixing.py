@@ -53,7 +53,7 @@ class RMosaic:
 
     def __call__(self, results: dict) -> dict | None:
         """Mix; sets img_shape and pad_shape."""
-        others = _mixed(results, 'RMosaic', 3)
+        others = mixed_samples(results, 'RMosaic', 3)
         if np.random.random_sample() >= self.prob:
             return results
         h, w = self.img_scale
@@ -112,7 +112,7 @@ class MixUp:
 
     def __call__(self, results: dict) -> dict:
         """Mix."""
-        (other,) = _mixed(results, 'MixUp', 1)
+        (other,) = mixed_samples(results, 'MixUp', 1)
         if not len(other.get('gt_bboxes', ())):
             return results
         factor = np.random.uniform(*self.ratio_range)
@@ -139,7 +139,7 @@ def _check_scale(img_scale: Sequence[int]) -> None:
         raise ValueError(f'img_scale must be (height, width) in pixels, got {img_scale!r}')
 
 
-def _mixed(results: dict, name: str, count: int) -> list[dict]:
+def mixed_samples(results: dict, name: str, count: int) -> list[dict]:
     """The further samples of a step."""
     others = results.get('mix_results', ())
     if len(others) != count:
