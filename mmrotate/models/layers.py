@@ -34,7 +34,10 @@ class Conv2dAdaptivePadding(nn.Conv2d):
             reach = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
             pad = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
             pads += [pad // 2, pad - pad // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        even = pads[::2] == pads[1::2]  # the convolution pads by itself, without a copy
+        x = x if even else F.pad(x, pads)
+        padding = (pads[2], pads[0]) if even else 0
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 _SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
