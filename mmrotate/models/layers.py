@@ -148,14 +148,14 @@ def conv_tower(
     conv_cfg: dict | None = None,
     bias: bool | Literal['auto'] = 'auto',
     last_cfg: dict | None = None,
+    act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
 ) -> nn.Sequential:
     """``count`` convolutions of 3x3 in a row, with ``channels`` maps each; the last by ``last_cfg`` if given."""
     inputs = ([in_channels] + [channels] * (count - 1))[:count]
     kinds = [conv_cfg] * (count - 1) + [last_cfg or conv_cfg]
     convs = zip(inputs, kinds[-count:], strict=True) if count else ()
-    return nn.Sequential(
-        *(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg, conv_cfg=kind, bias=bias) for i, kind in convs)
-    )
+    block: dict[str, Any] = dict(padding=1, norm_cfg=norm_cfg, act_cfg=act_cfg, bias=bias)
+    return nn.Sequential(*(ConvModule(i, channels, 3, conv_cfg=kind, **block) for i, kind in convs))
 
 
 class Scale(nn.Module):

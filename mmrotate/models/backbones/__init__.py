@@ -2,7 +2,7 @@
 
 from .base import Backbone
 from .convnext import ConvNeXt
-from .darknet import CSPDarknet, Darknet
+from .darknet import CSPDarknet, CSPNeXt, Darknet
 from .mobile import EfficientNet, EfficientNetLite, MobileNetV2
 from .resnet import ReResNet, ResNet, ResNetV1c, ResNetV1d, ResNeXt
 from .swin import SwinTransformer
