@@ -42,6 +42,14 @@ def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     return cos * w + sin * h, sin * w + cos * h
 
 
+def along_sides(points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Where points (..., 2) lie from the centres of boxes (..., 5), along the side w and along h; both broadcast."""
+    x, y, _, _, theta = boxes.unbind(-1)
+    dx, dy = points[..., 0] - x, points[..., 1] - y
+    cos, sin = theta.cos(), theta.sin()
+    return cos * dx + sin * dy, cos * dy - sin * dx
+
+
 def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Corners (n, 8) of boxes (n, 5), or of results (n, 6), beginning at (-w/2, -h/2) in the box's own frame."""
     angle_version(version)
