@@ -4,6 +4,8 @@ import collections
 import os
 from pathlib import Path
 
+from PIL import Image
+
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
 
@@ -11,6 +13,9 @@ from mmrotate.utils.files import near_files
 OTHER_LABELS = {'.xml': ' (annotations as of VOC, roLabelImg or HRSC2016?)', '.json': ' (JSON: is it COCO or labelme?)'}
 # of two files with the same stem the one whose ending stands first here is taken
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+_ORIENTATION, _TURNED = 274, (5, 6, 7, 8)  # the tag of EXIF, and its values that exchange width and height
 
 
 class MissingFilesError(UserError, FileNotFoundError):
@@ -34,6 +39,19 @@ def find_images(folder: str | Path) -> dict[str, str]:
     images = [file for file in _files(folder) if file[1].lower() in IMAGE_SUFFIXES]
     images.sort(key=lambda file: (IMAGE_SUFFIXES.index(file[1].lower()), *file), reverse=True)
     return dict(sorted({stem: stem + suffix for stem, suffix in images}.items()))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of an image as it is read, turned as its EXIF says; a ValueError if it is none.
+
+    Only the header of the file is read.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = image.format in ('JPEG', 'MPO') and image.getexif().get(_ORIENTATION) in _TURNED
+            return image.size[::-1] if turned else image.size
+    except OSError as error:
+        raise ValueError(f'the size of the image {path} cannot be read: {error.strerror or error}') from None
 
 
 def find_labels(folder: str | Path) -> dict[str, Path]:

@@ -1,0 +1,187 @@
+"""What a label format is: a row of a table, with a reader, a writer, and what tells its files from others."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mmrotate.utils.files import replacing, write_atomically
+
+from ..image_folder import IMAGE_SUFFIXES, MissingFilesError
+from .record import AnyNames, ClassNames, Picture, Reader, Record, naming_file
+
+# what a format may hold beside upright boxes with a class, and what becomes of an object that has it where it does not
+LOSSES = {
+    'turned': 'turned objects, written as the upright box around them',
+    'corners': 'quadrilaterals that are no rectangles, written as a turned box',
+    'difficulty': 'objects with a difficulty, which is left out',
+    'score': 'objects with a score, which is left out',
+    'heading': 'objects with a heading, which is left out',
+    'class': 'objects of other classes than the one of the format, written as this one',
+    'empty': 'images without objects, which are left out',
+}
+
+
+class Split(NamedTuple):
+    """Where a part of a data set is, such as its training images."""
+
+    labels: Path  # the folder of the label files, or the one file that holds all labels
+    images: Path | None = None  # the folder of the images, None if there is none
+    listed: Path | None = None  # a text file with the stems of the images that belong to the part; None: all
+
+
+class Item(NamedTuple):
+    """A label file and its image."""
+
+    image: str  # the path of the image relative to the folder of the images; without an image its stem
+    labels: Path | None  # None: an image without a file, which means in this format that it has no objects
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A label format.
+
+    Args:
+        name: as in ``--to NAME``.
+        summary: a line for lists of the formats.
+        suffix: the ending of label files, in lower case.
+        suits: the content of a label file, at most its first 64 KiB, to a reason in words why it is one of this format,
+            or None if it is not. It raises nothing.
+        holds: which of :data:`LOSSES` it does not lose.
+        images, labels: where a data set that is written has them, with ``{split}`` for the name of the part.
+        needs_size: whether a record that is written needs the size of its image.
+        finish: called with the folder, the classes and the splits, by name, of a data set that was written: writes what
+            else it needs, such as a list of the classes.
+    """
+
+    name: str
+    summary: str
+    suffix: str
+    suits: Callable[[bytes], str | None]
+    holds: frozenset[str] = field(default_factory=frozenset)
+    images: str = '{split}/images'
+    labels: str
+    needs_size: bool = False
+    finish: Callable[[Path, Sequence[str], Mapping[str, Split]], None] | None = None
+
+    def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
+        """The records of a part, as they stand in the files.
+
+        Args:
+            split: the part.
+            classes: the names that numbers of classes in the files stand for.
+            names: the classes, where reading depends on them; default: any.
+
+        Raises:
+            LabelError: a file is of another layout.
+            MissingFilesError: a label file has no image.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerImage(Format):
+    """A format with a label file for each image, of the same stem.
+
+    Args:
+        parse: see :data:`mmrotate.datasets.formats.record.Reader`.
+        dump: a checked record, and the classes, to the content of its file.
+        absent_is_empty: whether an image without a label file is one without objects; else it is left out.
+    """
+
+    parse: Reader
+    dump: Callable[[Record, Sequence[str]], str]
+    absent_is_empty: bool = False
+
+    def items(self, split: Split) -> list[Item]:
+        """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
+        labels = {_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
+        images = {_stem(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
+        if 'classes' not in images:
+            labels.pop('classes', None)  # the list of names that labelling tools write
+        if split.listed:
+            wanted = dict.fromkeys(_stem(name) for name in split.listed.read_text('utf-8-sig').split())
+        else:
+            wanted = dict.fromkeys(sorted({**labels, **(images if self.absent_is_empty else {})}))
+        if split.images and (missing := [stem for stem in wanted if stem not in images]):
+            raise MissingFilesError(
+                f'{len(missing)} of {len(wanted)} label files have no image in {split.images}, the first: '
+                f'{labels.get(missing[0], missing[0])}'
+            )
+        return [Item(images.get(stem, stem), labels.get(stem)) for stem in wanted]
+
+    def read_item(self, item: Item, split: Split, classes: Sequence[str], names: ClassNames) -> Record:
+        """The record of a label file."""
+        picture = Picture(item.image, split.images, classes)
+        if item.labels is None:
+            return Record(item.image, [])
+        with naming_file(item.labels):
+            return Record(
+                item.image, list(self.parse(item.labels.read_bytes(), names, picture)), None, str(item.labels)
+            )
+
+    def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
+        """See :meth:`Format.read`."""
+        names = names or AnyNames(classes)
+        return (self.read_item(item, split, classes, names) for item in self.items(split))
+
+    def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
+        """Write the label file of a checked record into ``folder``; gives its path."""
+        path = folder / f'{_stem(record.image)}{self.suffix}'
+        write_atomically(path, self.dump(record, classes))
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerSet(Format):
+    """A format with one label file for many images.
+
+    Args:
+        parse: the label file, and the folder of the images if there is one, to the records.
+        dump: checked records, which it may go through several times, and the classes, to the text of the file, in
+            pieces.
+    """
+
+    parse: Callable[[Path, Path | None], Iterable[Record]]
+    dump: Callable[[Iterable[Record], Sequence[str]], Iterable[str]]
+
+    def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
+        """See :meth:`Format.read`."""
+        wanted = {_stem(name) for name in split.listed.read_text('utf-8-sig').split()} if split.listed else None
+        with naming_file(split.labels):
+            for record in self.parse(split.labels, split.images):
+                if wanted is None or _stem(record.image) in wanted:
+                    yield record._replace(place=str(split.labels))
+
+    def write(self, records: Iterable[Record], path: Path, classes: Sequence[str]) -> None:
+        """Write the label file of checked records, which may be gone through several times."""
+        with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as file:
+            file.writelines(self.dump(records, classes))
+
+
+def walk(folder: Path, suffixes: Sequence[str]) -> list[str]:
+    """Relative paths of the files with one of the endings in a folder and those below it.
+
+    Sorted by name, and of the same stem in the order of ``suffixes``; hidden files and folders are left out.
+    """
+    found = []
+    visited = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [name for name in folders if not name.startswith('.') and real not in visited]
+        visited.add(real)  # a link to a folder above would lead around for ever
+        names = [name for name in files if not name.startswith('.')]
+        endings = [(os.path.splitext(name)[1].lower(), name) for name in names]
+        found += [(end, os.path.relpath(os.path.join(place, name), folder)) for end, name in endings if end in suffixes]
+    return [name for _, name in sorted(found, key=lambda file: (_stem(file[1]), suffixes.index(file[0])))]
+
+
+def number_text(value: float, decimals: int = 6) -> str:
+    """A number as text, rounded, without a decimal point where it is whole."""
+    text = f'{value:.{decimals}f}'.rstrip('0').rstrip('.')
+    return '0' if text == '-0' else text
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]
