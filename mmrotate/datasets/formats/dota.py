@@ -81,7 +81,7 @@ def text_of(content: bytes) -> str:
 def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[str, str]:
     """The columns after the corners, of which the name may have several words."""
     whole, name, last = ' '.join(words), ' '.join(words[:-1]), ''.join(words[-1:])
-    if names.open:
+    if names.open and words:
         return (name, last) if name and _are_numbers([last]) else (whole, '0')
     if whole in names and name in names:
         raise ValueError(f'{whole!r} is a class, or {name!r} with a difficulty: give every object a difficulty; ')

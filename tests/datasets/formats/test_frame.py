@@ -35,7 +35,7 @@ def test_a_list_chooses_the_images(split, tmp_path):
 
 def test_a_label_file_without_an_image_is_named(split, tmp_path):
     (tmp_path / 'labels/z.txt').write_text('')
-    with pytest.raises(MissingFilesError, match='1 of 3 .*z.txt'):
+    with pytest.raises(MissingFilesError, match=r'1 of 3 .*z\.txt'):
         DOTA.items(split)
     assert [item.image for item in DOTA.items(split._replace(images=None))] == ['b', 'part/a', 'z']
 
