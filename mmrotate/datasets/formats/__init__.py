@@ -16,7 +16,7 @@ How a format is added:
 """
 
 from .dota import DOTA, read_dota
-from .frame import Format, Item, PerImage, PerSet, Split
+from .frame import Format, Item, PerImage, PerSet, Split, listed_stems
 from .hrsc import read_hrsc
 from .middle import files_of, load_data, load_middle, read_middle
 from .record import (
