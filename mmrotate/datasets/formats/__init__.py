@@ -15,6 +15,7 @@ How a format is added:
 6. A file of the format in ``tests/datasets/formats``; the tests that convert there and back take it from the table.
 """
 
+from .coco import COCO
 from .dota import DOTA, read_dota
 from .frame import Format, Item, PerImage, PerSet, Split, listed_stems
 from .hrsc import read_hrsc
@@ -35,5 +36,7 @@ from .record import (
     pack_labels,
     read_labels,
 )
+from .table import CSV
+from .yolo import YOLO_OBB, YOLO_XYWHR
 
-FORMATS: dict[str, Format] = {row.name: row for row in (DOTA,)}
+FORMATS: dict[str, Format] = {row.name: row for row in (DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV)}

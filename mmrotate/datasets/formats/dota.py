@@ -4,13 +4,13 @@ A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels,
 be set apart by commas too. The file may begin with the header lines ``imagesource:...`` and ``gsd:...``.
 """
 
-import codecs
 import functools
 from collections.abc import Iterator, Sequence
 
 from .frame import PerImage, number_text
 from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import corners
+from .text import are_numbers, text_of
 
 _HEADERS = ('imagesource:', 'gsd:')
 _FORMAT = 'x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]'
@@ -50,31 +50,9 @@ def _suits(content: bytes) -> str | None:
     rows = [line for line in lines if not line[0].lower().startswith(_HEADERS)]
     if len(rows) < len(lines) and not rows:
         return 'a header line of DOTA'
-    if rows and all(len(row) >= 9 and _are_numbers(row[:8]) and not _are_numbers(row[8:9]) for row in rows[:10]):
+    if rows and all(len(row) >= 9 and are_numbers(row[:8]) and not are_numbers(row[8:9]) for row in rows[:10]):
         return f'{len(rows[0])} columns, eight numbers and a name'
     return None
-
-
-def _are_numbers(words: Sequence[str]) -> bool:
-    try:
-        return bool([float(word) for word in words])
-    except ValueError:
-        return False
-
-
-def text_of(content: bytes) -> str:
-    """Text of a file; a ValueError says what it seems to be instead of UTF-8."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError('the text is in UTF-16; save it as UTF-8')
-    if b'\0' in content:
-        raise ValueError('this is no UTF-8 text: it holds zero bytes (binary data, or UTF-16)')
-    try:
-        return content.decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f'this is no UTF-8 text (byte {error.start}); if it is text in another encoding (gbk, latin-1), save it as '
-            'UTF-8'
-        ) from None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -82,7 +60,7 @@ def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[st
     """The columns after the corners, of which the name may have several words."""
     whole, name, last = ' '.join(words), ' '.join(words[:-1]), ''.join(words[-1:])
     if names.open and words:
-        return (name, last) if name and _are_numbers([last]) else (whole, '0')
+        return (name, last) if name and are_numbers([last]) else (whole, '0')
     if whole in names and name in names:
         raise ValueError(f'{whole!r} is a class, or {name!r} with a difficulty: give every object a difficulty; ')
     if whole in names or len(words) == 1:
@@ -109,7 +87,7 @@ DOTA = PerImage(
     summary='a text file an image: x1 y1 x2 y2 x3 y3 x4 y4 class difficulty',
     suffix='.txt',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'empty')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty')),
     labels='{split}/labelTxt',
     parse=read_dota,
     dump=write_dota,
