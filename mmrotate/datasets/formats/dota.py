@@ -50,12 +50,13 @@ def _suits(content: bytes) -> str | None:
     rows = [line for line in lines if not line[0].lower().startswith(_HEADERS)]
     if len(rows) < len(lines) and not rows:
         return 'a header line of DOTA'
-    if rows and all(len(row) >= 9 and _are_numbers(row[:8]) and not _are_numbers(row[8:9]) for row in rows[:10]):
+    if rows and all(len(row) >= 9 and are_numbers(row[:8]) and not are_numbers(row[8:9]) for row in rows[:10]):
         return f'{len(rows[0])} columns, eight numbers and a name'
     return None
 
 
-def _are_numbers(words: Sequence[str]) -> bool:
+def are_numbers(words: Sequence[str]) -> bool:
+    """Whether all of the words, of which there must be one, are numbers."""
     try:
         return bool([float(word) for word in words])
     except ValueError:
@@ -82,7 +83,7 @@ def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[st
     """The columns after the corners, of which the name may have several words."""
     whole, name, last = ' '.join(words), ' '.join(words[:-1]), ''.join(words[-1:])
     if names.open and words:
-        return (name, last) if name and _are_numbers([last]) else (whole, '0')
+        return (name, last) if name and are_numbers([last]) else (whole, '0')
     if whole in names and name in names:
         raise ValueError(f'{whole!r} is a class, or {name!r} with a difficulty: give every object a difficulty; ')
     if whole in names or len(words) == 1:

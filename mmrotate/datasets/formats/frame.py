@@ -87,16 +87,18 @@ class PerImage(Format):
     Args:
         parse: see :data:`mmrotate.datasets.formats.record.Reader`.
         dump: a checked record, and the classes, to the content of its file.
+        prefix: what may stand before the stem of the image in the name of its label file.
         absent_is_empty: whether an image without a label file is one without objects; else it is left out.
     """
 
     parse: Reader
     dump: Callable[[Record, Sequence[str]], str]
+    prefix: str = ''
     absent_is_empty: bool = False
 
     def items(self, split: Split) -> list[Item]:
         """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
-        labels = {_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
+        labels = {self._image_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
         images = {_stem(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
@@ -128,9 +130,15 @@ class PerImage(Format):
 
     def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
         """Write the label file of a checked record into ``folder``; gives its path."""
-        path = folder / f'{_stem(record.image)}{self.suffix}'
+        place, stem = os.path.split(_stem(record.image))
+        path = folder / place / f'{self.prefix}{stem}{self.suffix}'
         write_atomically(path, self.dump(record, classes))
         return path
+
+    def _image_stem(self, name: str) -> str:
+        """The path of an image without its ending, from that of its label file."""
+        place, file = os.path.split(_stem(name))
+        return os.path.join(place, file.removeprefix(self.prefix))
 
 
 @dataclass(frozen=True, kw_only=True)
