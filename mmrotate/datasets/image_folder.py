@@ -2,6 +2,7 @@
 
 import collections
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -70,6 +71,22 @@ def describe_place(path: str | Path) -> str:
         return ''
     suffix, count = max(endings.items(), key=lambda item: (item[0] in OTHER_LABELS, item[1]))
     return f'; it holds {count} files *{suffix}{OTHER_LABELS.get(suffix, "")}'
+
+
+def walk_folders(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the sorted names of its files; hidden ones are left out."""
+    todo, seen = collections.deque([Path(root)]), set()
+    while todo:
+        folder = todo.popleft()
+        if (real := os.path.realpath(folder)) in seen:  # links may lead in a circle
+            continue
+        seen.add(real)
+        try:
+            entries = sorted((e for e in os.scandir(folder) if e.name[0] != '.'), key=lambda entry: entry.name)
+        except OSError:  # not ours to read, or gone
+            continue
+        todo.extend(Path(entry.path) for entry in entries if entry.is_dir())
+        yield folder, [entry.name for entry in entries if entry.is_file()]
 
 
 def _files(folder: str | Path) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from .dota import DOTA, read_dota
 from .dronevehicle import DRONEVEHICLE
 from .fair1m import FAIR1M
 from .fiftyone import FIFTYONE
-from .frame import Format, Item, PerImage, PerSet, Split
+from .frame import Format, Item, PerImage, PerSet, Split, listed_stems
 from .hrsc import HRSC, read_hrsc
 from .icdar2015 import ICDAR2015
 from .label_studio import LABEL_STUDIO

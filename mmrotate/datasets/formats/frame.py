@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mmrotate.utils.files import replacing, write_atomically
 
-from ..image_folder import IMAGE_SUFFIXES, MissingFilesError
+from ..image_folder import IMAGE_SUFFIXES, MissingFilesError, walk_folders
 from .record import AnyNames, ClassNames, Picture, Reader, Record, naming_file
 
 # what a format may hold beside upright boxes with a class, and what becomes of an object that has it where it does not
@@ -99,13 +99,11 @@ class PerImage(Format):
     def items(self, split: Split) -> list[Item]:
         """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
         labels = {self._image_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
-        images = {_stem(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
+        images = {stem_of(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
-        if split.listed:
-            wanted = dict.fromkeys(_stem(name) for name in split.listed.read_text('utf-8-sig').split())
-        else:
-            wanted = dict.fromkeys(sorted({**labels, **(images if self.absent_is_empty else {})}))
+        every = sorted({**labels, **(images if self.absent_is_empty else {})})
+        wanted = listed_stems(split) if split.listed else dict.fromkeys(every)
         if split.images and (missing := [stem for stem in wanted if stem not in images]):
             raise MissingFilesError(
                 f'{len(missing)} of {len(wanted)} label files have no image in {split.images}, the first: '
@@ -130,14 +128,14 @@ class PerImage(Format):
 
     def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
         """Write the label file of a checked record into ``folder``; gives its path."""
-        place, stem = os.path.split(_stem(record.image))
+        place, stem = os.path.split(stem_of(record.image))
         path = folder / place / f'{self.prefix}{stem}{self.suffix}'
         write_atomically(path, self.dump(record, classes))
         return path
 
     def _image_stem(self, name: str) -> str:
         """The path of an image without its ending, from that of its label file."""
-        place, file = os.path.split(_stem(name))
+        place, file = os.path.split(stem_of(name))
         return os.path.join(place, file.removeprefix(self.prefix))
 
 
@@ -156,10 +154,10 @@ class PerSet(Format):
 
     def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
         """See :meth:`Format.read`."""
-        wanted = {_stem(name) for name in split.listed.read_text('utf-8-sig').split()} if split.listed else None
+        wanted = listed_stems(split) if split.listed else None
         with naming_file(split.labels):
             for record in self.parse(split.labels, split.images):
-                if wanted is None or _stem(record.image) in wanted:
+                if wanted is None or stem_of(record.image) in wanted:
                     yield record._replace(place=str(split.labels))
 
     def write(self, records: Iterable[Record], path: Path, classes: Sequence[str]) -> None:
@@ -173,16 +171,20 @@ def walk(folder: Path, suffixes: Sequence[str]) -> list[str]:
 
     Sorted by name, and of the same stem in the order of ``suffixes``; hidden files and folders are left out.
     """
-    found = []
-    visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [name for name in folders if not name.startswith('.') and real not in visited]
-        visited.add(real)  # a link to a folder above would lead around for ever
-        names = [name for name in files if not name.startswith('.')]
-        endings = [(os.path.splitext(name)[1].lower(), name) for name in names]
-        found += [(end, os.path.relpath(os.path.join(place, name), folder)) for end, name in endings if end in suffixes]
-    return [name for _, name in sorted(found, key=lambda file: (_stem(file[1]), suffixes.index(file[0])))]
+    found = [os.path.relpath(place / name, folder) for place, names in walk_folders(folder) for name in names]
+    files = ((*os.path.splitext(name), name) for name in found)
+    ranked = sorted((stem, suffixes.index(end.lower()), name) for stem, end, name in files if end.lower() in suffixes)
+    return [name for *_, name in ranked]
+
+
+def listed_stems(split: Split) -> dict[str, None]:
+    """The stems that the list of a part names, each once, in its order; its lines may be paths of images too."""
+    assert split.listed is not None
+    names = [line.strip() for line in split.listed.read_text('utf-8-sig').splitlines() if line.strip()]
+    folder = os.path.join(os.path.realpath(split.images), '') if split.images else '/'
+    paths = (os.path.realpath(split.listed.parent / name) for name in names)
+    inside = (os.path.relpath(p, folder) if p.startswith(folder) else n for p, n in zip(paths, names, strict=True))
+    return dict.fromkeys(stem_of(name) for name in inside)
 
 
 def number_text(value: float, decimals: int = 6) -> str:
@@ -191,5 +193,6 @@ def number_text(value: float, decimals: int = 6) -> str:
     return '0' if text == '-0' else text
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """The path of a file without its ending."""
     return os.path.splitext(name)[0]
