@@ -13,6 +13,7 @@ attributes follows from FiftyOne's documentation and was not tried.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -91,6 +92,10 @@ def _fractions(shape: Shape, width: int, height: int) -> list[float]:
     return [(x - w / 2) / width, (y - h / 2) / height, w / width, h / height, angle % (2 * math.pi)]
 
 
+def _stems(content: bytes) -> list[str]:
+    return [key.decode('utf-8', 'replace') for key in re.findall(rb'"([^"]+)":\s*(?:\[\s*[{\]]|null)', content)]
+
+
 FIFTYONE = PerSet(
     name='fiftyone',
     summary='FiftyOne, labels.json of FiftyOneImageDetectionDataset: bounding_box, rotation',
@@ -102,4 +107,5 @@ FIFTYONE = PerSet(
     needs_size=True,
     parse=parse_fiftyone,
     dump=dump_fiftyone,
+    stems=_stems,
 )

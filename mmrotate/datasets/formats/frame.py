@@ -1,6 +1,7 @@
 """What a label format is: a row of a table, with a reader, a writer, and what tells its files from others."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,17 @@ LOSSES = {
     'class': 'objects of other classes than the one of the format, written as this one',
     'empty': 'images without objects, which are left out',
 }
+
+
+# the stem of an image named in a file
+_IMAGE_NAME = re.compile(
+    rb'([^"\'/\\<>,;|\r\n]+)\.(?:%s)\b' % b'|'.join(end[1:].encode() for end in IMAGE_SUFFIXES), re.I
+)
+
+
+def named_stems(content: bytes) -> list[str]:
+    """The stems of the images that are named in a file."""
+    return [name.decode('utf-8', 'replace') for name in _IMAGE_NAME.findall(content)]
 
 
 class Split(NamedTuple):
@@ -147,10 +159,12 @@ class PerSet(Format):
         parse: the label file, and the folder of the images if there is one, to the records.
         dump: checked records, which it may go through several times, and the classes, to the text of the file, in
             pieces.
+        stems: the beginning of a label file to the stems of the images in it, by which their folder is found.
     """
 
     parse: Callable[[Path, Path | None], Iterable[Record]]
     dump: Callable[[Iterable[Record], Sequence[str]], Iterable[str]]
+    stems: Callable[[bytes], list[str]] = named_stems
 
     def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
         """See :meth:`Format.read`."""

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..image_folder import IMAGE_SUFFIXES
 from .documents import json_text, numbers, parse_json, polygon, told_by
-from .frame import PerSet
+from .frame import PerSet, named_stems
 from .labelme import flat
 from .record import Entry, EntryError, Record
 from .shapes import Shape, box, corners, is_rectangle
@@ -147,6 +147,11 @@ def _written(entry: Entry, record: Record) -> dict[str, Any]:
     return dict(type=kind, value=dict(place, **{kind: [entry.name]}), **common, **score)
 
 
+def _stems(content: bytes) -> list[str]:
+    stems = named_stems(content)
+    return [*stems, *(match[1] for stem in stems if (match := _UPLOADED.fullmatch(stem)))]
+
+
 LABEL_STUDIO = PerSet(
     name='label_studio',
     summary='Label Studio, one JSON file of tasks: rectanglelabels with rotation, polygonlabels',
@@ -157,4 +162,5 @@ LABEL_STUDIO = PerSet(
     needs_size=True,
     parse=parse_label_studio,
     dump=dump_label_studio,
+    stems=_stems,
 )

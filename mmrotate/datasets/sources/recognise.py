@@ -5,7 +5,6 @@ test) in paths say something.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from mmrotate.utils.files import near_files
 
 from ..formats import FORMATS, Format, PerImage, PerSet, Split
-from ..image_folder import IMAGE_SUFFIXES, describe_place
+from ..image_folder import describe_place
 from .data_yaml import find_yaml, read_yaml
 from .lists import listed_classes, split_by_lists
 from .source import ALL, Source, SourceError
@@ -21,9 +20,6 @@ from .tree import Tree, around, count_endings, part_of, spread
 
 _HEAD = 1 << 16  # bytes of a label file that are looked at
 _SAMPLES = 8  # label files of a folder that are looked at
-_IMAGE_NAME = re.compile(
-    rb'([^"\'/\\<>,;|\r\n]+)\.(?:%s)\b' % b'|'.join(end[1:].encode() for end in IMAGE_SUFFIXES), re.I
-)
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def _label_file(path: Path, pictures: Tree, formats: Mapping[str, Format]) -> It
     rows = [row for row in formats.values() if isinstance(row, PerSet) and row.suffix == path.suffix.lower()]
     head = _head(path) if rows else b''
     if fits := _fits(rows, [head]):
-        stems = [name.decode('utf-8', 'replace') for name in _IMAGE_NAME.findall(head)]
+        stems = [stem for row in rows if row.name in fits for stem in row.stems(head)]
         tree = pictures if pictures.images else around(path.absolute())
         yield _Found(path, stems, fits, tree.images_for(path, stems))
 

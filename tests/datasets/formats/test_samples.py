@@ -10,6 +10,7 @@ import pytest
 from mmrotate.datasets.formats import FORMATS, AnyNames, LabelError, PerImage, Split, check_record
 from mmrotate.datasets.formats.record import naming_file
 from mmrotate.datasets.formats.shapes import corners
+from mmrotate.datasets.sources import recognise
 
 DATA = Path(__file__).parents[2] / 'data'
 SAMPLES = {path.name: path for path in (DATA / 'formats').iterdir() if path.suffix != '.md'}
@@ -139,6 +140,19 @@ def test_each_is_told_from_the_others(name):
     content = SAMPLES[name].read_bytes()[: 1 << 16]
     suits = {form.name: reason for form in FORMATS.values() if (reason := form.suits(content))}
     assert list(suits) == [{'codrone': 'dota'}.get(SAMPLES[name].stem, SAMPLES[name].stem)]
+
+
+@pytest.mark.parametrize('name', SAMPLES)
+def test_a_folder_is_recognised(tmp_path, images, name):
+    kind = {'codrone': 'dota'}.get(SAMPLES[name].stem, SAMPLES[name].stem)
+    form = FORMATS[kind]
+    label = f'{form.prefix}a{form.suffix}' if isinstance(form, PerImage) else name
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'pictures').symlink_to(images)
+    (tmp_path / 'labels' / label).write_bytes(SAMPLES[name].read_bytes())
+    source = recognise(tmp_path)
+    assert (source.format, source.splits['all'].images) == (form, tmp_path / 'pictures')
+    assert next(source.read('all')).image == 'a.png'
 
 
 # a change of a file, and what is said of it
