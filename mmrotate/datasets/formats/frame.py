@@ -1,6 +1,7 @@
 """What a label format is: a row of a table, with a reader, a writer, and what tells its files from others."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,17 @@ LOSSES = {
     'class': 'objects of other classes than the one of the format, written as this one',
     'empty': 'images without objects, which are left out',
 }
+
+
+# the stem of an image named in a file
+_IMAGE_NAME = re.compile(
+    rb'([^"\'/\\<>,;|\r\n]+)\.(?:%s)\b' % b'|'.join(end[1:].encode() for end in IMAGE_SUFFIXES), re.I
+)
+
+
+def named_stems(content: bytes) -> list[str]:
+    """The stems of the images that are named in a file."""
+    return [name.decode('utf-8', 'replace') for name in _IMAGE_NAME.findall(content)]
 
 
 class Split(NamedTuple):
@@ -87,16 +99,18 @@ class PerImage(Format):
     Args:
         parse: see :data:`mmrotate.datasets.formats.record.Reader`.
         dump: a checked record, and the classes, to the content of its file.
+        prefix: what may stand before the stem of the image in the name of its label file.
         absent_is_empty: whether an image without a label file is one without objects; else it is left out.
     """
 
     parse: Reader
     dump: Callable[[Record, Sequence[str]], str]
+    prefix: str = ''
     absent_is_empty: bool = False
 
     def items(self, split: Split) -> list[Item]:
         """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
-        labels = {stem_of(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
+        labels = {self._image_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
         images = {stem_of(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
@@ -126,9 +140,15 @@ class PerImage(Format):
 
     def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
         """Write the label file of a checked record into ``folder``; gives its path."""
-        path = folder / f'{stem_of(record.image)}{self.suffix}'
+        place, stem = os.path.split(stem_of(record.image))
+        path = folder / place / f'{self.prefix}{stem}{self.suffix}'
         write_atomically(path, self.dump(record, classes))
         return path
+
+    def _image_stem(self, name: str) -> str:
+        """The path of an image without its ending, from that of its label file."""
+        place, file = os.path.split(stem_of(name))
+        return os.path.join(place, file.removeprefix(self.prefix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +159,12 @@ class PerSet(Format):
         parse: the label file, and the folder of the images if there is one, to the records.
         dump: checked records, which it may go through several times, and the classes, to the text of the file, in
             pieces.
+        stems: the beginning of a label file to the stems of the images in it, by which their folder is found.
     """
 
     parse: Callable[[Path, Path | None], Iterable[Record]]
     dump: Callable[[Iterable[Record], Sequence[str]], Iterable[str]]
+    stems: Callable[[bytes], list[str]] = named_stems
 
     def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
         """See :meth:`Format.read`."""
