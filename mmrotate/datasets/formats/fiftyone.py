@@ -93,7 +93,10 @@ def _fractions(shape: Shape, width: int, height: int) -> list[float]:
 
 
 def _stems(content: bytes) -> list[str]:
-    return [key.decode('utf-8', 'replace') for key in re.findall(rb'"([^"]+)":\s*(?:\[\s*[{\]]|null)', content)]
+    return [
+        key.decode('utf-8', 'replace').rpartition('/')[2]
+        for key in re.findall(rb'"([^"]+)":\s*(?:\[\s*[{\]]|null)', content)
+    ]
 
 
 FIFTYONE = PerSet(
