@@ -15,6 +15,7 @@ How a format is added:
 6. A file of the format in ``tests/datasets/formats``; the tests that convert there and back take it from the table.
 """
 
+from .coco import COCO
 from .cvat import CVAT
 from .dior import DIOR
 from .dota import DOTA, read_dota
@@ -44,11 +45,13 @@ from .record import (
     read_labels,
 )
 from .sar import RSDD, SSDD
+from .table import CSV
 from .ucas_aod import UCAS_AOD
 from .voc import VOC
+from .yolo import YOLO_OBB, YOLO_XYWHR
 
 FORMATS: dict[str, Format] = {row.name: row for row in (
-    DOTA,
+    DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV,
     HRSC, VOC, DIOR, FAIR1M, SSDD, RSDD, ICDAR2015, UCAS_AOD, DRONEVEHICLE,
     LABELME, X_ANYLABELING, CVAT, LABEL_STUDIO, FIFTYONE,
 )}  # fmt: skip

@@ -4,13 +4,13 @@ A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels,
 be set apart by commas too. The file may begin with the header lines ``imagesource:...`` and ``gsd:...``.
 """
 
-import codecs
 import functools
 from collections.abc import Iterator, Sequence
 
 from .frame import PerImage, number_text
 from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import corners
+from .text import are_numbers, text_of
 
 _HEADERS = ('imagesource:', 'gsd:')
 _FORMAT = 'x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]'
@@ -55,29 +55,6 @@ def _suits(content: bytes) -> str | None:
     return None
 
 
-def are_numbers(words: Sequence[str]) -> bool:
-    """Whether all of the words, of which there must be one, are numbers."""
-    try:
-        return bool([float(word) for word in words])
-    except ValueError:
-        return False
-
-
-def text_of(content: bytes) -> str:
-    """Text of a file; a ValueError says what it seems to be instead of UTF-8."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError('the text is in UTF-16; save it as UTF-8')
-    if b'\0' in content:
-        raise ValueError('this is no UTF-8 text: it holds zero bytes (binary data, or UTF-16)')
-    try:
-        return content.decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f'this is no UTF-8 text (byte {error.start}); if it is text in another encoding (gbk, latin-1), save it as '
-            'UTF-8'
-        ) from None
-
-
 @functools.lru_cache(maxsize=1024)
 def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[str, str]:
     """The columns after the corners, of which the name may have several words."""
@@ -110,7 +87,7 @@ DOTA = PerImage(
     summary='a text file an image: x1 y1 x2 y2 x3 y3 x4 y4 class difficulty',
     suffix='.txt',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'empty')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty')),
     labels='{split}/labelTxt',
     parse=read_dota,
     dump=write_dota,

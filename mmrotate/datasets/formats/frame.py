@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from mmrotate.utils.files import replacing, write_atomically
@@ -171,8 +171,9 @@ class PerSet(Format):
         wanted = listed_stems(split) if split.listed else None
         with naming_file(split.labels):
             for record in self.parse(split.labels, split.images):
-                if wanted is None or stem_of(record.image) in wanted:
-                    yield record._replace(place=str(split.labels))
+                image = _image_name(record.image, split.images)
+                if wanted is None or stem_of(image) in wanted:
+                    yield record._replace(image=image, place=str(split.labels))
 
     def write(self, records: Iterable[Record], path: Path, classes: Sequence[str]) -> None:
         """Write the label file of checked records, which may be gone through several times."""
@@ -205,6 +206,22 @@ def number_text(value: float, decimals: int = 6) -> str:
     """A number as text, rounded, without a decimal point where it is whole."""
     text = f'{value:.{decimals}f}'.rstrip('0').rstrip('.')
     return '0' if text == '-0' else text
+
+
+def _image_name(name: str, images: Path | None) -> str:
+    """The path of an image relative to the folder of the images, from what a file of labels calls it.
+
+    That may begin with folders that lead to the folder of the images. A ValueError if it leads out of it.
+    """
+    parts = PurePosixPath(name.replace('\\', '/')).parts
+    if images is not None:
+        for start in range(len(parts)):
+            if (images / PurePosixPath(*(part for part in parts[start:] if part != '/'))).is_file():
+                parts = parts[start:]
+                break
+    if not parts or '..' in parts or parts[0] == '/' or ':' in parts[0]:
+        raise ValueError(f'the image {name!r} is no path relative to the folder of the images')
+    return str(PurePosixPath(*parts))
 
 
 def stem_of(name: str) -> str:

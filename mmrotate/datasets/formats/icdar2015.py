@@ -8,10 +8,10 @@ The file of ``img_1.jpg`` is ``gt_img_1.txt`` or ``img_1.txt``.
 import re
 from collections.abc import Iterator, Sequence
 
-from .dota import text_of
 from .frame import PerImage, number_text
 from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import corners
+from .text import text_of
 
 CLASS, UNREADABLE = 'text', '###'
 _LINE = re.compile(rb'(?:\xef\xbb\xbf)?(?:-?\d+(?:\.\d+)?,){7}-?\d+(?:\.\d+)?(?:,[^\r\n]*)?')

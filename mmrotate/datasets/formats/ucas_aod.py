@@ -9,10 +9,10 @@ written in radians, clockwise, of the side from the first corner to the second.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .dota import are_numbers, text_of
 from .frame import PerImage, number_text
 from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import box, corners, upright
+from .text import are_numbers, text_of
 
 CLASSES = ('car', 'airplane')
 _FOLDERS = {'car': 'car', 'plane': 'airplane'}
