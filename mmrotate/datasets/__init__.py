@@ -12,6 +12,6 @@ from .formats import LabelError
 from .hrsc import HRSCDataset
 from .mix_dataset import MultiImageMixDataset
 from .pipelines import BadImageError
-from .published import DIORDataset, FAIR1MDataset, ICDAR2015Dataset
+from .published import CocoRotatedDataset, DIORDataset, FAIR1MDataset, ICDAR2015Dataset, YOLOOBBDataset
 from .samplers import ClassAwareSampler
 from .wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset

@@ -1,11 +1,15 @@
 """Published data sets that are a label format and a list of classes."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from mmrotate.core.visualization import DIOR_PALETTE
 from mmrotate.registry import DATASETS
+from mmrotate.utils.arguments import ArgumentError
 
+from .formats import coco_classes
+from .label_file import LabelFileDataset
 from .label_folder import LabelFolderDataset
 from .listed import ListedDataset
 
@@ -70,3 +74,51 @@ class ICDAR2015Dataset(LabelFolderDataset):
         self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(ann_file, pipeline, version, difficulty, **kwargs)
+
+
+@DATASETS.register_module()
+class YOLOOBBDataset(LabelFolderDataset):
+    """Labels as Ultralytics has them: :mod:`mmrotate.datasets.formats.yolo`.
+
+    ``classes`` are all names of the data set, in the order that the numbers in the files count. An image without a label
+    file has no objects.
+    """
+
+    FORMAT = 'yolo-obb'
+
+    @classmethod
+    def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
+        """Class names, from what the argument ``classes`` may be."""
+        if classes is None and not cls.CLASSES:
+            raise ArgumentError(f'{cls.__name__} needs classes: the names of data.yaml, in their order')
+        return super().get_classes(classes)
+
+
+@DATASETS.register_module()
+class CocoRotatedDataset(LabelFileDataset):
+    """Labels in COCO's JSON: :mod:`mmrotate.datasets.formats.coco`.
+
+    Args:
+        classes: those to read; objects of other categories of the file are left out, and counted in the log. None: all
+            categories, in the order of the file.
+        ann_file, pipeline, version, kwargs: see :class:`mmrotate.datasets.label_file.LabelFileDataset`; crowds have the
+            difficulty 1.
+    """
+
+    FORMAT = 'coco'
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict],
+        version: str = 'oc',
+        classes: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._categories = coco_classes(os.path.join(kwargs.get('data_root') or '', ann_file))
+        super().__init__(ann_file, pipeline, version, classes=classes or self.CLASSES or self._categories, **kwargs)
+
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes of the data set, of which the argument ``classes`` may be a part."""
+        return self._categories
