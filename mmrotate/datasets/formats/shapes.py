@@ -49,8 +49,11 @@ def quadrilateral(values: Sequence[float]) -> list[float]:
         return list(values)
     if len(values) < 6:
         raise ValueError(f'a polygon of {len(values) // 2} points; at least three are needed')
-    points = np.reshape(np.array(values, np.float32), (-1, 2))
-    found: list[float] = cv2.boxPoints(cv2.minAreaRect(points)).ravel().tolist()
+    if len(values) % 2:
+        raise ValueError(f'a polygon of {len(values)} values; an even number is needed')
+    points = np.reshape(values, (-1, 2))
+    near = (points - points[0]).astype(np.float32)  # float32 is fine near 0 only
+    found: list[float] = (cv2.boxPoints(cv2.minAreaRect(near)) + points[0]).ravel().tolist()
     return found
 
 
