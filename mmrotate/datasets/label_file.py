@@ -49,4 +49,6 @@ class LabelFileDataset(RotatedDataset):
     def _check_images(self, found: dict[str, Labels]) -> None:
         missing = [path for name in found if not os.path.isfile(path := os.path.join(self.img_prefix, name))]
         if missing:
-            raise MissingFilesError(f'{len(missing)} of {len(found)} images of {self.ann_file} are missing: {missing[0]}')
+            raise MissingFilesError(
+                f'{len(missing)} of {len(found)} images of {self.ann_file} are missing: {missing[0]}'
+            )

@@ -8,7 +8,7 @@ from typing import Any
 from mmrotate.utils import get_root_logger
 
 from .base import RotatedDataset
-from .formats import FORMATS, ClassNames, PerImage, read_labels
+from .formats import FORMATS, ClassNames, PerImage, pack_labels, read_labels
 from .image_folder import (
     IMAGE_SUFFIXES,
     OTHER_LABELS,
@@ -74,7 +74,13 @@ class LabelFolderDataset(RotatedDataset):
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
         labels = self._with_images(labels, images, names)
-        return self.read_annotations({images[stem]: path for stem, path in labels.items()}, self.format.parse, names)
+        files = {images[stem]: path for stem, path in labels.items()}
+        infos = self.read_annotations(files, self.format.parse, names)
+        if not self.format.absent_is_empty:
+            return infos
+        nothing = pack_labels([], self.version).annotation(self.difficulty)
+        bare = [dict(filename=name, ann=dict(nothing)) for name in images.values() if name not in files]
+        return sorted(infos + bare, key=lambda info: info['filename'])
 
     def _with_images(self, labels: dict[str, Path], images: dict[str, str], names: ClassNames) -> dict[str, Path]:
         """The label files, each of which needs an image unless it would be left out for being empty."""
@@ -97,6 +103,6 @@ class LabelFolderDataset(RotatedDataset):
                 f'{len(missing)} of {len(labels)} label files have no image, the first: {labels[missing[0]]} '
                 f'needs {os.path.join(self.img_prefix, missing[0])} with one of {endings}'
             )
-        if unlabelled := len(images) - len(labels):
+        if (unlabelled := len(images) - len(labels)) and not self.format.absent_is_empty:
             get_root_logger().info(f'{unlabelled} images without a label file: left out')
         return labels

@@ -8,7 +8,7 @@ from mmrotate.core.visualization import DIOR_PALETTE
 from mmrotate.registry import DATASETS
 from mmrotate.utils.arguments import ArgumentError
 
-from .formats import coco_classes
+from .formats import ClassNames, coco_classes
 from .label_file import LabelFileDataset
 from .label_folder import LabelFolderDataset
 from .listed import ListedDataset
@@ -80,8 +80,8 @@ class ICDAR2015Dataset(LabelFolderDataset):
 class YOLOOBBDataset(LabelFolderDataset):
     """Labels as Ultralytics has them: :mod:`mmrotate.datasets.formats.yolo`.
 
-    ``classes`` are all names of the data set, in the order that the numbers in the files count. An image without a label
-    file has no objects.
+    ``classes`` are all names of the data set, in the order that the numbers in the files count. An image without a
+    label file has no objects.
     """
 
     FORMAT = 'yolo-obb'
@@ -118,7 +118,6 @@ class CocoRotatedDataset(LabelFileDataset):
         self._categories = coco_classes(os.path.join(kwargs.get('data_root') or '', ann_file))
         super().__init__(ann_file, pipeline, version, classes=classes or self.CLASSES or self._categories, **kwargs)
 
-    @property
-    def own_classes(self) -> tuple[str, ...]:
-        """The classes of the data set, of which the argument ``classes`` may be a part."""
-        return self._categories
+    def class_names(self) -> ClassNames:
+        """The classes to read; the other categories of the file are known, to be left out."""
+        return ClassNames({name: i for i, name in enumerate(self.CLASSES)}, self._categories)
