@@ -2,7 +2,10 @@
 
 import collections
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from PIL import Image
 
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
@@ -11,6 +14,9 @@ from mmrotate.utils.files import near_files
 OTHER_LABELS = {'.xml': ' (annotations as of VOC, roLabelImg or HRSC2016?)', '.json': ' (JSON: is it COCO or labelme?)'}
 # of two files with the same stem the one whose ending stands first here is taken
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+_ORIENTATION, _TURNED = 274, (5, 6, 7, 8)  # the tag of EXIF, and its values that exchange width and height
 
 
 class MissingFilesError(UserError, FileNotFoundError):
@@ -36,6 +42,19 @@ def find_images(folder: str | Path) -> dict[str, str]:
     return dict(sorted({stem: stem + suffix for stem, suffix in images}.items()))
 
 
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of an image as it is read, turned as its EXIF says; a ValueError if it is none.
+
+    Only the header of the file is read.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = image.format in ('JPEG', 'MPO') and image.getexif().get(_ORIENTATION) in _TURNED
+            return image.size[::-1] if turned else image.size
+    except OSError as error:
+        raise ValueError(f'the size of the image {path} cannot be read: {error.strerror or error}') from None
+
+
 def find_labels(folder: str | Path) -> dict[str, Path]:
     """Text files of a folder as {stem: path}, sorted by name."""
     files = sorted(_files(folder), key=''.join)
@@ -52,6 +71,22 @@ def describe_place(path: str | Path) -> str:
         return ''
     suffix, count = max(endings.items(), key=lambda item: (item[0] in OTHER_LABELS, item[1]))
     return f'; it holds {count} files *{suffix}{OTHER_LABELS.get(suffix, "")}'
+
+
+def walk_folders(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the sorted names of its files; hidden ones are left out."""
+    todo, seen = collections.deque([Path(root)]), set()
+    while todo:
+        folder = todo.popleft()
+        if (real := os.path.realpath(folder)) in seen:  # links may lead in a circle
+            continue
+        seen.add(real)
+        try:
+            entries = sorted((e for e in os.scandir(folder) if e.name[0] != '.'), key=lambda entry: entry.name)
+        except OSError:  # not ours to read, or gone
+            continue
+        todo.extend(Path(entry.path) for entry in entries if entry.is_dir())
+        yield folder, [entry.name for entry in entries if entry.is_file()]
 
 
 def _files(folder: str | Path) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
-from .record import ClassNames, Entry, EntryError
+from .record import ClassNames, Entry, EntryError, Picture
 
 _BOX = ('mbox_cx', 'mbox_cy', 'mbox_w', 'mbox_h', 'mbox_ang')
 # last two digits of a Class_ID -> name, as in the data set's sysdata.xml
@@ -24,12 +24,12 @@ KINDS = {
 NO_KIND = 'no known kind'
 
 
-def read_hrsc(content: bytes, names: ClassNames, kinds: bool = False) -> Iterator[Entry]:
+def read_hrsc(content: bytes, names: ClassNames, picture: Picture, kinds: bool = False) -> Iterator[Entry]:
     """Ships of an XML file; see :data:`mmrotate.datasets.formats.record.Reader`.
 
     Their class is 'ship', or with ``kinds`` what their Class_ID stands for.
     """
-    del names  # an element ends where it ends
+    del names, picture  # an element ends where it ends
     for number, item in enumerate(_objects(content), start=1):
         place = f'object {number}'
         values = [item.findtext(key) or '' for key in _BOX]
