@@ -58,7 +58,7 @@ def write_task1(
     for label, path in enumerate(files):
         with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as out:
             for img_id, per_class in zip(img_ids, results, strict=True):
-                out.writelines(_lines(img_id, per_class[label], version))
+                out.writelines(task1_lines(img_id, per_class[label], version))
     if with_zip:
         with (
             replacing(target / f'{target.name}.zip') as temporary,
@@ -124,7 +124,8 @@ def check_results(results: Results, num_images: int, classes: Sequence[str]) -> 
             raise ValueError(f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}')
 
 
-def _lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
+def task1_lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
+    """Lines of a Task 1 file for the detections (n, 6) of a class in an image."""
     if len(dets) == 0:
         return []
     polygons = obb2poly_np(np.asarray(dets, np.float32), version)

@@ -67,6 +67,25 @@ def slide_window(
     return windows[enough if enough.any() else share > share.max(initial=0) - _ALIKE]
 
 
+def tile_windows(width: int, height: int, sizes: Sequence[tuple[int, int]], overlap: float) -> np.ndarray:
+    """Windows (n, 4) of int64 that cover an image, as left, top, right, bottom in pixels, from top to bottom.
+
+    The last of a row or column is moved back to end with the image; a window larger than the image is cut to it.
+
+    Args:
+        width: Of the image, in pixels.
+        height: Likewise.
+        sizes: Width and height of the windows; those of each size cover the image.
+        overlap: What neighbours share, as a part, in [0, 1), of the shorter side of their size.
+    """
+    corners = []
+    for w, h in sizes:
+        shared = round(overlap * min(w, h))
+        places = product(_starts(width, w, max(w - shared, 1)), _starts(height, h, max(h - shared, 1)))
+        corners += [(y, x, min(y + h, height), min(x + w, width)) for x, y in places]
+    return np.unique(np.array(corners, np.int64).reshape(-1, 4), axis=0)[:, [1, 0, 3, 2]]
+
+
 def _starts(length: int, size: int, step: int) -> list[int]:
     """Where the windows of one side of an image begin."""
     count = math.ceil(max(length - size, 0) / step) + 1
