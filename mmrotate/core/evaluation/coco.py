@@ -4,14 +4,13 @@ In the order of their scores detections choose the free object of their class th
 count before those that do not. Objects to ignore are crowds: many may choose them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .columns import Image, read_images
-from .curves import score_flags
-from .matches import Columns, joined
+from .columns import Image, Table, pairs_from, read_images
+from .curves import sorted_average
 
 # square pixels, both ends belong to it
 AREAS = {'all': (0.0, 1e10), 's': (0.0, 32.0**2), 'm': (32.0**2, 96.0**2), 'l': (96.0**2, 1e10)}
@@ -81,7 +80,9 @@ def eval_coco(
     found = _gather(images, max(min(iou_thrs), _LEAST), proposal_nums[-1], crowd_mode)
     shape = (len(iou_thrs), count, len(AREAS), len(proposal_nums))
     precision, recall = np.full((2, *shape), np.nan)
-    orders = [_best_first(found, label) for label in range(count)]
+    order = np.lexsort((-found.scores, found.labels))
+    ends = np.searchsorted(found.labels[order], np.arange(count + 1))
+    ranks = found.ranks[order]
     for a, (low, high) in enumerate(AREAS.values()):
         ignored = found.crowd | (found.gt_areas < low) | (found.gt_areas > high)
         counts = np.bincount(found.gt_labels[~ignored], minlength=count)
@@ -89,42 +90,35 @@ def eval_coco(
         pairs = _by_preference(found, ignored)
         for t, threshold in enumerate(iou_thrs):
             matched, spared = _assign(found, pairs, threshold, ignored)
-            true, false = matched & ~spared, ~matched & ~outside
+            true, false = (matched & ~spared)[order], ~(matched | outside)[order]
             for label in np.flatnonzero(counts):
-                for n, number in enumerate(proposal_nums):
-                    rows = orders[label]
-                    rows = rows if number == proposal_nums[-1] else rows[found.ranks[rows] < number]
-                    flags = score_flags(found.scores[rows], true[rows], false[rows], int(counts[label]), '101points')
-                    precision[t, label, a, n] = flags['ap']
-                    recall[t, label, a, n] = flags['recall'][-1] if len(rows) else 0.0
+                rows = slice(ends[label], ends[label + 1])
+                of_class = (true[rows], false[rows], ranks[rows])
+                values = [_score(*of_class, number, int(counts[label])) for number in proposal_nums]
+                precision[t, label, a], recall[t, label, a] = zip(*values, strict=True)
     num_gts = np.bincount(found.gt_labels[~found.crowd], minlength=count)
-    return CocoScores(precision, recall, num_gts, np.bincount(found.labels, minlength=count))
+    return CocoScores(precision, recall, num_gts, np.diff(ends))
 
 
-def _best_first(found: _Found, label: int) -> np.ndarray:
-    rows = np.flatnonzero(found.labels == label)
-    return rows[np.argsort(-found.scores[rows], kind='stable')]
+def _score(true: np.ndarray, false: np.ndarray, ranks: np.ndarray, number: int, num_gts: int) -> tuple[float, float]:
+    """Average precision and recall of a class, of whose detections of an image only ``number`` count."""
+    if (kept := ranks < number).all():
+        return sorted_average(true, false, num_gts, '101points')
+    return sorted_average(true[kept], false[kept], num_gts, '101points')
 
 
 def _gather(images: Iterable[Image], least: float, most: int, crowd_mode: str) -> _Found:
     """The columns of all images: at most ``most`` detections of an image and class, and pairs from an IoU on."""
-    dets: list[Columns] = []
-    pairs: list[Columns] = []
-    objects: list[Columns] = []
-    num_dets = num_gts = 0
+    dets = Table(np.int32, np.float64, np.float32, np.int32)
+    pairs = Table(np.int32, np.int32, np.float32)
+    objects = Table(np.int32, np.float32, bool)
     for image in images:
         image, ranks = _best_of_classes(image, most)
-        sides, gt_sides = image.dets[:, 2:4], image.gts[:, 2:4]
-        dets.append((image.labels.astype(np.int32), image.dets[:, 5], sides.prod(1), ranks))
         for rows, columns, ious in _image_pairs(image, least, crowd_mode):
-            pairs.append(((rows + num_dets).astype(np.int32), (columns + num_gts).astype(np.int32), ious))
-        objects.append((image.gt_labels, gt_sides.prod(1), image.ignored))
-        num_dets, num_gts = num_dets + len(image.dets), num_gts + len(image.gts)
-    none = (np.zeros(0, np.int32), np.zeros(0), np.zeros(0), np.zeros(0, np.int32))
-    labels, scores, areas, ranks = joined(dets or [none])
-    rows, columns, ious = joined(pairs or [(none[0], none[0], none[1])])
-    gt_labels, gt_areas, crowd = joined(objects or [(none[0], none[1], np.zeros(0, bool))])
-    return _Found(labels, scores, areas, ranks, rows, columns, ious, gt_labels, gt_areas, crowd)
+            pairs.add(rows + len(dets), columns + len(objects), ious)
+        dets.add(image.labels, image.dets[:, 5], image.dets[:, 2:4].prod(1), ranks)
+        objects.add(image.gt_labels, image.gts[:, 2:4].prod(1), image.ignored)
+    return _Found(*dets.columns, *pairs.columns, *objects.columns)
 
 
 def _best_of_classes(image: Image, most: int) -> tuple[Image, np.ndarray]:
@@ -136,18 +130,14 @@ def _best_of_classes(image: Image, most: int) -> tuple[Image, np.ndarray]:
     return image._replace(dets=image.dets[order], labels=image.labels[order]), ranks[ranks < most].astype(np.int32)
 
 
-def _image_pairs(image: Image, least: float, crowd_mode: str) -> list[Columns]:
-    """Detections, objects and IoUs of the pairs of an image that overlap so much, by detections."""
-    if not len(image.gts) or not len(image.dets):
-        return []
-    found: list[Columns] = []
+def _image_pairs(image: Image, least: float, crowd_mode: str) -> Iterator[tuple[np.ndarray, ...]]:
+    """Detections, objects and IoUs of the pairs of an image that overlap so much, by detections, in blocks."""
     for start, ious in image.overlaps():
         if crowd_mode != 'iou' and image.ignored.any():
             part = image._replace(dets=image.dets[start:][: len(ious)], labels=image.labels[start:][: len(ious)])
             ious[:, image.ignored] = np.concatenate([block for _, block in part.overlaps(crowd_mode, image.ignored)])
-        rows, columns = np.nonzero(ious >= least)
-        found.append((rows + start, columns, ious[rows, columns]))
-    return found
+        rows, columns, values = pairs_from(ious, least)
+        yield rows + start, columns, values
 
 
 def _by_preference(found: _Found, ignored: np.ndarray) -> np.ndarray:

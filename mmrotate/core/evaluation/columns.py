@@ -34,6 +34,51 @@ class Image(NamedTuple):
             yield start, box_iou_rotated(dets[start : start + rows], gts, mode).numpy().astype(np.float32)
 
 
+class Table:
+    """Columns that grow, image by image.
+
+    Lists of small arrays would leave holes in the memory between them that the overlaps of the next image do not fit
+    into: it grew by these overlaps.
+
+    Args:
+        kinds: Type of a value of each column, and perhaps its shape.
+    """
+
+    def __init__(self, *kinds: Any) -> None:
+        self._columns = [np.empty(1024, kind) for kind in kinds]
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def add(self, *columns: np.ndarray) -> None:
+        """Append rows, given by columns of equal length."""
+        end = self._used + len(columns[0])
+        for i, column in enumerate(columns):
+            if end > len(self._columns[i]):
+                larger = np.empty((2 * end, *self._columns[i].shape[1:]), self._columns[i].dtype)
+                larger[: self._used] = self._columns[i][: self._used]
+                self._columns[i] = larger
+            self._columns[i][self._used : end] = column
+        self._used = end
+
+    @property
+    def columns(self) -> list[np.ndarray]:
+        """What the columns hold by now."""
+        return [column[: self._used] for column in self._columns]
+
+
+SIDES = np.dtype((np.float32, 2))  # of a box, in pixels
+
+
+def pairs_from(overlaps: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and values (p,) of the overlaps (n, m) that are so large at least, by rows."""
+    flat = overlaps.ravel()
+    index = np.flatnonzero(flat >= least)  # many times faster than nonzero of two dimensions
+    rows, columns = np.divmod(index, overlaps.shape[1])
+    return rows, columns, flat[index]
+
+
 def _classes_apart(
     boxes: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -45,6 +45,17 @@ def score_flags(
     return dict(recall=recall, precision=precision, ap=float(average_precision(recall, precision, mode)))
 
 
+def sorted_average(true: np.ndarray, false: np.ndarray, num_gts: int, mode: str) -> tuple[float, float]:
+    """Average precision and highest recall of detections (n,) in falling order, of which masks say true or false.
+
+    Only what is true can be the best from a recall on: no curve of all is needed.
+    """
+    at = np.flatnonzero(true)
+    hits = np.arange(1, len(at) + 1)
+    precision = hits / (hits + np.cumsum(false, dtype=np.int32)[at])
+    return _average(hits / num_gts, precision, mode), len(at) / num_gts
+
+
 def mean_over_classes(results: Sequence[dict[str, Any]]) -> float:
     """Mean of the average precisions of the classes that have objects; 0.0 without any."""
     aps = [result['ap'] for result in results if result['num_gts'] > 0]

@@ -1,6 +1,6 @@
 """Which detections lie at which objects: what does not depend on the IoU threshold of VOC's rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,11 +8,10 @@ import torch
 
 from mmrotate.ops import box_iou_rotated
 
-from .columns import Image, read_images
+from .columns import SIDES, Image, Table, read_images
 
 _THINNEST = 1e-6  # pixels, so that a box without a side has a ratio
 Range = tuple[float, float]
-Columns = tuple[np.ndarray, ...]
 
 
 class Span(NamedTuple):
@@ -70,25 +69,14 @@ def match_classes(det_results: Sequence[Sequence[np.ndarray]], annotations: Sequ
     """
     if len(det_results) != len(annotations):
         raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
-    found: list[Columns] = []
-    objects: list[Columns] = []
-    count = 0
+    found = Table(np.int32, np.float64, SIDES, np.float32, np.int32)
+    objects = Table(np.int32, SIDES, bool)
     for image in read_images(det_results, annotations):
         best, owner = _best(image)
-        owner = np.where(best > 0, owner + count, 0)
-        found.append(
-            (image.labels.astype(np.int32), image.dets[:, 5], image.dets[:, 2:4], best, owner.astype(np.int32))
-        )
-        objects.append((image.gt_labels, image.gts[:, 2:4], image.ignored))
-        count += len(image.gts)
-    if not found:
-        return []
-    return _of_classes(joined(found), joined(objects), len(det_results[0]))
-
-
-def joined(parts: Iterable[Columns]) -> list[np.ndarray]:
-    """The columns of all images, from those of each."""
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+        owner = np.where(best > 0, owner + len(objects), 0)
+        found.add(image.labels, image.dets[:, 5], image.dets[:, 2:4], best, owner)
+        objects.add(image.gt_labels, image.gts[:, 2:4], image.ignored)
+    return _of_classes(found.columns, objects.columns, len(det_results[0]) if det_results else 0)
 
 
 def _of_classes(found: list[np.ndarray], objects: list[np.ndarray], count: int) -> list[Matches]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import read_images
+from .columns import pairs_from, read_images
 from .tables import print_recalls
 
 
@@ -64,10 +64,9 @@ def recalls_of(
             continue
         order = np.argsort(-wanted.dets[:, 5], kind='stable')[: max(numbers)]
         best = wanted._replace(dets=wanted.dets[order], labels=wanted.labels[order])
-        pairs = [(start, ious, np.nonzero(ious >= min(iou_thrs))) for start, ious in best.overlaps()]
-        rows = np.concatenate([rows + start for start, _, (rows, _) in pairs])
-        columns = np.concatenate([columns for _, _, (_, columns) in pairs])
-        values = np.concatenate([ious[where] for _, ious, where in pairs])
+        pairs = [(start, *pairs_from(ious, min(iou_thrs))) for start, ious in best.overlaps()]
+        rows = np.concatenate([rows + start for start, rows, _, _ in pairs])
+        columns, values = (np.concatenate([each[i] for each in pairs]) for i in (2, 3))
         for k, number in enumerate(numbers):
             found = _found(rows, columns, values, rows < number)
             hits[k] += (found[:, None] >= np.asarray(iou_thrs, np.float32)).sum(0)
