@@ -9,7 +9,7 @@ import numpy as np
 from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError
 
-from .metrics import evaluate_map, score_names
+from .metrics import Asked, evaluate_results, score_names
 from .scenes import merge_scenes
 from .submission import Results, SubmissionError, check_folder, check_names, check_results, write_task1
 
@@ -37,22 +37,40 @@ class Scored:
         results: Results,
         metric: str | Sequence[str] = 'mAP',
         logger: Any = None,
-        proposal_nums: Any = None,
+        proposal_nums: int | Sequence[int] | None = None,
         iou_thr: float | Sequence[float] | None = None,
         scale_ranges: Sequence[tuple[float, float]] | None = None,
         nproc: int = 4,
         use_07_metric: bool = True,
+        iou_thrs: float | Sequence[float] | None = None,
+        ratio_ranges: Sequence[tuple[float, float]] | None = None,
+        classwise: bool = False,
+        metric_items: str | Sequence[str] | None = None,
     ) -> dict[str, float]:
         """Score detections, in the dataset's order, against the annotations.
 
-        The arguments are those of :func:`mmrotate.datasets.metrics.evaluate_map`, but ``iou_thr`` None (the default)
-        stands for the class attribute ``IOU_THR``. ``proposal_nums`` and ``nproc`` are 0.x names without effect.
+        The options are those of :class:`mmrotate.datasets.metrics.Asked`, and the scores those of
+        :func:`~mmrotate.datasets.metrics.evaluate_results`. mAP is at the class attribute ``IOU_THR`` where no
+        threshold is given. ``nproc`` is a 0.x name without effect.
         """
-        del proposal_nums, nproc
+        del nproc
         self.check_annotated()
         annotations = [self.get_ann_info(i) for i in range(len(self))]
-        thresholds = self.IOU_THR if iou_thr is None else iou_thr
-        return evaluate_map(results, annotations, self.CLASSES, metric, logger, thresholds, scale_ranges, use_07_metric)
+        asked = self._asked(
+            metric=metric,
+            proposal_nums=proposal_nums,
+            iou_thr=iou_thr,
+            scale_ranges=scale_ranges,
+            use_07_metric=use_07_metric,
+            iou_thrs=iou_thrs,
+            ratio_ranges=ratio_ranges,
+            classwise=classwise,
+            metric_items=metric_items,
+        )
+        return evaluate_results(results, annotations, self.CLASSES, asked, logger)
+
+    def _asked(self, **options: Any) -> Asked:
+        return Asked(usual=self.IOU_THR, **options)
 
     def check_annotated(self) -> None:
         """Raise a UserError if there are no annotations to score against."""
@@ -77,23 +95,18 @@ class Scored:
             check_names(self.img_ids, self.CLASSES)
             check_folder(options.get('submission_dir'))
 
-    def score_names(
-        self,
-        metric: str | Sequence[str] = 'mAP',
-        iou_thr: float | Sequence[float] | None = None,
-        scale_ranges: Sequence[tuple[float, float]] | None = None,
-        **kwargs: Any,
-    ) -> list[str]:
-        """Keys of what :meth:`evaluate` would give for these of its arguments, known before it runs.
+    def score_names(self, **options: Any) -> list[str]:
+        """Keys of what :meth:`evaluate` would give for its ``options``, known before it runs; others do not matter.
 
         A subclass with an ``evaluate`` of its own that gives other keys says them here, so that ``save_best`` can be
         checked before a training starts; without it they are not checked.
 
         Raises:
             UnknownMetricError: an unknown metric; the message lists the known ones.
+            ArgumentError: options that cannot be, or that no metric takes.
         """
-        del kwargs
-        return score_names(metric, self.IOU_THR if iou_thr is None else iou_thr, scale_ranges)
+        known = {name: value for name, value in options.items() if name in Asked.__dataclass_fields__}
+        return score_names(self._asked(**known), self.CLASSES)
 
     def merge_det(
         self, results: Results, nproc: int = 4, iou_thr: float = 0.1
