@@ -10,7 +10,7 @@ from mmrotate.registry import DATASETS
 from .formats import ClassNames, Reader
 from .formats.hrsc import KINDS, NO_KIND, read_hrsc
 from .listed import ListedDataset
-from .metrics import METRICS
+from .metrics import COCO_THRESHOLDS
 from .submission import Results
 
 
@@ -28,7 +28,7 @@ class HRSCDataset(ListedDataset):
     CLASSES: tuple[str, ...] = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
     PALETTE: Any = HRSC_PALETTE
-    IOU_THR = METRICS['AP50:95']  # the zoo's mAP of HRSC2016
+    IOU_THR = COCO_THRESHOLDS  # the zoo's mAP of HRSC2016
 
     def __init__(
         self,
@@ -51,15 +51,19 @@ class HRSCDataset(ListedDataset):
         results: Results,
         metric: str | Sequence[str] = 'mAP',
         logger: Any = None,
-        proposal_nums: Any = None,
+        proposal_nums: int | Sequence[int] | None = None,
         iou_thr: float | Sequence[float] | None = None,
         scale_ranges: Sequence[tuple[float, float]] | None = None,
         use_07_metric: bool = True,
         nproc: int = 4,
+        iou_thrs: float | Sequence[float] | None = None,
+        ratio_ranges: Sequence[tuple[float, float]] | None = None,
+        classwise: bool = False,
+        metric_items: str | Sequence[str] | None = None,
     ) -> dict[str, float]:
         """Score detections; see :meth:`mmrotate.datasets.base.RotatedDataset.evaluate`."""
         settings = (metric, logger, proposal_nums, iou_thr, scale_ranges, nproc, use_07_metric)
-        return super().evaluate(results, *settings)
+        return super().evaluate(results, *settings, iou_thrs, ratio_ranges, classwise, metric_items)
 
     def reader(self) -> tuple[Reader, ClassNames]:
         """The kinds of ships, or all as the first class."""
