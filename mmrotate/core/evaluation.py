@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mmrotate.ops import box_iou_rotated
-from mmrotate.utils import get_root_logger
+from mmrotate.utils import ArgumentError, get_root_logger
 
 _FARTHEST = 1e9  # pixels; beyond, float32 cannot hold the corners and areas of a box
 Range = tuple[float, float]
@@ -46,7 +46,7 @@ def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = '
         reached = recalls[:, None] >= points[None, :, None]  # (k, 11, n)
         ap = np.where(reached, precisions[:, None], 0).max(-1, initial=0).mean(1)
     else:
-        raise ValueError(f"mode must be 'area' or '11points', got {mode!r}")
+        raise ArgumentError(f"mode must be 'area' or '11points', got {mode!r}")
     ap = ap.astype(np.float32)
     return ap[0] if single else ap
 
@@ -149,7 +149,7 @@ def match_classes(
 ) -> list[list[_ImageMatches]]:
     """Overlaps of all detections and objects, per class and image; once for all thresholds."""
     if len(det_results) != len(annotations):
-        raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
+        raise ArgumentError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
     images = list(zip(finite_results(det_results), annotations, strict=True))
     return [
         [match_image(dets[i], *of_class(annotation, i)) for dets, annotation in images]

@@ -38,7 +38,7 @@ class DOTADataset(RotatedDataset):
             pipeline collects ``gt_bboxes_ignore``.)
     """
 
-    CLASSES: tuple[str, ...] = tuple(
+    CLASSES: Sequence[str] = tuple(
         'plane baseball-diamond bridge ground-track-field small-vehicle large-vehicle ship tennis-court '
         'basketball-court storage-tank soccer-ball-field roundabout harbor swimming-pool helicopter'.split()
     )
@@ -104,7 +104,7 @@ class DOTADataset(RotatedDataset):
 class SARDataset(DOTADataset):
     """Ships in radar images (SSDD, HRSID), with labels in the DOTA format."""
 
-    CLASSES: tuple[str, ...] = ('ship',)
+    CLASSES: Sequence[str] = ('ship',)
     PALETTE: Any = SAR_PALETTE
 
 
@@ -112,5 +112,5 @@ class SARDataset(DOTADataset):
 class HITUAVDataset(DOTADataset):
     """HIT-UAV: infrared images from drones (Suo et al., Sci. Data 10, 227, 2023)."""
 
-    CLASSES: tuple[str, ...] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
+    CLASSES: Sequence[str] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
     PALETTE: Any = HIT_UAV_PALETTE

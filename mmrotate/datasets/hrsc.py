@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmrotate.core.visualization import HRSC_PALETTE
+from mmrotate.core.visualization import HRSC_PALETTE, get_palette
 from mmrotate.registry import DATASETS
 from mmrotate.utils.files import near_files
 
@@ -30,8 +30,11 @@ class HRSCDataset(RotatedDataset):
         pipeline, version, kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`.
     """
 
-    CLASSES: tuple[str, ...] = ('ship',)
+    HRSC_CLASS = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
+    HRSC_CLASSES_ID = tuple(f'{number:02}' for number in KINDS)
+    CLASSWISE_PALETTE = get_palette('hrsc_classwise', len(KINDS))
+    CLASSES: Sequence[str] = HRSC_CLASS
     PALETTE: Any = HRSC_PALETTE
     IOU_THR = METRICS['AP50:95']  # the zoo's mAP of HRSC2016
 
@@ -49,7 +52,7 @@ class HRSCDataset(RotatedDataset):
         self.img_subdir, self.ann_subdir = os.path.join(root, img_subdir), os.path.join(root, ann_subdir)
         self.classwise = classwise
         if classwise:
-            self.PALETTE = None  # distinct colours
+            self.PALETTE = self.CLASSWISE_PALETTE
             kwargs['classes'] = kwargs.get('classes') or self.HRSC_CLASSES
         kwargs['img_prefix'] = kwargs.get('img_prefix') or img_subdir
         super().__init__(ann_file, pipeline, version, **kwargs)
