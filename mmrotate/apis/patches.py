@@ -37,7 +37,7 @@ def inference_detector_by_patches(
         A list over classes of arrays (n, 6): x, y, w, h in pixels of the image, theta in radians, score.
     """
     if bs < 1:
-        raise ValueError(f'bs must be at least 1, got {bs}')
+        raise ArgumentError(f'bs must be at least 1, got {bs}')
     image = read_image(os.fspath(img)) if isinstance(img, str | os.PathLike) else as_image(img)
     height, width = image.shape[:2]
     windows = slide_window(width, height, *get_multiscale_patch(sizes, steps, ratios))

@@ -35,7 +35,7 @@ def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | floa
     groups = None if nms.get('class_agnostic', False) else labels
     threshold = next((float(nms[key]) for key in _THRESHOLDS if key in nms), None)
     if threshold is None:
-        raise ValueError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
+        raise ArgumentError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
     if nms.get('type') != _SOFT:
         return nms_rotated(boxes, scores, threshold, groups)
     return soft_nms_rotated(boxes, scores, threshold, labels=groups, **{k: nms[k] for k in _SOFT_KEYS if k in nms})

@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.core.bbox import obb2xyxy
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import ArgumentError, UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
 from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_labels
@@ -41,7 +41,7 @@ class RotatedDataset(Scored, Dataset):
             annotations, in their order, for the step LoadProposals.
     """
 
-    CLASSES: tuple[str, ...] = ()
+    CLASSES: Sequence[str] = ()
     PALETTE: Any = None
     # objects above it are to be ignored
     difficulty: int = 100
@@ -119,20 +119,20 @@ class RotatedDataset(Scored, Dataset):
         return [dict(filename=name, ann=labels.annotation(self.difficulty)) for name, labels in found.items()]
 
     @classmethod
-    def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """Class names, from what the argument ``classes`` may be."""
+    def get_classes(cls, classes: str | Sequence[str] | None = None) -> Sequence[str]:
+        """Class names, from what the argument ``classes`` may be: a list stays one, all else gives a tuple."""
         if classes is None:
             if not cls.CLASSES:
-                raise ValueError(f'{cls.__name__} has no classes of its own: give classes=[...]')
+                raise ArgumentError(f'{cls.__name__} has no classes of its own: give classes=[...]')
             return tuple(cls.CLASSES)
         if not isinstance(classes, Sequence):
             raise TypeError(f'classes: a name, a file or a list of names, got {classes!r}')
         names = _class_names(classes) if isinstance(classes, str) else tuple(classes)
         if not names or not all(isinstance(name, str) and name for name in names):
-            raise ValueError(f'classes must be one or more names, got {classes!r}')
+            raise ArgumentError(f'classes must be one or more names, got {classes!r}')
         if len(set(names)) < len(names):
-            raise ValueError(f'classes holds a name twice: {names}')
-        return names
+            raise ArgumentError(f'classes holds a name twice: {names}')
+        return list(names) if isinstance(classes, list) else names
 
     def _filter_empty(self) -> None:
         found = len(self.data_infos)

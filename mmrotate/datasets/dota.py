@@ -29,7 +29,7 @@ class DOTADataset(LabelFolderDataset):
         angle_version: the angle version, where ``version`` is one of DOTA.
     """
 
-    CLASSES: tuple[str, ...] = _CLASSES[:15]
+    CLASSES: Sequence[str] = _CLASSES[:15]
     PALETTE: Any = DOTA_PALETTE[:15]
 
     def __init__(
@@ -75,7 +75,7 @@ class DOTAv2Dataset(DOTADataset):
 class SARDataset(DOTADataset):
     """Ships in radar images (SSDD, HRSID), with labels in the DOTA format."""
 
-    CLASSES: tuple[str, ...] = ('ship',)
+    CLASSES: Sequence[str] = ('ship',)
     PALETTE: Any = SAR_PALETTE
 
 
@@ -83,5 +83,5 @@ class SARDataset(DOTADataset):
 class HITUAVDataset(DOTADataset):
     """HIT-UAV: infrared images from drones (Suo et al., Sci. Data 10, 227, 2023)."""
 
-    CLASSES: tuple[str, ...] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
+    CLASSES: Sequence[str] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
     PALETTE: Any = HIT_UAV_PALETTE

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mmrotate.core.visualization import HRSC_PALETTE
+from mmrotate.core.visualization import HRSC_PALETTE, get_palette
 from mmrotate.registry import DATASETS
 
 from .formats import ClassNames, Reader
@@ -25,8 +25,11 @@ class HRSCDataset(ListedDataset):
     """
 
     FORMAT = 'hrsc'
-    CLASSES: tuple[str, ...] = ('ship',)
+    HRSC_CLASS = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
+    HRSC_CLASSES_ID = tuple(f'{number:02}' for number in KINDS)
+    CLASSWISE_PALETTE = get_palette('hrsc_classwise', len(KINDS))
+    CLASSES: Sequence[str] = HRSC_CLASS
     PALETTE: Any = HRSC_PALETTE
     IOU_THR = COCO_THRESHOLDS  # the zoo's mAP of HRSC2016
 
@@ -42,7 +45,7 @@ class HRSCDataset(ListedDataset):
     ) -> None:
         self.classwise = classwise
         if classwise:
-            self.PALETTE = None  # distinct colours
+            self.PALETTE = self.CLASSWISE_PALETTE
             kwargs['classes'] = kwargs.get('classes') or self.HRSC_CLASSES
         super().__init__(ann_file, pipeline, img_subdir, ann_subdir, version, **kwargs)
 

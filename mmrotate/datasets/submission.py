@@ -12,7 +12,7 @@ import numpy as np
 
 from mmrotate.core.bbox import obb2poly_np
 from mmrotate.core.evaluation import finite_results
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 from mmrotate.utils.files import replacing
 
 Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
@@ -113,15 +113,17 @@ def check_names(img_ids: Sequence[str], classes: Sequence[str]) -> None:
 def check_results(results: Results, num_images: int, classes: Sequence[str]) -> None:
     """Raise a ValueError unless there is one entry per image, with one array (n, 6) per class."""
     if len(results) != num_images:
-        raise ValueError(f'{len(results)} results for {num_images} images')
+        raise ArgumentError(f'{len(results)} results for {num_images} images')
     for i, per_class in enumerate(results):
         if len(per_class) != len(classes):
-            raise ValueError(
+            raise ArgumentError(
                 f'the result of image {i} has {len(per_class)} classes, the dataset {len(classes)}: {list(classes)}'
             )
         wrong = [np.shape(dets) for dets in per_class if len(dets) and np.shape(dets)[1:] != (6,)]
         if wrong:
-            raise ValueError(f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}')
+            raise ArgumentError(
+                f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}'
+            )
 
 
 def task1_lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:

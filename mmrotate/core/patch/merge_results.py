@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from mmrotate.ops import batched_nms_rotated
+from mmrotate.utils.errors import ArgumentError
 
 Result = list[np.ndarray]
 
@@ -51,7 +52,7 @@ def merge_results(
         A list over classes of (k, 6), best first.
     """
     if len(results) != len(offsets):
-        raise ValueError(f'as many offsets as results are needed, got {len(offsets)} and {len(results)}')
+        raise ArgumentError(f'as many offsets as results are needed, got {len(offsets)} and {len(results)}')
     if not results:
         return []
     if any(isinstance(result, tuple) for result in results):

@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 # shares that differ by less are one, as in 0.3
 _ALIKE = 0.01
 
@@ -24,9 +26,9 @@ def get_multiscale_patch(
         Sizes, and their steps, for each size and ratio; fractions are cut off.
     """
     if len(sizes) != len(steps):
-        raise ValueError(f'as many steps as sizes are needed, got {len(steps)} and {len(sizes)}')
+        raise ArgumentError(f'as many steps as sizes are needed, got {len(steps)} and {len(sizes)}')
     if any(ratio <= 0 for ratio in ratios):
-        raise ValueError(f'ratios must be above 0, got {list(ratios)}')
+        raise ArgumentError(f'ratios must be above 0, got {list(ratios)}')
     pairs = [
         (int(size / ratio), int(step / ratio))
         for (size, step), ratio in product(zip(sizes, steps, strict=True), ratios)
@@ -51,9 +53,9 @@ def slide_window(
             the largest share.
     """
     if not 0 <= img_rate_thr <= 1:
-        raise ValueError(f'img_rate_thr must be in [0, 1], got {img_rate_thr}')
+        raise ArgumentError(f'img_rate_thr must be in [0, 1], got {img_rate_thr}')
     if len(sizes) != len(steps) or any(not 0 < step <= size for size, step in zip(sizes, steps, strict=True)):
-        raise ValueError(f'a step above 0 and up to each size is needed, got sizes {sizes} and steps {steps}')
+        raise ArgumentError(f'a step above 0 and up to each size is needed, got sizes {sizes} and steps {steps}')
     corners = [
         (x, y, x + size, y + size)
         for size, step in zip(sizes, steps, strict=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 Color = tuple[int, int, int]
 
 
@@ -40,13 +42,13 @@ def to_color(value: str | Sequence[int] | int) -> Color:
             return _COLORS[value.lower()]
         if re.fullmatch('#[0-9a-fA-F]{6}', value):
             return _rgb(value[1:])[0]
-        raise ValueError(
+        raise ArgumentError(
             f'unknown colour {value!r}: one of {list(_COLORS)}, "#rrggbb", or for several classes '
             f'one of the palettes {[*_NAMED, *_DISTINCT]}'
         )
     values = [value] * 3 if isinstance(value, (int, np.integer)) else [int(v) for v in value]
     if len(values) != 3 or min(values) < 0 or max(values) > 255:
-        raise ValueError(f'a colour has three values in 0..255, got {value!r}')
+        raise ArgumentError(f'a colour has three values in 0..255, got {value!r}')
     return values[0], values[1], values[2]
 
 
@@ -58,7 +60,7 @@ def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]
     is too short.
     """
     if num_classes < 0:
-        raise ValueError(f'num_classes must not be negative, got {num_classes}')
+        raise ArgumentError(f'num_classes must not be negative, got {num_classes}')
     if palette is None or (isinstance(palette, str) and palette in _DISTINCT):
         colors: list[Color] = []
     elif isinstance(palette, str):

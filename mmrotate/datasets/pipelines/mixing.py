@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import centres_inside, joined_boxes, keep_boxes, large_and_compact, scale_boxes
 from .compose import StepOrderError
@@ -45,7 +46,7 @@ class RMosaic:
     def __post_init__(self) -> None:
         _check_scale(self.img_scale)
         if not 0 <= self.prob <= 1:
-            raise ValueError(f'prob must be in [0, 1], got {self.prob}')
+            raise ArgumentError(f'prob must be in [0, 1], got {self.prob}')
 
     def get_indexes(self, dataset: Any) -> list[int]:
         """Indices of three further images."""
@@ -136,7 +137,7 @@ class MixUp:
 
 def _check_scale(img_scale: Sequence[int]) -> None:
     if len(img_scale) != 2 or min(img_scale) < 1:
-        raise ValueError(f'img_scale must be (height, width) in pixels, got {img_scale!r}')
+        raise ArgumentError(f'img_scale must be (height, width) in pixels, got {img_scale!r}')
 
 
 def mixed_samples(results: dict, name: str, count: int) -> list[dict]:

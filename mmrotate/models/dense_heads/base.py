@@ -210,7 +210,7 @@ def positional(names: str) -> Callable:
 def check_unmapped(unmap_outputs: bool) -> None:
     """Targets are of all priors; ValueError for another wish."""
     if not unmap_outputs:
-        raise ValueError('targets are those of all priors: leave unmap_outputs=True, and select by the weights')
+        raise ArgumentError('targets are those of all priors: leave unmap_outputs=True, and select by the weights')
 
 
 def best_scores(scores: Tensor, count: int) -> Tensor:
