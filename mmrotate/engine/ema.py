@@ -50,13 +50,16 @@ class MovingAverage(BaseAveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """Count an iteration, and move if it is time: all tensors at once, for a small model has hundreds."""
         source, step = dict(_tensors(model)), int(self.steps)
-        pairs = [(average, source[name], name in self.avg_parameters) for name, average in _tensors(self.module)]
-        moved = [(a, b.to(a.dtype)) for a, b, averaged in pairs if averaged and a.is_floating_point()]
-        copied = [(a, b) for a, b, averaged in pairs if not averaged or not a.is_floating_point()]
+        moved: dict[str, torch.Tensor] = {}
+        copied: dict[str, torch.Tensor] = {}
+        for name, average in _tensors(self.module):
+            averaged = name in self.avg_parameters and average.is_floating_point()
+            (moved if averaged else copied)[name] = average
         if copied:
-            torch._foreach_copy_(*map(list, zip(*copied, strict=True)))
+            torch._foreach_copy_(list(copied.values()), [source[name] for name in copied])
         if moved and (step + 1 - self.first) % self.interval == 0:
-            torch._foreach_lerp_(*map(list, zip(*moved, strict=True)), self.momentum(step))
+            new = [source[name].to(average.dtype) for name, average in moved.items()]
+            torch._foreach_lerp_(list(moved.values()), new, self.momentum(step))
         self.steps += 1
 
 
