@@ -229,11 +229,13 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         """
         counts = list(map(len, points))
         strides = [F.pad(level, (0, 1), value=stride) for level, stride in zip(points, self.strides, strict=True)]
-        priors = torch.cat(strides)
-        outputs = (torch.cat(field, 1) for field in (scores, distances, angles))
-        masks = self._on_image(points, img_metas)
-        ignored: list[Any] = gt_bboxes_ignore_list or [None] * len(img_metas)
-        images = zip(*outputs, masks, gt_bboxes_list, gt_labels_list, ignored, strict=True)
+        priors, count = torch.cat(strides), len(img_metas)
+        logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
+        boxes = self._decoded(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
+        masks, ignored = self._on_image(points, img_metas), gt_bboxes_ignore_list or [None] * count
+        images = zip(
+            logits, boxes.unflatten(0, (count, -1)), masks, gt_bboxes_list, gt_labels_list, ignored, strict=True
+        )
         targets = [self._get_target_single(priors, *image) for image in images]
         fields = (torch.stack(field).split(counts, 1) for field in zip(*targets, strict=True))
         return tuple(map(list, fields))
@@ -251,16 +253,14 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         self,
         priors: Tensor,
         scores: Tensor,
-        distances: Tensor,
-        angles: Tensor,
+        boxes: Tensor,
         valid: Tensor | None,
         gt_bboxes: Tensor,
         gt_labels: Tensor,
         gt_bboxes_ignore: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        """The targets of one image, of all P positions; see :meth:`get_targets`."""
+        """The targets of one image, of logits (P, C) and boxes (P, 5); see :meth:`get_targets`."""
         assert self.assigner is not None, 'a head without train_cfg cannot train'
-        boxes = self._decoded(priors, distances, angles)
         rows = slice(None) if valid is None else valid
         result = self.assigner.assign(scores[rows], priors[rows], boxes[rows], gt_bboxes, gt_labels, gt_bboxes_ignore)
         labels = torch.full_like(priors[:, 0], self.num_classes, dtype=torch.long)
