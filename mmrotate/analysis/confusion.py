@@ -12,7 +12,7 @@ from mmrotate.core.evaluation import rotated_ious
 from mmrotate.ops import nms_rotated
 
 from .figures import new_figure
-from .results import Judged
+from .results import Judged, all_objects
 
 BACKGROUND = 'background'
 COUNTINGS = ('once', 'pairs')
@@ -59,14 +59,6 @@ def confusion_matrix(
         for row, column in pairs:
             matrix[row, column] += 1
     return matrix
-
-
-def all_objects(annotation: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (m, 5) and labels (m,) of all objects of an image, and a mask (m,) of those to ignore, which come last."""
-    kinds = ('', '_ignore') if annotation.get('labels_ignore') is not None else ('',)
-    boxes, labels = ([np.asarray(annotation[key + kind]) for kind in kinds] for key in ('bboxes', 'labels'))
-    whole = np.concatenate([each.reshape(-1, 5) for each in boxes])
-    return whole, np.concatenate(labels).astype(int), np.arange(len(whole)) >= len(labels[0])
 
 
 def _detections(
@@ -134,15 +126,20 @@ def shares(matrix: np.ndarray) -> np.ndarray:
 
 
 def draw_confusion(
-    matrix: np.ndarray, classes: Sequence[str], theme: str = 'plasma', title: str = 'Confusion matrix, % of each row'
+    matrix: np.ndarray,
+    classes: Sequence[str],
+    theme: str = 'plasma',
+    title: str = 'Confusion matrix, % of each row',
+    normalized: bool = True,
 ) -> Figure:
-    """A picture of the matrix: colours and numbers are percent of each row, and its sum stands beside its name.
+    """A picture of the matrix: colours are percent of each row, and its sum stands beside its name.
 
     Args:
         matrix: What :func:`confusion_matrix` gives.
         classes: Names.
         theme: Name of a colour map of matplotlib.
         title: Stands above.
+        normalized: Numbers are percent of each row, else objects or detections.
     """
     percent, names = shares(matrix), [*classes, BACKGROUND]
     side = 3 + 0.5 * len(names)
@@ -162,6 +159,6 @@ def draw_confusion(
         value = percent[row, column]
         red, green, blue, _ = colors(value / 100)
         ink = 'black' if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else 'white'
-        text = f'{value:.0f}' if value >= 0.5 else '<1'
+        text = (f'{value:.0f}' if value >= 0.5 else '<1') if normalized else str(matrix[row, column])
         axes.text(column, row, text, ha='center', va='center', color=ink, fontsize=8)
     return figure
