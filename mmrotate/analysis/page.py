@@ -27,7 +27,7 @@ nav { margin: 1.5rem 0; }
 nav ol { margin: 0; padding-left: 1.2rem; columns: 2 16rem; }
 a { color: var(--link); text-decoration: none; }
 a:hover { text-decoration: underline; }
-figure { margin: 1.75rem 0; }
+figure { margin: 1.75rem 0; display: inline-block; vertical-align: top; min-width: 18rem; }
 figure img { display: block; max-width: 100%; height: auto; border-radius: 4px; }
 figcaption { margin-top: 0.6rem; font-size: 0.9rem; color: var(--soft); max-width: 46rem; }
 .wide { overflow-x: auto; }
@@ -49,6 +49,7 @@ class Picture:
     path: Path
     caption: str
     chart: bool = True
+    width: int = 100  # percent of the page; two of at most 49 stand side by side
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _picture(block: Picture) -> str:
     data = base64.b64encode(block.path.read_bytes()).decode()
     image = f'<img class="{"chart" if block.chart else "photo"}" alt="{_text(block.path.stem.replace("_", " "))}"'
     image += f' src="data:image/{kind};base64,{data}">'
-    return f'<figure>{image}<figcaption>{_text(block.caption)}</figcaption></figure>\n'
+    return f'<figure style="width: {block.width}%">{image}<figcaption>{_text(block.caption)}</figcaption></figure>\n'
 
 
 def _rows(block: Rows) -> str:
@@ -107,7 +108,7 @@ def _rows(block: Rows) -> str:
         kind = ' class="last"' if block.has_total and number == len(block.table.rows) else ''
         rows.append(f'<tr{kind}>{"".join(f"<td>{_text(_cell(value))}</td>" for value in row)}</tr>')
     table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    return f'<figure>{table}<figcaption>{_text(block.caption)}</figcaption></figure>\n'
+    return f'<figure style="width: 100%">{table}<figcaption>{_text(block.caption)}</figcaption></figure>\n'
 
 
 def _cell(value: Any) -> str:

@@ -54,7 +54,7 @@ def draw_run_curves(log: TrainingLog) -> Figure:
 
 
 def _draw(axes: Axes, log: TrainingLog, keys: Sequence[str], title: str) -> None:
-    of_evaluations = title.startswith('scores')
+    of_evaluations = log.series(keys[0]).mode == 'val' if keys else False
     for number, key in enumerate(keys):
         series = log.series(key)
         points = series.epochs if of_evaluations else series.iterations
@@ -64,5 +64,7 @@ def _draw(axes: Axes, log: TrainingLog, keys: Sequence[str], title: str) -> None
     axes.set_xlabel('epoch' if of_evaluations else 'iteration')
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_ylim(bottom=0)
+    if len(set(points)) == 1:
+        axes.set_xlim(points[0] - 1, points[0] + 1)
     if len(keys) > 1:
         axes.legend(fontsize=7)

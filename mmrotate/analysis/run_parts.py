@@ -40,7 +40,7 @@ def data_section(run: RunFolder) -> Section | None:
     write_table(run.report / 'labels_by_class.csv', *by_class)
     write_table(run.report / 'labels_by_range.csv', *label_ranges(table))
     picture = save_figure(draw_labels(table), run.report / 'labels.png')
-    where = 'The map shows where in the images the centres of objects lie, darker where there are more.'
+    where = 'The map shows where in the images the centres of objects lie, the stronger the more.'
     blocks: list[Picture | Rows] = [
         Picture(picture, f'How many, how large, how long, how turned, and where. {where}'),
         Rows(by_class, 'Sides in pixels: that of a square as large as the object.'),
@@ -112,7 +112,8 @@ def _confusion(run: RunFolder, snapshot: Snapshot, score: float) -> list[Picture
         title = f'Confusion matrix, {"% of each row" if normalized else "numbers"}, scores from {score:g} on'
         figure = draw_confusion(matrix, both.classes, 'Blues', title, normalized)
         path = save_figure(figure, run.report / f'{stem}.png')
-        blocks.append(Picture(path, '' if normalized else _tell_confusion(matrix, names)))
+        text = 'The same in percent of each row.' if normalized else _tell_confusion(matrix, names)
+        blocks.append(Picture(path, text, width=49))
     return blocks
 
 
@@ -140,7 +141,7 @@ def _errors(run: RunFolder, snapshot: Snapshot) -> Section:
     blocks: list[Picture | Rows] = [
         Picture(folder / 'errors.png', 'What each kind of error costs, and how many there are.'),
         Picture(folder / 'errors_by_size_and_shape.png', _tell_recall(tables['by_size'], 'side', 'pixels')),
-        Picture(folder / 'errors_by_angle.png', _tell_recall(tables['by_angle'], 'direction', 'degrees')),
+        Picture(folder / 'errors_by_angle.png', _tell_recall(tables['by_angle'], 'direction', 'degrees'), width=65),
         Picture(folder / 'angles.png', 'By how much detections are turned against their objects.'),
     ]
     return Section('Errors', text, blocks)

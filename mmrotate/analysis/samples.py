@@ -7,9 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmrotate.core.visualization import imshow_det_rbboxes
+from mmrotate.core.visualization import get_palette, imshow_det_rbboxes
+from mmrotate.core.visualization.text import label_patch
 
-_GROUND, _GAP = 255, 4
+from .ranking import padded
+
+_WHITE, _GAP = (255, 255, 255), 4
 
 
 def sample_mosaic(dataset: Any, cells: tuple[int, int] = (3, 4), side: int = 300) -> np.ndarray:
@@ -29,13 +32,27 @@ def sample_mosaic(dataset: Any, cells: tuple[int, int] = (3, 4), side: int = 300
         boxes = np.concatenate([boxes[:, :4] * scale, boxes[:, 4:]], 1)
         names, palette = dataset.CLASSES, getattr(dataset, 'PALETTE', None)
         picture = imshow_det_rbboxes(
-            small, boxes, labels, class_names=names, bbox_color=palette, font_size=10, show_direction=False, show=False
+            small, boxes, labels, class_names=names, bbox_color=palette, show_label=False, show=False
         )
-        drawn.append(_centred(picture, side))
-    columns = min(cells[1], count)
-    drawn += [np.full((side, side, 3), _GROUND, np.uint8)] * (-len(drawn) % columns)
+        drawn.append(picture)
+    columns, height = min(cells[1], count), max(map(len, drawn))
+    drawn = [_centred(picture, height, side) for picture in drawn]
+    drawn += [np.full_like(drawn[0], 255)] * (-len(drawn) % columns)
     lines = [_with_gaps(drawn[start : start + columns], 1) for start in range(0, len(drawn), columns)]
-    return _with_gaps(lines, 0)
+    mosaic = _with_gaps(lines, 0)
+    return np.concatenate([mosaic, _legend(dataset.CLASSES, getattr(dataset, 'PALETTE', None), mosaic.shape[1])])
+
+
+def _legend(classes: Sequence[str], palette: Any, width: int) -> np.ndarray:
+    """The classes on grounds of their colours, in as many lines as they need."""
+    colors = [(blue, green, red) for red, green, blue in get_palette(palette, len(classes))]
+    lines: list[list[np.ndarray]] = [[]]
+    for name, color in zip(classes, colors, strict=True):
+        patch = cv2.copyMakeBorder(label_patch(name, 12, color), _GAP, 0, 0, _GAP, cv2.BORDER_CONSTANT, value=_WHITE)
+        if sum(each.shape[1] for each in lines[-1]) + patch.shape[1] > width:
+            lines.append([])
+        lines[-1].append(patch)
+    return np.concatenate([padded(np.concatenate(line, 1), width) for line in lines if line])
 
 
 def as_picture(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,16 +73,16 @@ def as_picture(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.nd
     return pixels, np.asarray(sample['gt_bboxes']).reshape(-1, 5), np.asarray(sample['gt_labels'])
 
 
-def _centred(picture: np.ndarray, side: int) -> np.ndarray:
-    """The picture in the middle of a square one."""
-    top, left = ((side - length) // 2 for length in picture.shape[:2])
-    bottom, right = side - top - picture.shape[0], side - left - picture.shape[1]
-    return cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(_GROUND,) * 3)
+def _centred(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture in the middle of a larger one."""
+    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+    bottom, right = height - top - picture.shape[0], width - left - picture.shape[1]
+    return cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_CONSTANT, value=_WHITE)
 
 
 def _with_gaps(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
     """Pictures of one size along an axis, with white between."""
     shape = list(pictures[0].shape)
     shape[axis] = _GAP
-    gap = np.full(shape, _GROUND, np.uint8)
+    gap = np.full(shape, 255, np.uint8)
     return np.concatenate([part for picture in pictures for part in (gap, picture)][1:], axis)
