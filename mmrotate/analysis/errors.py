@@ -26,8 +26,7 @@ from tqdm import tqdm
 
 from mmrotate.core.evaluation import match_image, mean_over_classes, of_class, rotated_ious, score_flags, true_false
 
-from .confusion import all_objects
-from .results import Judged
+from .results import Judged, all_objects
 from .turns import turned, turns
 
 KINDS = ('class', 'angle', 'location', 'both', 'duplicate', 'background', 'missed')
