@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmrotate.core.evaluation import all_objects
+
 from .errors import KINDS, RIGHT, Errors, average_precisions
-from .results import all_objects
 from .turns import aspect_ratios, directions
 
 CONFIDENT = 'score >= 0.3'  # those that are mostly shown

@@ -12,7 +12,7 @@ from mmrotate.core.evaluation import all_objects, rotated_ious
 from mmrotate.ops import nms_rotated
 
 from .figures import new_figure
-from .results import Judged, all_objects
+from .results import Judged
 
 BACKGROUND = 'background'
 COUNTINGS = ('once', 'pairs')

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from mmrotate.core.evaluation import all_objects
 from mmrotate.utils.files import replacing
 
 from .breakdown import DEGREES, Table, range_names
-from .results import all_objects
 from .turns import aspect_ratios, directions, has_direction
 
 _SIZED = 2000  # images whose size is read at most: a look into each file takes its time

@@ -55,14 +55,6 @@ def beside_truth(dataset: Any, results: Results) -> Judged:
     return Judged(image_names(dataset), dataset.CLASSES, finite_results(results), annotations)
 
 
-def all_objects(annotation: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (m, 5) and labels (m,) of all objects of an image, and a mask (m,) of those to ignore, which come last."""
-    kinds = ('', '_ignore') if annotation.get('labels_ignore') is not None else ('',)
-    boxes, labels = ([np.asarray(annotation[key + kind]) for kind in kinds] for key in ('bboxes', 'labels'))
-    whole = np.concatenate([each.reshape(-1, 5) for each in boxes])
-    return whole, np.concatenate(labels).astype(int), np.arange(len(whole)) >= len(labels[0])
-
-
 def judging(dataset: Any, options: Mapping[str, Any]) -> tuple[float, bool]:
     """Lowest IoU of a right detection, and whether 11 points are taken (VOC 2007), as an evaluation by ``options`` has.
 

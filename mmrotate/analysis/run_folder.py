@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from mmrotate.core.evaluation import all_objects
 from mmrotate.utils import UserError
 from mmrotate.utils.files import replacing, write_json
 
 from .logs import find_log
-from .results import Judged, all_objects
+from .results import Judged
 
 
 class RunFolder:

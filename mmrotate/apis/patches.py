@@ -8,6 +8,7 @@ import numpy as np
 
 from mmrotate.core.images import as_image, read_image
 from mmrotate.core.patch import SameObject, get_multiscale_patch, slide_window
+from mmrotate.utils.errors import ArgumentError
 
 from .inference import Image, Result
 from .tiles import Window, detect_windows, joined

@@ -59,7 +59,7 @@ class DOTADataset(LabelFolderDataset):
 class DOTAv15Dataset(DOTADataset):
     """DOTA 1.5: container cranes, and small objects of about ten pixels, as well."""
 
-    CLASSES: tuple[str, ...] = _CLASSES[:16]
+    CLASSES: Sequence[str] = _CLASSES[:16]
     PALETTE: Any = DOTA_PALETTE[:16]
 
 
@@ -67,7 +67,7 @@ class DOTAv15Dataset(DOTADataset):
 class DOTAv2Dataset(DOTADataset):
     """DOTA 2.0: airports and helipads as well."""
 
-    CLASSES: tuple[str, ...] = _CLASSES
+    CLASSES: Sequence[str] = _CLASSES
     PALETTE: Any = DOTA_PALETTE
 
 

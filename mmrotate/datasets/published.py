@@ -25,7 +25,7 @@ class DIORDataset(ListedDataset):
     """
 
     FORMAT = 'dior'
-    CLASSES: tuple[str, ...] = tuple(
+    CLASSES: Sequence[str] = tuple(
         'airplane airport baseballfield basketballcourt bridge chimney expressway-service-area '
         'expressway-toll-station dam golffield groundtrackfield harbor overpass ship stadium storagetank '
         'tenniscourt trainstation vehicle windmill'.split()
@@ -50,7 +50,7 @@ class FAIR1MDataset(LabelFolderDataset):
 
     FORMAT = 'fair1m'
     # fmt: off
-    CLASSES: tuple[str, ...] = (
+    CLASSES: Sequence[str] = (
         'Passenger Ship', 'Liquid Cargo Ship', 'Dry Cargo Ship', 'Motorboat', 'Fishing Boat', 'Warship',
         'Engineering Ship', 'other-ship', 'Tugboat', 'Small Car', 'Cargo Truck', 'Van', 'Trailer', 'other-vehicle',
         'Dump Truck', 'Bus', 'Tractor', 'Excavator', 'Truck Tractor', 'Boeing737', 'Boeing747', 'Boeing777',
@@ -68,7 +68,7 @@ class ICDAR2015Dataset(LabelFolderDataset):
     """
 
     FORMAT = 'icdar2015'
-    CLASSES: tuple[str, ...] = ('text',)
+    CLASSES: Sequence[str] = ('text',)
 
     def __init__(
         self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 0, **kwargs: Any
@@ -87,7 +87,7 @@ class YOLOOBBDataset(LabelFolderDataset):
     FORMAT = 'yolo-obb'
 
     @classmethod
-    def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
+    def get_classes(cls, classes: str | Sequence[str] | None = None) -> Sequence[str]:
         """Class names, from what the argument ``classes`` may be."""
         if classes is None and not cls.CLASSES:
             raise ArgumentError(f'{cls.__name__} needs classes: the names of data.yaml, in their order')
