@@ -106,7 +106,7 @@ def test_the_version_of_dota_says_the_classes(build, version, count):
     assert (len(dataset.CLASSES), len(dataset.PALETTE), dataset.version) == (count, count, 'oc')
     assert dataset.CLASSES == DATASETS.get('DOTAv2Dataset').CLASSES[:count]
     turned = build('DOTADataset', line, version=version, angle_version='le135', classes=['ship'])
-    assert (turned.version, turned.CLASSES, turned.get_cat_ids(0)) == ('le135', ('ship',), [0])
+    assert (turned.version, list(turned.CLASSES), turned.get_cat_ids(0)) == ('le135', ['ship'], [0])
 
 
 def test_two_angle_versions_are_one_too_many(build):
