@@ -46,14 +46,14 @@ def slide_window(
         width: Of the image, in pixels.
         height: Likewise.
         sizes: Sides of the windows.
-        steps: Pixels from each window to the next, one for each size and smaller than it.
+        steps: Pixels from each window to the next, one for each size and at most as large.
         img_rate_thr: Windows stay of which more than this share, in [0, 1], is image; where there is none, those with
             the largest share.
     """
     if not 0 <= img_rate_thr <= 1:
         raise ValueError(f'img_rate_thr must be in [0, 1], got {img_rate_thr}')
-    if len(sizes) != len(steps) or any(not 0 < step < size for size, step in zip(sizes, steps, strict=True)):
-        raise ValueError(f'a step above 0 and below each size is needed, got sizes {sizes} and steps {steps}')
+    if len(sizes) != len(steps) or any(not 0 < step <= size for size, step in zip(sizes, steps, strict=True)):
+        raise ValueError(f'a step above 0 and up to each size is needed, got sizes {sizes} and steps {steps}')
     corners = [
         (x, y, x + size, y + size)
         for size, step in zip(sizes, steps, strict=True)
