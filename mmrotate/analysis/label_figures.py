@@ -20,11 +20,12 @@ def draw_labels(table: LabelTable) -> Figure:
     _classes(axes[0], table)
     _spread(axes[1], table.sides, 'side in pixels')
     _spread(axes[2], table.aspects, 'long / short side')
-    axes[3].hist(table.degrees, np.linspace(0, 180, 37), color=_INK)
+    axes[3].hist(table.degrees, np.linspace(0, 180, 37).tolist(), color=_INK)
     axes[3].set(xlabel='direction of the long side in degrees', ylabel='objects', xticks=range(0, 181, 45))
     _places(axes[4], table)
     counts = np.bincount(table.image, minlength=table.images)
-    axes[5].hist(counts, np.arange(-0.5, counts.max(initial=0) + 1.5, max(1, counts.max(initial=0) // 40)), color=_INK)
+    step = max(1, int(counts.max(initial=0)) // 40)
+    axes[5].hist(counts, np.arange(-0.5, counts.max(initial=0) + step, step).tolist(), color=_INK)
     axes[5].set(xlabel='objects an image', ylabel='images')
     return figure
 
@@ -44,7 +45,7 @@ def _spread(axes: Axes, values: np.ndarray, name: str) -> None:
     """A histogram over a logarithmic axis, with a line at the median."""
     values = np.maximum(values, 1e-3)
     low, high = (values.min(), values.max()) if len(values) else (1.0, 2.0)
-    axes.hist(values, np.geomspace(low, max(high, 1.1 * low), 40), color=_INK)
+    axes.hist(values, np.geomspace(low, max(high, 1.1 * low), 40).tolist(), color=_INK)
     axes.set_xscale('log')
     ticks = [tick for tick in (1, 1.5, 2, 3, 5, 8, 16, 32, 64, 128, 256, 512, 1024) if low <= tick <= high]
     axes.set_xticks(ticks, [f'{tick:g}' for tick in ticks])

@@ -58,8 +58,8 @@ def _draw(axes: Axes, log: TrainingLog, keys: Sequence[str], title: str) -> None
     for number, key in enumerate(keys):
         series = log.series(key)
         points = series.epochs if of_evaluations else series.iterations
-        style = dict(color=_COLORS[number % len(_COLORS)], linewidth=1.8 if key == 'loss' else 1.1)
-        axes.plot(points, series.values, label=key, marker='o' if len(points) < 30 else '', markersize=3, **style)
+        (line,) = axes.plot(points, series.values, label=key, color=_COLORS[number % len(_COLORS)])
+        line.set(linewidth=1.8 if key == 'loss' else 1.1, marker='o' if len(points) < 30 else '', markersize=3)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel('epoch' if of_evaluations else 'iteration')
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -10,9 +10,10 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from mmrotate.core.visualization import get_palette, write_image
-from mmrotate.engine.checkpoint_hook import is_better, rule_of
+from mmrotate.engine.checkpoint_hook import is_better
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size
+from mmrotate.engine.patience import chosen_score
 
 from .labels import gather_labels, save_labels
 from .results import beside_truth, judging
@@ -63,9 +64,7 @@ class RunReportHook(Hook):
         if rank_and_size()[0] > 0 or not metrics or results is None or self.evaluation is None:
             return
         with self._aside(runner):
-            name = self.evaluation.save_best
-            name = next(iter(metrics)) if name in (None, 'auto') else name
-            rule = self.evaluation.rule or rule_of(name, self.evaluation.greater_keys, self.evaluation.less_keys)
+            name, rule = chosen_score(self.evaluation, metrics)
             if not is_better(float(metrics[name]), self._best, rule):
                 return
             self._best, self._is_drawn = float(metrics[name]), False

@@ -13,6 +13,8 @@ from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, r
 from mmrotate.utils import get_root_logger, init_random_seed, load_state, setup_multi_processes
 from mmrotate.utils.files import unused_stem
 
+from .settling import settle
+
 
 def training_seed(cfg: Config) -> int:
     """The seed of a training, in every process: the config's, else the resumed checkpoint's, else a drawn one."""
@@ -76,6 +78,7 @@ def _train(
         timestamp = share_from_first(unused_stem(Path(cfg.work_dir), time.strftime('%Y%m%d_%H%M%S'), '.log'))
     logger = get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
+    settle(model, datasets, cfg, distributed)
     final = FinalConfig.of(cfg)
     meta = {**_meta(datasets, final), **(meta or {})}
     runner = build_runner(model, datasets, final, distributed, validate, plain(meta), timestamp)

@@ -13,6 +13,8 @@ from mmengine.config import Config
 
 from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
+from mmrotate.apis.rate_finder import find_rate
+from mmrotate.apis.settling import settle_batch
 from mmrotate.cli.common import (
     CONFIG_HELP,
     add_config_options,
@@ -38,6 +40,8 @@ from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, s
 from mmrotate.utils.files import unused_stem
 from mmrotate.utils.zoo import is_zoo_name, near_zoo_names
 
+LATEST = 'latest of work-dir'  # what --resume without a name stands for
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
@@ -45,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     start = parser.add_argument_group('start')
     start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
-    start.add_argument('--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir')
+    text = 'go on with a broken training: from a checkpoint or, without a name, from the latest of work-dir'
+    start.add_argument('--resume', nargs='?', const=LATEST, metavar='CHECKPOINT', help=text)
+    start.add_argument('--auto-resume', action='store_true', help='as --resume, but start anew if there is none')
+    start.add_argument('--find-lr', action='store_true', help='only find a learning rate, and draw how it was found')
     start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
     parser.add_argument('--no-report', action='store_true', help='leave no report.html in work-dir')
@@ -54,9 +61,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
     text = "fit the learning rate to the images a step, in proportion to the config's auto_scale_lr.base_batch_size"
     parser.add_argument('--auto-scale-lr', action='store_true', help=text)
+    _add_conveniences(parser)
     parser.add_argument('--gpus', type=int, help=argparse.SUPPRESS)  # older, without effect
     add_config_options(parser, '--options')
     add_launch_options(parser)
+
+
+def _add_conveniences(parser: argparse.ArgumentParser) -> None:
+    """Options that each stand for a key of the config."""
+    text = 'images a batch, in each process; auto: as many as fit the GPU or, on the CPU, as take the least time'
+    parser.add_argument('--batch', type=batch, metavar='N|auto', help=text)
+    steps = parser.add_mutually_exclusive_group()
+    steps.add_argument('--accumulate', type=whole_number(1), metavar='N', help='step after every N-th batch')
+    text = 'step after as many batches as have N images, of all processes together'
+    steps.add_argument('--nominal-batch', type=whole_number(1), metavar='N', help=text)
+    text = 'end the training after N evaluations without a better score'
+    parser.add_argument('--patience', type=whole_number(1), metavar='N', help=text)
+    parser.add_argument('--ema', action='store_true', help='evaluate and save an average of the weights')
+    parser.add_argument('--compile', action='store_true', help='compile backbone and neck (torch.compile)')
+
+
+def batch(text: str) -> int | str:
+    """A type of option: images of a batch."""
+    return text if text == 'auto' else whole_number(1)(text)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,8 +91,7 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     _apply(args, cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
-    if args.auto_resume or cfg.get('auto_resume'):
-        cfg.resume_from = find_latest_checkpoint(cfg.work_dir) or cfg.get('resume_from')
+    _choose_start(args, cfg)
     for path in filter(None, (cfg.get('resume_from'), cfg.get('load_from'))):
         if not ('://' in path or is_zoo_name(path) or os.path.isfile(path)):
             raise UserError(f'checkpoint {path} does not exist{near_zoo_names(path)}')
@@ -87,22 +113,47 @@ def _train(args: argparse.Namespace, cfg: Config) -> None:
     datasets = _datasets(cfg)
     model = _model(cfg)
     model.CLASSES, model.PALETTE = datasets[0].CLASSES, getattr(datasets[0], 'PALETTE', None)
-    train_detector(model, datasets, cfg, args.launcher != 'none', not args.no_validate, timestamp)
+    distributed = args.launcher != 'none'
+    if args.find_lr:
+        settle_batch(model, datasets, cfg)
+        found = find_rate(model, datasets, cfg, distributed)
+        print(f'learning rate: {found.suggestion:g}; {cfg.work_dir}/find_lr.png shows how the loss went')
+        return
+    train_detector(model, datasets, cfg, distributed, not args.no_validate, timestamp)
 
 
 def _apply(args: argparse.Namespace, cfg: Config) -> None:
     """Put the options into the config."""
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'./work_dirs/{Path(args.config).stem}'
-    for key in ('resume_from', 'load_from', 'seed'):
+    for key in ('resume_from', 'load_from', 'seed', 'patience', 'nominal_batch'):
         given = getattr(args, key)
         cfg[key] = cfg.get(key) if given is None else given
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
+    for key in ('ema', 'compile'):
+        cfg[key] = cfg.get(key) or getattr(args, key)
+    if args.batch is not None:
+        cfg.data.samples_per_gpu = args.batch
+    if args.accumulate is not None:
+        cfg.optimizer_config = {**(cfg.get('optimizer_config') or {}), 'cumulative_iters': args.accumulate}
     if args.no_report:
         cfg.report = False
     if args.auto_scale_lr:
         cfg.auto_scale_lr = {**(cfg.get('auto_scale_lr') or {}), 'enable': True}
     cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _choose_start(args: argparse.Namespace, cfg: Config) -> None:
+    """The checkpoint that the training goes on from, if any, as ``resume_from``."""
+    if args.resume is None:
+        if args.auto_resume or cfg.get('auto_resume'):
+            cfg.resume_from = find_latest_checkpoint(cfg.work_dir) or cfg.get('resume_from')
+        return
+    if args.resume_from or args.auto_resume:
+        raise UserError('--resume, --resume-from and --auto-resume: give one of them')
+    cfg.resume_from = find_latest_checkpoint(cfg.work_dir) if args.resume == LATEST else args.resume
+    if cfg.resume_from is None:
+        raise UserError(f'--resume: {cfg.work_dir} has no checkpoint to go on from')
 
 
 def _spare_weights(cfg: Config) -> None:

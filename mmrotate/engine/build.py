@@ -19,6 +19,7 @@ from mmrotate.engine.hooks import ScheduleHook, build_custom_hooks
 from mmrotate.engine.log_buffer import LogBufferHook
 from mmrotate.engine.loggers import LoggerHook
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
+from mmrotate.engine.patience import PatienceHook
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
 from mmrotate.engine.splits import open_dataset
 from mmrotate.engine.testing import build_test_loader
@@ -74,7 +75,7 @@ def build_runner(
         ),
         optim_wrapper=plan.optim_wrapper,
         auto_scale_lr=cfg.get('auto_scale_lr'),
-        custom_hooks=[*_hooks(plan, evaluation), *loggers],
+        custom_hooks=[*_hooks(plan, evaluation), *_patience(cfg, evaluation), *loggers],
         **_environment(cfg),
         **_log_parts(cfg, plan, loggers),
         **_evaluation_parts(cfg, evaluation, val),
@@ -105,6 +106,14 @@ def _hooks(plan: Plan, evaluation: Evaluation | None) -> list[Hook]:
     if plan.optimizer_hook:
         hooks += build_custom_hooks([{'priority': 'ABOVE_NORMAL', **plan.optimizer_hook}])
     return [*hooks, *build_custom_hooks(plan.custom_hooks)]
+
+
+def _patience(cfg: Config, evaluation: Evaluation | None) -> list[Hook]:
+    if not cfg.get('patience'):
+        return []
+    if evaluation is None:
+        raise UserError('patience (--patience) needs evaluations, and this training has none')
+    return [PatienceHook(cfg.patience, evaluation)]
 
 
 def _validation(plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool) -> ValidationLosses | None:

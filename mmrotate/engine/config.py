@@ -17,6 +17,7 @@ from mmrotate.engine.config_values import OPTIMIZER_HOOKS, check_values
 from mmrotate.engine.custom_imports import import_custom_modules
 from mmrotate.engine.loggers import TextLoggerHook
 from mmrotate.engine.schedules import Schedule
+from mmrotate.engine.short_keys import batches_a_step, short_hooks
 from mmrotate.engine.workflow import Workflow
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, compat_cfg
@@ -173,7 +174,7 @@ def read_plan(config: Config) -> Plan:
         workflow=Workflow(config.get('workflow') or [('train', 1)]),
         optimizer_hook=_optimizer_hook(config, precision),
         names_unused=bool((config.get('optimizer_config') or {}).get('detect_anomalous_params')),
-        custom_hooks=list(config.get('custom_hooks') or []),
+        custom_hooks=[*(config.get('custom_hooks') or []), *short_hooks(config)],
     )
 
 
@@ -279,7 +280,7 @@ def _optim_wrapper(config: Config) -> dict[str, Any]:
     optimizer = dict(config.optimizer)
     _check_type(optimizer.get('type'), OPTIMIZERS, 'optimizer.type')
     options = config.get('optimizer_config') or {}
-    wrapper = {'optimizer': optimizer}
+    wrapper: dict[str, Any] = {'optimizer': optimizer}
     if (paramwise := optimizer.pop('paramwise_cfg', None)) is not None:
         wrapper['paramwise_cfg'] = paramwise
     if (constructor := optimizer.pop('constructor', None)) not in (None, 'DefaultOptimizerConstructor'):
@@ -291,8 +292,8 @@ def _optim_wrapper(config: Config) -> dict[str, Any]:
         return wrapper  # the hook clips and counts itself
     if options.get('grad_clip'):
         wrapper['clip_grad'] = dict(options['grad_clip'])
-    if options.get('cumulative_iters', 1) > 1:
-        wrapper['accumulative_counts'] = options['cumulative_iters']
+    if (batches := batches_a_step(config)) > 1:
+        wrapper['accumulative_counts'] = batches
     return wrapper
 
 

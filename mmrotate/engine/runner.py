@@ -21,6 +21,7 @@ from mmrotate.engine.amp import AmpWrapper
 from mmrotate.engine.batches import map_tensors
 from mmrotate.engine.checkpoint_hook import CheckpointHook
 from mmrotate.engine.checks import names_against, report
+from mmrotate.engine.compiling import compile_parts
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.engine.former_runner import FormerRunner
 from mmrotate.engine.log_buffer import LogBuffer
@@ -95,6 +96,7 @@ class DetectorRunner(FormerRunner):
         model = model.to(self.device)
         if self.cfg.get('channels_last'):
             _to_channels_last(model)
+        compile_parts(model, self.cfg.get('compile'))
         if not self.distributed:
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):

@@ -17,6 +17,7 @@ from mmrotate.analysis.page import Picture, Rows, Section, page_of
 from mmrotate.analysis.run_curves import log_tables
 from mmrotate.analysis.run_folder import RunFolder, load_snapshot
 from mmrotate.analysis.run_report import write_report
+from mmrotate.apis import rate_finder
 from mmrotate.cli import main
 from tests.helpers.pages import ROOT, commands_of
 from tests.helpers.tiny import assert_same_weights, train, write_config
@@ -141,14 +142,16 @@ def test_training_loads_no_matplotlib_until_it_draws():
 
 
 def test_the_page_of_the_docs(folder, tmp_path, monkeypatch):
-    """Its command, and the files that it names."""
+    """Its commands, and the files that it names."""
     page = ROOT / 'docs/run_folder.md'
-    shutil.copytree(folder / 'work', tmp_path / 'work_dirs/NAME', symlinks=True)
+    shutil.copytree(folder / 'work', tmp_path / 'work_dirs/tiny', symlinks=True)
     monkeypatch.chdir(tmp_path)
-    commands = [command for command, _ in commands_of(page)]
-    assert [main(shlex.split(command)[1:]) for command in commands] == [0]
-    named = set(re.findall(r'(\w+\.csv)', page.read_text()))
-    assert named == {f'{name}.csv' for name in TABLES}
+    monkeypatch.setattr(run_hook.RunReportHook, '_draw', lambda *args: None)
+    monkeypatch.setattr(rate_finder, 'STEPS', 20)
+    names = {'CONFIG': str(folder / 'tiny.py'), 'work_dirs/NAME': 'work_dirs/tiny'}
+    commands = [[names.get(word, word) for word in shlex.split(command)[1:]] for command, _ in commands_of(page)]
+    assert [main(command) for command in commands] == [0, 0, 0, 0]
+    assert set(re.findall(r'(\w+\.csv)', page.read_text())) == {f'{name}.csv' for name in TABLES} | {'find_lr.csv'}
 
 
 def test_a_page_escapes_what_it_is_given(tmp_path):
