@@ -15,6 +15,7 @@ COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
+    'split': ('split', 'cut large images and their labels into tiles'),
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
     'download': ('download', 'fetch configs and weights of the zoo'),

@@ -74,7 +74,13 @@ class Raster:
         return None if self.dataset is None else self.dataset.nodata
 
     def read(
-        self, x: int, y: int, w: int, h: int, fill: float | Sequence[float] = 0, bands: Sequence[int] | None = None
+        self,
+        x: int,
+        y: int,
+        w: int,
+        h: int,
+        fill: float | Sequence[float] | np.ndarray = 0,
+        bands: Sequence[int] | None = None,
     ) -> np.ndarray:
         """The window (h, w, bands) whose left upper corner is at ``x``, ``y``.
 
@@ -222,6 +228,15 @@ class Raster:
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + w, self.width), min(y + h, self.height)
         return (left, top, right - left, bottom - top), (slice(top - y, bottom - y), slice(left - x, right - x))
+
+
+def write_tiff(path: str | Path, pixels: np.ndarray) -> None:
+    """Write an array (h, w, bands) of any type and number of bands as a compressed TIFF."""
+    rasterio = import_package('rasterio', f'the image {path} of {pixels.shape[2]} bands', 'geo')
+    height, width, bands = pixels.shape
+    size = dict(height=height, width=width, count=bands, dtype=pixels.dtype)
+    with _Gdal(rasterio, Path(path)), rasterio.open(path, 'w', driver='GTiff', compress='deflate', **size) as file:
+        file.write(pixels.transpose(2, 0, 1))
 
 
 class _Gdal:

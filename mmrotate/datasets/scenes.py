@@ -29,6 +29,11 @@ class Patch(NamedTuple):
     factor: float = 1.0  # by which the scene was resized
 
 
+def patch_name(scene: str, size: int, x: int, y: int) -> str:
+    """Name of the patch of ``size`` pixels whose left upper corner is at ``x``, ``y``."""
+    return f'{scene}__{size}__{x}___{y}'
+
+
 def patch_of(name: str) -> Patch | None:
     """The patch that an image of this name, without its ending, is; None for other names."""
     if (match := _PATCH.fullmatch(name)) is None:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -31,7 +31,7 @@ def usable_cores() -> int:
 
 def work_on(
     function: Callable[[Any], Any], items: Iterable[tuple[int, Any]], processes: int
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Call ``function`` for each item; gives its index and the result as they come, in any order.
 
     An item is taken from ``items`` when a process is free for it. Where an item fails by an error of the user's, or
