@@ -23,9 +23,9 @@ from mmrotate.cli.common import (
     run_command,
     whole_number,
 )
+from mmrotate.cli.own_data import add_training_data, config_for
 from mmrotate.engine import (
     init_dist,
-    load_config,
     model_config,
     open_dataset,
     own_folders,
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
     parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    add_training_data(parser)
     start = parser.add_argument_group('start')
     start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
     text = 'go on with a broken training: from a checkpoint or, without a name, from the latest of work-dir'
@@ -88,7 +89,7 @@ def batch(text: str) -> int | str:
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = config_for(args)
     _apply(args, cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     _choose_start(args, cfg)

@@ -4,6 +4,7 @@ from mmrotate.registry import DATASETS as ROTATED_DATASETS
 from mmrotate.registry import PIPELINES as ROTATED_PIPELINES
 
 from . import pipelines
+from .any_format import AnyFileDataset, AnyFolderDataset, dataset_config
 from .base import RotatedDataset
 from .builder import build_dataloader, build_dataset, collate
 from .custom import CustomDataset

@@ -23,6 +23,8 @@ class LabelFileDataset(RotatedDataset):
     """
 
     FORMAT = ''
+    # a text file with the stems of the images that belong to it; None: all
+    listed: str | None = None
 
     def __init__(
         self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 100, **kwargs: Any
@@ -38,13 +40,16 @@ class LabelFileDataset(RotatedDataset):
         row = FORMATS[self.FORMAT]
         assert isinstance(row, PerSet)
         names, found = self.class_names(), {}
-        for record in row.read(Split(Path(ann_file), Path(self.img_prefix)), self.CLASSES, names):
+        for record in row.read(self._split(), self.CLASSES, names):
             with naming_file(ann_file):
                 if record.image in found:
                     raise ValueError(f'several images are called {record.image!r}')
                 found[record.image] = gather(record.entries, names, self.version)
         self._check_images(found)
         return self.pack_annotations(found, dict.fromkeys(found, ann_file))
+
+    def _split(self) -> Split:
+        return Split(Path(self.ann_file), Path(self.img_prefix), Path(self.listed) if self.listed else None)
 
     def _check_images(self, found: dict[str, Labels]) -> None:
         missing = [path for name in found if not os.path.isfile(path := os.path.join(self.img_prefix, name))]

@@ -8,7 +8,7 @@ from typing import Any
 from mmrotate.utils import get_root_logger
 
 from .base import RotatedDataset
-from .formats import FORMATS, ClassNames, PerImage, pack_labels, read_labels
+from .formats import FORMATS, ClassNames, PerImage, Split, listed_stems, pack_labels, read_labels
 from .image_folder import (
     IMAGE_SUFFIXES,
     OTHER_LABELS,
@@ -36,6 +36,8 @@ class LabelFolderDataset(RotatedDataset):
     """
 
     FORMAT = 'dota'
+    # a text file with the stems of the images that belong to it; None: all
+    listed: str | None = None
 
     def __init__(
         self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 100, **kwargs: Any
@@ -73,6 +75,10 @@ class LabelFolderDataset(RotatedDataset):
         names = self.class_names()
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
+        if self.listed:
+            wanted = listed_stems(Split(Path(self.ann_file), Path(self.img_prefix), Path(self.listed)))
+            labels = {stem: labels[stem] for stem in wanted if stem in labels}
+            images = {stem: images[stem] for stem in wanted if stem in images}
         labels = self._with_images(labels, images, names)
         files = {images[stem]: path for stem, path in labels.items()}
         infos = self.read_annotations(files, self.format.parse, names)
