@@ -32,9 +32,7 @@ def add_training_data(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--epochs', type=whole_number(1), metavar='N', help='default: by the number of images')
     text = 'images are resized to fit into it; default: by their size'
     group.add_argument('--img-scale', type=whole_number(32), nargs='+', metavar=('WIDTH', 'HEIGHT'), help=text)
-    text = (
-        "weights to start from: 'zoo' for those of the config, a file, or 'none'; default: those of the backbone"
-    )
+    text = "weights to start from: 'zoo' for those of the config, a file, or 'none'; default: those of the backbone"
     group.add_argument('--pretrained', metavar='WEIGHTS', help=text)
 
 
@@ -52,10 +50,11 @@ def config_for(args: argparse.Namespace) -> Config:
                 raise UserError(f'--{option} belongs to --data: a config says it by itself (--cfg-options changes it)')
         return load_config(args.config, args.cfg_options)
     cfg, name = load_config(args.config), Path(args.config).stem
+    source = recognised(args)
     args.work_dir = args.work_dir or f'./work_dirs/{name}_{Path(args.data).resolve().stem}'
     Path(args.work_dir).mkdir(parents=True, exist_ok=True)
     wishes = Wishes(args.epochs, _pair(args.img_scale), args.pretrained)
-    lines = own_config(args.config, cfg, recognised(args), wishes, Path(args.work_dir))
+    lines = own_config(args.config, cfg, source, wishes, Path(args.work_dir))
     path = Path(args.work_dir, f'{name}_own.py')
     cfg.dump(path)
     print('\n'.join([*lines, f'config: {path}, which trains the same way by itself']))

@@ -24,6 +24,7 @@ from mmrotate.cli.common import (
     run_command,
     score,
 )
+from mmrotate.cli.own_data import add_data_options, with_test_data
 from mmrotate.cli.scoring import (
     add_eval_options,
     add_score_options,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
     parser.add_argument('--work-dir', help='folder for a JSON file with the scores')
+    add_data_options(parser)
     wanted = parser.add_argument_group('what to do with the results (at least one)')
     wanted.add_argument('--out', type=_result_file, help='write them to a .pkl or .json file')
     add_score_options(wanted)
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> None:
     require_screen(args.show, '--show-dir')
     _check_arguments(args)
     cfg = load_config(args.config, args.cfg_options)
+    with_test_data(args, cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)

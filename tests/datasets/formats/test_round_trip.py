@@ -82,7 +82,9 @@ def test_objects_come_back(form, tmp_path, images):
                 assert math.cos(new.heading - old.heading) > 1 - 1e-9
 
 
-@pytest.mark.parametrize('form', [form for form in FORMATS.values() if 'turned' in form.holds], ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    'form', [form for form in FORMATS.values() if 'turned' in form.holds], ids=lambda form: form.name
+)
 def test_a_box_keeps_its_first_side(form, tmp_path, images):
     """The angle is more than that of a rectangle: which side is the width stays, where the format can say it."""
     record = Record('a.png', [Entry('', [200, 150, 40, 90, 0.3], NAMES.get(form.name, USUAL)[0])], SIZE)
