@@ -12,15 +12,16 @@ from mmrotate.utils.files import replacing, write_atomically
 from ..image_folder import IMAGE_SUFFIXES, MissingFilesError, walk_folders
 from .record import AnyNames, ClassNames, Picture, Reader, Record, naming_file
 
-# what a format may hold beside upright boxes with a class, and what becomes of an object that has it where it does not
+# what a format may hold beside upright boxes with a class, and what becomes of what has it where the format does not
 LOSSES = {
     'turned': 'turned objects, written as the upright box around them',
     'corners': 'quadrilaterals that are no rectangles, written as a turned box',
     'difficulty': 'objects with a difficulty, which is left out',
     'score': 'objects with a score, which is left out',
     'heading': 'objects with a heading, which is left out',
-    'class': 'objects of other classes than the one of the format, written as this one',
+    'class': 'objects of classes that the format does not know, written as one that it does',
     'empty': 'images without objects, which are left out',
+    'size': 'images of another size than their labels say; that of the image is written',
 }
 
 
@@ -60,9 +61,11 @@ class Format:
         suffix: the ending of label files, in lower case.
         suits: the content of a label file, at most its first 64 KiB, to a reason in words why it is one of this format,
             or None if it is not. It raises nothing.
-        holds: which of :data:`LOSSES` it does not lose.
+        holds: which of :data:`LOSSES` it does not lose; 'size': the size of the image stands in it.
+        only: the names of classes that it can hold; None: all.
+        numbered: whether classes are numbers in its files, of a list that the data has elsewhere.
         images, labels: where a data set that is written has them, with ``{split}`` for the name of the part.
-        needs_size: whether a record that is written needs the size of its image.
+        needs_size: whether nothing can be written without the size of the image.
         finish: called with the folder, the classes and the splits, by name, of a data set that was written: writes what
             else it needs, such as a list of the classes.
     """
@@ -74,6 +77,8 @@ class Format:
     holds: frozenset[str] = field(default_factory=frozenset)
     images: str = '{split}/images'
     labels: str
+    only: frozenset[str] | None = None
+    numbered: bool = False
     needs_size: bool = False
     finish: Callable[[Path, Sequence[str], Mapping[str, Split]], None] | None = None
 
@@ -140,10 +145,14 @@ class PerImage(Format):
 
     def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
         """Write the label file of a checked record into ``folder``; gives its path."""
-        place, stem = os.path.split(stem_of(record.image))
-        path = folder / place / f'{self.prefix}{stem}{self.suffix}'
+        path = self.file_of(record.image, folder)
         write_atomically(path, self.dump(record, classes))
         return path
+
+    def file_of(self, image: str, folder: Path) -> Path:
+        """The label file of an image."""
+        place, stem = os.path.split(stem_of(image))
+        return folder / place / f'{self.prefix}{stem}{self.suffix}'
 
     def _image_stem(self, name: str) -> str:
         """The path of an image without its ending, from that of its label file."""

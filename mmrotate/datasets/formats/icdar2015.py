@@ -52,6 +52,7 @@ ICDAR2015 = PerImage(
     suffix='.txt',
     suits=_suits,
     holds=frozenset(('turned', 'corners', 'difficulty', 'empty')),
+    only=frozenset((CLASS,)),
     labels='{split}/labels',
     prefix='gt_',
     parse=read_icdar2015,
