@@ -15,7 +15,7 @@ How a format is added:
 6. A file of the format in ``tests/datasets/formats``; the tests that convert there and back take it from the table.
 """
 
-from .coco import COCO
+from .coco import COCO, coco_classes
 from .cvat import CVAT
 from .dior import DIOR
 from .dota import DOTA, read_dota

@@ -303,7 +303,7 @@ def _positions(values: Sequence[str | float]) -> list[float]:
         # a sum that is no number, or too large, has its reason in one of them; it is the quicker question
         if sum(map(abs, found)) <= MAX_PIXEL and '_' not in ''.join(map(str, values)):
             return found
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = []
     for value in values:
         if not _is_number(value):
@@ -326,7 +326,7 @@ def _is_number(value: object) -> bool:
         return False
     try:
         return abs(float(value)) <= MAX_PIXEL
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 
