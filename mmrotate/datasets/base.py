@@ -14,7 +14,7 @@ from mmrotate.core.bbox import obb2xyxy
 from mmrotate.utils import ArgumentError, UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_labels
+from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_many
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
 from .scored import Scored
@@ -73,7 +73,7 @@ class RotatedDataset(Scored, Dataset):
             self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
             self._filter_empty()
-        self.img_ids = [Path(self.image_name(i)).stem for i in range(len(self))]
+        self.img_ids = [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Give ``data_infos``, in test mode without ``ann`` if there are no annotations at all.
@@ -101,18 +101,17 @@ class RotatedDataset(Scored, Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        folder = Path(self.img_prefix)
-        pictures = {name: Picture(name, folder, self.CLASSES) for name in files}
-        found = {name: read_labels(path, reader, names, self.version, pictures[name]) for name, path in files.items()}
+        found = read_many(files, reader, names, self.version, Path(self.img_prefix), self.CLASSES)
         return self.pack_annotations(found, files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
         """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""
         degenerate: collections.Counter[str] = collections.Counter()
         for name, labels in found.items():
-            degenerate[os.fspath(places[name])] += labels.degenerate
+            if labels.degenerate:
+                degenerate[os.fspath(places[name])] += labels.degenerate
         _warn_degenerate(degenerate)
-        others = sum((labels.others for labels in found.values()), collections.Counter())
+        others = sum((labels.others for labels in found.values() if labels.others), collections.Counter())
         if others:
             counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
             get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {counts}')
