@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -84,9 +85,9 @@ def image() -> bytes:
 
 
 def damage(data: bytes, rng: random.Random) -> bytes:
-    """The file after one or two changes of words, lines, bytes, or values of JSON."""
+    """The file after one or two changes of values, words, lines, or bytes."""
     for _ in range(rng.randint(1, 2)):
-        data = rng.choice((_word, _word, _word, _value, _bytes, _lines, _cut))(data, rng)
+        data = rng.choice((_value, _value, _value, _value, _word, _word, _bytes, _lines, _cut))(data, rng)
     return data
 
 
@@ -100,22 +101,44 @@ def _word(data: bytes, rng: random.Random) -> bytes:
 
 
 def _value(data: bytes, rng: random.Random) -> bytes:
-    """A value of JSON gives way to one of another type, or goes; of another file an element is doubled or gone."""
+    """A value of JSON or an element of XML gives way to another, or goes; of another file a word."""
     try:
-        content = json.loads(data)
+        return json.dumps(_changed(json.loads(data), rng)).encode()
     except (ValueError, RecursionError):
-        pieces = re.split(rb'(?=<[a-zA-Z])', data)
-        at = rng.randrange(len(pieces))
-        return b''.join(pieces[:at] + pieces[at : at + 1] * rng.choice((0, 2)) + pieces[at + 1 :])
+        pass
+    try:
+        return ElementTree.tostring(_changed_xml(ElementTree.fromstring(data), rng))
+    except (ElementTree.ParseError, LookupError, ValueError):
+        return _word(data, rng)
+
+
+def _changed(content: Any, rng: random.Random) -> Any:
     places = list(_places(content))
     if not places:
-        return json.dumps(rng.choice(VALUES)).encode()
+        return rng.choice(VALUES)
     holder, key = rng.choice(places)
     if rng.random() < 0.2:
         del holder[key]
     else:
-        holder[key] = rng.choice(VALUES)
-    return json.dumps(content).encode()
+        holder[key] = rng.choice((*VALUES, *TOKENS))
+    return content
+
+
+def _changed_xml(root: ElementTree.Element, rng: random.Random) -> ElementTree.Element:
+    """A text, an attribute or a tag is another one, or an element is gone or doubled."""
+    holder = rng.choice([item for item in root.iter() if len(item)] or [root])
+    item, kind = rng.choice(list(holder) or [root]), rng.randrange(6)
+    if kind == 0 and item is not root:
+        holder.remove(item)
+    elif kind == 1 and item is not root:
+        holder.append(item)
+    elif kind == 2:
+        item.tag = rng.choice([other.tag for other in root.iter()])
+    elif item.attrib:
+        item.set(rng.choice(list(item.attrib)), rng.choice(TOKENS))
+    else:
+        item.text = rng.choice(TOKENS)
+    return root
 
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:

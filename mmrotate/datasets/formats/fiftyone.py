@@ -104,7 +104,7 @@ FIFTYONE = PerSet(
     summary='FiftyOne, labels.json of FiftyOneImageDetectionDataset: bounding_box, rotation',
     suffix='.json',
     suits=told_by('labels as of FiftyOne', b'"classes"', b'"labels"', without=(b'"shapes"', b'"images"')),
-    holds=frozenset(('turned', 'score', 'class', 'empty')),
+    holds=frozenset(('turned', 'score', 'empty')),
     images='{split}/data',
     labels='{split}/labels.json',
     needs_size=True,
