@@ -205,3 +205,10 @@ def test_wrong_files_are_named(read, name, old, new, message):
         records = read(name, content.replace(old, new).encode())
         assert records is None
     assert str(error.value).startswith('/')
+
+
+def test_the_docs_list_every_format():
+    page = (DATA.parents[1] / 'docs/data.md').read_text(encoding='utf-8')
+    table = page.partition('## Label formats')[2].partition('\n## ')[0]
+    rows = [line.split('|')[1] for line in table.splitlines() if line.startswith('| `')]
+    assert sorted(name.strip(' `') for row in rows for name in row.split(',')) == sorted(FORMATS)
