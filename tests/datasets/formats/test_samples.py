@@ -193,6 +193,8 @@ WRONG = [
     ('label-studio.json', 'b.png', 'b.mp4', 'task 2: no address of an image in data'),
     ('fiftyone.json', '[0.46875, ', '[', "image 'a', object 2: a bounding_box of four fractions is needed"),
     ('fiftyone.json', '"label": 1', '"label": 2', "image 'a', object 2: a label is needed, .* got 2"),
+    ('labelme.json', '"ship"', r'"a\nb"', r"shape 2: the name 'a\\nb' of a class holds a line end"),
+    ('cvat.xml', 'name="a.png"', 'name="../z.png"', "the image '../z.png' is no path relative"),
     ('fiftyone.json', '"b"', '"c"', "image 'c': the size of the image is needed, and there is none"),
 ]
 
