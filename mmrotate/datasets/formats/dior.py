@@ -13,13 +13,11 @@ The files in ``Annotations/Horizontal Bounding Boxes`` have ``bndbox`` instead. 
 in any case of letters, as the files write some in capitals.
 """
 
-from collections.abc import Sequence
-
 from .documents import told_by
 from .frame import PerImage
-from .record import ClassNames, Record
+from .record import ClassNames
 from .shapes import corners
-from .voc import UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import UPRIGHT, Outline, reader_of, writer_of
 
 CORNERS = Outline(
     'robndbox',
@@ -31,12 +29,6 @@ def _class(name: str, names: ClassNames) -> str:
     return name.lower() if name not in names and name.lower() in names else name
 
 
-def write_dior(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record."""
-    del classes
-    return annotation(record, lambda shape: outline_of(CORNERS.tag, CORNERS.keys, corners(shape)))
-
-
 DIOR = PerImage(
     name='dior',
     summary='DIOR-R, an XML file an image: robndbox with x_left_top ... y_left_bottom',
@@ -45,5 +37,5 @@ DIOR = PerImage(
     holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('DIOR-R', CORNERS, UPRIGHT, alias=_class),
-    dump=write_dior,
+    dump=writer_of(lambda shape: CORNERS.element(corners(shape))),
 )

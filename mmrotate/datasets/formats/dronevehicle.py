@@ -13,13 +13,11 @@ for objects of no class; images have a white border of 100 pixels, which stays, 
 from programs that read it; no file was at hand.
 """
 
-from collections.abc import Sequence
-
 from .documents import told_by
 from .frame import PerImage
-from .record import ClassNames, Record
+from .record import ClassNames
 from .shapes import corners
-from .voc import CORNER_KEYS, UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import CORNER_KEYS, UPRIGHT, Outline, reader_of, writer_of
 
 CORNERS = Outline('polygon', CORNER_KEYS)
 _MEANT = {'feright car': 'freight car', 'feright_car': 'freight car', 'feright': 'freight car', 'truvk': 'truck'}
@@ -28,12 +26,6 @@ _MEANT = {'feright car': 'freight car', 'feright_car': 'freight car', 'feright':
 def _class(name: str, names: ClassNames) -> str:
     del names
     return _MEANT.get(name, name)
-
-
-def write_dronevehicle(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record."""
-    del classes
-    return annotation(record, lambda shape: outline_of(CORNERS.tag, CORNERS.keys, corners(shape)))
 
 
 DRONEVEHICLE = PerImage(
@@ -46,5 +38,5 @@ DRONEVEHICLE = PerImage(
     holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('DroneVehicle', CORNERS, UPRIGHT, alias=_class),
-    dump=write_dronevehicle,
+    dump=writer_of(lambda shape: CORNERS.element(corners(shape))),
 )

@@ -22,43 +22,28 @@ HRSID is COCO, with the outlines of the ships as polygons: the format ``coco`` r
 
 import math
 import re
-from collections.abc import Sequence
 
 from .documents import Element, told_by
 from .frame import PerImage
-from .record import Record
 from .shapes import Shape, box, corners
-from .voc import CORNER_KEYS, UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import CORNER_KEYS, UPRIGHT, Outline, reader_of, writer_of
 
 CORNERS = Outline('rotated_bndbox', CORNER_KEYS)
 _BOX_KEYS = tuple(f'rotated_bbox_{key}' for key in ('cx', 'cy', 'w', 'h', 'theta'))
 LONG_HEIGHT = Outline('robndbox', ('cx', 'cy', 'h', 'w', 'angle'))  # read as a box whose width lies at the angle
 
 
-def write_ssdd(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record of SSDD."""
-    del classes
-    return annotation(record, _ssdd_outline)
-
-
 def _ssdd_outline(shape: Shape) -> Element:
     *sides, angle = box(shape)
-    values = (*sides, math.degrees(angle), *corners(shape))
-    return outline_of(CORNERS.tag, (*_BOX_KEYS, *CORNERS.keys), values)
-
-
-def write_rsdd(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record of RSDD-SAR: angles in [-pi/2, pi/2)."""
-    del classes
-    return annotation(record, _rsdd_outline)
+    return Outline(CORNERS.tag, (*_BOX_KEYS, *CORNERS.keys)).element((*sides, math.degrees(angle), *corners(shape)))
 
 
 def _rsdd_outline(shape: Shape) -> Element:
+    """Angles are in [-pi/2, pi/2)."""
     x, y, w, h, angle = box(shape)
-    long, short = max(w, h), min(w, h)
     angle = angle if w >= h else angle + math.pi / 2
     turned = (angle + math.pi / 2) % math.pi - math.pi / 2
-    return outline_of(LONG_HEIGHT.tag, LONG_HEIGHT.keys, (x, y, long, short, turned))
+    return LONG_HEIGHT.element((x, y, max(w, h), min(w, h), turned))
 
 
 def _suits_rsdd(content: bytes) -> str | None:
@@ -75,7 +60,7 @@ SSDD = PerImage(
     holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('SSDD', CORNERS, UPRIGHT),
-    dump=write_ssdd,
+    dump=writer_of(_ssdd_outline),
 )
 RSDD = PerImage(
     name='rsdd',
@@ -85,5 +70,5 @@ RSDD = PerImage(
     holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('RSDD-SAR', LONG_HEIGHT),
-    dump=write_rsdd,
+    dump=writer_of(_rsdd_outline),
 )

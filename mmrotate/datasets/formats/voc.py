@@ -51,6 +51,10 @@ class Outline(NamedTuple):
             raise ValueError(f'{self.tag} has no {", ".join(missing)}, but {found}')
         return self.shape([text(outline, key) for key in self.keys])
 
+    def element(self, values: Iterable[float]) -> Element:
+        """The element with these numbers for its keys."""
+        return element(self.tag, *(element(key, value) for key, value in zip(self.keys, values, strict=True)))
+
 
 def from_upright(sides: Values) -> Values:
     """The corners of left, top, right, bottom."""
@@ -96,18 +100,20 @@ def _shape(place: str, item: Element, outlines: Iterable[Outline]) -> Values:
     raise EntryError(place, f'one of {tags} is needed, got {[part.tag for part in item][:10]}')
 
 
-def annotation(record: Record, outline: Callable[[Shape], Element], names: Callable[[str], str] = str) -> str:
-    """The file of a record, whose objects have an element that ``outline`` makes of a shape."""
-    objects = [
-        element(
-            'object',
-            element('name', names(entry.name)),
-            element('difficult', str(entry.difficulty)),
-            outline(entry.shape),
-        )
-        for entry in record.entries
-    ]
-    return xml_text(element('annotation', element('filename', record.image), *sizes(record), *objects))
+def writer_of(outline: Callable[[Shape], Element]) -> Callable[[Record, Sequence[str]], str]:
+    """A writer of records, whose objects have an element that ``outline`` makes of a shape."""
+
+    def write(record: Record, classes: Sequence[str]) -> str:
+        del classes
+        objects = [
+            element(
+                'object', element('name', entry.name), element('difficult', str(entry.difficulty)), outline(entry.shape)
+            )
+            for entry in record.entries
+        ]
+        return xml_text(element('annotation', element('filename', record.image), *sizes(record), *objects))
+
+    return write
 
 
 def sizes(record: Record) -> list[Element]:
@@ -118,21 +124,9 @@ def sizes(record: Record) -> list[Element]:
     return [element('size', *(element(key, value) for key, value in parts))]
 
 
-def outline_of(tag: str, keys: Iterable[str], values: Iterable[float]) -> Element:
-    """An element with a number in each of the elements in it."""
-    return element(tag, *(element(key, value) for key, value in zip(keys, values, strict=True)))
-
-
-def write_voc(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record: ``bndbox`` for upright objects, ``robndbox`` for turned ones."""
-    del classes
-    return annotation(record, _outline)
-
-
 def _outline(shape: Shape) -> Element:
-    if is_upright(shape):
-        return outline_of(UPRIGHT.tag, UPRIGHT.keys, upright(shape))
-    return outline_of(TURNED.tag, TURNED.keys, box(shape))
+    """``bndbox`` for an upright object, ``robndbox`` for a turned one."""
+    return UPRIGHT.element(upright(shape)) if is_upright(shape) else TURNED.element(box(shape))
 
 
 VOC = PerImage(
@@ -147,5 +141,5 @@ VOC = PerImage(
     holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('VOC or roLabelImg', TURNED, UPRIGHT),
-    dump=write_voc,
+    dump=writer_of(_outline),
 )
