@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrotate.datasets.formats import FORMATS, AnyNames, LabelError, PerImage, Split, check_record
+from mmrotate.datasets.formats import FORMATS, AnyNames, Entry, LabelError, PerImage, Record, Split, check_record
+from mmrotate.datasets.formats.losses import losses_of
 from mmrotate.datasets.formats.record import naming_file
 from mmrotate.datasets.formats.shapes import corners
 from mmrotate.datasets.sources import recognise
@@ -214,3 +215,9 @@ def test_the_docs_list_every_format():
     table = page.partition('## Label formats')[2].partition('\n## ')[0]
     rows = [line.split('|')[1] for line in table.splitlines() if line.startswith('| `')]
     assert sorted(name.strip(' `') for row in rows for name in row.split(',')) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize(('name', 'lost'), [('icdar2015', {'grade': 1}), ('x-anylabeling', {'grade': 1}), ('voc', {})])
+def test_difficulties_that_a_format_only_flags_are_counted(name, lost):
+    objects = [Entry('', QUAD if name != 'voc' else TURNED, 'text', difficulty) for difficulty in (0, 1, 2)]
+    assert losses_of(Record('a.png', objects), FORMATS[name]) == lost
