@@ -16,7 +16,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_labels
+from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_many
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
@@ -107,16 +107,16 @@ class RotatedDataset(Dataset):
         """
         folder = Path(self.img_prefix)
         pictures = {name: Picture(name, folder, self.CLASSES) for name in files}
-        found = {name: read_labels(path, reader, names, self.version, pictures[name]) for name, path in files.items()}
-        return self.pack_annotations(found, files)
+        return self.pack_annotations(read_many(files, reader, names, self.version, pictures), files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
         """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""
         degenerate: collections.Counter[str] = collections.Counter()
         for name, labels in found.items():
-            degenerate[os.fspath(places[name])] += labels.degenerate
+            if labels.degenerate:
+                degenerate[os.fspath(places[name])] += labels.degenerate
         _warn_degenerate(degenerate)
-        others = sum((labels.others for labels in found.values()), collections.Counter())
+        others = sum((labels.others for labels in found.values() if labels.others), collections.Counter())
         if others:
             counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
             get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {counts}')
