@@ -24,10 +24,13 @@ from mmrotate.datasets.formats import (
     Entry,
     Format,
     PerImage,
+    Picture,
     Record,
     Split,
     check_record,
     gather,
+    read_labels,
+    read_many,
 )
 from mmrotate.datasets.formats.record import naming_file
 from mmrotate.utils import UserError, get_root_logger
@@ -191,8 +194,36 @@ def run_case(index: int, folder: Path) -> str:
         return 'refused' if str(label) in str(error) else f'FAULT: no file in the message: {error}'
 
 
+def read_alone_and_at_once(form: PerImage, label: Path, names: ClassNames, version: str) -> None:
+    """Whether a file that is read with many others, as datasets do, is read as it is alone.
+
+    Raises:
+        AssertionError: it is not.
+        UserError: it cannot be read in both ways.
+    """
+    picture = Picture('a.png', label.parent, CLASSES)
+    found = []
+    for reads in (
+        lambda: read_many({'a.png': label}, form.parse, names, version, {'a.png': picture})['a.png'],
+        lambda: read_labels(label, form.parse, names, version, picture),
+    ):
+        try:
+            found.append(reads())
+        except UserError as error:
+            found.append(error)
+    many, alone = found
+    if isinstance(many, UserError) and isinstance(alone, UserError):
+        raise alone
+    assert not isinstance(many, UserError) and not isinstance(alone, UserError), f'read in one way only: {found}'
+    for key, values in alone.annotation(0).items():
+        assert np.array_equal(values, many.annotation(0)[key]), f'{key} differ: {found}'
+    assert (many.degenerate, many.others) == (alone.degenerate, alone.others), f'other things left out: {found}'
+
+
 def outcome(form: Format, label: Path, names: ClassNames, version: str) -> str:
     """Whether the objects of a file are sound."""
+    if isinstance(form, PerImage):
+        read_alone_and_at_once(form, label, names, version)
     split = Split(label.parent if isinstance(form, PerImage) else label, label.parent)
     for record in form.read(split, CLASSES, names):
         with naming_file(label):

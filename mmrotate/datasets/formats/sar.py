@@ -22,15 +22,29 @@ HRSID is COCO, with the outlines of the ships as polygons: the format ``coco`` r
 
 import math
 import re
+from collections.abc import Iterator
 
 from .documents import Element, told_by
 from .frame import PerImage
+from .record import ClassNames, Entry, Picture
 from .shapes import Shape, box, corners
-from .voc import CORNER_KEYS, UPRIGHT, Outline, reader_of, writer_of
+from .voc import CORNER_KEYS, UPRIGHT, Outline, read_objects, writer_of
 
 CORNERS = Outline('rotated_bndbox', CORNER_KEYS)
 _BOX_KEYS = tuple(f'rotated_bbox_{key}' for key in ('cx', 'cy', 'w', 'h', 'theta'))
 LONG_HEIGHT = Outline('robndbox', ('cx', 'cy', 'h', 'w', 'angle'))  # read as a box whose width lies at the angle
+
+
+def read_ssdd(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file of SSDD; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'SSDD', CORNERS, UPRIGHT)
+
+
+def read_rsdd(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file of RSDD-SAR; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'RSDD-SAR', LONG_HEIGHT)
 
 
 def _ssdd_outline(shape: Shape) -> Element:
@@ -59,7 +73,7 @@ SSDD = PerImage(
     suits=told_by('rotated_bndbox', b'<annotation', b'<rotated_bndbox'),
     holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('SSDD', CORNERS, UPRIGHT),
+    parse=read_ssdd,
     dump=writer_of(_ssdd_outline),
 )
 RSDD = PerImage(
@@ -69,6 +83,6 @@ RSDD = PerImage(
     suits=_suits_rsdd,
     holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('RSDD-SAR', LONG_HEIGHT),
+    parse=read_rsdd,
     dump=writer_of(_rsdd_outline),
 )

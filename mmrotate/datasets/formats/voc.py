@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from .documents import Element, element, layout, parse_xml, text, told_by, xml_text
 from .frame import PerImage
-from .record import ClassNames, Entry, EntryError, Picture, Reader, Record
+from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import Shape, box, is_upright, upright
 
 Values = Sequence[str | float]
@@ -67,26 +67,26 @@ UPRIGHT = Outline('bndbox', ('xmin', 'ymin', 'xmax', 'ymax'), from_upright)
 TURNED = Outline('robndbox', ('cx', 'cy', 'w', 'h', 'angle'))
 
 
-def reader_of(kind: str, *outlines: Outline, alias: Callable[[str, ClassNames], str] | None = None) -> Reader:
-    """A reader of the objects of ``annotation/object``.
+def read_objects(content: bytes, kind: str, *outlines: Outline) -> Iterator[Entry]:
+    """The objects of ``annotation/object`` in a file.
 
     Args:
+        content: of the file.
         kind: what files of the format are called in messages.
         outlines: the elements that say where an object is; the first that is there counts.
-        alias: the name in a file, and the classes, to the class that is meant.
     """
+    root = parse_xml(content)
+    if root.tag != 'annotation' or root.find('objects') is not None:
+        raise ValueError(f'this is no annotation of {kind}: annotation/object is needed, got {layout(root)}')
+    for number, item in enumerate(root.findall('object'), start=1):
+        place = f'object {number}'
+        yield Entry(place, _shape(place, item, outlines), text(item, 'name'), text(item, 'difficult') or 0)
 
-    def read(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
-        del picture
-        root = parse_xml(content)
-        if root.tag != 'annotation' or root.find('objects') is not None:
-            raise ValueError(f'this is no annotation of {kind}: annotation/object is needed, got {layout(root)}')
-        for number, item in enumerate(root.findall('object'), start=1):
-            place, name = f'object {number}', text(item, 'name')
-            name = alias(name, names) if alias else name
-            yield Entry(place, _shape(place, item, outlines), name, text(item, 'difficult') or 0)
 
-    return read
+def read_voc(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'VOC or roLabelImg', TURNED, UPRIGHT)
 
 
 def _shape(place: str, item: Element, outlines: Iterable[Outline]) -> Values:
@@ -140,6 +140,6 @@ VOC = PerImage(
     ),
     holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('VOC or roLabelImg', TURNED, UPRIGHT),
+    parse=read_voc,
     dump=writer_of(_outline),
 )
