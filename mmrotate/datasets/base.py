@@ -16,7 +16,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_labels
+from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_labels
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
@@ -88,9 +88,14 @@ class RotatedDataset(Dataset):
         """
         raise NotImplementedError
 
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes of the data set, of which the argument ``classes`` may be a part."""
+        return tuple(type(self).CLASSES)
+
     def class_names(self) -> ClassNames:
         """The classes to read; of a data set's own classes the others are known, to be left out."""
-        own = type(self).CLASSES
+        own = self.own_classes
         index = {name: i for i, name in enumerate(self.CLASSES)}
         return ClassNames(index, own if set(index) <= set(own) else ())
 
@@ -100,7 +105,9 @@ class RotatedDataset(Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        found = {name: read_labels(path, reader, names, self.version) for name, path in files.items()}
+        folder = Path(self.img_prefix)
+        pictures = {name: Picture(name, folder, self.CLASSES) for name in files}
+        found = {name: read_labels(path, reader, names, self.version, pictures[name]) for name, path in files.items()}
         return self.pack_annotations(found, files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:

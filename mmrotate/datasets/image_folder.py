@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
+from mmrotate.core.raster import Raster
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
 
@@ -14,9 +13,6 @@ from mmrotate.utils.files import near_files
 OTHER_LABELS = {'.xml': ' (annotations as of VOC, roLabelImg or HRSC2016?)', '.json': ' (JSON: is it COCO or labelme?)'}
 # of two files with the same stem the one whose ending stands first here is taken
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
-
-
-_ORIENTATION, _TURNED = 274, (5, 6, 7, 8)  # the tag of EXIF, and its values that exchange width and height
 
 
 class MissingFilesError(UserError, FileNotFoundError):
@@ -43,22 +39,18 @@ def find_images(folder: str | Path) -> dict[str, str]:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of an image as it is read, turned as its EXIF says; a ValueError if it is none.
+    """Width and height of an image as it is read, turned as its EXIF says; a BadImageError if it is none.
 
     Only the header of the file is read.
     """
-    try:
-        with Image.open(path) as image:
-            turned = image.format in ('JPEG', 'MPO') and image.getexif().get(_ORIENTATION) in _TURNED
-            return image.size[::-1] if turned else image.size
-    except OSError as error:
-        raise ValueError(f'the size of the image {path} cannot be read: {error.strerror or error}') from None
+    with Raster(path) as raster:
+        return raster.width, raster.height
 
 
-def find_labels(folder: str | Path) -> dict[str, Path]:
-    """Text files of a folder as {stem: path}, sorted by name."""
+def find_labels(folder: str | Path, suffix: str = '.txt', prefix: str = '') -> dict[str, Path]:
+    """Files of a folder as {stem of the image: path}, sorted by name; ``prefix`` may stand before the stem."""
     files = sorted(_files(folder), key=''.join)
-    return {stem: Path(folder, stem + suffix) for stem, suffix in files if suffix.lower() == '.txt'}
+    return {stem.removeprefix(prefix): Path(folder, stem + end) for stem, end in files if end.lower() == suffix}
 
 
 def describe_place(path: str | Path) -> str:

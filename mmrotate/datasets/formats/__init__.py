@@ -15,10 +15,18 @@ How a format is added:
 6. A file of the format in ``tests/datasets/formats``; the tests that convert there and back take it from the table.
 """
 
-from .coco import COCO
+from .coco import COCO, coco_classes
+from .cvat import CVAT
+from .dior import DIOR
 from .dota import DOTA, read_dota
+from .dronevehicle import DRONEVEHICLE
+from .fair1m import FAIR1M
+from .fiftyone import FIFTYONE
 from .frame import Format, Item, PerImage, PerSet, Split, listed_stems
-from .hrsc import read_hrsc
+from .hrsc import HRSC, read_hrsc
+from .icdar2015 import ICDAR2015
+from .label_studio import LABEL_STUDIO
+from .labelme import LABELME, X_ANYLABELING
 from .middle import files_of, load_data, load_middle, read_middle
 from .record import (
     AnyNames,
@@ -36,7 +44,14 @@ from .record import (
     pack_labels,
     read_labels,
 )
+from .sar import RSDD, SSDD
 from .table import CSV
+from .ucas_aod import UCAS_AOD
+from .voc import VOC
 from .yolo import YOLO_OBB, YOLO_XYWHR
 
-FORMATS: dict[str, Format] = {row.name: row for row in (DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV)}
+FORMATS: dict[str, Format] = {row.name: row for row in (
+    DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV,
+    HRSC, VOC, DIOR, FAIR1M, SSDD, RSDD, ICDAR2015, UCAS_AOD, DRONEVEHICLE,
+    LABELME, X_ANYLABELING, CVAT, LABEL_STUDIO, FIFTYONE,
+)}  # fmt: skip

@@ -14,18 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import cv2
-import numpy as np
-
+from .documents import numbers, parse_json, polygon
 from .frame import PerSet
-from .record import Entry, EntryError, Record
+from .record import Entry, EntryError, Record, naming_file
 from .shapes import area, corners, upright
 
 
 def parse_coco(path: Path, images: Path | None = None) -> Iterator[Record]:
     """The records of a file, in its order of the images; see :class:`mmrotate.datasets.formats.frame.PerSet`."""
     del images
-    data = load_json(path)
+    data = parse_json(path.read_bytes())
     lists = data if isinstance(data, dict) else {}
     missing = [key for key in ('images', 'categories', 'annotations') if not isinstance(lists.get(key), list)]
     if missing:
@@ -46,12 +44,14 @@ def parse_coco(path: Path, images: Path | None = None) -> Iterator[Record]:
         yield Record(name, objects[image['id']], size if known else None)
 
 
-def load_json(path: Path) -> Any:
-    """The content of a JSON file; a ValueError if it is none."""
-    try:
-        return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f'this is no JSON that can be read: {error}') from None
+def coco_classes(path: str | Path) -> tuple[str, ...]:
+    """The names of the categories of a file, in its order; a LabelError if it is none of COCO."""
+    with naming_file(path):
+        data = parse_json(Path(path).read_bytes())
+        categories = data.get('categories') if isinstance(data, dict) else None
+        if not isinstance(categories, list) or not all(isinstance(category, dict) for category in categories):
+            raise ValueError("this is no annotation file of COCO: it has no list 'categories'")
+        return tuple(text_at(category, 'name', f'category {i}') for i, category in enumerate(categories))
 
 
 def text_at(item: Mapping[str, Any], key: str, place: str) -> str:
@@ -88,31 +88,19 @@ def _shape(annotation: Mapping[str, Any], place: str) -> Sequence[Any]:
         return list(polygons[0])
     if _has(rbox, 5):
         return list(rbox)
-    try:
-        if _has(bbox, 5):
-            return [*bbox[:4], -math.radians(bbox[4])]
-        if polygons:
-            return _around(polygons)
-        if _has(bbox, 4):
-            x, y, w, h = map(float, bbox)
-            return [x + w / 2, y + h / 2, w, h, 0.0]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EntryError(place, f'bbox {bbox!r} or its segmentation is no shape: {error}') from None
+    if _has(bbox, 5):
+        *sides, degrees = numbers(place, bbox)
+        return [*sides, -math.radians(degrees)]
+    if polygons and all(isinstance(part, list) for part in polygons):
+        return polygon(place, numbers(place, [value for part in polygons for value in part]))
+    if _has(bbox, 4):
+        x, y, w, h = numbers(place, bbox)
+        return [x + w / 2, y + h / 2, w, h, 0.0]
     raise EntryError(place, f'a segmentation by polygons, rbox or bbox is needed, got {str(dict(annotation))[:80]}')
 
 
 def _has(values: Any, count: int) -> TypeGuard[list[Any]]:
     return isinstance(values, list) and len(values) == count
-
-
-def _around(polygons: list[Any]) -> list[float]:
-    """The smallest box around polygons."""
-    points = np.concatenate([np.array(part, np.float64).reshape(-1, 2) for part in polygons])
-    if len(points) < 3 or not np.isfinite(points).all():
-        raise ValueError('three finite points are needed')
-    origin = points[0]
-    (x, y), (w, h), degrees = cv2.minAreaRect((points - origin).astype(np.float32))
-    return [x + float(origin[0]), y + float(origin[1]), w, h, math.radians(degrees)]
 
 
 def dump_coco(records: Iterable[Record], classes: Sequence[str]) -> Iterator[str]:
@@ -172,7 +160,7 @@ COCO = PerSet(
     summary="COCO's JSON: corners as segmentation, the upright box around them as bbox",
     suffix='.json',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'heading', 'class', 'empty')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'heading', 'empty', 'size')),
     images='{split}',
     labels='annotations/{split}.json',
     parse=parse_coco,

@@ -1,6 +1,7 @@
 """What a label format is: a row of a table, with a reader, a writer, and what tells its files from others."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,16 +12,28 @@ from mmrotate.utils.files import replacing, write_atomically
 from ..image_folder import IMAGE_SUFFIXES, MissingFilesError, walk_folders
 from .record import AnyNames, ClassNames, Picture, Reader, Record, naming_file
 
-# what a format may hold beside upright boxes with a class, and what becomes of an object that has it where it does not
+# what a format may hold beside upright boxes with a class, and what becomes of what has it where the format does not
 LOSSES = {
     'turned': 'turned objects, written as the upright box around them',
     'corners': 'quadrilaterals that are no rectangles, written as a turned box',
     'difficulty': 'objects with a difficulty, which is left out',
     'score': 'objects with a score, which is left out',
     'heading': 'objects with a heading, which is left out',
-    'class': 'objects of other classes than the one of the format, written as this one',
+    'class': 'objects of classes that the format does not know, written as one that it does',
     'empty': 'images without objects, which are left out',
+    'size': 'images of another size than their labels say; that of the image is written',
 }
+
+
+# the stem of an image named in a file
+_IMAGE_NAME = re.compile(
+    rb'([^"\'/\\<>,;|\r\n]+)\.(?:%s)\b' % b'|'.join(end[1:].encode() for end in IMAGE_SUFFIXES), re.I
+)
+
+
+def named_stems(content: bytes) -> list[str]:
+    """The stems of the images that are named in a file."""
+    return [name.decode('utf-8', 'replace') for name in _IMAGE_NAME.findall(content)]
 
 
 class Split(NamedTuple):
@@ -48,9 +61,11 @@ class Format:
         suffix: the ending of label files, in lower case.
         suits: the content of a label file, at most its first 64 KiB, to a reason in words why it is one of this format,
             or None if it is not. It raises nothing.
-        holds: which of :data:`LOSSES` it does not lose.
+        holds: which of :data:`LOSSES` it does not lose; 'size': the size of the image stands in it.
+        only: the names of classes that it can hold; None: all.
+        numbered: whether classes are numbers in its files, of a list that the data has elsewhere.
         images, labels: where a data set that is written has them, with ``{split}`` for the name of the part.
-        needs_size: whether a record that is written needs the size of its image.
+        needs_size: whether nothing can be written without the size of the image.
         finish: called with the folder, the classes and the splits, by name, of a data set that was written: writes what
             else it needs, such as a list of the classes.
     """
@@ -62,6 +77,8 @@ class Format:
     holds: frozenset[str] = field(default_factory=frozenset)
     images: str = '{split}/images'
     labels: str
+    only: frozenset[str] | None = None
+    numbered: bool = False
     needs_size: bool = False
     finish: Callable[[Path, Sequence[str], Mapping[str, Split]], None] | None = None
 
@@ -87,16 +104,18 @@ class PerImage(Format):
     Args:
         parse: see :data:`mmrotate.datasets.formats.record.Reader`.
         dump: a checked record, and the classes, to the content of its file.
+        prefix: what may stand before the stem of the image in the name of its label file.
         absent_is_empty: whether an image without a label file is one without objects; else it is left out.
     """
 
     parse: Reader
     dump: Callable[[Record, Sequence[str]], str]
+    prefix: str = ''
     absent_is_empty: bool = False
 
     def items(self, split: Split) -> list[Item]:
         """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
-        labels = {stem_of(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
+        labels = {self._image_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
         images = {stem_of(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
@@ -126,9 +145,19 @@ class PerImage(Format):
 
     def write(self, record: Record, folder: Path, classes: Sequence[str]) -> Path:
         """Write the label file of a checked record into ``folder``; gives its path."""
-        path = folder / f'{stem_of(record.image)}{self.suffix}'
+        path = self.file_of(record.image, folder)
         write_atomically(path, self.dump(record, classes))
         return path
+
+    def file_of(self, image: str, folder: Path) -> Path:
+        """The label file of an image."""
+        place, stem = os.path.split(stem_of(image))
+        return folder / place / f'{self.prefix}{stem}{self.suffix}'
+
+    def _image_stem(self, name: str) -> str:
+        """The path of an image without its ending, from that of its label file."""
+        place, file = os.path.split(stem_of(name))
+        return os.path.join(place, file.removeprefix(self.prefix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +168,12 @@ class PerSet(Format):
         parse: the label file, and the folder of the images if there is one, to the records.
         dump: checked records, which it may go through several times, and the classes, to the text of the file, in
             pieces.
+        stems: the beginning of a label file to the stems of the images in it, by which their folder is found.
     """
 
     parse: Callable[[Path, Path | None], Iterable[Record]]
     dump: Callable[[Iterable[Record], Sequence[str]], Iterable[str]]
+    stems: Callable[[bytes], list[str]] = named_stems
 
     def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
         """See :meth:`Format.read`."""

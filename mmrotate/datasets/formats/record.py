@@ -23,6 +23,7 @@ from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
 
 from ..image_folder import image_size
+from .shapes import corners
 
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
@@ -242,7 +243,9 @@ def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
 
 
 def pack_labels(objects: Sequence[tuple[Sequence[float], int, int]], version: str) -> Labels:
-    """Labels of objects given as shape, label and difficulty; their shapes are all corners, or all boxes."""
+    """Labels of objects given as shape, label and difficulty; boxes among corners become corners too."""
+    if len({len(shape) for shape, *_ in objects}) > 1:
+        objects = [(corners(shape), label, difficulty) for shape, label, difficulty in objects]
     columns = zip(*objects, strict=True) if objects else ((), (), ())
     shapes, labels, difficulties = map(np.array, columns, (np.float64, np.int64, np.int64))
     if shapes.size == 0 or shapes.shape[1] == 8:
@@ -300,7 +303,7 @@ def _positions(values: Sequence[str | float]) -> list[float]:
         # a sum that is no number, or too large, has its reason in one of them; it is the quicker question
         if sum(map(abs, found)) <= MAX_PIXEL and '_' not in ''.join(map(str, values)):
             return found
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = []
     for value in values:
         if not _is_number(value):
@@ -323,7 +326,7 @@ def _is_number(value: object) -> bool:
         return False
     try:
         return abs(float(value)) <= MAX_PIXEL
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

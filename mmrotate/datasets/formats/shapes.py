@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from mmrotate.core.bbox import polys2obb_np
@@ -35,6 +36,24 @@ def box(shape: Shape) -> list[float]:
         return [sum(shape[::2]) / 4, sum(shape[1::2]) / 4, math.dist((x1, y1), (x2, y2)), math.dist((x2, y2), (x3, y3)),
                 angle]  # fmt: skip
     found: list[float] = polys2obb_np(np.array([shape]), 'le90')[0][0].tolist()
+    return found
+
+
+def quadrilateral(values: Sequence[float]) -> list[float]:
+    """The corners of a polygon x1, y1, x2 ...: its four points, or the smallest turned box around any other number.
+
+    Raises:
+        ValueError: fewer than three points.
+    """
+    if len(values) == 8:
+        return list(values)
+    if len(values) < 6:
+        raise ValueError(f'a polygon of {len(values) // 2} points; at least three are needed')
+    if len(values) % 2:
+        raise ValueError(f'a polygon of {len(values)} values; an even number is needed')
+    points = np.reshape(values, (-1, 2))
+    near = (points - points[0]).astype(np.float32)  # float32 is fine near 0 only
+    found: list[float] = (cv2.boxPoints(cv2.minAreaRect(near)) + points[0]).ravel().tolist()
     return found
 
 

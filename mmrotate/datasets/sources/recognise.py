@@ -5,7 +5,6 @@ test) in paths say something.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from mmrotate.utils.files import near_files
 
 from ..formats import FORMATS, Format, PerImage, PerSet, Split
-from ..image_folder import IMAGE_SUFFIXES, describe_place
+from ..image_folder import describe_place
 from .data_yaml import find_yaml, read_yaml
 from .lists import listed_classes, split_by_lists
 from .source import ALL, Source, SourceError
@@ -21,9 +20,6 @@ from .tree import Tree, around, count_endings, part_of, spread
 
 _HEAD = 1 << 16  # bytes of a label file that are looked at
 _SAMPLES = 8  # label files of a folder that are looked at
-_IMAGE_NAME = re.compile(
-    rb'([^"\'/\\<>,;|\r\n]+)\.(?:%s)\b' % b'|'.join(end[1:].encode() for end in IMAGE_SUFFIXES), re.I
-)
 
 
 @dataclass(frozen=True)
@@ -98,22 +94,30 @@ def _label_folders(tree: Tree, formats: Mapping[str, Format], images: Path | Non
     for folder, names in tree.files.items():
         for suffix in sorted({os.path.splitext(name)[1].lower() for name in names}):
             stems = [stem for stem, end in map(os.path.splitext, names) if end.lower() == suffix]
-            yield from _per_image(folder, suffix, stems, pictures, formats)
+            for prefix, rows in _per_image_rows(suffix, formats).items():
+                yield from _per_image(
+                    folder, suffix, {stem.removeprefix(prefix): stem for stem in stems}, pictures, rows
+                )
             for stem in stems:
                 yield from _label_file(folder / f'{stem}{suffix}', pictures, formats)
 
 
-def _per_image(
-    folder: Path, suffix: str, stems: Sequence[str], pictures: Tree, formats: Mapping[str, Format]
-) -> Iterator[_Found]:
-    """A folder of label files of one ending, if they are of some format."""
+def _per_image_rows(suffix: str, formats: Mapping[str, Format]) -> dict[str, list[PerImage]]:
+    """The formats with a label file of this ending for each image, by what stands before the stem of the image."""
     rows = [row for row in formats.values() if isinstance(row, PerImage) and row.suffix == suffix]
-    images = pictures.images_for(folder, stems) if rows else None
-    if not rows or (pictures.images and images is None):
+    return {prefix: [row for row in rows if row.prefix == prefix] for prefix in sorted({row.prefix for row in rows})}
+
+
+def _per_image(
+    folder: Path, suffix: str, stems: Mapping[str, str], pictures: Tree, rows: Sequence[PerImage]
+) -> Iterator[_Found]:
+    """A folder of label files of one ending, if they are of some format; ``stems`` has theirs by that of the image."""
+    images = pictures.images_for(folder, stems)
+    if pictures.images and images is None:
         return
     pictured = set().union(*pictures.images.values())
     labels = [stem for stem in stems if images is None or stem in pictured]
-    files = (folder / f'{stem}{suffix}' for stem in labels)
+    files = (folder / f'{stems[stem]}{suffix}' for stem in labels)
     samples = spread([file for file in files if file.is_file() and file.stat().st_size], _SAMPLES)
     fits = _fits(rows, [_head(file) for file in samples])
     if fits:
@@ -126,7 +130,7 @@ def _label_file(path: Path, pictures: Tree, formats: Mapping[str, Format]) -> It
     rows = [row for row in formats.values() if isinstance(row, PerSet) and row.suffix == path.suffix.lower()]
     head = _head(path) if rows else b''
     if fits := _fits(rows, [head]):
-        stems = [name.decode('utf-8', 'replace') for name in _IMAGE_NAME.findall(head)]
+        stems = [stem for row in rows if row.name in fits for stem in row.stems(head)]
         tree = pictures if pictures.images else around(path.absolute())
         yield _Found(path, stems, fits, tree.images_for(path, stems))
 
