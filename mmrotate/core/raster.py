@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from mmrotate.utils.imports import import_package
@@ -24,6 +25,7 @@ CACHE_MEGABYTES = 256  # of decoded blocks, of all files of the process together
 _TIFF = ('.tif', '.tiff')
 _OPENCV = (*_TIFF, '.png', '.jpg', '.jpeg', '.bmp', '.webp')
 _EXTRA = "pip install 'mmrotate[geo]' brings rasterio, which may read it"
+_GREY = np.array([0.114, 0.587, 0.299])  # shares of blue, green and red
 _ORIENTATION = 0x0112  # tag of EXIF; from 5 on its values make width and height change places
 
 
@@ -74,13 +76,7 @@ class Raster:
         return None if self.dataset is None else self.dataset.nodata
 
     def read(
-        self,
-        x: int,
-        y: int,
-        w: int,
-        h: int,
-        fill: float | Sequence[float] | np.ndarray = 0,
-        bands: Sequence[int] | None = None,
+        self, x: int, y: int, w: int, h: int, fill: ArrayLike = 0, bands: Sequence[int] | None = None
     ) -> np.ndarray:
         """The window (h, w, bands) whose left upper corner is at ``x``, ``y``.
 
@@ -228,6 +224,37 @@ class Raster:
         left, top = max(x, 0), max(y, 0)
         right, bottom = min(x + w, self.width), min(y + h, self.height)
         return (left, top, right - left, bottom - top), (slice(top - y, bottom - y), slice(left - x, right - x))
+
+
+def read_window(image: Raster, window: Sequence[int], padding: Sequence[float] | float | None = None) -> np.ndarray:
+    """The window left, top, right, bottom (h, w, bands) of an image.
+
+    Args:
+        image: The file.
+        window: In pixels; it begins in the image.
+        padding: What stands outside of the image: a value, or one for each band, in the order BGR; three also serve
+            for grey, by their brightness, and for a fourth band, which is 0 there. None: what lies outside is left
+            out.
+
+    Raises:
+        BadImageError: Another number of values than the file has bands, and those of :class:`Raster`.
+    """
+    left, top, right, bottom = window
+    if padding is None:
+        right, bottom = min(right, image.width), min(bottom, image.height)
+    return image.read(left, top, right - left, bottom - top, 0 if padding is None else _fill(image, padding))
+
+
+def _fill(image: Raster, padding: Sequence[float] | float) -> np.ndarray:
+    """The value of each band outside of an image."""
+    values = np.asarray(padding, np.float64).reshape(-1)
+    if len(values) == 3 and image.bands == 1:
+        return np.rint(values @ _GREY)
+    if len(values) == 3 and image.bands == 4:
+        return np.append(values, 0)
+    if len(values) not in (1, image.bands):
+        raise BadImageError(f'{image.path} has {image.bands} bands: give one padding value, or as many')
+    return values
 
 
 def write_tiff(path: str | Path, pixels: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from .custom import CustomDataset
 from .dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset, HITUAVDataset, SARDataset
 from .formats import LabelError
 from .hrsc import HRSCDataset
+from .large_images import LargeImageDataset
 from .mix_dataset import MultiImageMixDataset
 from .pipelines import BadImageError
 from .published import CocoRotatedDataset, DIORDataset, FAIR1MDataset, ICDAR2015Dataset, YOLOOBBDataset

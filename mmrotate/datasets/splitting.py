@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mmrotate.core.patch import Held, WindowRules
-from mmrotate.core.raster import Raster, write_tiff
+from mmrotate.core.raster import Raster, read_window, write_tiff
 from mmrotate.utils import UserError
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.files import replacing, write_atomically
@@ -26,7 +26,6 @@ from .sources import Source
 IMAGES, LABELS = 'images', 'annfiles'  # folders of the tiles, as 0.3 names them
 SUFFIXES = ('.png', '.jpg', '.bmp', '.tif')
 CUT = 2  # the difficulty of an object of which a part is cut off
-_GREY = np.array([0.114, 0.587, 0.299])  # shares of blue, green and red
 _EIGHT_BITS = ('.jpg', '.bmp')
 
 
@@ -133,7 +132,11 @@ def split_image(job: Job, settings: TileSettings, out: Path) -> dict[str, int]:
                 lost[held.objects] = False
                 text = write_dota(Record(name, list(_moved(entries, shapes, held, window))), ())
                 write_atomically(folder / LABELS / f'{name}.txt', text)
-            _write_tile(folder / IMAGES / f'{name}{settings.suffix}', _cut_out(image, window, settings), settings)
+            _write_tile(
+                folder / IMAGES / f'{name}{settings.suffix}',
+                read_window(image, window.tolist(), settings.padding),
+                settings,
+            )
     return {'tiles': len(windows), 'objects': len(entries), 'lost': int(lost.sum())}
 
 
@@ -143,27 +146,6 @@ def _moved(entries: Sequence[Entry], shapes: np.ndarray, held: Held, window: np.
     for index, shape, cut in zip(held.objects.tolist(), moved.tolist(), held.cut.tolist(), strict=True):
         entry = entries[index]
         yield entry._replace(shape=shape, difficulty=CUT if cut else entry.difficulty)
-
-
-def _cut_out(image: Raster, window: np.ndarray, settings: TileSettings) -> np.ndarray:
-    """Pixels (h, w, bands) of a tile."""
-    left, top, right, bottom = window.tolist()
-    if settings.padding is None:
-        right, bottom = min(right, image.width), min(bottom, image.height)
-        return image.read(left, top, right - left, bottom - top)
-    return image.read(left, top, right - left, bottom - top, _fill(image, settings.padding))
-
-
-def _fill(image: Raster, padding: Sequence[float]) -> np.ndarray:
-    """The value of each band outside of an image; three are those of colours, and good for grey and a fourth band."""
-    values = np.asarray(padding, np.float64)
-    if len(values) == 3 and image.bands == 1:
-        return np.rint(values @ _GREY)
-    if len(values) == 3 and image.bands == 4:
-        return np.append(values, 0)
-    if len(values) not in (1, image.bands):
-        raise SplitError(f'{image.path} has {image.bands} bands: give one padding value, or as many')
-    return values
 
 
 def _write_tile(path: Path, pixels: np.ndarray, settings: TileSettings) -> None:

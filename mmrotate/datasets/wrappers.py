@@ -36,11 +36,15 @@ class DatasetWrapper(Dataset):
         """Number of the part that holds image ``index``, and its index there."""
         raise NotImplementedError
 
-    def _locate(self, index: int) -> tuple[int, int]:
-        """:meth:`_place` of an index, which may count from the end."""
+    def _checked(self, index: int) -> int:
+        """The index, which may count from the end, from the start."""
         if not -len(self) <= index < len(self):
             raise IndexError(f'index {index} in a dataset of {len(self)}')
-        return self._place(index % len(self))
+        return index % len(self)
+
+    def _locate(self, index: int) -> tuple[int, int]:
+        """:meth:`_place` of an index, which may count from the end."""
+        return self._place(self._checked(index))
 
     def __getitem__(self, index: int) -> dict:
         which, inner = self._locate(index)
@@ -182,7 +186,7 @@ class ConcatDataset(DatasetWrapper):
         return [f'{i}_{key}' for i, dataset in enumerate(self.datasets) for key in dataset.score_names(**kwargs)]
 
 
-class _Resampled(DatasetWrapper):
+class Resampled(DatasetWrapper):
     """A dataset whose images come in another order, each once at least.
 
     Its results are those of the first time that an image comes: the others are of the same image.
@@ -239,7 +243,7 @@ class _Resampled(DatasetWrapper):
 
 
 @DATASETS.register_module()
-class RepeatDataset(_Resampled):
+class RepeatDataset(Resampled):
     """A dataset, ``times`` times: longer epochs, with fewer restarts of the workers."""
 
     def __init__(self, dataset: AnyDataset, times: int) -> None:
@@ -250,7 +254,7 @@ class RepeatDataset(_Resampled):
 
 
 @DATASETS.register_module()
-class ClassBalancedDataset(_Resampled):
+class ClassBalancedDataset(Resampled):
     """A dataset whose images of rare classes come several times an epoch (Gupta et al., LVIS, CVPR 2019).
 
     A class in the share f of the images asks for max(1, sqrt(oversample_thr / f)) times, an image comes as often as

@@ -6,7 +6,7 @@ import torch
 
 from mmrotate.core.bbox import rbbox_overlaps
 from mmrotate.core.patch import WindowRules
-from mmrotate.core.raster import Raster
+from mmrotate.core.raster import BadImageError, Raster
 from mmrotate.datasets import DOTADataset
 from mmrotate.datasets.formats import Entry, Record
 from mmrotate.datasets.scenes import merge_scenes, patch_of
@@ -114,7 +114,7 @@ def test_many_bands_are_written_as_tiff(tmp_path):
     job = Job(tmp_path / 'a.tif', 'a')
     with pytest.raises(SplitError, match=r'6 bands of uint16 cannot be written as \.png: take --save-ext \.tif'):
         split_image(job, TileSettings(RULES, (0,)), tmp_path)
-    with pytest.raises(SplitError, match=r'a\.tif has 6 bands: give one padding value'):
+    with pytest.raises(BadImageError, match=r'a\.tif has 6 bands: give one padding value'):
         split_image(job, TileSettings(RULES, suffix='.tif'), tmp_path)
     split_image(job, TileSettings(RULES, (5,), '.tif'), tmp_path)
     with Raster(tmp_path / 'images/a__256__44___0.tif') as tile:

@@ -1,11 +1,14 @@
 """First steps of a pipeline: reading the image and its annotations."""
 
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mmrotate.core.raster import Raster, read_window
 from mmrotate.registry import PIPELINES
+from mmrotate.utils import UserError
 from mmrotate.utils.errors import ArgumentError
 
 from .backends import open_backend
@@ -117,17 +120,41 @@ class LoadImageFromWebcam(LoadImageFromFile):
 
 @PIPELINES.register_module()
 @dataclass(eq=False)
-class LoadPatchFromImage(LoadImageFromWebcam):
-    """Takes the part ``results['win']``, as left, top, right, bottom in pixels, of the image ``results['img']``.
+class LoadPatchFromImage(LoadImageFromFile):
+    """Takes a part of an image, ``win``: left, top, right, bottom in pixels.
 
-    What lies outside of the image is not there. The arguments are those of :class:`LoadImageFromFile`.
+    That is of ``results['img']``, with ``results['win']``; without an image it is of the file
+    ``img_prefix/img_info['scene']``, with ``img_info['win']``, of which no more than needed is read: see
+    :class:`mmrotate.datasets.LargeImageDataset`. ``filename`` is then that of the file. The arguments are those of
+    :class:`LoadImageFromFile`, and:
+
+    Args:
+        padding_value: What stands outside of the file's image: a value, or one for each band, in the order BGR. None:
+            what lies outside is not there, as for images in memory.
     """
 
+    padding_value: Sequence[float] | float | None = None
+
     def __call__(self, results: dict) -> dict:
-        """Set what :class:`LoadImageFromFile` sets; the file names are None."""
-        left, top, right, bottom = results['win']
-        results['img'] = as_image(results['img'], self.color_type)[top:bottom, left:right]
-        return super().__call__(results)
+        """Set what :class:`LoadImageFromFile` sets; the file names are None for an image in memory."""
+        if 'img' in results:
+            left, top, right, bottom = results['win']
+            results['filename'] = results['ori_filename'] = None
+            return self._set_image(results, as_image(results['img'], self.color_type)[top:bottom, left:right])
+        if self._backend is not None:
+            raise UserError('LoadPatchFromImage reads windows from the disk only: leave out file_client_args')
+        info, prefix = results['img_info'], results.get('img_prefix')
+        results['filename'] = str(Path(prefix or '', info['scene']))
+        results['ori_filename'] = info['filename']
+        with Raster(results['filename']) as image:
+            window = read_window(image, info['win'], self.padding_value)
+        return self._set_image(results, self._as_read(window))
+
+    def _as_read(self, window: np.ndarray) -> np.ndarray:
+        """The window as :func:`mmrotate.core.images.read_image` gives it of a file."""
+        if self.color_type == 'unchanged':
+            return np.repeat(window, 3, axis=2) if window.shape[2] == 1 else window
+        return as_image((window >> 8).astype(np.uint8) if window.dtype == np.uint16 else window, self.color_type)
 
 
 @PIPELINES.register_module()
