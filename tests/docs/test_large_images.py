@@ -12,7 +12,8 @@ from tests.helpers.pages import ROOT, commands_of, make_project, run_page
 
 PAGE = ROOT / 'docs/large_images.md'
 MARKED = [shlex.split(command) for command, marked in commands_of(PAGE) if marked]
-QUICK = ['--device', 'cpu', '--cfg-options', 'data.test.pipeline.1.img_scale=(320,256)']
+# few proposals of small tiles
+QUICK = ['--device', 'cpu', '--cfg-options', 'model.test_cfg.rpn.nms_pre=40', 'model.test_cfg.rcnn.max_per_img=40']
 
 
 @pytest.fixture(scope='module')
@@ -24,11 +25,19 @@ def project(tmp_path_factory):
         yield folder
 
 
-@pytest.mark.parametrize('words', MARKED, ids=lambda words: ' '.join(words[-4:]))
+SLOW = {'--half', 'demo/huge_image_demo.py'}
+EACH = [
+    pytest.param(words, id=' '.join(words[-4:]), marks=[pytest.mark.slow] * bool(SLOW.intersection(words)))
+    for words in MARKED
+]
+
+
+@pytest.mark.parametrize('words', EACH)
 def test_command(project, words, monkeypatch):
     monkeypatch.setattr('torch.cuda.is_available', lambda: False)
     if words[0] == 'mmrotate':
-        assert mmrotate([*words[1:], *QUICK]) == 0
+        small = [] if 'auto' in words else ['data.test.pipeline.1.img_scale=(160,128)']
+        assert mmrotate([*words[1:], *QUICK, *small]) == 0
         place = project / words[words.index('--out') + 1]
         assert not (place / '.done').exists()
         assert len(list(place.iterdir())) == len(words[words.index('--to') + 1].split(',')) if '--to' in words else 1
