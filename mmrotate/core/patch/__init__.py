@@ -1,4 +1,4 @@
 """Large images in patches: where the patches lie, and one result from those of all."""
 
-from .merge_results import merge_results
+from .merge_results import MergeRule, merge_boxes, merge_results
 from .split import get_multiscale_patch, slide_window
