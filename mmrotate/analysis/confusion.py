@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from mmrotate.core.evaluation import rotated_ious
+from mmrotate.core.evaluation import all_objects, rotated_ious
 from mmrotate.ops import nms_rotated
 
 from .figures import new_figure
@@ -59,14 +59,6 @@ def confusion_matrix(
         for row, column in pairs:
             matrix[row, column] += 1
     return matrix
-
-
-def all_objects(annotation: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (m, 5) and labels (m,) of all objects of an image, and a mask (m,) of those to ignore, which come last."""
-    kinds = ('', '_ignore') if annotation.get('labels_ignore') is not None else ('',)
-    boxes, labels = ([np.asarray(annotation[key + kind]) for kind in kinds] for key in ('bboxes', 'labels'))
-    whole = np.concatenate([each.reshape(-1, 5) for each in boxes])
-    return whole, np.concatenate(labels).astype(int), np.arange(len(whole)) >= len(labels[0])
 
 
 def _detections(

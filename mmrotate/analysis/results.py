@@ -148,7 +148,7 @@ def _warn_of_strangers(both: Judged, path: str | Path) -> None:
     for dets, annotation in zip(both.results, both.annotations, strict=True):
         for label, boxes in enumerate(dets):
             found = match_image(boxes, *of_class(annotation, label))
-            if len(found.gt_areas):
+            if len(found.ignored):
                 count += len(boxes)
                 if (found.best >= _NEAR).any():
                     return

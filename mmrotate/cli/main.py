@@ -15,6 +15,8 @@ COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
     'infer': ('infer', 'detect objects in images'),
+    'merge': ('merge', 'merge results of patches into those of their scenes'),
+    'check-submission': ('check_submission', 'say whether a test server takes these files'),
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
     'download': ('download', 'fetch configs and weights of the zoo'),

@@ -14,7 +14,7 @@ from .base import RotatedDataset
 from .formats import ClassNames
 from .formats.hrsc import KINDS, NO_KIND, read_hrsc
 from .image_folder import IMAGE_SUFFIXES, MissingFilesError, check_folders, find_images
-from .metrics import METRICS
+from .metrics import COCO_THRESHOLDS
 from .submission import Results
 
 
@@ -33,7 +33,7 @@ class HRSCDataset(RotatedDataset):
     CLASSES: tuple[str, ...] = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
     PALETTE: Any = HRSC_PALETTE
-    IOU_THR = METRICS['AP50:95']  # the zoo's mAP of HRSC2016
+    IOU_THR = COCO_THRESHOLDS  # the zoo's mAP of HRSC2016
 
     def __init__(
         self,
@@ -77,15 +77,19 @@ class HRSCDataset(RotatedDataset):
         results: Results,
         metric: str | Sequence[str] = 'mAP',
         logger: Any = None,
-        proposal_nums: Any = None,
+        proposal_nums: int | Sequence[int] | None = None,
         iou_thr: float | Sequence[float] | None = None,
         scale_ranges: Sequence[tuple[float, float]] | None = None,
         use_07_metric: bool = True,
         nproc: int = 4,
+        iou_thrs: float | Sequence[float] | None = None,
+        ratio_ranges: Sequence[tuple[float, float]] | None = None,
+        classwise: bool = False,
+        metric_items: str | Sequence[str] | None = None,
     ) -> dict[str, float]:
         """Score detections; see :meth:`mmrotate.datasets.base.RotatedDataset.evaluate`."""
         settings = (metric, logger, proposal_nums, iou_thr, scale_ranges, nproc, use_07_metric)
-        return super().evaluate(results, *settings)
+        return super().evaluate(results, *settings, iou_thrs, ratio_ranges, classwise, metric_items)
 
     def _names(self) -> ClassNames:
         """The kinds of ships, or all as the first class."""

@@ -1,5 +1,6 @@
 """Scores and submission files of a dataset."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -83,11 +84,69 @@ def test_objects_are_scored_by_size(folder):
     assert scores == {'mAP': pytest.approx(0.5), 'mAP_0_8': 0, 'mAP_8_100': pytest.approx(1)}
 
 
-@pytest.mark.parametrize('metric', ['map', 'bbox', ['mAP', 'AP90']])
+@pytest.mark.parametrize('metric', ['map', 'segm', ['mAP', 'AP90']])
 def test_an_unknown_metric_lists_the_known(dataset, metric):
     with pytest.raises(KeyError, match=r'unknown metric.*known metrics.*AP50:95') as error:
         dataset.evaluate(perfect(dataset), metric=metric)
     assert str(error.value).startswith('unknown metric')
+
+
+def test_rules_of_coco_and_recalls(dataset, capsys):
+    results = perfect(dataset)
+    results[1][0] = results[1][0][:0]  # one of two planes, of three objects, is not found
+    scores = dataset.evaluate(results, metric='coco', classwise=True)
+    assert list(scores)[:6] == [f'bbox_mAP{end}' for end in ('', '_50', '_75', '_s', '_m', '_l')]
+    assert scores['bbox_mAP'] == pytest.approx((51 / 101 + 1) / 2)
+    assert (scores['plane_precision'], scores['ship_precision']) == (pytest.approx(51 / 101), pytest.approx(1))
+    assert scores['bbox_mAP_s'] == scores['bbox_mAP'] and scores['bbox_mAP_l'] == -1
+    assert '| plane |     2 |      1 |' in capsys.readouterr().out
+    options = dict(metric='proposal', proposal_nums=(1, 10), logger='silent')
+    expected = {'AR@1': 1 / 3, 'AR@10': 2 / 3, 'AR_s@10': 2 / 3, 'AR_m@10': -1, 'AR_l@10': -1}
+    assert dataset.evaluate(results, **options) == pytest.approx(expected)
+    fast = dataset.evaluate(results, **options | dict(metric='proposal_fast'))
+    assert fast == pytest.approx({'AR@1': 1 / 3, 'AR@10': 2 / 3})
+    recalls = dataset.evaluate(results, **options | dict(metric='recall', iou_thrs=[0.5, 0.75]))
+    names = ['recall@1@0.5', 'recall@1@0.75', 'recall@10@0.5', 'recall@10@0.75', 'AR@1', 'AR@10']
+    assert list(recalls) == names and recalls['recall@10@0.75'] == pytest.approx(2 / 3)
+
+
+def test_metrics_of_several_kinds(dataset):
+    scores = dataset.evaluate(
+        perfect(dataset),
+        metric=['mAP', 'VOC07', 'VOC12', 'bbox', 'recall'],
+        iou_thrs=0.6,
+        metric_items=['mAP', 'AR@100'],
+        proposal_nums=[100],
+        ratio_ranges=[(1, 3)],
+        logger='silent',
+    )
+    names = ['mAP', 'VOC07', 'VOC12', 'mAP_ratio_1_3', 'bbox_mAP', 'bbox_AR@100', 'recall@100@0.6']
+    assert list(scores) == names and list(scores.values()) == pytest.approx([1] * 7)
+
+
+def test_area_and_eleven_points_differ(dataset):
+    results = perfect(dataset)
+    results[1][0] = results[1][0][:0]
+    scores = dataset.evaluate(results, metric=['VOC07', 'VOC12'], logger='silent')
+    assert scores == pytest.approx({'mAP': (6 / 11 + 1) / 2, 'VOC07': (6 / 11 + 1) / 2, 'VOC12': 0.75})
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (dict(metric=['proposal', 'recall']), 'scores of the same names'),
+        (dict(classwise=True), "classwise=True is for no metric of ['mAP']"),
+        (dict(metric='coco', scale_ranges=[(0, 9)]), 'scale_ranges'),
+        (dict(metric='coco', metric_items=['mAP_60'], iou_thrs=[0.5]), "there is no 'mAP_60'"),
+        (dict(iou_thr=0.5, iou_thrs=0.5), 'two names of one option'),
+        (dict(iou_thr=1.5), '1.5'),
+        (dict(metric='recall', proposal_nums=0), 'proposal_nums'),
+    ],
+)
+def test_options_that_cannot_be_are_told_before_anything_runs(dataset, options, said):
+    for use in (lambda: dataset.score_names(**options), lambda: dataset.evaluate(nothing(dataset), **options)):
+        with pytest.raises(UserError, match=re.escape(said)):
+            use()
 
 
 def test_ignored_objects_are_neither_hits_nor_errors(folder):

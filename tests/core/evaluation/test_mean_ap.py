@@ -5,8 +5,19 @@ import logging
 import numpy as np
 import pytest
 
-from mmrotate.core.evaluation import average_precision, eval_rbbox_map, eval_rbbox_map_thresholds, print_map_summary
+from mmrotate.core.evaluation import (
+    Span,
+    average_precision,
+    eval_rbbox_map,
+    eval_rbbox_map_thresholds,
+    match_classes,
+    of_class,
+    print_map_summary,
+    rotated_ious,
+    score_class,
+)
 from tests.helpers.golden import array, random_boxes
+from tests.helpers.metrics import SCORES, crowded_images, newer_images
 
 
 def _reference():
@@ -206,3 +217,64 @@ def test_a_detection_that_is_not_finite_is_no_hit(log, column, value):
     assert good == pytest.approx(1) and mean == pytest.approx(0.5)
     assert [c['num_dets'] for c in classes] == [3, 3, 3]
     assert '9 detections in 3 images have a score or box that is not finite' in log[0].getMessage()
+
+
+@pytest.mark.parametrize('mode', ['11points', 'area'])
+def test_values_of_dota_metric(mode):
+    """Those of MMRotate 1.x."""
+    thresholds = [round(0.5 + 0.05 * i, 2) for i in range(10)]
+    scored = eval_rbbox_map_thresholds(*newer_images(), thresholds, mode == '11points')
+    for threshold, (mean, classes) in zip(thresholds, scored, strict=True):
+        expected = SCORES[f'dota_{mode}_{threshold}']
+        assert mean == pytest.approx(expected['mAP'], abs=1e-6)
+        for key in ('ap', 'num_gts', 'num_dets'):
+            np.testing.assert_allclose([c[key] for c in classes], expected[key], atol=1e-6)
+    if mode == '11points':
+        whole = SCORES['DOTAMetric_50_95']
+        assert np.mean([mean for mean, _ in scored]) == pytest.approx(whole['mAP'], abs=1e-6)
+        assert [mean for mean, _ in scored] == pytest.approx([whole[f'AP{100 * t:.0f}'] for t in thresholds], abs=6e-4)
+
+
+def plain_map(results, annotations, label, threshold):
+    """The rules of DOTA's server, detection by detection: those of VOC, by the area under the curve."""
+    truth = [of_class(annotation, label) for annotation in annotations]
+    flat = [(score, i, box) for i, r in enumerate(results) for *box, score in r[label].tolist()]
+    taken, flags = set(), []
+    for _, i, box in sorted(flat, key=lambda each: -each[0]):
+        gts, difficult = truth[i]
+        ious = rotated_ious(np.array([box]), gts)[0]
+        j = int(ious.argmax()) if len(ious) else -1
+        if j < 0 or ious[j] < threshold:
+            flags.append(0)
+        elif not difficult[j]:
+            flags.append(int((i, j) not in taken))
+            taken.add((i, j))
+    num_gts = sum(int((~difficult).sum()) for _, difficult in truth)
+    hits = np.cumsum(flags)
+    recall, precision = hits / num_gts, hits / np.arange(1, len(flags) + 1)
+    return sum(max(precision[k:]) * step for k, step in enumerate(np.diff(recall, prepend=0)))
+
+
+def test_a_plain_program_gives_the_same():
+    images = crowded_images(images=6)
+    for threshold in (0.3, 0.6):
+        _, classes = eval_rbbox_map(*images, iou_thr=threshold, use_07_metric=False, logger='silent')
+        for label, found in enumerate(classes):
+            assert found['ap'] == pytest.approx(plain_map(*images, label, threshold), abs=1e-6)
+
+
+def test_boxes_of_many_objects_are_compared_in_blocks(monkeypatch):
+    images = crowded_images(images=2)
+    whole = eval_rbbox_map(*images, logger='silent')[0]
+    monkeypatch.setattr('mmrotate.core.bbox.overlaps._PAIRS', 40)
+    assert eval_rbbox_map(*images, logger='silent')[0] == whole > 0
+
+
+def test_ranges_of_shape():
+    square, long = [0, 0, 10, 10, 0.1], [300, 300, 100, 10, 0.1]
+    annotations = [dict(bboxes=np.array([square, long]), labels=np.zeros(2, int))]
+    (found,) = match_classes([[np.array([[*long, 0.9], [50, 50, 20, 10, 0, 0.95]])]], annotations)
+    scores = [score_class(found, 0.5, Span(*ends, 'ratio'), 'area') for ends in ((1, 2), (2, 5), (5, 20))]
+    assert [s['num_gts'] for s in scores] == [1, 0, 1]
+    assert [s['ap'] for s in scores] == [0, 0, pytest.approx(1)]  # the false one is of the second range
+    assert score_class(found, 0.5, None, 'area')['ap'] == pytest.approx(0.25)
