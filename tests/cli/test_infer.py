@@ -2,7 +2,9 @@
 
 import csv
 import json
+import multiprocessing
 import os
+import random
 import signal
 
 import cv2
@@ -104,6 +106,40 @@ def test_after_ctrl_c_resume_goes_on_to_the_same_files(place, tmp_path, monkeypa
     names = [path.relative_to(tmp_path / 'o') for path in (tmp_path / 'o').rglob('*') if path.is_file()]
     assert len(names) == 6
     assert all((tmp_path / 'o' / name).read_bytes() == (tmp_path / 'whole' / name).read_bytes() for name in names)
+
+
+def killed_at(number, before, place, options):
+    """Run until the file ``number`` takes its place, and die before or after that."""
+    torch.set_num_threads(1)
+    replace, seen = os.replace, []
+
+    def dying(*names):
+        seen.append(names)
+        if before and len(seen) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*names)
+        if len(seen) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = dying
+    infer(place, 'scenes', *options)
+
+
+def test_ten_kills_end_in_the_same_files(place, tmp_path):
+    options = ['--tile', 64, '--to', 'json,dota,csv,pictures,crops', '--resume', '--out']
+    assert infer(place, 'scenes', *options, tmp_path / 'whole') == 0
+    draw = random.Random(0)
+    for _ in range(10):
+        moment = (draw.randint(1, 9), draw.random() < 0.5)
+        options_of_child = (*moment, place, [*options, tmp_path / 'o'])
+        process = multiprocessing.get_context('fork').Process(target=killed_at, args=options_of_child)
+        process.start()
+        process.join()
+    assert infer(place, 'scenes', *options, tmp_path / 'o') == 0
+    whole, got = ({path.relative_to(top): path.read_bytes() for path in top.rglob('*') if path.is_file()}
+                  for top in (tmp_path / 'whole', tmp_path / 'o'))  # fmt: skip
+    assert len(whole) > 10
+    assert got == whole
 
 
 def test_a_damaged_scene_stops_no_other(place, tmp_path, capsys):
