@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmrotate.core.raster import Raster
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.utils import UserError
 from mmrotate.utils.imports import import_package
@@ -37,16 +38,15 @@ def place_of(path: str | Path) -> Place:
         UserError: It does not say.
         MissingPackageError: rasterio is not there.
     """
-    rasterio = import_package('rasterio', _EXTRA, 'geo')
-    try:
-        with rasterio.open(path) as dataset:
-            crs, transform = dataset.crs, dataset.transform
-    except rasterio.errors.RasterioError as error:
-        raise UserError(f'cannot read where the image {path} is: {error}') from error
-    if not crs or transform.is_identity:
-        what = 'no coordinate reference system' if not crs else 'no transform from pixels'
-        raise UserError(f'--to geojson: the image {path} is not georeferenced, it has {what}; --to json has pixels')
-    return Place(crs.to_wkt(), list(transform)[:6])
+    import_package('rasterio', _EXTRA, 'geo')
+    with Raster(path) as raster:
+        dataset = raster.dataset
+        if dataset is None or not dataset.crs or dataset.transform.is_identity:
+            what = (
+                'a coordinate reference system' if dataset is None or not dataset.crs else 'a transform of its pixels'
+            )
+            raise UserError(f'--to geojson: the image {path} is not georeferenced, {what} is missing; take --to json')
+        return Place(dataset.crs.to_wkt(), list(dataset.transform)[:6])
 
 
 def authority_of(place: Place) -> str:
@@ -68,8 +68,9 @@ def rings_on_earth(place: Place, boxes: np.ndarray, system: str = WGS84) -> np.n
     rings = np.stack([x, y], 1).reshape(-1, 4, 2)
     if system == WGS84:  # those over the antimeridian are held together
         rings[..., 0] = np.where(np.ptp(rings[..., 0], 1)[:, None] > 180, rings[..., 0] % 360, rings[..., 0])
-    after = np.roll(rings, -1, 1)
-    areas = (rings[..., 0] * after[..., 1] - after[..., 0] * rings[..., 1]).sum(1)
+    from_first = rings - rings[:, :1]  # the large numbers of coordinates would drown a small area
+    after = np.roll(from_first, -1, 1)
+    areas = (from_first[..., 0] * after[..., 1] - after[..., 0] * from_first[..., 1]).sum(1)
     rings = np.where(areas[:, None, None] < 0, rings[:, ::-1], rings)
     return np.concatenate([rings, rings[:, :1]], 1)
 

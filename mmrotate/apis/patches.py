@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrotate.core.images import as_image, read_image
-from mmrotate.core.patch import SameObject, get_multiscale_patch, slide_window
+from mmrotate.core.patch import MergeRule, get_multiscale_patch, slide_window
 from mmrotate.utils.errors import ArgumentError
 
 from .inference import Image, Result
@@ -47,4 +47,4 @@ def inference_detector_by_patches(
         left, top, right, bottom = window
         return image[top:bottom, left:right]
 
-    return joined(detect_windows(model, read, windows, SameObject(merge_iou_thr), batch_size=bs))
+    return joined(detect_windows(model, read, windows, MergeRule(merge_iou_thr), batch_size=bs))

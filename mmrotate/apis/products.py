@@ -1,6 +1,5 @@
 """What a search of images leaves in a folder: the forms in which detections are written."""
 
-import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from mmrotate.core.crops import cut_upright
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image, rbox_corners, write_image
 from mmrotate.datasets.formats import FORMATS, Entry, PerImage, PerSet, Record
-from mmrotate.datasets.submission import check_names, task1_lines
+from mmrotate.datasets.submission import check_names, write_task
 from mmrotate.utils.files import replacing, write_atomically
 
 from .geojson import WGS84, Place, authority_of, collection, features, lines
@@ -141,14 +140,9 @@ def _geojson(folder: Path, founds: Founds, classes: Sequence[str], system: str, 
 
 def _dota(folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
     del system, count
-    target = folder / 'dota'
-    with contextlib.ExitStack() as stack:
-        paths = [stack.enter_context(replacing(target / f'Task1_{name}.txt')) for name in classes]
-        files = [stack.enter_context(path.open('w', encoding='utf-8')) for path in paths]
-        for found in founds:
-            for file, dets in zip(files, found.result, strict=True):
-                file.writelines(task1_lines(Path(found.image).stem, dets, 'le90'))
-    return target
+    results = ((Path(found.image).stem, found.result) for found in founds)
+    write_task(results, classes, 'le90', folder / 'dota', with_zip=False)
+    return folder / 'dota'
 
 
 def _per_image(form: str, folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmrotate.core.patch import SameObject, tile_windows
+from mmrotate.core.patch import MergeRule, tile_windows
 from mmrotate.core.scene import Scene
 from mmrotate.engine import dataset_config
 from mmrotate.engine.shortage import naming_shortages
@@ -23,7 +23,7 @@ Size = tuple[int, int]  # width and height in pixels
 MUCH_LARGER = 1.5  # times the scale of the test pipeline, beyond which 'auto' makes tiles
 
 
-RULE = SameObject(iou=0.1, part=0.5)
+RULE = MergeRule(iou_thr=0.1, iof_thr=0.5)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Search:
         overlap: What neighbours share: pixels, or below 1 a part of the shorter side of the tile.
         scales: Scales at which a scene is searched; at 0.5 the windows are twice as large.
         flips: Ways in which each window is seen besides its own.
-        rule: Which detections are of one object.
+        rule: How detections that overlap become one.
         bands: See :class:`Scene`, as ``stretch``.
     """
 
@@ -45,7 +45,7 @@ class Search:
     overlap: float = 0.2
     scales: Sequence[float] = (1.0,)
     flips: Sequence[str] = ()
-    rule: SameObject = RULE
+    rule: MergeRule = RULE
     bands: Sequence[int] | None = None
     stretch: str | None = None
 

@@ -8,7 +8,7 @@ import torch
 
 from mmrotate.core.bbox import bbox_flip
 from mmrotate.core.evaluation import finite_results
-from mmrotate.core.patch import RowMerge, SameObject
+from mmrotate.core.patch import MergeRule, RowMerge
 from mmrotate.datasets import collate
 from mmrotate.engine.batches import to_device
 from mmrotate.utils.prefetch import prefetched
@@ -32,7 +32,7 @@ def detect_windows(
     model: Any,
     read: Callable[[Window], np.ndarray | None],
     windows: np.ndarray,
-    rule: SameObject,
+    rule: MergeRule,
     flips: Sequence[str] = (),
     batch_size: int = 1,
     score_thr: float = 0.0,
@@ -44,7 +44,7 @@ def detect_windows(
         model: A detector of ``init_detector``.
         read: Gives the pixels of a window, (h, w, 3), BGR, uint8; None if there is nothing in it.
         windows: Left, top, right, bottom (n, 4) in pixels.
-        rule: Which detections are of one object, of which the best stays.
+        rule: How detections that overlap become one.
         flips: Ways of :data:`FLIPS` in which each window is seen besides its own.
         batch_size: Windows that go through the detector at once.
         score_thr: Detections with lower scores are left out before they are merged: they would suppress nothing better.

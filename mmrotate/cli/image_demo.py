@@ -19,14 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Show the picture where nothing else is asked for, and do without a GPU where there is none."""
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        print(f'PyTorch sees no CUDA device here: --device {args.device} becomes cpu', file=sys.stderr)
-        args.device = 'cpu'
-    if not (args.out_file or args.out_dir or args.json or args.show):
+    args.device = device_that_is_here(args.device)
+    if not (args.out_file or args.out_dir or args.json or args.out or args.show):
         args.show = has_screen()
         if not args.show:
             print('no window can be opened here: --out-file FILE writes the picture', file=sys.stderr)
     infer.run(args)
+
+
+def device_that_is_here(device: str) -> str:
+    """``device``, or the CPU in place of a GPU where there is none."""
+    if not device.startswith('cuda') or torch.cuda.is_available():
+        return device
+    print(f'PyTorch sees no CUDA device here: --device {device} becomes cpu', file=sys.stderr)
+    return 'cpu'
 
 
 _DESCRIPTION = 'Detect rotated objects in an image and show or write the picture.'

@@ -3,7 +3,6 @@
 import argparse
 import functools
 import glob
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from mmrotate.cli.infer_outputs import FileOutputs, FolderOutputs, Outputs
 from mmrotate.core.raster import Raster
 from mmrotate.engine import init_dist, load_config, stream_predictions
 from mmrotate.engine.amp import half_precision
-from mmrotate.engine.distributed import LAUNCHERS, gather_objects, rank_and_size, share_from_first
+from mmrotate.engine.distributed import LAUNCHERS, began_before, gather_objects, rank_and_size, share_from_first
 from mmrotate.engine.queue import SharedQueue
 from mmrotate.utils import UserError
 from mmrotate.utils.journal import Tally, file_stamp
@@ -76,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     model = init_detector(cfg, args.checkpoint, args.device)
     items = [(str(file), file_stamp(file)) for file in files]
     if first:
-        outputs.begin(cfg, model, args.resume or _is_started_anew())
+        outputs.begin(cfg, model, args.resume or began_before(f'infer {args.out}'))
     # the others begin when the first has
     todo = share_from_first({i for i, item in enumerate(items) if not outputs.is_done(i, item)} if first else None)
     if not first:
@@ -103,11 +102,6 @@ def run(args: argparse.Namespace) -> None:
         tally.work(bar, items, outputs.keep, outputs.journal)
     if (tallies := gather_objects(tally)) is not None:
         _finish(args, outputs, _together(tallies, len(files) - len(todo)), items)
-
-
-def _is_started_anew() -> bool:
-    """Whether torchrun started this process in the place of one that died."""
-    return os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') != '0'
 
 
 def _finish(args: argparse.Namespace, outputs: Outputs, tally: Tally, items: Sequence[tuple[str, Any]]) -> None:

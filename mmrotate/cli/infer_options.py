@@ -31,10 +31,13 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--scales', type=_several(_number(0.01), 'a scale'), help=text)
     text = f'see each tile flipped too, by commas: {", ".join(FLIPS)}'
     group.add_argument('--flip', type=_several(_choice(tuple(FLIPS)), 'a direction'), help=text)
-    text = 'overlap from which two detections of a class are one object'
-    group.add_argument('--merge-iou', type=score, help=f'{text} (default: {RULE.iou})')
-    text = 'share of a detection cut by the border of its tile that lies in another, from which it is a part of that'
-    group.add_argument('--merge-part', type=score, help=f'{text} (default: {RULE.part}; 1: never)')
+    text = 'overlap above which two detections of a class are one object'
+    group.add_argument('--merge-iou-thr', type=score, help=f'{text} (default: {RULE.iou_thr})')
+    text = 'share of a detection cut by the border of its tile above which it is part of a whole one that it lies in'
+    group.add_argument('--merge-iof-thr', type=score, help=f'{text} (default: {RULE.iof_thr}; 1: never)')
+    text = 'take the mean of detections that overlap more than this, weighted by score (default: the best one)'
+    group.add_argument('--merge-fuse-thr', type=score, help=text)
+    group.add_argument('--class-agnostic', action='store_true', help='merge detections of different classes too')
     text = 'half precision: float16 on CUDA, bfloat16 on the CPU'
     group.add_argument('--half', action='store_true', help=text)
     text = 'bands for red, green and blue, counted from 1, e.g. 4,3,2; or one for all'
@@ -54,8 +57,10 @@ def search_of(args: argparse.Namespace, cfg: Config, files: Sequence[Path]) -> S
             _warn_of_large(cfg, files)
             return None
     options = {**given, 'flips': args.flip, 'bands': args.bands, 'stretch': args.stretch}
-    merging = {'iou': args.merge_iou, 'part': args.merge_part}
-    rule = RULE._replace(**{key: value for key, value in merging.items() if value is not None})
+    merging = {name: getattr(args, f'merge_{name}') for name in ('iou_thr', 'iof_thr', 'fuse_thr')}
+    rule = RULE._replace(
+        class_agnostic=args.class_agnostic, **{key: value for key, value in merging.items() if value is not None}
+    )
     tile = test_scale(cfg) if args.tile == _AUTO else args.tile
     search = Search(
         tile, args.tile == _AUTO, rule=rule, **{key: value for key, value in options.items() if value is not None}

@@ -26,10 +26,11 @@ from mmrotate.cli.common import made_with
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image
-from mmrotate.engine import files_of_config
+from mmrotate.engine import files_of_config, rank_and_size
 from mmrotate.utils import UserError
 from mmrotate.utils.item_files import ItemFiles
 from mmrotate.utils.journal import Journal, Stamp, Tally
+from mmrotate.utils.lock import remove_leftovers
 from mmrotate.utils.places import check_outputs
 
 _AGAIN = ('pictures', 'crops', 'geojson')  # forms that a run cannot take from what one without them noted
@@ -184,6 +185,9 @@ class FolderOutputs(Outputs):
         return [*map(str, written), *(str(self._folder / form) for form in self._forms if form in AT_ONCE)]
 
     def _open(self, settings: dict[str, Any], resume: bool) -> None:
+        if rank_and_size()[0] == 0:
+            for folder in (self._folder, *(path for path in self._folder.rglob('*') if path.is_dir())):
+                remove_leftovers(folder)
         again = [form for form in _AGAIN if form in self._forms]
         self.journal = ItemFiles(self._folder / '.done', {**settings, 'to': again}, resume)
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from mmrotate.core.evaluation import finite_results
+from mmrotate.core.patch import MergeRule
 from mmrotate.utils import UserError
 
 from .metrics import Asked, evaluate_results, score_names
-from .scenes import merge_scenes
-from .submission import Results, SubmissionError, check_folder, check_names, check_results, write_task1
+from .scenes import check_sizes, merge_scenes, scenes_of
+from .submission import Results, SubmissionError, check_folder, check_names, check_results, check_task, write_task1
 
 
 class Scored:
@@ -94,6 +95,9 @@ class Scored:
         if type(self).format_results is Scored.format_results:
             check_names(self.img_ids, self.CLASSES)
             check_folder(options.get('submission_dir'))
+            check_task(options.get('task', 1))
+            rule = {name: options[name] for name in MergeRule._fields if options.get(name) is not None}
+            check_sizes(scenes_of(self.img_ids), MergeRule(**rule), options.get('patch_size'))
 
     def score_names(self, **options: Any) -> list[str]:
         """Keys of what :meth:`evaluate` would give for its ``options``, known before it runs; others do not matter.
@@ -109,23 +113,42 @@ class Scored:
         return score_names(self._asked(**known), self.CLASSES)
 
     def merge_det(
-        self, results: Results, nproc: int = 4, iou_thr: float = 0.1
+        self,
+        results: Results,
+        nproc: int = 4,
+        iou_thr: float = 0.1,
+        class_agnostic: bool = False,
+        iof_thr: float | None = None,
+        fuse_thr: float | None = None,
+        patch_size: float | None = None,
     ) -> tuple[list[str], list[list[np.ndarray]]]:
-        """Names of the scenes and their results, from those of patches: see :func:`.scenes.merge_scenes`.
-
-        ``nproc`` is a 0.x name: one process is fast enough.
-        """
-        del nproc
+        """Names of the scenes and their results, from those of patches: see :func:`.scenes.merge_scenes`."""
         check_results(results, len(self.img_ids), self.CLASSES)
-        return merge_scenes(finite_results(results), self.img_ids, iou_thr)
+        rule = dict(class_agnostic=class_agnostic, iof_thr=iof_thr, fuse_thr=fuse_thr)
+        return merge_scenes(finite_results(results), self.img_ids, iou_thr, nproc, patch_size, **rule)
 
     def format_results(
-        self, results: Results, submission_dir: str | None = None, nproc: int = 4, with_zip: bool = True
+        self,
+        results: Results,
+        submission_dir: str | None = None,
+        nproc: int = 4,
+        with_zip: bool = True,
+        task: int = 1,
+        iou_thr: float | None = None,
+        class_agnostic: bool | None = None,
+        iof_thr: float | None = None,
+        fuse_thr: float | None = None,
+        patch_size: float | None = None,
     ) -> tuple[list[str], str]:
-        """Write DOTA Task 1 files of the scenes that :meth:`merge_det` gives.
+        """Write files for DOTA's server of the scenes that :meth:`merge_det` gives, which takes the last options.
 
-        See :func:`mmrotate.datasets.submission.write_task1` for the files and errors.
+        See :func:`mmrotate.datasets.submission.write_task1` for the others, the files and errors.
         """
         check_names(self.img_ids, self.CLASSES)
-        scenes, merged = self.merge_det(results, nproc)
-        return write_task1(merged, scenes, self.CLASSES, self.version, submission_dir, with_zip)
+        given = dict(
+            iou_thr=iou_thr, class_agnostic=class_agnostic, iof_thr=iof_thr, fuse_thr=fuse_thr, patch_size=patch_size
+        )
+        # a merge_det of a subclass may take none of them
+        options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        scenes, merged = self.merge_det(results, nproc, **options)
+        return write_task1(merged, scenes, self.CLASSES, self.version, submission_dir, with_zip, task)

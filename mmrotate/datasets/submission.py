@@ -1,19 +1,21 @@
-"""Detections as files for DOTA's evaluation server, Task 1 (oriented boxes)."""
+"""Detections as files for DOTA's evaluation server: Task 1, oriented boxes, and Task 2, horizontal ones."""
 
+import contextlib
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mmrotate.core.bbox import obb2poly_np
+from mmrotate.core.bbox import obb2poly_np, obb2xyxy
 from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import ArgumentError, UserError
-from mmrotate.utils.files import replacing
+from mmrotate.utils.files import is_temporary, replacing
 
 Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
 
@@ -32,8 +34,9 @@ def write_task1(
     version: str,
     folder: str | None = None,
     with_zip: bool = True,
+    task: int = 1,
 ) -> tuple[list[str], str]:
-    """Write ``Task1_CLASS.txt`` per class, with lines ``image score x1 y1 x2 y2 x3 y3 x4 y4``.
+    """Write the files of :func:`write_task` from results in memory, into a folder that is new or empty.
 
     Args:
         results: per image a list over classes of arrays (n, 6): x, y, w, h, theta, score.
@@ -42,6 +45,7 @@ def write_task1(
         version: angle version of the boxes.
         folder: where to write; it is made, and must be empty. None: a new temporary one, the caller's to delete.
         with_zip: also write ``FOLDER.zip`` into it, ready for upload.
+        task: 1, oriented boxes, or 2, horizontal ones.
 
     Returns:
         The text files, and the folder.
@@ -51,22 +55,48 @@ def write_task1(
         ValueError: results, images and classes do not fit together.
     """
     check_results(results, len(img_ids), classes)
+    check_task(task)
     check_names(img_ids, classes)
     target = make_folder(folder)
-    results = finite_results(results)
-    files = [target / f'Task1_{name}.txt' for name in classes]
-    for label, path in enumerate(files):
-        with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as out:
-            for img_id, per_class in zip(img_ids, results, strict=True):
-                out.writelines(task1_lines(img_id, per_class[label], version))
+    found = zip(img_ids, finite_results(results), strict=True)
+    return list(map(str, write_task(found, classes, version, target, with_zip, task))), str(target)
+
+
+def write_task(
+    found: Iterable[tuple[str, Sequence[np.ndarray]]],
+    classes: Sequence[str],
+    version: str,
+    folder: Path,
+    with_zip: bool = True,
+    task: int = 1,
+) -> list[Path]:
+    """Write ``Task1_CLASS.txt`` per class, with lines ``image score x1 y1 x2 y2 x3 y3 x4 y4``, image after image.
+
+    ``Task2_CLASS.txt`` has the upright rectangles around the boxes: ``image score left top right bottom``. ``found``
+    gives name and result of each image. The files and the zip take the place of earlier ones once all is written; the
+    same results give the same bytes.
+    """
+    files = [folder / f'Task{task}_{name}.txt' for name in classes]
+    with contextlib.ExitStack() as stack:
+        temporary = [stack.enter_context(replacing(path)) for path in files]
+        outs = [stack.enter_context(path.open('w', encoding='utf-8')) for path in temporary]
+        for name, per_class in found:
+            for out, dets in zip(outs, per_class, strict=True):
+                out.writelines(_lines(name, dets, version, task))
     if with_zip:
-        with (
-            replacing(target / f'{target.name}.zip') as temporary,
-            zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive,
-        ):
+        with replacing(folder / f'{folder.name}.zip') as whole, zipfile.ZipFile(whole, 'w') as archive:
             for path in files:
-                archive.write(path, path.name)
-    return list(map(str, files)), str(target)
+                entry = zipfile.ZipInfo(path.name)  # of no time, so that it does not matter when it is written
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                with path.open('rb') as source, archive.open(entry, 'w', force_zip64=True) as place:
+                    shutil.copyfileobj(source, place)
+    return files
+
+
+def check_task(task: int) -> None:
+    """Raise a SubmissionError for a task that DOTA's server does not have."""
+    if task not in (1, 2):
+        raise SubmissionError(f'task must be 1, oriented boxes, or 2, horizontal ones, got {task!r}')
 
 
 def make_folder(folder: str | None) -> Path:
@@ -82,6 +112,13 @@ def check_folder(folder: str | None) -> None:
     if folder is not None and os.path.exists(folder) and (os.path.isfile(folder) or os.listdir(folder)):
         kind = 'is a file' if os.path.isfile(folder) else 'holds files'
         raise SubmissionError(f'submission_dir={str(folder)!r} {kind}: name a new or empty folder')
+
+
+def check_task_folder(folder: Path, classes: Sequence[str], task: int, again: bool) -> None:
+    """:func:`check_folder`; ``again``, the folder may hold what :func:`write_task` writes."""
+    ours = {f'{folder.name}.zip', *(f'Task{task}_{name}.txt' for name in classes)} if again else set()
+    if not folder.is_dir() or any(not is_temporary(path) and path.name not in ours for path in folder.iterdir()):
+        check_folder(str(folder))
 
 
 def check_names(img_ids: Sequence[str], classes: Sequence[str]) -> None:
@@ -126,9 +163,10 @@ def check_results(results: Results, num_images: int, classes: Sequence[str]) -> 
             )
 
 
-def task1_lines(img_id: str, dets: np.ndarray, version: str) -> list[str]:
-    """Lines of a Task 1 file for the detections (n, 6) of a class in an image."""
+def _lines(img_id: str, dets: np.ndarray, version: str, task: int) -> list[str]:
     if len(dets) == 0:
         return []
-    polygons = obb2poly_np(np.asarray(dets, np.float32), version)
-    return [f'{img_id} {row[8]:.6g} {" ".join(f"{value:.2f}" for value in row[:8])}\n' for row in polygons]
+    boxes = np.asarray(dets, np.float32)
+    corners = obb2poly_np(boxes, version)[:, :8] if task == 1 else obb2xyxy(boxes, version)
+    rows = zip(boxes[:, 5].tolist(), corners.tolist(), strict=True)
+    return [f'{img_id} {score:.6g} {" ".join(f"{value:.2f}" for value in row)}\n' for score, row in rows]

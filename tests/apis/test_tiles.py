@@ -8,12 +8,12 @@ from torch import nn
 from mmrotate.apis import inference_detector, init_detector
 from mmrotate.apis.tiles import FLIPS, detect_windows, joined
 from mmrotate.core.images import read_image
-from mmrotate.core.patch import SameObject, tile_windows
+from mmrotate.core.patch import MergeRule, tile_windows
 from tests.helpers.pages import ROOT
 
 CONFIG = ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py'
 WEIGHTS = ROOT / 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth'
-SAME = SameObject(0.1)
+SAME = MergeRule(0.1)
 
 
 @pytest.fixture(scope='module')
@@ -72,7 +72,7 @@ def test_a_flipped_view_gives_boxes_where_the_objects_are(model):
     image = np.zeros((256, 320, 3), np.uint8)
     image[100, 200] = 255
     fake = Brightest(model.cfg)
-    found = joined(detect_windows(fake, reader(image), np.array([[0, 0, 320, 256]]), SameObject(1), list(FLIPS), 3))
+    found = joined(detect_windows(fake, reader(image), np.array([[0, 0, 320, 256]]), MergeRule(1), list(FLIPS), 3))
     assert fake.batches == [3, 1]
     np.testing.assert_allclose(found[0][:, :2], np.full((4, 2), [200.5, 100.5]), atol=0.01)
     np.testing.assert_allclose(found[0][:, 4], [0.5, -0.5, -0.5, 0.5], atol=1e-6)

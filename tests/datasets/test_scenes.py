@@ -5,6 +5,7 @@ import pytest
 
 from mmrotate.datasets import ConcatDataset, DOTADataset, build_dataset
 from mmrotate.datasets.scenes import Patch, merge_scenes, patch_of
+from mmrotate.utils import UserError
 
 from .conftest import SQUARE, Folder
 
@@ -21,10 +22,10 @@ def lines(file):
     ('name', 'patch'),
     [
         ('P0004__1__0___0', Patch('P0004', 0, 0)),
-        ('P0004__1024__824___1648', Patch('P0004', 824, 1648)),
+        ('P0004__1024__824___1648', Patch('P0004', 824, 1648, size=1024)),
         ('P0004__824___10', Patch('P0004', 824, 10)),
         ('P0004__0.5__824___10', Patch('P0004', 824, 10, 0.5)),
-        ('my__own_scene__512__0___30', Patch('my__own_scene', 0, 30)),
+        ('my__own_scene__512__0___30', Patch('my__own_scene', 0, 30, size=512)),
         ('P0004', None),
         ('P0004__1', None),
         ('a__1__2', None),
@@ -83,6 +84,36 @@ def test_task1_files_are_those_of_the_scenes(patches, tmp_path):
     assert len(dataset.merge_det(found, iou_thr=1.0)[1][0][0]) == 2
     with pytest.raises(ValueError, match='2 results for 3 images'):
         dataset.merge_det(found[:2])
+
+
+def test_options_of_a_merge(patches, tmp_path):
+    dataset = build_dataset(patches.cfg(test_mode=True, classes=('plane', 'ship')))
+    part, whole, other = [54, 30, 20, 10, 0, 0.9], [26, 30, 40, 10, 0, 0.8], [27, 30, 40, 10, 0, 0.7]
+    found = [result(part), result(whole), result([5, 5, 4, 4, 0, 0.5])]
+    found[1][1] = np.array([other], np.float32)
+
+    def counts(**options):
+        return [len(dets) for dets in dataset.merge_det(found, **options)[1][0]]
+
+    assert counts() == [1, 1] and counts(iou_thr=0.9) == [2, 1] and counts(class_agnostic=True) == [1, 0]
+    assert dataset.merge_det(found, iof_thr=0.8)[1][0][0][0, 5] == np.float32(0.8)
+    options = dict(task=2, iof_thr=0.8, class_agnostic=True, nproc=3, submission_dir=str(tmp_path / 'sub'))
+    dataset.check_submission(**options)
+    files, _ = dataset.format_results(found, **options)
+    assert [file.rsplit('/')[-1] for file in files] == ['Task2_plane.txt', 'Task2_ship.txt']
+    assert lines(files[0])[0] == ['P1', '0.8', '46.00', '25.00', '86.00', '35.00']
+    for wrong, said in ((dict(task=3), 'task must be 1'), (dict(iou_thr=2), 'iou_thr must be in')):
+        with pytest.raises(UserError, match=said):
+            dataset.check_submission(**wrong)
+
+
+def test_patches_without_a_size(folder):
+    folder.add('P1__1__0___0')
+    dataset = build_dataset(folder.cfg(test_mode=True, classes='plane'))
+    with pytest.raises(UserError, match=r"iof_thr needs the size of each patch.*'P1' is the first"):
+        dataset.check_submission(iof_thr=0.8)
+    dataset.check_submission(iof_thr=0.8, patch_size=64)
+    assert len(dataset.merge_det([[result()[0]]], iof_thr=0.8, patch_size=64)[1]) == 1
 
 
 def test_patches_of_joined_datasets_are_merged(patches, tmp_path):

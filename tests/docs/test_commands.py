@@ -24,6 +24,7 @@ ONLY_READ = {
     'pre-commit install': 'changes the repository',
     '.ci/run': 'runs these tests',
     'bash benchmarks/gpu.sh': 'needs a GPU',
+    'torchrun ': 'needs machines; tests/cli/test_infer_shared.py runs it on one',
     'mim ': 'needs openmim; tests/test_package.py reads what it asks for',
 }
 SCRIPTS = ('tools/', 'demo/', 'benchmarks/', 'docs/', '.ci/')

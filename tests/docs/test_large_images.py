@@ -1,45 +1,58 @@
-"""docs/data.md, large images: the commands run, and the config trains on scenes that are not split."""
+"""docs/large_images.md: what it shows is run, in its order."""
 
+import json
+import runpy
 import shlex
+import sys
 
 import pytest
 
-from mmrotate.cli import main
-from mmrotate.datasets import build_dataset
-from mmrotate.engine import load_config
-from tests.helpers.pages import ROOT, commands_of, make_project, write_files
-from tests.helpers.scenes import write_scene
+from mmrotate.cli.main import main as mmrotate
+from tests.helpers.pages import ROOT, commands_of, make_project, run_page
 
-PAGE = ROOT / 'docs/data.md'
-COMMANDS = [command for command, marked in commands_of(PAGE) if marked and command.startswith('mmrotate split')]
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    make_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    write_scene(tmp_path / 'data/scenes', 'P0', (1300, 1100), decimals=0)
-    for part in ('train', 'val', 'test'):
-        write_scene(tmp_path / 'data/DOTA' / part, f'P_{part}', (1200, 1000), decimals=0)
-    return tmp_path
+PAGE = ROOT / 'docs/large_images.md'
+MARKED = [shlex.split(command) for command, marked in commands_of(PAGE) if marked]
+# few proposals of small tiles
+QUICK = ['--device', 'cpu', '--cfg-options', 'model.test_cfg.rpn.nms_pre=40', 'model.test_cfg.rcnn.max_per_img=40']
 
 
-def test_commands_and_config(project):
-    assert len(COMMANDS) == 3
-    for command in COMMANDS:
-        assert main(shlex.split(command)[1:]) == 0
-    assert len(list(project.glob('data/tiles/images/*.png'))) == len(list(project.glob('data/tiles/annfiles/*'))) == 4
-    assert list(project.glob('data/split_1024_dota1_0/train/annfiles/*.txt'))
-    assert list(project.glob('data/split_1024_dota1_0/test/images/*.png'))
-    # the page says: the same tiles with the same objects
-    assert 'configs/mine/scenes.py' in write_files(PAGE, project)
-    cfg = load_config('configs/mine/scenes.py')
-    dataset = build_dataset(cfg.data.train)
-    tiles = {path.stem for path in project.glob('data/tiles/annfiles/*') if path.read_text()}
-    assert {dataset.image_name(i).removesuffix('.png') for i in range(len(dataset))} == tiles
-    assert dataset[0]['img'].shape == (3, 1024, 1024)
+@pytest.fixture(scope='module')
+def project(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        folder = make_project(tmp_path_factory.mktemp('large'))
+        patch.chdir(folder)
+        run_page(PAGE)
+        yield folder
 
 
-def test_the_config_of_dota(project):
-    cfg = load_config('configs/_base_/datasets/dotav1_large_le90.py')
-    assert len(build_dataset(cfg.data.train)) == len(build_dataset(cfg.data.val, dict(test_mode=True))) == 2
+SLOW = {'--half', 'demo/huge_image_demo.py'}
+EACH = [
+    pytest.param(words, id=' '.join(words[-4:]), marks=[pytest.mark.slow] * bool(SLOW.intersection(words)))
+    for words in MARKED
+]
+
+
+@pytest.mark.parametrize('words', EACH)
+def test_command(project, words, monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    if words[0] == 'mmrotate':
+        small = [] if 'auto' in words else ['data.test.pipeline.1.img_scale=(160,128)']
+        assert mmrotate([*words[1:], *QUICK, *small]) == 0
+        place = project / words[words.index('--out') + 1]
+        assert not (place / '.done').exists()
+        assert len(list(place.iterdir())) == len(words[words.index('--to') + 1].split(',')) if '--to' in words else 1
+    else:
+        monkeypatch.setattr(sys, 'argv', words[1:])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / words[1]), run_name='__main__')
+        assert end.value.code == 0
+        assert (project / words[-1]).is_file()
+
+
+def test_the_scene_is_where_the_page_puts_it(project):
+    data = json.loads((project / 'outputs/all/detections.geojson').read_text())
+    assert data['crs']['properties']['name'] == 'urn:ogc:def:crs:EPSG::32633'
+    for feature in data['features']:
+        x, y = feature['geometry']['coordinates'][0][0]
+        assert 464990 < x < 465140
+        assert 5249940 < y < 5250010

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from mmrotate.ops import box_iou_rotated
+from mmrotate.core.bbox.overlaps import overlaps_in_classes
 from mmrotate.utils import get_root_logger
 
 _FARTHEST = 1e9  # pixels; beyond, float32 cannot hold the corners and areas of a box
-_PAIRS = 2_000_000  # of boxes, whose overlaps are in memory at once
 
 
 class Image(NamedTuple):
@@ -23,15 +21,8 @@ class Image(NamedTuple):
     ignored: np.ndarray  # (m,) mask of the objects to ignore, which come last
 
     def overlaps(self, mode: str = 'iou', chosen: slice | np.ndarray = slice(None)) -> Iterator[tuple[int, np.ndarray]]:
-        """Overlaps of detections with the ``chosen`` objects, 0 for other classes, in blocks of rows (k, m).
-
-        Each comes with the index of its first detection. ``mode`` is that of
-        :func:`mmrotate.ops.box_iou_rotated`.
-        """
-        dets, gts = _classes_apart(self.dets, self.labels, self.gts[chosen], self.gt_labels[chosen])
-        rows = max(_PAIRS // max(len(gts), 1), 1)
-        for start in range(0, len(dets), rows):
-            yield start, box_iou_rotated(dets[start : start + rows], gts, mode).numpy().astype(np.float32)
+        """Overlaps of detections with the ``chosen`` objects: see :func:`.overlaps_in_classes`."""
+        return overlaps_in_classes(self.dets, self.labels, self.gts[chosen], self.gt_labels[chosen], mode)
 
 
 class Table:
@@ -77,21 +68,6 @@ def pairs_from(overlaps: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarr
     index = np.flatnonzero(flat >= least)  # many times faster than nonzero of two dimensions
     rows, columns = np.divmod(index, overlaps.shape[1])
     return rows, columns, flat[index]
-
-
-def _classes_apart(
-    boxes: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes (n, 5) and others (m, 5), moved along x so that only those of one class can touch.
-
-    Pairs that are far apart cost next to nothing. In float64 the move takes nothing from what float32 holds.
-    """
-    both = [each[:, :5].astype(np.float64) for each in (boxes, others)]
-    ends = [part[:, :1] + sign * part[:, 2:4].sum(1, keepdims=True) for part in both for sign in (-1, 1) if len(part)]
-    width = float(np.ptp(np.concatenate(ends))) + 1 if ends else 0.0
-    for part, its_labels in zip(both, (labels, other_labels), strict=True):
-        part[:, 0] += width * its_labels
-    return torch.from_numpy(both[0]), torch.from_numpy(both[1])
 
 
 def read_images(

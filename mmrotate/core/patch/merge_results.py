@@ -1,13 +1,19 @@
 """One result of an image from those of its patches."""
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from mmrotate.core.bbox.overlaps import overlaps_in_classes
+from mmrotate.core.bbox.transforms import obb2xyxy
 from mmrotate.ops import batched_nms_rotated
 from mmrotate.utils.errors import ArgumentError
 
+_EDGE = 5.0  # pixels from the border of a patch within which a detection may be cut
+_LEAST_WEIGHT = 1e-6
 Result = list[np.ndarray]
 
 
@@ -32,12 +38,36 @@ def map_masks(masks: Sequence[np.ndarray], offset: Sequence[int], new_shape: Seq
     return mapped
 
 
+class MergeRule(NamedTuple):
+    """How detections of several patches become those of their image."""
+
+    iou_thr: float = 0.1  # overlap above which the worse of two detections of a class goes
+    class_agnostic: bool = False  # across classes
+    # share of a detection cut at the border of its patch that lies in a whole one of its class, above which it goes;
+    # whole ones come before those that are cut, whatever the scores. None: the place in a patch does not matter
+    iof_thr: float | None = None
+    # overlap above which what goes counts in the mean that takes the place of the better detection, weighted by the
+    # scores (Solovyev et al., Weighted boxes fusion, 2021). None: the better one stays as it is
+    fuse_thr: float | None = None
+
+    def check(self) -> None:
+        """Raise an ArgumentError for a threshold that is none."""
+        for name in ('iou_thr', 'iof_thr', 'fuse_thr'):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ArgumentError(f'{name} must be in [0, 1], got {value}')
+
+
 def merge_results(
     results: Sequence[Result],
     offsets: np.ndarray,
     img_shape: Sequence[int],
     iou_thr: float = 0.1,
     device: str | torch.device = 'cpu',
+    class_agnostic: bool = False,
+    iof_thr: float | None = None,
+    fuse_thr: float | None = None,
+    sizes: np.ndarray | None = None,
 ) -> Result:
     """Detections of an image from those of its patches: moved, and overlapping ones suppressed in each class.
 
@@ -47,6 +77,10 @@ def merge_results(
         img_shape: Width and height of the image; boxes do not need it.
         iou_thr: Overlap above which the worse of two goes.
         device: Where that is computed.
+        class_agnostic: See :class:`MergeRule`.
+        iof_thr: Likewise; it needs ``sizes``.
+        fuse_thr: Likewise. Angles of means may leave the range of their version.
+        sizes: Width and height (patches, 2) of the patches in the image.
 
     Returns:
         A list over classes of (k, 6), best first.
@@ -60,13 +94,105 @@ def merge_results(
     wrong = [dets.shape for result in results for dets in result if dets.ndim != 2 or dets.shape[1] != 6]
     if wrong:
         raise TypeError(f'merge_results: arrays (n, 6) of rotated boxes with scores are needed, got {wrong[0]}')
+    rule = MergeRule(iou_thr, class_agnostic, iof_thr, fuse_thr)
+    rule.check()
+    cut = None
+    if iof_thr is not None:
+        if sizes is None:
+            raise ValueError('merge_results: iof_thr needs the sizes of the patches')
+        cut = _cut_at_borders(results, np.asarray(offsets), np.asarray(sizes))
     per_class = [
         np.concatenate([translate_bboxes(dets, offset) for dets, offset in zip(patches, offsets, strict=True)])
         for patches in zip(*results, strict=True)
     ]
-    dets = torch.from_numpy(np.concatenate(per_class)).to(device)
-    labels = torch.arange(len(per_class)).repeat_interleave(torch.tensor([len(each) for each in per_class]))
-    kept, index = batched_nms_rotated(dets[:, :5], dets[:, 5], labels.to(device), iou_thr)
-    classes = labels[index.cpu()].numpy()
-    found = kept.cpu().numpy()
+    dets = np.concatenate(per_class)
+    labels = np.repeat(np.arange(len(per_class)), [len(each) for each in per_class])
+    found, classes = merge_boxes(dets, labels, rule, cut, device)
     return [found[classes == label] for label in range(len(per_class))]
+
+
+def _cut_at_borders(results: Sequence[Result], offsets: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Mask of the detections, class by class and in each patch by patch, that a border inside of the image may cut."""
+    ends = offsets + sizes
+    inner = np.concatenate([offsets > offsets.min(0), ends < ends.max(0)], 1)
+    masks = []
+    for patches in zip(*results, strict=True):
+        masks += [near_borders(dets, size, sides) for dets, size, sides in zip(patches, sizes, inner, strict=True)]
+    return np.concatenate(masks)
+
+
+def near_borders(dets: np.ndarray, size: Sequence[int], sides: np.ndarray) -> np.ndarray:
+    """Mask (n,) of detections (n, 6) that end near a border of their patch, of width and height ``size``.
+
+    ``sides`` (4,) says whether its left, top, right and lower border count.
+    """
+    left, top, right, bottom = obb2xyxy(dets).T
+    near = np.stack([left < _EDGE, top < _EDGE, right > size[0] - _EDGE, bottom > size[1] - _EDGE], 1)
+    return np.asarray((near & sides).any(1))
+
+
+def merge_boxes(
+    dets: np.ndarray,
+    labels: np.ndarray,
+    rule: MergeRule,
+    cut: np.ndarray | None = None,
+    device: str | torch.device = 'cpu',
+) -> tuple[np.ndarray, np.ndarray]:
+    """Detections (k, 6), best first, and their labels (k,), from all (n, 6) of an image with labels (n,).
+
+    Args:
+        dets: x, y, w, h, theta, score in pixels of the image and radians.
+        labels: Whole numbers.
+        rule: What goes.
+        cut: Mask (n,) of those that are cut at a border inside of the image; only ``iof_thr`` needs it.
+        device: Where overlaps are suppressed.
+    """
+    order = np.argsort(-dets[:, 5], kind='stable')
+    if rule.iof_thr is not None and cut is not None:
+        order = np.concatenate([order[~cut[order]], order[cut[order]]])
+    dets, labels = dets[order], labels[order]
+    boxes = torch.from_numpy(dets[:, :5]).to(device)
+    places = torch.arange(len(dets), 0, -1, dtype=torch.float64, device=device)  # in place of scores
+    classes = torch.from_numpy(labels).to(device)
+    index = batched_nms_rotated(boxes, places, classes, rule.iou_thr, rule.class_agnostic)[1].cpu().numpy()
+    groups = np.zeros_like(labels) if rule.class_agnostic else labels
+    kept = dets[index]
+    if rule.fuse_thr is not None:
+        kept = _fused(dets, groups, index, rule.fuse_thr)
+    kept_labels = labels[index]
+    if rule.iof_thr is not None and cut is not None:
+        whole = ~_parts(kept, groups[index], cut[order][index], rule.iof_thr)
+        kept, kept_labels = kept[whole], kept_labels[whole]
+    best = np.argsort(-kept[:, 5], kind='stable')
+    return kept[best], kept_labels[best]
+
+
+def _parts(dets: np.ndarray, groups: np.ndarray, cut: np.ndarray, iof_thr: float) -> np.ndarray:
+    """Mask (n,) of the detections that are cut and lie in one that is not."""
+    parts = np.flatnonzero(cut)
+    mask = np.zeros(len(dets), bool)
+    if len(parts) and not cut.all():
+        for start, shares in overlaps_in_classes(dets[parts], groups[parts], dets[~cut], groups[~cut], 'iof'):
+            mask[parts[start : start + len(shares)]] = (shares > iof_thr).any(1)
+    return mask
+
+
+def _fused(dets: np.ndarray, groups: np.ndarray, kept: np.ndarray, fuse_thr: float) -> np.ndarray:
+    """The detections at ``kept`` (k,), each the mean of itself and of those that went for it, with its own score."""
+    lost = np.setdiff1d(np.arange(len(dets)), kept)
+    owner, best = np.zeros(len(lost), np.int64), np.zeros(len(lost))
+    if len(lost):
+        for start, ious in overlaps_in_classes(dets[lost], groups[lost], dets[kept], groups[kept]):
+            owner[start : start + len(ious)], best[start : start + len(ious)] = ious.argmax(1), ious.max(1)
+    members = np.concatenate([kept, lost[best > fuse_thr]])
+    owners = np.concatenate([np.arange(len(kept)), owner[best > fuse_thr]])
+    boxes, to = dets[members, :5].astype(np.float64), dets[kept[owners]]
+    # of the two forms of each rectangle, and all half turns, the one that is nearest to that of the kept one
+    turns = np.round((to[:, 4] - boxes[:, 4]) / (math.pi / 2))
+    boxes[:, 4] += turns * math.pi / 2
+    swapped = turns % 2 == 1
+    boxes[swapped, 2:4] = boxes[swapped, 3:1:-1]
+    weights = np.maximum(dets[members, 5].astype(np.float64), _LEAST_WEIGHT)
+    sums = [np.bincount(owners, weights * column, len(kept)) for column in boxes.T]
+    means = np.stack(sums, 1) / np.bincount(owners, weights, len(kept))[:, None]
+    return np.c_[means, dets[kept, 5]].astype(dets.dtype)

@@ -1,7 +1,6 @@
 """One result of an image from those of its windows while they come, from top to bottom, in bounded memory."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,25 +8,9 @@ import torch
 from mmrotate.core.bbox import obb2xyxy
 from mmrotate.ops import box_iou_rotated
 
-from .merge_results import Result, translate_bboxes
+from .merge_results import MergeRule, Result, merge_boxes, near_borders, translate_bboxes
 
 _ROWS = 256  # boxes that are held against all others at once
-_AT_BORDER = 2  # pixels: boxes that end so near to a border of their window may be cut by it
-
-
-class SameObject(NamedTuple):
-    """When two detections are of one object, so that only the better stays.
-
-    Args:
-        iou: They overlap more than this.
-        part: Or, where one ends at a border that cuts through the image, more than this share of it lies in the other.
-            It then gives way to one that does not, whatever their scores. None: borders are no matter.
-        agnostic: Also if their classes differ.
-    """
-
-    iou: float
-    part: float | None = None
-    agnostic: bool = False
 
 
 class RowMerge:
@@ -38,12 +21,12 @@ class RowMerge:
     nothing is seen. What comes out is what one merge of everything would give.
 
     Args:
-        rule: Which detections are of one object.
+        rule: How detections that overlap become one.
         windows: All windows that will come (n, 4), as left, top, right, bottom in pixels.
         device: Where overlaps are computed.
     """
 
-    def __init__(self, rule: SameObject, windows: np.ndarray, device: str | torch.device = 'cpu') -> None:
+    def __init__(self, rule: MergeRule, windows: np.ndarray, device: str | torch.device = 'cpu') -> None:
         self._rule, self._device = rule, device
         self._reach = (windows[:, 3] - windows[:, 1]).max()
         self._extent = np.concatenate([windows[:, :2].min(0), windows[:, 2:].max(0)])
@@ -59,54 +42,48 @@ class RowMerge:
         self._classes = len(result)
         boxes = translate_bboxes(np.concatenate(result), np.asarray(window[:2]))
         labels = np.repeat(np.arange(len(result)), [len(dets) for dets in result])
-        cut = self._at_inner_border(boxes, window) if self._rule.part is not None else np.zeros(len(boxes), bool)
+        left, top, right, bottom = window
+        inner = np.asarray(window) != self._extent
+        cut = np.concatenate([near_borders(dets, (right - left, bottom - top), inner) for dets in result])
         self._keep(*map(np.concatenate, zip(self._held, (boxes, labels, cut), strict=True)))
 
     def finished(self, top: float = np.inf) -> Result:
         """Take out, merged and best first in each class, what no window whose upper edge is at ``top`` can change."""
-        # in the order in which they are kept: whole ones, best first; of equal scores the first
-        order = np.lexsort((-self._boxes[:, 5], self._cut))
-        self._keep(*(each[order] for each in self._held))
         bounds = obb2xyxy(self._boxes[:, :5])
-        first, second = self._pairs(bounds)
-        waits = _reached(bounds[:, 3] >= top - self._reach, first, second)
-        kept = ~waits & _survivors(len(waits), first, second)
-        boxes, labels = self._boxes[kept], self._labels[kept]
+        waits = _reached(bounds[:, 3] >= top - self._reach, *self._pairs(bounds))
+        boxes, labels, cut = (each[~waits] for each in self._held)
         self._keep(*(each[waits] for each in self._held))
-        boxes, labels = (each[np.argsort(-boxes[:, 5], kind='stable')] for each in (boxes, labels))
-        return [boxes[labels == i] for i in range(self._classes)]
+        order = np.argsort(labels, kind='stable')  # of equal scores the first in the order of windows stays
+        found, classes = merge_boxes(boxes[order], labels[order], self._rule, cut[order], self._device)
+        return [found[classes == i] for i in range(self._classes)]
 
     def _keep(self, boxes: np.ndarray, labels: np.ndarray, cut: np.ndarray) -> None:
         self._held = self._boxes, self._labels, self._cut = boxes, labels, cut
 
-    def _at_inner_border(self, boxes: np.ndarray, window: Sequence[int]) -> np.ndarray:
-        """Mask (n,) of the boxes that end at a border of their window beyond which the image goes on."""
-        bounds, sides = obb2xyxy(boxes[:, :5]), np.asarray(window)
-        near = np.concatenate([bounds[:, :2] <= sides[:2] + _AT_BORDER, bounds[:, 2:] >= sides[2:] - _AT_BORDER], 1)
-        return (near & (sides != self._extent)).any(1)
-
     def _pairs(self, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Indices (m,) and (m,) of boxes of one object; of each pair the first would be kept."""
+        """Indices (m,) and (m,) of boxes of which one may act on the other."""
         found = [np.zeros((2, 0), np.int64)]
         for start in range(0, len(bounds), _ROWS):
             rows, others = bounds[start : start + _ROWS, None], bounds[None, start:]
             near = ((rows[..., :2] < others[..., 2:]) & (others[..., :2] < rows[..., 2:])).all(-1)
-            if not self._rule.agnostic:
+            if not self._rule.class_agnostic:
                 near &= self._labels[start : start + _ROWS, None] == self._labels[None, start:]
             found.append(np.stack(np.nonzero(np.triu(near, 1))) + start)
         first, second = np.concatenate(found, 1)
-        same = self._same(first, second)
-        return first[same], second[same]
+        act = self._act(first, second)
+        return first[act], second[act]
 
-    def _same(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    def _act(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Mask (m,) of the pairs that overlap enough for the rule."""
         one, other = (torch.from_numpy(self._boxes[index, :5]).to(self._device) for index in (first, second))
         iou = box_iou_rotated(one, other, aligned=True).cpu().numpy()
-        same = iou > self._rule.iou
-        if self._rule.part is not None:
+        act = iou > min(self._rule.iou_thr, 1 if self._rule.fuse_thr is None else self._rule.fuse_thr)
+        if self._rule.iof_thr is not None:
             areas = self._boxes[:, 2] * self._boxes[:, 3]
             common = iou / (1 + iou) * (areas[first] + areas[second])
-            same |= self._cut[second] & (common > self._rule.part * areas[second])
-        return np.asarray(same)
+            for index in (first, second):
+                act |= self._cut[index] & (common > self._rule.iof_thr * areas[index])
+        return np.asarray(act)
 
 
 def _reached(start: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -119,16 +96,3 @@ def _reached(start: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nda
         if (grown == reached).all():
             return reached
         reached = grown
-
-
-def _survivors(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Mask (count,) of what stays where, of each pair in turn, a first that stays removes the second.
-
-    The firsts rise.
-    """
-    stays = np.ones(count, bool)
-    ends = np.searchsorted(first, np.arange(count + 1))
-    for i in np.unique(first):
-        if stays[i]:
-            stays[second[ends[i] : ends[i + 1]]] = False
-    return stays

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrotate.core.patch import RowMerge, SameObject, merge_results, tile_windows
+from mmrotate.core.patch import MergeRule, RowMerge, merge_results, tile_windows
 
 
 def detections(windows, per_window, rng):
@@ -20,7 +20,7 @@ def detections(windows, per_window, rng):
 def test_row_by_row_is_all_at_once(threshold):
     windows = tile_windows(400, 900, [(128, 96)], 0.25)
     results = detections(windows, 30, np.random.default_rng(0))
-    merge, parts, held = RowMerge(SameObject(threshold), windows), [], []
+    merge, parts, held = RowMerge(MergeRule(threshold), windows), [], []
     for i, (result, window) in enumerate(zip(results, windows, strict=True)):
         merge.add(result, window)
         after = windows[i + 1, 1] if i + 1 < len(windows) else np.inf
@@ -41,7 +41,7 @@ def test_a_box_waits_for_what_decides_on_its_neighbour():
     """The third kills the second, so the first lives, though it ends far above the third's window."""
     first, second, third = ([50, y, 100, 20, np.pi / 2, score] for y, score in ((50, 0.5), (110, 0.7), (170, 0.9)))
     windows = np.array([[0, 0, 100, 40], [0, 150, 100, 190]])
-    merge = RowMerge(SameObject(0.15), windows)
+    merge = RowMerge(MergeRule(0.15), windows)
     merge.add([np.array([first, second], np.float32)], windows[0])
     assert merge.finished(150)[0].size == 0
     third[1] -= 150  # in pixels of its window
@@ -54,13 +54,13 @@ def test_a_part_that_a_border_cuts_gives_way_to_the_whole_even_with_a_better_sco
     part, whole, below = [92, 50, 16, 10, 0, 0.9], [60, 50, 60, 10, 0, 0.6], [80, 80, 20, 10, 0, 0.5]
     found = {}
     for share in (None, 0.7):
-        merge = RowMerge(SameObject(0.5, share), windows)
+        merge = RowMerge(MergeRule(0.5, iof_thr=share), windows)
         merge.add([np.array([part], np.float32), np.zeros((0, 6), np.float32)], windows[0])
         merge.add([np.array([whole, below], np.float32), np.array([below], np.float32)], windows[1])
         found[share] = [dets[:, 5].tolist() for dets in merge.finished()]
     assert np.allclose(found[None][0], [0.9, 0.6, 0.5])
     assert np.allclose(found[0.7][0], [0.6, 0.5])
-    agnostic = RowMerge(SameObject(0.5, agnostic=True), windows)
+    agnostic = RowMerge(MergeRule(0.5, class_agnostic=True), windows)
     agnostic.add([np.array([below], np.float32)] * 2, windows[0])
     assert sum(map(len, agnostic.finished())) == 1
 
