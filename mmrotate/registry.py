@@ -51,7 +51,8 @@ class Registry(_MMEngineRegistry):
         try:
             return super().build(cfg, default_args=default_args, **kwargs)
         except ArgumentError as error:
-            raise ArgumentError(f'{title}: {error}') from error
+            place = '' if str(error).startswith(title) else f'{title}: '
+            raise ArgumentError(f'{place}{error}') from error
         except TypeError as error:
             if isinstance(error, UserError):
                 raise

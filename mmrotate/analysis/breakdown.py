@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .confusion import all_objects
+from mmrotate.core.evaluation import all_objects
+
 from .errors import KINDS, RIGHT, Errors, average_precisions
-from .turns import aspect_ratios
+from .turns import aspect_ratios, directions
 
 CONFIDENT = 'score >= 0.3'  # those that are mostly shown
 # sides in pixels of a square as large as the object, and long over short sides
 SIZES = (0.0, 16.0, 32.0, 96.0, math.inf)
 ASPECTS = (1.0, 1.5, 3.0, 5.0, math.inf)
+DEGREES = tuple(22.5 * i for i in range(9))  # of the long side
 _NONE = np.zeros((0, 5), np.float32)
 
 
@@ -82,6 +84,11 @@ def by_size(errors: Errors) -> Table:
 def by_shape(errors: Errors) -> Table:
     """As :func:`by_size`, by long over short side."""
     return _grouped(errors, 'long / short side', ASPECTS, aspect_ratios)
+
+
+def by_angle(errors: Errors) -> Table:
+    """As :func:`by_size`, by the direction of the long side in degrees; objects that are all but square count too."""
+    return _grouped(errors, 'direction in degrees', DEGREES, directions)
 
 
 def _grouped(

@@ -126,15 +126,20 @@ def shares(matrix: np.ndarray) -> np.ndarray:
 
 
 def draw_confusion(
-    matrix: np.ndarray, classes: Sequence[str], theme: str = 'plasma', title: str = 'Confusion matrix, % of each row'
+    matrix: np.ndarray,
+    classes: Sequence[str],
+    theme: str = 'plasma',
+    title: str = 'Confusion matrix, % of each row',
+    normalized: bool = True,
 ) -> Figure:
-    """A picture of the matrix: colours and numbers are percent of each row, and its sum stands beside its name.
+    """A picture of the matrix: colours are percent of each row, and its sum stands beside its name.
 
     Args:
         matrix: What :func:`confusion_matrix` gives.
         classes: Names.
         theme: Name of a colour map of matplotlib.
         title: Stands above.
+        normalized: Numbers are percent of each row, else objects or detections.
     """
     percent, names = shares(matrix), [*classes, BACKGROUND]
     side = 3 + 0.5 * len(names)
@@ -154,6 +159,6 @@ def draw_confusion(
         value = percent[row, column]
         red, green, blue, _ = colors(value / 100)
         ink = 'black' if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else 'white'
-        text = f'{value:.0f}' if value >= 0.5 else '<1'
+        text = (f'{value:.0f}' if value >= 0.5 else '<1') if normalized else str(matrix[row, column])
         axes.text(column, row, text, ha='center', va='center', color=ink, fontsize=8)
     return figure

@@ -21,11 +21,12 @@ def error_figures(errors: Errors, tables: Mapping[str, Table]) -> Iterator[tuple
 
     Args:
         errors: What was found.
-        tables: Those of ``by_kind``, ``by_class``, ``by_size``, ``by_shape``, under these names.
+        tables: Those of ``by_kind``, ``by_class``, ``by_size``, ``by_shape``, ``by_angle``, under these names.
     """
     yield 'errors', draw_kinds(errors, tables['by_kind'])
     yield 'errors_by_class', draw_counts([tables['by_class']])
     yield 'errors_by_size_and_shape', draw_counts([tables['by_size'], tables['by_shape']])
+    yield 'errors_by_angle', draw_counts([tables['by_angle']])
     yield 'angles', draw_turns(all_turns(errors))
     yield 'precision_recall', draw_curves(errors)
 

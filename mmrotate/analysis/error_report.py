@@ -6,14 +6,21 @@ from typing import Any
 
 from mmrotate.utils.files import write_json
 
-from .breakdown import Table, by_class, by_kind, by_shape, by_size, by_turn
+from .breakdown import Table, by_angle, by_class, by_kind, by_shape, by_size, by_turn
 from .error_figures import error_figures
 from .errors import RIGHT, Errors, average_precisions
 from .figures import save_figure
 from .tables import write_table
 
-_TABLES = {'by_kind': by_kind, 'by_class': by_class, 'by_size': by_size, 'by_shape': by_shape, 'by_turn': by_turn}
-_FIGURES = ('errors', 'errors_by_class', 'errors_by_size_and_shape', 'angles', 'precision_recall')
+_TABLES = {
+    'by_kind': by_kind,
+    'by_class': by_class,
+    'by_size': by_size,
+    'by_shape': by_shape,
+    'by_angle': by_angle,
+    'by_turn': by_turn,
+}
+_FIGURES = ('errors', 'errors_by_class', 'errors_by_size_and_shape', 'errors_by_angle', 'angles', 'precision_recall')
 FILES = (
     *(f'errors_{name}.csv' for name in _TABLES),
     *(f'{name}.png' for name in _FIGURES),
@@ -25,7 +32,7 @@ FILES = (
 def write_errors(errors: Errors, folder: str | Path) -> dict[str, Table]:
     """Write tables, pictures, a list of all errors and a JSON file with all tables, the :data:`FILES`, into ``folder``.
 
-    Gives the tables by their names in the JSON file: by_kind, by_class, by_size, by_shape, by_turn.
+    Gives the tables by their names in the JSON file: by_kind, by_class, by_size, by_shape, by_angle, by_turn.
     """
     folder = Path(folder)
     tables = {name: make(errors) for name, make in _TABLES.items()}

@@ -24,9 +24,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from mmrotate.core.evaluation import match_image, mean_over_classes, of_class, rotated_ious, score_flags, true_false
+from mmrotate.core.evaluation import (
+    all_objects,
+    match_image,
+    mean_over_classes,
+    of_class,
+    rotated_ious,
+    score_flags,
+    true_false,
+)
 
-from .confusion import all_objects
 from .results import Judged
 from .turns import turned, turns
 

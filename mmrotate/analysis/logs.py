@@ -42,14 +42,17 @@ class TrainingLog:
 
     Args:
         path: The file, or a folder of a training, of which the latest log is taken.
+        later: Logs that the same training wrote after it, each time it was resumed.
 
     Raises:
         UserError: There is no such file, or it is no log.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = find_log(Path(path))
-        records = {(record.mode, record.epoch, record.iteration): record for record in _read(self.path)}
+    def __init__(self, path: str | Path, *later: str | Path) -> None:
+        files = [find_log(Path(file)) for file in (path, *later)]
+        self.path = files[-1]
+        read = (record for file in files for record in _read(file))
+        records = {(record.mode, record.epoch, record.iteration): record for record in read}
         self.records = list(records.values())
         if not self.records:
             raise UserError(f'{self.path} holds no line of a training or validation')
@@ -59,6 +62,10 @@ class TrainingLog:
     def keys(self) -> list[str]:
         """Names of all values."""
         return list(dict.fromkeys(key for record in self.records for key in record.values))
+
+    def keys_of(self, mode: str) -> list[str]:
+        """Names of the values of trainings ('train') or evaluations ('val')."""
+        return list(dict.fromkeys(key for record in self.records if record.mode == mode for key in record.values))
 
     def series(self, key: str, first_epoch: int = 1) -> Series:
         """The values of ``key`` from an epoch on; ``bbox_mAP`` and ``mAP`` are one.
@@ -80,12 +87,13 @@ class TrainingLog:
         kept = [record for record in kept if record.mode == 'train' or modes == {'val'}]
         return Series(
             [record.epoch for record in kept],
-            [self._overall(record) for record in kept],
+            [self.overall(record) for record in kept],
             [record.values[key] for record in kept],
             kept[0].mode,
         )
 
-    def _overall(self, record: Record) -> int:
+    def overall(self, record: Record) -> int:
+        """Iteration of a line, counted through the whole training."""
         return record.iteration + (record.epoch - 1) * self._per_epoch
 
     def seconds_per_epoch(self, include_outliers: bool = False) -> dict[int, list[float]]:

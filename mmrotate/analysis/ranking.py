@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mmrotate.core.evaluation import eval_rbbox_map_thresholds
+from mmrotate.core.evaluation import all_objects, eval_rbbox_map_thresholds
 from mmrotate.core.visualization import imshow_det_rbboxes
 from mmrotate.core.visualization.text import label_patch
 
-from .confusion import all_objects
 from .results import Judged
 
 _THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))

@@ -1,7 +1,7 @@
 """Results of a detector beside the truth."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,13 +42,26 @@ def judged(dataset: Any, path: str | Path) -> Judged:
         ResultsError: They cannot be read, or are not of this dataset.
         UserError: The dataset has no annotations.
     """
-    results = read_results(path, dataset)
+    both = beside_truth(dataset, read_results(path, dataset))
+    _warn_of_strangers(both, path)
+    return both
+
+
+def beside_truth(dataset: Any, results: Results) -> Judged:
+    """Results, in the order of the images of ``dataset``, beside its annotations; a UserError if it has none."""
     for leaf in dataset.leaves:
         leaf.check_annotated()
     annotations = [dataset.get_ann_info(i) for i in range(len(dataset))]
-    both = Judged(image_names(dataset), dataset.CLASSES, finite_results(results), annotations)
-    _warn_of_strangers(both, path)
-    return both
+    return Judged(image_names(dataset), dataset.CLASSES, finite_results(results), annotations)
+
+
+def judging(dataset: Any, options: Mapping[str, Any]) -> tuple[float, bool]:
+    """Lowest IoU of a right detection, and whether 11 points are taken (VOC 2007), as an evaluation by ``options`` has.
+
+    ``options`` are those of ``dataset.evaluate``.
+    """
+    iou_thr = float(np.min(options.get('iou_thr') or dataset.leaves[0].IOU_THR))
+    return iou_thr, bool(options.get('use_07_metric', True))
 
 
 def at_least(both: Judged, score: float) -> Judged:

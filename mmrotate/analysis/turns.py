@@ -16,14 +16,20 @@ def turns(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
 
     Of an object that is all but square each side may be the long one: from 0 to 45.
     """
-    period = np.where(aspect_ratios(objects) < _SQUARE, 90.0, 180.0)
-    difference = (_direction(boxes) - _direction(objects)) % period
+    period = np.where(has_direction(objects), 180.0, 90.0)
+    difference = (directions(boxes) - directions(objects)) % period
     return np.minimum(difference, period - difference)
 
 
-def _direction(boxes: np.ndarray) -> np.ndarray:
-    """Direction of the long side in degrees."""
-    return np.degrees(boxes[..., 4].astype(np.float64)) + np.where(boxes[..., 2] >= boxes[..., 3], 0.0, 90.0)
+def directions(boxes: np.ndarray) -> np.ndarray:
+    """Direction of the long sides of boxes (..., 5) in degrees, clockwise on the screen, from 0 on and below 180."""
+    degrees = np.degrees(boxes[..., 4].astype(np.float64)) + np.where(boxes[..., 2] >= boxes[..., 3], 0.0, 90.0)
+    return degrees % 180 % 180  # a tiny negative one rounds up to 180
+
+
+def has_direction(boxes: np.ndarray) -> np.ndarray:
+    """Mask (...) of the boxes (..., 5) that are long enough to have one long side."""
+    return aspect_ratios(boxes) >= _SQUARE
 
 
 def turned(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from mmrotate.engine.batches import to_device
 from mmrotate.engine.checks import check_detector
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
-from mmrotate.utils import UserError, load_checkpoint
+from mmrotate.utils import ArgumentError, UserError, load_checkpoint
 
 Image = Any  # a file, or what mmrotate.core.images.as_image takes
 Result = list[np.ndarray]
@@ -109,7 +109,7 @@ def detect_by(
 ) -> Result | list[Result]:
     """What :func:`inference_detector` gives, the results of a batch on the model's device by ``detect``."""
     if batch_size < 1:
-        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+        raise ArgumentError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
     images: Sequence[Any] = [imgs] if single else imgs
     prepare = Preparation(model.cfg)

@@ -4,10 +4,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from mmrotate.core.images import as_image, read_image
-from mmrotate.core.patch import get_multiscale_patch, merge_results, slide_window
+import numpy as np
 
-from .inference import Image, Result, inference_detector
+from mmrotate.core.images import as_image, read_image
+from mmrotate.core.patch import SameObject, get_multiscale_patch, slide_window
+from mmrotate.utils.errors import ArgumentError
+
+from .inference import Image, Result
+from .tiles import Window, detect_windows, joined
 
 
 def inference_detector_by_patches(
@@ -34,11 +38,13 @@ def inference_detector_by_patches(
         A list over classes of arrays (n, 6): x, y, w, h in pixels of the image, theta in radians, score.
     """
     if bs < 1:
-        raise ValueError(f'bs must be at least 1, got {bs}')
+        raise ArgumentError(f'bs must be at least 1, got {bs}')
     image = read_image(os.fspath(img)) if isinstance(img, str | os.PathLike) else as_image(img)
     height, width = image.shape[:2]
     windows = slide_window(width, height, *get_multiscale_patch(sizes, steps, ratios))
-    patches = [image[top:bottom, left:right] for left, top, right, bottom in windows]
-    results: Any = inference_detector(model, patches, batch_size=bs)
-    device = next(model.parameters()).device
-    return merge_results(results, windows[:, :2], (width, height), merge_iou_thr, device)
+
+    def read(window: Window) -> np.ndarray:
+        left, top, right, bottom = window
+        return image[top:bottom, left:right]
+
+    return joined(detect_windows(model, read, windows, SameObject(merge_iou_thr), batch_size=bs))

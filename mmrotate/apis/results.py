@@ -10,6 +10,7 @@ import numpy as np
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.visualization import rbox_corners
 from mmrotate.datasets.submission import Results
+from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.files import dump_json, replacing, write_json
 
 Images = Sequence[str | Path]
@@ -37,7 +38,7 @@ def results_to_dict(images: Images, results: Results, classes: Sequence[str], sc
     """
     results = finite_results(results)
     if len(images) != len(results):
-        raise ValueError(f'{len(images)} images, but {len(results)} results')
+        raise ArgumentError(f'{len(images)} images, but {len(results)} results')
     entries = (image_entry(image, one, classes, score_thr) for image, one in zip(images, results, strict=True))
     return {**_head(classes), 'images': list(entries)}
 
@@ -77,7 +78,7 @@ def write_entries_json(path: str | Path, entries: Iterable[dict[str, Any]], clas
 
 def _detections(result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float) -> list[dict[str, Any]]:
     if len(result) != len(classes):
-        raise ValueError(f'a result over {len(result)} classes, but {len(classes)} class names')
+        raise ArgumentError(f'a result over {len(result)} classes, but {len(classes)} class names')
     found = [
         {
             'label': classes[label],

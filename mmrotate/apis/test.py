@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from mmrotate.engine import predict, predict_everywhere
 from mmrotate.engine.distributed import rank_and_size
+from mmrotate.utils.errors import ArgumentError
 
 File = str | Path
 
@@ -58,7 +59,7 @@ def draw_results(
     They are shown in windows, or written into ``out_dir`` under the images' own names.
     """
     if len(results) != len(dataset):
-        raise ValueError(f'{len(results)} results for {len(dataset)} images')
+        raise ArgumentError(f'{len(results)} results for {len(dataset)} images')
     for i, result in enumerate(results):
         out_file = None if out_dir is None else Path(out_dir, dataset.image_name(i))
         draw_result(model, dataset.image_path(i), result, out_file, show, score_thr=score_thr)

@@ -8,7 +8,8 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, share_from_first
+from mmrotate.analysis.run_hook import RunReportHook
+from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, read_plan, share_from_first
 from mmrotate.utils import get_root_logger, init_random_seed, load_state, setup_multi_processes
 from mmrotate.utils.files import unused_stem
 
@@ -78,6 +79,8 @@ def _train(
     final = FinalConfig.of(cfg)
     meta = {**_meta(datasets, final), **(meta or {})}
     runner = build_runner(model, datasets, final, distributed, validate, plain(meta), timestamp)
+    if cfg.get('report', True):
+        runner.register_hook(RunReportHook(read_plan(final).evaluation if validate else None))
     start = time.time()
     runner.train()
     logger.info('training took %.0f seconds, work_dir %s', time.time() - start, runner.work_dir)

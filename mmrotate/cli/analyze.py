@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib import style
 from mmengine.config import Config
 from tqdm import tqdm
@@ -22,7 +21,8 @@ from mmrotate.analysis.examples import draw_examples
 from mmrotate.analysis.figures import check_figure, checked_style, checked_theme, save_figure, show_figure
 from mmrotate.analysis.logs import TrainingLog, home_of, train_time
 from mmrotate.analysis.ranking import picture_name, rank_images, side_by_side
-from mmrotate.analysis.results import Judged, at_least, judged, read_results
+from mmrotate.analysis.results import Judged, at_least, judged, judging, read_results
+from mmrotate.analysis.run_report import write_report
 from mmrotate.analysis.tables import write_table
 from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
 from mmrotate.cli.group import Commands, run_group
@@ -244,10 +244,8 @@ def _errors_of_config(args: argparse.Namespace) -> None:
     inputs = [*files_of_config(cfg), *_image_paths(dataset)]
     folder = _checked_folder(args.out_dir, args.result, 'out_dir', (*FILES, 'examples.png'), inputs)
     evaluation = read_evaluation(cfg)
-    options = evaluation.options if evaluation else {}
-    iou_thr = float(np.min(options.get('iou_thr') or dataset.leaves[0].IOU_THR))
-    found = judged(dataset, args.result)
-    errors = _tell_errors(args, found, folder, iou_thr, options.get('use_07_metric', True))
+    rules = judging(dataset, evaluation.options if evaluation else {})
+    errors = _tell_errors(args, judged(dataset, args.result), folder, *rules)
     write_image(folder / 'examples.png', draw_examples(errors, dataset.image_path))
 
 
@@ -296,6 +294,16 @@ def run_scoring(args: argparse.Namespace) -> None:
         print_scores(args, cfg, dataset, results)
 
 
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The one argument of ``run``."""
+    parser.add_argument('folder', help='folder of a training: its work-dir')
+
+
+def run_report(args: argparse.Namespace) -> None:
+    """Make the report on a training again, from its folder alone."""
+    print(f'report written: {write_report(args.folder)}')
+
+
 def _commands(group: str, **parts: tuple[Callable[[Any], None], Callable[[argparse.Namespace], None], str]) -> Commands:
     """Commands of ``group``, from how each adds its options, how it runs, and its help."""
     return {
@@ -313,6 +321,7 @@ COMMANDS: Commands = {
     'logs': (run_logs, 'curves and times of trainings'),
     **_commands(
         PROG,
+        run=(add_run_arguments, run_report, 'the report on a training; `mmrotate analyze FOLDER` does the same'),
         results=(add_ranking_arguments, run_ranking, 'the best and the worst images, truth beside prediction'),
         confusion=(add_confusion_arguments, run_confusion, 'which class is found as which'),
         errors=(add_error_arguments, run_errors, 'what is wrong with detections, and what it costs'),
@@ -324,4 +333,7 @@ COMMANDS: Commands = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of ``argv`` (default: the process's); gives the exit code."""
     parser = argparse.ArgumentParser(PROG, description='Tables and pictures of logs and results.')
-    return run_group(parser, COMMANDS, list(sys.argv[1:] if argv is None else argv))
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] not in COMMANDS and Path(words[0]).is_dir():
+        words = ['run', *words]
+    return run_group(parser, COMMANDS, words)

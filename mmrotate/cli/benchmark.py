@@ -1,12 +1,10 @@
 """``mmrotate benchmark``: images a second of a detector, from the batch to the boxes."""
 
 import argparse
-import contextlib
 import functools
 import itertools
 import statistics
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -23,6 +21,7 @@ from mmrotate.cli.common import (
     whole_number,
 )
 from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, open_dataset, rank_and_size
+from mmrotate.engine.amp import half_precision
 from mmrotate.engine.batches import to_device
 from mmrotate.engine.testing import detect
 from mmrotate.utils import UserError
@@ -76,7 +75,7 @@ def _measure(args: argparse.Namespace, cfg: Config, model: Any, dataset: Any) ->
     for done, batch in enumerate(batches, start=1 - _WARM_UP):
         _wait_for(device)
         start = time.perf_counter()
-        with torch.no_grad(), _precision(device, args.use_fp16):
+        with torch.no_grad(), half_precision(device, args.use_fp16):
             detect(model, to_device(batch, device))
         _wait_for(device)
         if done <= 0:
@@ -96,12 +95,6 @@ def _wait_for(device: torch.device) -> None:
     """Until all that was started is done: a GPU works while the program goes on."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)
-
-
-@contextlib.contextmanager
-def _precision(device: torch.device, half: bool) -> Iterator[None]:
-    with torch.autocast(device.type, torch.float16 if device.type == 'cuda' else torch.bfloat16, enabled=half):
-        yield
 
 
 _DESCRIPTION = 'Measure the images a second of a detector, forward pass and post-processing, one image at a time.'

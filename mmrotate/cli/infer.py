@@ -3,6 +3,7 @@
 import argparse
 import functools
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,14 @@ from typing import Any
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mmrotate.apis import draw_result, init_detector
+from mmrotate.apis import init_detector
 from mmrotate.apis.inference import Preparation
-from mmrotate.apis.results import image_entry, write_entries_json
+from mmrotate.apis.scenes import Search, stream_scenes
 from mmrotate.cli.common import (
     CHECKPOINT_HELP,
     CONFIG_HELP,
     add_config_options,
     add_device,
-    made_with,
     palette,
     picture,
     require_screen,
@@ -26,12 +26,15 @@ from mmrotate.cli.common import (
     score,
     whole_number,
 )
-from mmrotate.core.evaluation import finite_results
-from mmrotate.core.visualization import can_write_image
-from mmrotate.engine import files_of_config, load_config, stream_predictions
+from mmrotate.cli.infer_options import add_search, forms, search_of
+from mmrotate.cli.infer_outputs import FileOutputs, FolderOutputs, Outputs
+from mmrotate.core.raster import Raster
+from mmrotate.engine import init_dist, load_config, stream_predictions
+from mmrotate.engine.amp import half_precision
+from mmrotate.engine.distributed import LAUNCHERS, gather_objects, rank_and_size, share_from_first
+from mmrotate.engine.queue import SharedQueue
 from mmrotate.utils import UserError
-from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
-from mmrotate.utils.places import check_outputs
+from mmrotate.utils.journal import Tally, file_stamp
 
 _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 
@@ -44,13 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out-file', type=picture, help='the picture of a single image')
     parser.add_argument('--out-dir', help='folder for the pictures of all images')
     parser.add_argument('--json', metavar='FILE', help='write all detections into a JSON file')
+    parser.add_argument('--out', metavar='DIR', help='folder for the results in the forms of --to')
+    parser.add_argument('--to', type=forms, help='forms of the results in --out, by commas (default: json)')
+    parser.add_argument('--crs', choices=('wgs84', 'raster'), default='wgs84', help='coordinates of GeoJSON')
     text = 'go on with a run that was interrupted or left images out: skip those that its journal (FILE.journal of '
-    text += '--json, else infer.journal in --out-dir) notes as done and that did not change since'
+    text += '--json, else in --out or --out-dir) notes as done and that did not change since'
     parser.add_argument('--resume', action='store_true', help=text)
     parser.add_argument('--show', action='store_true', help='show each picture in a window')
     parser.add_argument('--score-thr', type=score, default=0.3, help='lowest score shown and written (default: 0.3)')
-    parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images at once (default: 1)')
+    parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images, or tiles, at once (default: 1)')
     parser.add_argument('--palette', type=palette, help='dota, sar, hrsc, hrsc_classwise, hit_uav, random, or a colour')
+    add_search(parser)
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
     add_device(parser)
     add_config_options(parser, '--options')
 
@@ -59,38 +67,82 @@ def run(args: argparse.Namespace) -> None:
     """Detect, draw and write, image by image."""
     require_screen(args.show, '--out-dir')
     files = list(_files(args.images))
-    targets = _targets(args, files)
     cfg = load_config(args.config, args.cfg_options)
-    _check_places(args, cfg, files, targets)
+    search = search_of(args, cfg, files)
+    outputs = FolderOutputs(args, files, search) if args.out else FileOutputs(args, files, search)
+    outputs.check(cfg)
+    init_dist(args.launcher)
+    first = rank_and_size()[0] == 0
     model = init_detector(cfg, args.checkpoint, args.device)
-    journal = _journal(args, cfg)
     items = [(str(file), file_stamp(file)) for file in files]
-    todo = [i for i, item in enumerate(items) if not _is_done(journal, item, targets[i])]
+    if first:
+        outputs.begin(cfg, model, args.resume or _is_started_anew())
+    # the others begin when the first has
+    todo = share_from_first({i for i, item in enumerate(items) if not outputs.is_done(i, item)} if first else None)
+    if not first:
+        outputs.begin(cfg, model, True)
     tally = Tally(len(files), done=len(files) - len(todo))
-    found = sum(len(journal[items[i][0]]['detections']) for i in set(range(len(files))) - set(todo)) if journal else 0
+    scenes = {i for i, file in enumerate(files) if search is not None and _is_scene(file, search)}
+    groups = _groups(len(files), scenes, args.batch_size)
+    queue = SharedQueue(len(groups))
+    images = _Images(files, cfg)
 
-    def keep(index: int, result: Any) -> Any:
-        """Draw the picture of one image; gives what the JSON file holds of it."""
-        nonlocal found
-        result = finite_results([result])[0]
-        if targets[index] is not None or args.show:
-            colours = {'bbox_color': args.palette} if args.palette else {}
-            draw_result(model, files[index], result, targets[index], args.show, score_thr=args.score_thr, **colours)
-        model.CLASSES = model.CLASSES or [f'class {i}' for i in range(len(result))]
-        entry = image_entry(files[index], result, model.CLASSES, args.score_thr)
-        found += len(entry['detections'])
-        return entry
+    def results() -> Iterator[tuple[int, Any]]:
+        """Number and result, or failure, of the images of this process that are to do, as they come."""
+        for group in map(groups.__getitem__, queue):
+            if search is not None and group[0] in scenes:
+                yield from stream_scenes(
+                    model, files, todo.intersection(group), search, args.batch_size, args.score_thr
+                )
+            else:
+                options = dict(samples_per_gpu=args.batch_size, workers_per_gpu=0)
+                yield from stream_predictions(model, images, todo.__contains__, group, **options)
 
-    options = dict(samples_per_gpu=args.batch_size, workers_per_gpu=0)
-    results = stream_predictions(model, _Images(files, cfg), set(todo).__contains__, range(len(files)), **options)
-    tally.work(tqdm(results, total=len(todo), disable=len(files) == 1), items, keep, journal)
-    if journal is not None:
-        _close(journal, tally, args.json, items, model.CLASSES)
+    with half_precision(next(model.parameters()).device, args.half):
+        bar = tqdm(results(), total=len(todo), disable=len(files) == 1)
+        tally.work(bar, items, outputs.keep, outputs.journal)
+    if (tallies := gather_objects(tally)) is not None:
+        _finish(args, outputs, _together(tallies, len(files) - len(todo)), items)
+
+
+def _is_started_anew() -> bool:
+    """Whether torchrun started this process in the place of one that died."""
+    return os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') != '0'
+
+
+def _finish(args: argparse.Namespace, outputs: Outputs, tally: Tally, items: Sequence[tuple[str, Any]]) -> None:
+    """Write what holds all images, and say how it went."""
+    places = outputs.close(tally, items)
     if tally.done:
-        print(f'{found} detections with a score from {args.score_thr} on in {tally.done} image(s)')
-        for place in filter(None, (args.out_file, args.out_dir, args.json)):
+        print(f'{outputs.found} detections with a score from {args.score_thr} on in {tally.done} image(s)')
+        for place in places:
             print(f'written: {place}')
-    tally.finish(resumable=journal is not None)
+    tally.finish(resumable=outputs.journal is not None)
+
+
+def _together(tallies: Sequence[Tally], before: int) -> Tally:
+    """The tally of all processes, of which each counts what was done ``before``."""
+    every = tallies[0]
+    for tally in tallies[1:]:
+        every.done += tally.done - before
+        every.failures |= tally.failures
+        every.interrupted |= tally.interrupted
+    return every
+
+
+def _is_scene(file: Path, search: Search) -> bool:
+    """Whether a file is read window by window; one that cannot be read is not."""
+    try:
+        with Raster(file) as raster:
+            return search.reads_windows((raster.width, raster.height))
+    except UserError:
+        return False
+
+
+def _groups(count: int, scenes: set[int], batch_size: int) -> list[list[int]]:
+    """Numbers of images that go through the detector together: batches, and scenes one by one."""
+    whole = [i for i in range(count) if i not in scenes]
+    return [whole[i : i + batch_size] for i in range(0, len(whole), batch_size)] + [[i] for i in sorted(scenes)]
 
 
 class _Images:
@@ -122,61 +174,6 @@ def _files(given: Sequence[str]) -> Iterator[Path]:
         if not images:
             raise UserError(f'no image at {name} (formats: {", ".join(sorted(_IMAGES))})')
         yield from images
-
-
-def _targets(args: argparse.Namespace, files: Sequence[Path]) -> list[Path | None]:
-    """Where each picture goes; no two at one place."""
-    if args.out_file and len(files) > 1:
-        raise UserError(f'--out-file is for a single image, got {len(files)}: use --out-dir')
-    if args.out_file and args.out_dir:
-        raise UserError('--out-file and --out-dir say twice where the picture goes: give one of them')
-    if not args.out_dir:
-        return [Path(args.out_file) if args.out_file else None] * len(files)
-    targets = [Path(args.out_dir, file.name) for file in files]
-    if len(set(targets)) < len(targets):
-        raise UserError('two images have the same name: use --out-dir for one folder at a time')
-    if unknown := [str(target) for target in targets if not can_write_image(target)]:
-        raise UserError(f'--out-dir: pictures have the names of their images, and {unknown[0]} names no format')
-    return list(targets)
-
-
-def _journal_path(args: argparse.Namespace) -> Path | None:
-    if args.json:
-        return Path(f'{args.json}.journal')
-    return Path(args.out_dir, 'infer.journal') if args.out_dir else None
-
-
-def _journal(args: argparse.Namespace, cfg: Config) -> Journal | None:
-    if (place := _journal_path(args)) is None:
-        return None
-    others = {key: getattr(args, key) for key in ('score_thr', 'palette', 'out_dir')}
-    return Journal(place, made_with(cfg, args.config, args.checkpoint, **others), args.resume)
-
-
-def _is_done(journal: Journal | None, item: tuple[str, Stamp], target: Path | None) -> bool:
-    return journal is not None and journal.holds(*item) and (target is None or target.is_file())
-
-
-def _close(
-    journal: Journal, tally: Tally, json: str | None, items: Sequence[tuple[str, Stamp]], classes: Sequence[str] | None
-) -> None:
-    """Make the JSON file of all that is done; the journal stays where something is left to do."""
-    done = [name for name, stamp in items if journal.holds(name, stamp)]
-    if json and done:
-        write_entries_json(json, (journal[name] for name in done), classes or ())
-    journal.close() if tally.failures or tally.interrupted else journal.remove()
-
-
-def _check_places(args: argparse.Namespace, cfg: Config, files: Sequence[Path], targets: Sequence[Path | None]) -> None:
-    place = _journal_path(args)
-    if args.resume and place is None:
-        raise UserError('--resume goes on with what an earlier run wrote: it needs --json or --out-dir')
-    outputs = [('--json', Path(args.json))] if args.json else []
-    outputs += [('the journal', place)] if place else []
-    option = '--out-file' if args.out_file else 'the picture'
-    outputs += [(option, target) for target in targets if target is not None]
-    folders = [('--out-dir', Path(args.out_dir))] if args.out_dir else []
-    check_outputs(outputs, [*files, args.checkpoint, *files_of_config(cfg)], folders)
 
 
 main = functools.partial(run_command, add_arguments, run, 'mmrotate infer', 'Detect rotated objects in images.')

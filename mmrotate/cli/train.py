@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument('--auto-resume', action='store_true', help='go on from the latest checkpoint of work-dir')
     start.add_argument('--load-from', metavar='CHECKPOINT', help='start from these weights')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
+    parser.add_argument('--no-report', action='store_true', help='leave no report.html in work-dir')
     parser.add_argument('--seed', type=whole_number(0), help='random seed; default: a random one, logged')
     parser.add_argument('--diff-seed', action='store_true', help='another seed in each process from the start')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms of cuDNN')
@@ -97,6 +98,8 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
         cfg[key] = cfg.get(key) if given is None else given
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
+    if args.no_report:
+        cfg.report = False
     if args.auto_scale_lr:
         cfg.auto_scale_lr = {**(cfg.get('auto_scale_lr') or {}), 'enable': True}
     cfg.device = chosen_device(args) or cfg.get('device')

@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from mmrotate.compat.paths import PLACES, SPELLED_OTHERWISE
+from mmrotate.compat.paths import LIBRARIES, PLACES, SPELLED_OTHERWISE
 
 _ROOT = 'mmrotate'
 _ABSENT = ModuleType('absent')
@@ -27,6 +27,8 @@ def former(path: str, name: str) -> Any:
     """
     if name.startswith('_'):
         raise AttributeError(f'module {_ROOT}.{path} has no attribute {name}')
+    if library := LIBRARIES.get(f'{path}.{name}'):
+        return importlib.import_module(library)
     place, _, own = SPELLED_OTHERWISE.get(name, f':{name}').partition(':')
     for module in [place] if place else PLACES.get(path, '').split():
         names = vars(importlib.import_module(f'{_ROOT}.{module}'))

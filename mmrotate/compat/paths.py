@@ -112,3 +112,10 @@ SPELLED_OTHERWISE: dict[str, str] = {
     'KFIoUODMRefineHead': 'models.dense_heads:ODMRefineHead',
     'RotatedATSSHead': 'models.dense_heads:RotatedRetinaHead',
 }
+
+# modules of other libraries, by the names that modules of 0.3 imported them under
+LIBRARIES: dict[str, str] = {
+    'models.backbones.re_resnet.enn': 'e2cnn.nn',
+    'models.necks.re_fpn.enn': 'e2cnn.nn',
+    'models.utils.enn.enn': 'e2cnn.nn',
+}

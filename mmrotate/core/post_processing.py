@@ -35,7 +35,7 @@ def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | floa
     groups = None if nms.get('class_agnostic', False) else labels
     threshold = next((float(nms[key]) for key in _THRESHOLDS if key in nms), None)
     if threshold is None:
-        raise ValueError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
+        raise ArgumentError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
     if nms.get('type') != _SOFT:
         return nms_rotated(boxes, scores, threshold, groups)
     return soft_nms_rotated(boxes, scores, threshold, labels=groups, **{k: nms[k] for k in _SOFT_KEYS if k in nms})
@@ -75,10 +75,19 @@ def multiclass_nms_rotated(
     kept_scores = scores.flatten()[index]
     if score_factors is not None:
         kept_scores = kept_scores * score_factors[rows]
-    dets, keep = _suppress(boxes, kept_scores, labels, nms)
-    if max_num > 0:
-        dets, keep = dets[:max_num], keep[:max_num]
+    dets, keep = nms_of_labels(boxes, kept_scores, labels, nms, max_num)
     return (dets, labels[keep], index[keep]) if return_inds else (dets, labels[keep])
+
+
+def nms_of_labels(
+    boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | float, max_num: int = -1
+) -> tuple[Tensor, Tensor]:
+    """Boxes with scores (k, 6), best first, that are left of boxes (n, 5) with one label each, and their indices (k,).
+
+    ``nms`` and ``max_num`` as for :func:`multiclass_nms_rotated`.
+    """
+    dets, keep = _suppress(boxes, scores, labels, nms)
+    return (dets[:max_num], keep[:max_num]) if max_num > 0 else (dets, keep)
 
 
 def aug_multiclass_nms_rotated(

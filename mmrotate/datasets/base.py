@@ -11,10 +11,10 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.core.bbox import obb2xyxy
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import ArgumentError, UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_labels
+from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_labels
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
 from .scored import Scored
@@ -41,7 +41,7 @@ class RotatedDataset(Scored, Dataset):
             annotations, in their order, for the step LoadProposals.
     """
 
-    CLASSES: tuple[str, ...] = ()
+    CLASSES: Sequence[str] = ()
     PALETTE: Any = None
     # objects above it are to be ignored
     difficulty: int = 100
@@ -84,9 +84,14 @@ class RotatedDataset(Scored, Dataset):
         """
         raise NotImplementedError
 
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes of the data set, of which the argument ``classes`` may be a part."""
+        return tuple(type(self).CLASSES)
+
     def class_names(self) -> ClassNames:
         """The classes to read; of a data set's own classes the others are known, to be left out."""
-        own = type(self).CLASSES
+        own = self.own_classes
         index = {name: i for i, name in enumerate(self.CLASSES)}
         return ClassNames(index, own if set(index) <= set(own) else ())
 
@@ -96,7 +101,9 @@ class RotatedDataset(Scored, Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        found = {name: read_labels(path, reader, names, self.version) for name, path in files.items()}
+        folder = Path(self.img_prefix)
+        pictures = {name: Picture(name, folder, self.CLASSES) for name in files}
+        found = {name: read_labels(path, reader, names, self.version, pictures[name]) for name, path in files.items()}
         return self.pack_annotations(found, files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
@@ -112,20 +119,20 @@ class RotatedDataset(Scored, Dataset):
         return [dict(filename=name, ann=labels.annotation(self.difficulty)) for name, labels in found.items()]
 
     @classmethod
-    def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """Class names, from what the argument ``classes`` may be."""
+    def get_classes(cls, classes: str | Sequence[str] | None = None) -> Sequence[str]:
+        """Class names, from what the argument ``classes`` may be: a list stays one, all else gives a tuple."""
         if classes is None:
             if not cls.CLASSES:
-                raise ValueError(f'{cls.__name__} has no classes of its own: give classes=[...]')
+                raise ArgumentError(f'{cls.__name__} has no classes of its own: give classes=[...]')
             return tuple(cls.CLASSES)
         if not isinstance(classes, Sequence):
             raise TypeError(f'classes: a name, a file or a list of names, got {classes!r}')
         names = _class_names(classes) if isinstance(classes, str) else tuple(classes)
         if not names or not all(isinstance(name, str) and name for name in names):
-            raise ValueError(f'classes must be one or more names, got {classes!r}')
+            raise ArgumentError(f'classes must be one or more names, got {classes!r}')
         if len(set(names)) < len(names):
-            raise ValueError(f'classes holds a name twice: {names}')
-        return names
+            raise ArgumentError(f'classes holds a name twice: {names}')
+        return list(names) if isinstance(classes, list) else names
 
     def _filter_empty(self) -> None:
         found = len(self.data_infos)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mmrotate.registry import DATASETS, ROTATED_DATASETS, ROTATED_PIPELINES
 from mmrotate.utils.arguments import check_arguments
+from mmrotate.utils.errors import ArgumentError
 
 from .checked_build import build_checked
 from .pipelines.formatting import BATCH_PAD
@@ -58,7 +59,7 @@ def _split(cfg: dict) -> list[dict]:
     lists = {key: cfg[key] for key in ('ann_file', *_PER_FILE) if isinstance(cfg.get(key), (list, tuple))}
     for key, values in lists.items():
         if len(values) != count:
-            raise ValueError(f'{count} ann_file entries, but {len(values)} of {key}')
+            raise ArgumentError(f'{count} ann_file entries, but {len(values)} of {key}')
     return [{**cfg, **{key: values[i] for key, values in lists.items()}} for i in range(count)]
 
 
@@ -96,7 +97,7 @@ def build_dataloader(
         kwargs: further arguments of :class:`torch.utils.data.DataLoader`.
     """
     if runner_type not in _RUNNERS:
-        raise ValueError(f'runner_type must be one of {_RUNNERS}, got {runner_type!r}')
+        raise ArgumentError(f'runner_type must be one of {_RUNNERS}, got {runner_type!r}')
     per_process = 1 if dist else num_gpus
     workers = per_process * workers_per_gpu
     options: dict[str, Any] = dict(
@@ -119,7 +120,7 @@ def _sampler(dataset: Any, runner_type: str, dist: bool, class_aware: dict | Non
     sampler: Any
     if class_aware is not None:
         if infinite:
-            raise ValueError('class_aware_sampler counts epochs: it goes with runner_type EpochBasedRunner only')
+            raise ArgumentError('class_aware_sampler counts epochs: it goes with runner_type EpochBasedRunner only')
         check_arguments(ClassAwareSampler, {'dataset', *kwargs, *class_aware}, 'class_aware_sampler')
         sampler = ClassAwareSampler(dataset, **{**kwargs, **class_aware})
     elif infinite:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmrotate.registry import DATASETS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import RotatedDataset
 from .formats import LabelError, files_of, load_middle, read_middle
@@ -50,7 +51,7 @@ class CustomDataset(RotatedDataset):
     ) -> None:
         del seg_suffix
         if seg_prefix is not None:
-            raise ValueError(f'seg_prefix={seg_prefix!r}: segmentation maps are not supported')
+            raise ArgumentError(f'seg_prefix={seg_prefix!r}: segmentation maps are not supported')
         self._on_disk = open_backend(file_client_args) is None
         settings: dict[str, Any] = dict(test_mode=test_mode, filter_empty_gt=filter_empty_gt)
         settings.update(classes=classes, data_root=data_root, img_prefix=img_prefix, proposal_file=proposal_file)
@@ -80,5 +81,5 @@ class CustomDataset(RotatedDataset):
         """The classes that the labels of the file count."""
         own = tuple(type(self).CLASSES)
         if own and (unknown := [name for name in self.CLASSES if name not in own]):
-            raise ValueError(f'classes: {unknown} are no classes of {type(self).__name__}, which has {list(own)}')
-        return own or self.CLASSES
+            raise ArgumentError(f'classes: {unknown} are no classes of {type(self).__name__}, which has {list(own)}')
+        return own or tuple(self.CLASSES)

@@ -2,8 +2,10 @@
 
 import collections
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from mmrotate.core.raster import Raster
 from mmrotate.utils import UserError
 from mmrotate.utils.files import near_files
 
@@ -36,10 +38,19 @@ def find_images(folder: str | Path) -> dict[str, str]:
     return dict(sorted({stem: stem + suffix for stem, suffix in images}.items()))
 
 
-def find_labels(folder: str | Path) -> dict[str, Path]:
-    """Text files of a folder as {stem: path}, sorted by name."""
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of an image as it is read, turned as its EXIF says; a BadImageError if it is none.
+
+    Only the header of the file is read.
+    """
+    with Raster(path) as raster:
+        return raster.width, raster.height
+
+
+def find_labels(folder: str | Path, suffix: str = '.txt', prefix: str = '') -> dict[str, Path]:
+    """Files of a folder as {stem of the image: path}, sorted by name; ``prefix`` may stand before the stem."""
     files = sorted(_files(folder), key=''.join)
-    return {stem: Path(folder, stem + suffix) for stem, suffix in files if suffix.lower() == '.txt'}
+    return {stem.removeprefix(prefix): Path(folder, stem + end) for stem, end in files if end.lower() == suffix}
 
 
 def describe_place(path: str | Path) -> str:
@@ -52,6 +63,22 @@ def describe_place(path: str | Path) -> str:
         return ''
     suffix, count = max(endings.items(), key=lambda item: (item[0] in OTHER_LABELS, item[1]))
     return f'; it holds {count} files *{suffix}{OTHER_LABELS.get(suffix, "")}'
+
+
+def walk_folders(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the sorted names of its files; hidden ones are left out."""
+    todo, seen = collections.deque([Path(root)]), set()
+    while todo:
+        folder = todo.popleft()
+        if (real := os.path.realpath(folder)) in seen:  # links may lead in a circle
+            continue
+        seen.add(real)
+        try:
+            entries = sorted((e for e in os.scandir(folder) if e.name[0] != '.'), key=lambda entry: entry.name)
+        except OSError:  # not ours to read, or gone
+            continue
+        todo.extend(Path(entry.path) for entry in entries if entry.is_dir())
+        yield folder, [entry.name for entry in entries if entry.is_file()]
 
 
 def _files(folder: str | Path) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from mmrotate.registry import DATASETS, PIPELINES
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import ArgumentError, UserError, get_root_logger
 
 from .pipelines.compose import build_step, run_step
 from .pipelines.versions import inherit_version
@@ -42,11 +42,11 @@ class MultiImageMixDataset(DatasetWrapper):
         max_refetch: int = 15,
     ) -> None:
         if dynamic_scale is not None:
-            raise ValueError(f'dynamic_scale={dynamic_scale!r} is not read any more: put a step RResize into pipeline')
+            raise ArgumentError(f'dynamic_scale={dynamic_scale!r} is not read any more: put RResize into pipeline')
         if not isinstance(max_refetch, int) or max_refetch < 1:
-            raise ValueError(f'max_refetch must be a whole number above 0, got {max_refetch!r}')
+            raise ArgumentError(f'max_refetch must be a whole number above 0, got {max_refetch!r}')
         if any(getattr(leaf, 'test_mode', False) for leaf in getattr(dataset, 'leaves', [])):
-            raise ValueError('MultiImageMixDataset mixes images, so it is for training: test with the dataset inside')
+            raise ArgumentError('MultiImageMixDataset mixes images, for training: test with the dataset inside')
         super().__init__([dataset])
         self.max_refetch = max_refetch
         steps: Sequence[Any] = inherit_version(pipeline, self.version)

@@ -8,6 +8,8 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmrotate.utils.errors import ArgumentError
+
 
 class ClassAwareSampler(Sampler):
     """Draws every class equally often (Shen et al., Relay Backpropagation, ECCV 2016).
@@ -24,12 +26,12 @@ class ClassAwareSampler(Sampler):
 
     def __init__(self, dataset: Any, num_sample_class: int = 1, shuffle: bool = True, seed: int | None = None) -> None:
         if not isinstance(num_sample_class, int) or num_sample_class < 1:
-            raise ValueError(f'num_sample_class must be a whole number above 0, got {num_sample_class!r}')
+            raise ArgumentError(f'num_sample_class must be a whole number above 0, got {num_sample_class!r}')
         if not shuffle:
-            raise ValueError('class_aware_sampler draws images at random: shuffle=False cannot be obeyed')
+            raise ArgumentError('class_aware_sampler draws images at random: shuffle=False cannot be obeyed')
         self.images = [images for images in dataset.get_cat2imgs().values() if images]
         if not self.images:
-            raise ValueError('class_aware_sampler: no image of the dataset has an object')
+            raise ArgumentError('class_aware_sampler: no image of the dataset has an object')
         self.rank, self.world_size = get_dist_info()
         self.total_size = len(dataset)
         self.num_sample_class, self.epoch = num_sample_class, 0

@@ -19,7 +19,7 @@ class Scored:
     """The part of :class:`mmrotate.datasets.base.RotatedDataset` that results are given to."""
 
     IOU_THR: float | Sequence[float] = 0.5
-    CLASSES: tuple[str, ...]
+    CLASSES: Sequence[str]
     ann_file: str
     img_prefix: str
     version: str

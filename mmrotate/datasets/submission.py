@@ -14,7 +14,7 @@ import numpy as np
 
 from mmrotate.core.bbox import obb2poly_np, obb2xyxy
 from mmrotate.core.evaluation import finite_results
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 from mmrotate.utils.files import is_temporary, replacing
 
 Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
@@ -82,7 +82,7 @@ def write_task(
         outs = [stack.enter_context(path.open('w', encoding='utf-8')) for path in temporary]
         for name, per_class in found:
             for out, dets in zip(outs, per_class, strict=True):
-                out.writelines(_lines(name, dets, version, task))
+                out.writelines(task_lines(name, dets, version, task))
     if with_zip:
         with replacing(folder / f'{folder.name}.zip') as whole, zipfile.ZipFile(whole, 'w') as archive:
             for path in files:
@@ -150,18 +150,21 @@ def check_names(img_ids: Sequence[str], classes: Sequence[str]) -> None:
 def check_results(results: Results, num_images: int, classes: Sequence[str]) -> None:
     """Raise a ValueError unless there is one entry per image, with one array (n, 6) per class."""
     if len(results) != num_images:
-        raise ValueError(f'{len(results)} results for {num_images} images')
+        raise ArgumentError(f'{len(results)} results for {num_images} images')
     for i, per_class in enumerate(results):
         if len(per_class) != len(classes):
-            raise ValueError(
+            raise ArgumentError(
                 f'the result of image {i} has {len(per_class)} classes, the dataset {len(classes)}: {list(classes)}'
             )
         wrong = [np.shape(dets) for dets in per_class if len(dets) and np.shape(dets)[1:] != (6,)]
         if wrong:
-            raise ValueError(f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}')
+            raise ArgumentError(
+                f'the result of image {i} must be arrays (n, 6): x, y, w, h, theta, score; got {wrong[0]}'
+            )
 
 
-def _lines(img_id: str, dets: np.ndarray, version: str, task: int) -> list[str]:
+def task_lines(img_id: str, dets: np.ndarray, version: str, task: int = 1) -> list[str]:
+    """Lines of a file of a task for the detections (n, 6) of a class in an image."""
     if len(dets) == 0:
         return []
     boxes = np.asarray(dets, np.float32)

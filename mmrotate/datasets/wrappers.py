@@ -13,7 +13,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmrotate.registry import DATASETS
-from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils import ArgumentError, UserError, get_root_logger
 
 from .base import RotatedDataset, images_of_classes
 from .submission import Results, make_folder
@@ -67,7 +67,7 @@ class DatasetWrapper(Dataset):
 
     def _check_count(self, results: Results) -> None:
         if len(results) != len(self):
-            raise ValueError(f'{len(results)} results for {len(self)} images')
+            raise ArgumentError(f'{len(results)} results for {len(self)} images')
 
 
 @DATASETS.register_module()
@@ -79,11 +79,11 @@ class ConcatDataset(DatasetWrapper):
 
     def __init__(self, datasets: Sequence[AnyDataset], separate_eval: bool = True) -> None:
         if not datasets:
-            raise ValueError('ConcatDataset needs at least one dataset')
+            raise ArgumentError('ConcatDataset needs at least one dataset')
         for key in ('CLASSES', 'version'):
             values = [getattr(dataset, key) for dataset in datasets]
-            if any(value != values[0] for value in values):
-                raise ValueError(f'ConcatDataset needs datasets of the same {key.lower()}, got {values}')
+            if any(list(value) != list(values[0]) for value in values):
+                raise ArgumentError(f'ConcatDataset needs datasets of the same {key.lower()}, got {values}')
         super().__init__(datasets)
         self._ends = list(itertools.accumulate(map(len, datasets)))
         self.separate_eval = separate_eval
@@ -244,7 +244,7 @@ class RepeatDataset(_Resampled):
 
     def __init__(self, dataset: AnyDataset, times: int) -> None:
         if times < 1 or len(dataset) == 0:
-            raise ValueError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
+            raise ArgumentError(f'cannot repeat a dataset of {len(dataset)} images {times} times')
         super().__init__(dataset, list(range(len(dataset))) * times)
         self.times = times
 
@@ -264,7 +264,9 @@ class ClassBalancedDataset(_Resampled):
 
     def __init__(self, dataset: AnyDataset, oversample_thr: float, filter_empty_gt: bool = True) -> None:
         if not oversample_thr > 0 or len(dataset) == 0:
-            raise ValueError(f'oversample_thr must be above 0, and images are needed: {oversample_thr}, {len(dataset)}')
+            raise ArgumentError(
+                f'oversample_thr must be above 0, and images are needed: {oversample_thr}, {len(dataset)}'
+            )
         empty = set() if filter_empty_gt else {len(dataset.CLASSES)}
         classes = [set(dataset.get_cat_ids(i)) or empty for i in range(len(dataset))]
         counts = Counter(label for labels in classes for label in labels)

@@ -53,6 +53,13 @@ class AmpWrapper(AmpOptimWrapper):
         super().load_state_dict({k: v for k, v in state_dict.items() if k != 'loss_scaler' or v})
 
 
+@contextmanager
+def half_precision(device: torch.device, enabled: bool = True) -> Iterator[None]:
+    """Forward passes in float16 on CUDA, in bfloat16 elsewhere."""
+    with torch.autocast(device.type, torch.float16 if device.type == 'cuda' else torch.bfloat16, enabled=enabled):
+        yield
+
+
 def _scaler_arguments(loss_scale: str | float | dict) -> dict[str, Any]:
     if loss_scale == 'dynamic':
         return {}

@@ -87,11 +87,8 @@ class CheckpointHook(Hook):
         runner.logger.info('best %s so far: %.4f, saved as %s', name, score, path.name)
 
     def _is_better(self, name: str, score: float) -> bool:
-        best = self.best.get('best_score')
-        if best is None or math.isnan(score):
-            return not math.isnan(score)  # which is never the best
         rule = self.rule or rule_of(name, self.greater_keys, self.less_keys)
-        return score > best if rule == 'greater' else score < best
+        return is_better(score, self.best.get('best_score'), rule)
 
     def _is_due(self, done: int, last: int) -> bool:
         return (self.interval > 0 and done % self.interval == 0) or (self.save_last and done == last)
@@ -121,6 +118,13 @@ class CheckpointHook(Hook):
 def checkpoint_folder(work_dir: str | Path, out_dir: str | None) -> Path:
     """Where the checkpoints of a training go."""
     return Path(work_dir) if out_dir is None else Path(out_dir) / Path(work_dir).name
+
+
+def is_better(score: float, best: float | None, rule: str) -> bool:
+    """Whether a score is better than the best so far, None for none; NaN never is. ``rule``: 'greater' or 'less'."""
+    if best is None or math.isnan(score):
+        return not math.isnan(score)
+    return score > best if rule == 'greater' else score < best
 
 
 def rule_of(metric: str, greater: Sequence[str] | None = None, less: Sequence[str] | None = None) -> str:

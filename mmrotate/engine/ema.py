@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.hooks import EMAHook as _EMAHook
 from mmengine.model import BaseAveragedModel
+from mmengine.registry import MODELS as AVERAGES
 from torch import nn
 
 from mmrotate.registry import HOOKS
@@ -26,6 +27,7 @@ class MovingAverage(BaseAveragedModel):
         interval: Iterations between two moves.
         first: Iterations until the first move.
         update_buffers: Average the buffers too; else they are those of the model.
+        device: Where the average lies; None for that of the model.
     """
 
     def __init__(
@@ -35,24 +37,61 @@ class MovingAverage(BaseAveragedModel):
         interval: int = 1,
         first: int = 1,
         update_buffers: bool = False,
+        device: torch.device | str | None = None,
     ) -> None:
-        super().__init__(model, interval, update_buffers=update_buffers)
+        super().__init__(model, interval, device, update_buffers)
         self.momentum, self.first = momentum, first
 
     def avg_func(self, averaged_param: torch.Tensor, source_param: torch.Tensor, steps: int) -> None:
         """Move one tensor, in place."""
         averaged_param.lerp_(source_param.to(averaged_param.dtype), self.momentum(int(steps)))
 
+    @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Count an iteration, and move if it is time."""
-        moves = (int(self.steps) + 1 - self.first) % self.interval == 0
-        source = dict(_tensors(model))
+        """Count an iteration, and move if it is time: all tensors at once, for a small model has hundreds."""
+        source, step = dict(_tensors(model)), int(self.steps)
+        moved: dict[str, torch.Tensor] = {}
+        copied: dict[str, torch.Tensor] = {}
         for name, average in _tensors(self.module):
-            if name not in self.avg_parameters or not average.is_floating_point():
-                average.copy_(source[name])
-            elif moves:
-                self.avg_func(average, source[name], self.steps)
+            averaged = name in self.avg_parameters and average.is_floating_point()
+            (moved if averaged else copied)[name] = average
+        if copied:
+            torch._foreach_copy_(list(copied.values()), [source[name] for name in copied])
+        if moved and (step + 1 - self.first) % self.interval == 0:
+            new = [source[name].to(average.dtype) for name, average in moved.items()]
+            torch._foreach_lerp_(list(moved.values()), new, self.momentum(step))
         self.steps += 1
+
+
+@AVERAGES.register_module()
+class ExpMomentumEMA(MovingAverage):
+    """The average of mmdet 3.x, for ``dict(type='EMAHook', ema_type='ExpMomentumEMA', ...)``.
+
+    The first iteration copies the weights; later the share of the new ones falls from 1 to ``momentum`` as
+    ``exp(-(1 + step) / gamma)`` does.
+
+    Args:
+        model: See :class:`MovingAverage`.
+        momentum: Share of the new weights in the end, 0 to 1.
+        gamma: Iterations in which what is above ``momentum`` falls to 1/e.
+        interval: Iterations between two moves.
+        device: Where the average lies; None for that of the model.
+        update_buffers: See :class:`MovingAverage`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        momentum: float = 0.0002,
+        gamma: int = 2000,
+        interval: int = 1,
+        device: torch.device | str | None = None,
+        update_buffers: bool = False,
+    ) -> None:
+        if gamma <= 0:
+            raise UserError(f'ExpMomentumEMA: gamma must be above 0, got {gamma!r}')
+        share = functools.partial(_copied_first, momentum=momentum, total=gamma)
+        super().__init__(model, share, interval, update_buffers=update_buffers, device=device)
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -207,6 +246,10 @@ def _warmed_up(step: int, momentum: float, warm_up: int) -> float:
 
 def _exponential(step: int, momentum: float, total: int) -> float:
     return (1 - momentum) * math.exp(-(1 + step) / total) + momentum
+
+
+def _copied_first(step: int, momentum: float, total: int) -> float:
+    return 1.0 if step == 0 else _exponential(step, momentum, total)
 
 
 def _read_former_average(checkpoint: dict) -> None:

@@ -34,7 +34,10 @@ class Conv2dAdaptivePadding(nn.Conv2d):
             reach = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
             pad = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
             pads += [pad // 2, pad - pad // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        even = pads[::2] == pads[1::2]  # the convolution pads by itself, without a copy
+        x = x if even else F.pad(x, pads)
+        padding = (pads[2], pads[0]) if even else 0
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 _SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)
@@ -145,14 +148,14 @@ def conv_tower(
     conv_cfg: dict | None = None,
     bias: bool | Literal['auto'] = 'auto',
     last_cfg: dict | None = None,
+    act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
 ) -> nn.Sequential:
     """``count`` convolutions of 3x3 in a row, with ``channels`` maps each; the last by ``last_cfg`` if given."""
     inputs = ([in_channels] + [channels] * (count - 1))[:count]
     kinds = [conv_cfg] * (count - 1) + [last_cfg or conv_cfg]
     convs = zip(inputs, kinds[-count:], strict=True) if count else ()
-    return nn.Sequential(
-        *(ConvModule(i, channels, 3, padding=1, norm_cfg=norm_cfg, conv_cfg=kind, bias=bias) for i, kind in convs)
-    )
+    block: dict[str, Any] = dict(padding=1, norm_cfg=norm_cfg, act_cfg=act_cfg, bias=bias)
+    return nn.Sequential(*(ConvModule(i, channels, 3, conv_cfg=kind, **block) for i, kind in convs))
 
 
 class Scale(nn.Module):

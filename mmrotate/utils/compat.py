@@ -24,7 +24,9 @@ def compat_cfg(cfg: Settings) -> Settings:
     Raises:
         ArgumentError: Two spellings of one setting contradict each other.
     """
-    return compat_runner_args(compat_loader_args(compat_imgs_per_gpu(cfg)))
+    cfg = compat_imgs_per_gpu(cfg)
+    (cfg.get('data') or {}).pop('imgs_per_gpu', None)
+    return compat_runner_args(compat_loader_args(cfg))
 
 
 def compat_runner_args(cfg: Settings) -> Settings:
@@ -45,11 +47,11 @@ def compat_runner_args(cfg: Settings) -> Settings:
 
 
 def compat_imgs_per_gpu(cfg: Settings) -> Settings:
-    """A copy of ``cfg`` with ``data.samples_per_gpu`` for its ``data.imgs_per_gpu``, which wins; a warning says so."""
+    """A copy of ``cfg`` whose ``data.imgs_per_gpu`` is its ``data.samples_per_gpu``: it wins, and a warning says so."""
     cfg = copy.deepcopy(cfg)
     data = cfg.get('data') or {}
     if 'imgs_per_gpu' in data:
-        images, samples = data.pop('imgs_per_gpu'), data.get('samples_per_gpu')
+        images, samples = data['imgs_per_gpu'], data.get('samples_per_gpu')
         beside = f' and wins over samples_per_gpu={samples}' if samples not in (None, images) else ''
         text = f'data.imgs_per_gpu={images} is old{beside}: write samples_per_gpu={images}'
         warnings.warn(text, UserWarning, stacklevel=2)

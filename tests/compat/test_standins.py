@@ -91,6 +91,11 @@ def test_a_library_that_is_installed_wins(tmp_path, monkeypatch, caplog):
     assert importlib.import_module('mmcv').__version__ == '1.7.2'
 
 
+def test_masks_are_held_as_they_are():
+    masks = get('mmdet.core.BitmapMasks')(np.eye(12).reshape(3, 4, 12), 4, 12)
+    assert (len(masks), len(masks[[0, 2]]), masks[1].to_ndarray().sum()) == (3, 2, 4)
+
+
 def test_the_finder_is_there_once():
     compat.install()
     assert sum(isinstance(finder, standins._Finder) for finder in sys.meta_path) == 1

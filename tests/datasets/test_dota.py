@@ -192,7 +192,7 @@ def test_a_test_stops_at_a_truncated_image_and_names_it(folder):
 
 @pytest.mark.parametrize(
     ('classes', 'expected'),
-    [('plane', ('plane',)), (['plane', 'boat'], ('plane', 'boat')), (('boat', 'plane'), ('boat', 'plane'))],
+    [('plane', ('plane',)), (['plane', 'boat'], ['plane', 'boat']), (('boat', 'plane'), ('boat', 'plane'))],
 )
 def test_classes_of_the_config(folder, classes, expected):
     folder.add('a')

@@ -72,9 +72,11 @@ def test_kinds_of_ships(root):
     assert len(data.CLASSES) == 31 and len(set(data.CLASSES)) == 31
     names = [data.CLASSES[label] for label in data.get_ann_info(0)['labels']]
     assert names == ['Nimitz', 'Hovercraft']
+    assert data.CLASSES == HRSCDataset.HRSC_CLASSES and data.PALETTE == HRSCDataset.CLASSWISE_PALETTE
+    assert len(data.PALETTE) == 31 and HRSCDataset.HRSC_CLASSES_ID[4] == '05'
     assert [len(data.get_ann_info(i)['labels']) for i in range(3)] == [2, 0, 0]
     # the class itself is as before
-    assert HRSCDataset.CLASSES == ('ship',)
+    assert HRSCDataset.CLASSES == HRSCDataset.HRSC_CLASS == ('ship',)
     some = dataset(root, classwise=True, classes=('yacht', 'Hovercraft'))
     assert some.get_ann_info(0)['labels'].tolist() == [1] and len(some) == 1
 

@@ -25,6 +25,7 @@ OPTIONS = [
     'data.workers_per_gpu=1',
     'runner.max_epochs=4',
     'device=cpu',
+    'report=False',
 ]
 
 

@@ -146,6 +146,7 @@ resume_from = None
 workflow = [('train', 1)]
 seed = 7
 device = 'cpu'
+report = False
 """
 
 

@@ -1,21 +1,31 @@
-"""MobileNetV2, EfficientNet, Darknet and CSPDarknet beyond what they compute: frozen parts, options, detectors."""
+"""MobileNetV2, EfficientNet, Darknet and CSPDarknet beyond what they compute: frozen parts, options, weights."""
 
 import pytest
+import timm
 import torch
 
+from mmrotate.cli.efficientnet_lite import main as convert
 from mmrotate.models import build_backbone, build_detector
+from mmrotate.utils import load_state
 from tests.helpers import zoo
 
 TINY = {
     'MobileNetV2': dict(widen_factor=0.1),
     'EfficientNet': dict(arch='b0', out_indices=(2, 3, 4, 5)),
+    'EfficientNetLite': dict(widen_factor=0.5, out_indices=(2, 3, 4, 5)),
     'CSPDarknet': dict(widen_factor=0.125, deepen_factor=0.33, out_indices=(1, 2, 3, 4)),
 }
-CHANNELS = {'MobileNetV2': [8, 8, 16, 1280], 'EfficientNet': [24, 40, 112, 320], 'CSPDarknet': [16, 32, 64, 128]}
+CHANNELS = {
+    'MobileNetV2': [8, 8, 16, 1280],
+    'EfficientNet': [24, 40, 112, 320],
+    'EfficientNetLite': [16, 24, 56, 160],
+    'CSPDarknet': [16, 32, 64, 128],
+}
 # stages that are frozen, and where their parameters lie
 FROZEN = {
     'MobileNetV2': (1, ('conv1.', 'layer1.')),
     'EfficientNet': (2, ('layers.0.', 'layers.1.')),
+    'EfficientNetLite': (1, ('layers.0.',)),
     'CSPDarknet': (1, ('stem.', 'stage1.')),
 }
 
@@ -54,6 +64,53 @@ def test_larger_efficientnets(arch):
     if arch != 'b3':  # the second block of the first stage is wider, without a shortcut
         width = 24 if arch == 'em' else 32
         assert blocks[1].conv1.conv.weight.shape[:2] == (4 * width, width) and not blocks[1].shortcut
+
+
+def test_lite_models_share_their_ends():
+    with torch.device('meta'):
+        small, large = (build_backbone(dict(type='EfficientNetLite', arch=arch)) for arch in ('lite0', 'lite4'))
+    assert large.layers[0].conv.weight.shape == small.layers[0].conv.weight.shape == (32, 3, 3, 3)
+    depths = [[len(layer) for layer in list(net.layers)[1:]] for net in (small, large)]
+    assert depths == [[1, 2, 2, 6, 5], [1, 4, 4, 12, 9]]
+
+
+@pytest.fixture(scope='module')
+def classifier():
+    """The lite model of timm, its statistics as a trained one would have them."""
+    model = timm.create_model('tf_efficientnet_lite0').eval()
+    for name, buffer in model.named_buffers():
+        if name.endswith(('mean', 'var')):
+            buffer.uniform_(-0.1, 0.1) if name.endswith('mean') else buffer.uniform_(0.5, 1.5)
+    return model
+
+
+def test_weights_of_a_lite_classifier_are_converted(classifier, tmp_path, log):
+    torch.save(classifier.state_dict(), tmp_path / 'timm.pth')
+    argv = ['--checkpoint', str(tmp_path / 'timm.pth'), str(tmp_path / 'out.pth')]
+    assert convert(argv) == 0
+    pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'out.pth'))
+    net = build_backbone(dict(type='EfficientNetLite', init_cfg=pretrained)).eval()
+    net.init_weights()
+    assert not [record for record in log if 'differ' in record.getMessage()]
+    images = torch.rand(1, 3, 99, 64)  # an odd side: the padding is not the same at both ends
+    with torch.no_grad():
+        wanted = classifier.forward_intermediates(images, indices=(2, 3, 4), intermediates_only=True)
+        for got, expected in zip(net(images), wanted, strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_half_weights_are_half_as_large(classifier, tmp_path):
+    torch.save(classifier.state_dict(), tmp_path / 'timm.pth')
+    assert convert(['--checkpoint', str(tmp_path / 'timm.pth'), str(tmp_path / 'out.pth'), '--half']) == 0
+    assert (tmp_path / 'out.pth').stat().st_size < 8 * 2**20
+    weights = load_state(tmp_path / 'out.pth')['state_dict']
+    assert {value.dtype for value in weights.values()} == {torch.float16, torch.int64}
+
+
+def test_weights_of_another_classifier_are_refused(tmp_path, capsys):
+    torch.save(timm.create_model('efficientnet_lite1').state_dict(), tmp_path / 'timm.pth')
+    assert convert(['--checkpoint', str(tmp_path / 'timm.pth'), str(tmp_path / 'out.pth')]) == 1
+    assert 'holds no EfficientNet-Lite0' in capsys.readouterr().err
 
 
 def test_darknet():

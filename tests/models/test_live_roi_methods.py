@@ -292,15 +292,15 @@ def test_an_own_roi_head_of_the_tutorial_trains_and_tests():
     assert counts['forward'] == 2 * 4
 
 
-def test_a_shared_head_is_on_the_path_and_masks_are_refused():
+def test_a_shared_head_is_on_the_path_and_masks_are_carried_along():
     cfg = oriented_rcnn('le90')
     cfg['roi_head']['shared_head'] = dict(type=SharedHead)
     model = build_detector(cfg)
     counts = counting(model.roi_head.shared_head, ['forward'])
     train_and_test(model)
     assert counts['forward'] == 4
-    with pytest.raises(ValueError, match='predicts no masks'):
-        model.forward_train(**batch(), gt_masks=[None])
+    with pytest.warns(UserWarning, match='predicts no masks: gt_masks are not used'):
+        assert model.forward_train(**batch(), gt_masks=[None])
     with pytest.raises(ValueError, match=r'pretrained=.* is for a shared_head'):
         build_head(dict(cfg['roi_head'], shared_head=None, pretrained='weights.pth'))
     with pytest.raises(ValueError, match='a cascade has no shared_head'):

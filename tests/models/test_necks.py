@@ -1,7 +1,10 @@
 """FPN against torchvision's and its own options; its kin against it."""
 
+import e2cnn.nn as enn
 import pytest
 import torch
+from mmrotate.models.necks.re_fpn import ReFPN
+from mmrotate.models.utils import build_enn_divide_feature
 from torchvision.ops import FeaturePyramidNetwork
 
 from mmrotate.models import build_detector, build_neck, necks
@@ -102,20 +105,34 @@ def test_refpn_errors() -> None:
     cfg = dict(type='ReFPN', out_channels=16, num_outs=1)
     with pytest.raises(ValueError, match='multiple of 8, got 12'):
         build_neck(dict(cfg, in_channels=[12]))
-    with pytest.raises(ValueError, match='ReFPN has no norm_cfg'):
-        build_neck(dict(cfg, in_channels=[16], norm_cfg=dict(type='BN')))
+    with pytest.raises(AssertionError, match='num_outs=1 does not fit'):
+        build_neck(dict(cfg, in_channels=[8, 16, 24], start_level=1))
 
 
 def test_refpn_takes_its_arguments_as_documented():
     levels = [torch.randn(1, 8 * 2**i, 32 >> i, 32 >> i) for i in range(2)]
     neck = build_neck(dict(type='ReFPN', in_channels=[8, 16], out_channels=8, num_outs=3, add_extra_convs=True))
-    assert neck.extra_source == 'on_input'
+    assert neck.add_extra_convs == 'on_input'
     neck = necks.ReFPN([8, 16], 8, 3, 0, -1, True, False, False, False, None, None, None)
-    assert neck.extra_source == 'on_output'
+    assert neck.add_extra_convs == 'on_output'
     assert [x.size(-1) for x in neck(levels)] == [32, 16, 8]
-    for key in (dict(activation='relu'), dict(conv_cfg=dict(type='DCN'))):
-        with pytest.raises(ValueError, match=next(iter(key))):
+    assert necks.ReFPN([8, 16], 8, 1, end_level=1).levels == range(1), 'the last level is the one before'
+    for key in (dict(activation='gelu'), dict(norm_cfg=dict(type='GN')), dict(conv_cfg=dict(type='DCN'))):
+        with pytest.raises(AssertionError, match=next(iter(key))):
             necks.ReFPN([8, 16], 8, 2, **key)
+
+
+def test_refpn_has_norms_and_activations_and_takes_the_tensors_of_e2cnn():
+    neck = ReFPN([8, 16], 8, 3, norm_cfg=dict(type='BN'), no_norm_on_lateral=True, activation='relu')
+    assert list(neck.lateral_convs[0]._modules) == ['conv', 'activate']
+    assert list(neck.fpn_convs[0]._modules) == ['conv', 'bn', 'activate']
+    assert neck.fpn_convs[0].conv.bias is None
+    maps = [torch.randn(1, 8, 8, 8), torch.randn(1, 16, 4, 4)]
+    fields = [enn.GeometricTensor(x, build_enn_divide_feature(x.size(1))) for x in maps]
+    outs = neck(fields)
+    assert [tuple(x.shape) for x in outs] == [(1, 8, s, s) for s in (8, 4, 2)]
+    assert all((x >= 0).all() for x in outs)
+    torch.testing.assert_close(outs, neck(maps))
 
 
 MORE = {

@@ -45,7 +45,7 @@ def test_two_lengths_contradict_each_other(runner):
 def test_the_older_batch_size_wins():
     cfg = ConfigDict(data=dict(imgs_per_gpu=1, samples_per_gpu=2))
     with pytest.warns(UserWarning, match='wins over samples_per_gpu=2'):
-        assert compat_imgs_per_gpu(cfg).data.samples_per_gpu == 1
+        assert compat_imgs_per_gpu(cfg).data == dict(imgs_per_gpu=1, samples_per_gpu=1)
     assert cfg.data.samples_per_gpu == 2
 
 

@@ -14,3 +14,8 @@ def test_a_package_that_is_there() -> None:
 def test_a_package_that_is_not() -> None:
     with pytest.raises(MissingPackageError, match=r'a test needs .*pip install no_such_package$'):
         import_package('no_such_package.part', 'a test')
+
+
+def test_a_package_of_an_extra() -> None:
+    with pytest.raises(MissingPackageError, match=r"pip install 'mmrotate\[geo\]'$"):
+        import_package('no_such_package.part', 'a test', 'geo')

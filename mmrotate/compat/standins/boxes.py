@@ -87,6 +87,29 @@ class BaseSampler(RandomSampler, metaclass=ABCMeta):
         return pos, self.neg_sampler._sample_neg(self._assigned, wanted, **given).unique(), None
 
 
+class BitmapMasks:
+    """Masks of instances, which are carried along with an image; no part of this library reads them.
+
+    Args:
+        masks: 0 or 1, (n, height, width), or a list of (height, width).
+        height, width: Of the image, in pixels.
+    """
+
+    def __init__(self, masks: Sequence[np.ndarray] | np.ndarray, height: int, width: int) -> None:
+        self.masks = np.asarray(masks).reshape(-1, height, width)
+        self.height, self.width = height, width
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: Any) -> 'BitmapMasks':
+        return BitmapMasks(self.masks[index], self.height, self.width)
+
+    def to_ndarray(self) -> np.ndarray:
+        """The masks (n, height, width)."""
+        return self.masks
+
+
 def bbox2result(bboxes: Tensor | np.ndarray, labels: Tensor | np.ndarray, num_classes: int) -> list[np.ndarray]:
     """Boxes with scores (n, 5), or rotated (n, 6), and labels (n,) as a list over classes of float32 (k, 5 or 6)."""
     boxes, classes = torch.as_tensor(bboxes), torch.as_tensor(labels)

@@ -10,7 +10,6 @@ GONE = {
     'BBoxHead': f'{_ROTATED}: mmrotate.models.roi_heads.RotatedBBoxHead',
     'BaseRoIExtractor': 'mmrotate.models.roi_heads.SingleRoIExtractor has its methods',
     'BaseStorageBackend': 'mmengine.fileio.BaseStorageBackend',
-    'BitmapMasks': _MASKS,
     'CascadeRoIHead': 'mmrotate.models.roi_heads.RoITransRoIHead is the cascade here',
     'CocoDataset': _COCO,
     'ConvFCBBoxHead': f'{_ROTATED}: mmrotate.models.roi_heads.RotatedConvFCBBoxHead',

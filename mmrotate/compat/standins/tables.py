@@ -124,9 +124,9 @@ NAMES: dict[str, dict[str, str]] = {
         ),
         'mmrotate.core.visualization': 'get_palette',
         f'{_OWN}.boxes': (
-            'BaseAssigner BaseBBoxCoder BaseSampler PseudoBBoxCoder bbox2distance bbox2result bbox_cxcywh_to_xyxy '
-            'bbox_flip bbox_mapping bbox_mapping_back bbox_rescale bbox_xyxy_to_cxcywh distance2bbox '
-            'find_inside_bboxes multiclass_nms roi2bbox'
+            'BaseAssigner BaseBBoxCoder BaseSampler BitmapMasks PseudoBBoxCoder bbox2distance bbox2result '
+            'bbox_cxcywh_to_xyxy bbox_flip bbox_mapping bbox_mapping_back bbox_rescale bbox_xyxy_to_cxcywh '
+            'distance2bbox find_inside_bboxes multiclass_nms roi2bbox'
         ),
         f'{_OWN}.parts': (
             'filter_scores_and_topk flip_tensor generate_coordinate images_to_levels multi_apply reduce_mean '

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mmrotate.utils.errors import ArgumentError
+
 Progress = Callable[[int, float], None]  # gets the number of the step and the mean overlap so far
 _DIFFERENCE, _CROSSING = 0.6, 0.7  # weight of a difference, and share of the numbers that a child takes from it
 
@@ -68,7 +70,7 @@ def fit_by_evolution(boxes: Tensor, count: int, steps: int, random: torch.Genera
 
 def _check(boxes: Tensor, count: int) -> None:
     if len(boxes) < count:
-        raise ValueError(f'{count} anchors need at least as many boxes, got {len(boxes)}')
+        raise ArgumentError(f'{count} anchors need at least as many boxes, got {len(boxes)}')
 
 
 def _by_area(anchors: Tensor) -> Tensor:

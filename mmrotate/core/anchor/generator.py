@@ -65,6 +65,11 @@ class AnchorGenerator:
         """Anchors at a position of each level."""
         return [len(anchors) for anchors in self.base_anchors]
 
+    @property
+    def num_base_anchors(self) -> list[int]:
+        """``num_base_priors`` by its earlier name."""
+        return self.num_base_priors
+
     def _base_anchors(self, level: int) -> Tensor:
         """Anchors (k, 4) of the first position."""
         size = self.base_sizes[level]
@@ -146,11 +151,6 @@ class PseudoAnchorGenerator(AnchorGenerator):
     def __init__(self, strides: Sequence[int]) -> None:
         super().__init__(strides, ratios=[1.0], scales=[1.0])
 
-    @property
-    def num_base_anchors(self) -> list[int]:
-        """One of each level."""
-        return self.num_base_priors
-
     def single_level_grid_priors(
         self,
         featmap_size: tuple[int, int],
@@ -163,7 +163,7 @@ class PseudoAnchorGenerator(AnchorGenerator):
 
     def single_level_grid_anchors(self, featmap_sizes: tuple[int, int], device: torch.device | str = 'cpu') -> Tensor:
         """Raise ValueError: there are none of its own."""
-        raise ValueError('a head with a PseudoAnchorGenerator needs rois, the boxes of a stage')
+        raise ArgumentError('a head with a PseudoAnchorGenerator needs rois, the boxes of a stage')
 
 
 @TASK_UTILS.register_module()

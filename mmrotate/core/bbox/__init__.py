@@ -6,6 +6,7 @@ from . import angle
 from .angle import norm_angle
 from .assigners.atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .assigners.convex_assigner import ConvexAssigner
+from .assigners.dynamic_assigner import DynamicSoftLabelAssigner
 from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
 from .balanced_samplers import CombinedSampler, InstanceBalancedPosSampler, IoUBalancedNegSampler, ScoreHLRSampler
 from .builder import ROTATED_IOU_CALCULATORS, build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
@@ -18,6 +19,7 @@ from .gaussian_mixture import GaussianMixture, gaussian2bbox
 from .overlaps import BboxOverlaps2D, ConvexOverlaps, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
 from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
+    along_sides,
     bbox2roi,
     bbox_flip,
     bbox_mapping_back,

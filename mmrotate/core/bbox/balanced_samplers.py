@@ -146,7 +146,7 @@ class ScoreHLRSampler(RandomSampler):
     @torch.no_grad()
     def _negatives(self, indices: Tensor, most: int, candidates: Candidates) -> tuple[Tensor, Tensor | None]:
         if self.context is None or candidates.feats is None:
-            raise ValueError('ScoreHLRSampler serves RoI heads: it needs context and feats')
+            raise ArgumentError('ScoreHLRSampler serves RoI heads: it needs context and feats')
         count = min(len(indices), most)
         if not count:
             return indices[:0], None

@@ -19,7 +19,7 @@ class GaussianMixture:
         n_components: Distributions of each mixture.
         n_features: Coordinates of a point.
         mu_init: Means to begin with, (T, K, d); None takes points that lie far apart.
-        var_init: Covariances to begin with, (T, K, d, d); None is the unit matrix.
+        var_init: Covariances to begin with, (T, K, d, d), or variances (T, K, d); None is the unit matrix.
         eps: Added to the variances and to the weights' sums.
         requires_grad: Whether the gradient also flows into ``mu_init`` and ``var_init``.
     """
@@ -47,7 +47,7 @@ class GaussianMixture:
         """Fit the mixtures.
 
         Args:
-            x: Points (T, n, d), or (n, d) of one set.
+            x: Points, see :meth:`check_size`.
             delta: Stop when the mean log likelihood gains less.
             n_iter: Largest number of steps.
         """
@@ -65,7 +65,7 @@ class GaussianMixture:
         self.fitted = True
 
     def em_runner(self, x: Tensor) -> None:
-        """One step from points (T, n, d): the likelihood so far, and parameters that raise it."""
+        """One step from points (T, n, 1, d): the likelihood so far, and parameters that raise it."""
         self.log_likelihood, log_resp = self.log_resp_step(x)
         self._update(*self.EM_step(x, log_resp))
 
@@ -83,42 +83,44 @@ class GaussianMixture:
         self.mu = mu
 
     def update_var(self, var: Tensor) -> None:
-        """Take the covariances (T, K, d, d)."""
-        self.var = var
+        """Take the covariances (T, K, d, d), or variances (T, K, d)."""
+        self.var = _matrices(var)
 
     def log_resp_step(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log likelihood (T,) per point of points (T, n, d), and the logarithms (T, n, K) of the shares in them."""
-        log_prob = self.estimate_log_prob(x) + self.pi.mT.log()
-        return log_prob.logsumexp(-1).mean(1), log_prob.log_softmax(-1)
+        """Log likelihood (T,) per point of points (T, n, 1, d), and the logarithms (T, n, K, 1) of the shares."""
+        log_prob = self.estimate_log_prob(x) + self.pi[:, None].log()
+        return log_prob.logsumexp(2).mean((1, 2)), log_prob.log_softmax(2)
 
     def estimate_log_prob(self, x: Tensor) -> Tensor:
-        """Log densities (T, n, K) of the points (T, n, d) under each distribution."""
+        """Log densities (T, n, K, 1) of the points (T, n, 1, d) under each distribution."""
         with torch.autocast(x.device.type, enabled=False):
             # through Cholesky factors, so that a thin distribution keeps its width
             parts = MultivariateNormal(self.mu[:, None], self.var[:, None], validate_args=False)
-            return parts.log_prob(self.check_size(x)[:, :, None])
+            return parts.log_prob(self.check_size(x))[..., None]
 
     def check_size(self, x: Tensor) -> Tensor:
-        """Points (T, n, d) from those, or from (n, d) of one set.
+        """Points (T, n, 1, d) from those, (T, n, d), or (n, d) of one set.
 
         Raises:
             ValueError: They are of another shape.
         """
+        shape = tuple(x.shape)
         x = x[None] if x.dim() == 2 else x
-        if x.dim() != 3 or x.size(-1) != self.n_features:
-            raise ArgumentError(f'points must be of shape (T, n, {self.n_features}), got {tuple(x.shape)}')
+        x = x[:, :, None] if x.dim() == 3 else x
+        if x.dim() != 4 or x.shape[2:] != (1, self.n_features):
+            raise ArgumentError(f'points must be of shape (T, n, {self.n_features}), got {shape}')
         return x.to(torch.promote_types(x.dtype, torch.float32))
 
     def get_score(self, x: Tensor, sum_data: bool = True) -> Tensor:
-        """Log likelihood of points (T, n, d): (T,), or (T, n) of each point."""
-        score = (self.estimate_log_prob(x) + self.pi.mT.log()).logsumexp(-1)
+        """Log likelihood of points (T, n, 1, d): (T,), or (T, n) of each point."""
+        score = (self.estimate_log_prob(x) + self.pi[:, None].log()).logsumexp(2).squeeze(-1)
         return score.sum(1) if sum_data else score
 
     def _start(self, x: Tensor) -> None:
         sets, count = len(x), self.n_components
         unit = torch.eye(self.n_features, dtype=x.dtype, device=x.device)
-        mu = _far_apart(x, count) if self.mu_init is None else self.mu_init
-        var = unit if self.var_init is None else self.var_init
+        mu = _far_apart(x[:, :, 0], count) if self.mu_init is None else self.mu_init
+        var = unit if self.var_init is None else _matrices(self.var_init)
         if not self.requires_grad:
             mu, var = mu.detach(), var.detach()
         self.mu = mu.expand(sets, count, -1)
@@ -130,16 +132,21 @@ class GaussianMixture:
         """New weights (T, K, 1), means (T, K, d) and covariances (T, K, d, d).
 
         Args:
-            x: Points (T, n, d).
-            log_resp: Logarithms (T, n, K) of the distributions' shares in the points.
+            x: Points (T, n, 1, d).
+            log_resp: Logarithms (T, n, K, 1) of the distributions' shares in the points.
         """
-        share = log_resp.exp()[..., None]
+        x, share = self.check_size(x), log_resp.exp()
         total = share.sum(1) + self.eps  # (T, K, 1)
-        mu = (share * x[:, :, None]).sum(1) / total
-        gap = x[:, :, None] - mu[:, None]  # (T, n, K, d)
+        mu = (share * x).sum(1) / total
+        gap = x - mu[:, None]  # (T, n, K, d)
         spread = (share[..., None] * gap[..., None] * gap[..., None, :]).sum(1)
         unit = torch.eye(self.n_features, dtype=x.dtype, device=x.device)
         return total / total.sum(1, keepdim=True), mu, spread / total[..., None] + self.eps * unit
+
+
+def _matrices(var: Tensor) -> Tensor:
+    """Covariances (T, K, d, d), also from variances (T, K, d)."""
+    return var.diag_embed() if var.dim() == 3 else var
 
 
 def _far_apart(x: Tensor, count: int) -> Tensor:

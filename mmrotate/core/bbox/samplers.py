@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from .assigners import AssignResult
 from .transforms import bbox2roi
@@ -106,7 +107,7 @@ class RandomSampler:
         gt_flags = bboxes.new_zeros(len(bboxes), dtype=torch.uint8)
         if self.add_gt_as_proposals and len(gt_bboxes):
             if gt_labels is None:
-                raise ValueError('add_gt_as_proposals=True needs gt_labels')
+                raise ArgumentError('add_gt_as_proposals=True needs gt_labels')
             bboxes = torch.cat([gt_bboxes[:, : bboxes.size(1)].to(bboxes), bboxes])
             assign_result.add_gt_(gt_labels)
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])

@@ -30,7 +30,7 @@ def _columns(boxes: ArrayLike, count: int = 5, name: str = 'boxes') -> list[Arra
     """The first ``count`` columns of boxes (..., count), which may have their scores in one more."""
     if not boxes.ndim or boxes.shape[-1] not in (count, count + 1):
         expected = f'(n, {count}), or (n, {count + 1}) with scores'
-        raise ValueError(f'{name} must have shape {expected}, got {tuple(boxes.shape)}')
+        raise ArgumentError(f'{name} must have shape {expected}, got {tuple(boxes.shape)}')
     return [boxes[..., i] for i in range(count)]
 
 
@@ -40,6 +40,14 @@ def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     xp = namespace(theta)
     cos, sin = abs(xp.cos(theta)), abs(xp.sin(theta))
     return cos * w + sin * h, sin * w + cos * h
+
+
+def along_sides(points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Where points (..., 2) lie from the centres of boxes (..., 5), along the side w and along h; both broadcast."""
+    x, y, _, _, theta = boxes.unbind(-1)
+    dx, dy = points[..., 0] - x, points[..., 1] - y
+    cos, sin = theta.cos(), theta.sin()
+    return cos * dx + sin * dy, cos * dy - sin * dx
 
 
 def obb2poly(rbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
@@ -88,7 +96,7 @@ def _quadrilaterals(polys: ArrayLike) -> ArrayLike:
     """Corners (n, 8) that were given so, or as (n, 4, 2)."""
     shape = tuple(polys.shape)
     if shape[-1:] != (8,) and shape[-2:] != (4, 2) and shape != (0,):
-        raise ValueError(f'polys must have shape (n, 8), got {shape}')
+        raise ArgumentError(f'polys must have shape (n, 8), got {shape}')
     return polys.reshape(-1, 8)
 
 
@@ -142,7 +150,7 @@ def poly2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[float, ...] | N
     """Box (x, y, w, h, theta) of one quadrilateral of 8 numbers; None where it is degenerate."""
     boxes, good = polys2obb_np(polys, version)
     if len(boxes) != 1:
-        raise ValueError(f'one quadrilateral of 8 numbers is needed, got {len(boxes)}')
+        raise ArgumentError(f'one quadrilateral of 8 numbers is needed, got {len(boxes)}')
     return tuple(boxes[0].tolist()) if good[0] else None
 
 
@@ -227,7 +235,7 @@ def bbox_mapping_back(
 def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.ndarray]:
     """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
     if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
-        raise ValueError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
+        raise ArgumentError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
     dets = bboxes.detach().float().cpu().numpy().reshape(-1, 6)
     classes = labels.detach().cpu().numpy()
     return [dets[classes == i] for i in range(num_classes)]

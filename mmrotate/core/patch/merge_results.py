@@ -12,7 +12,7 @@ from mmrotate.core.bbox.transforms import obb2xyxy
 from mmrotate.ops import batched_nms_rotated
 from mmrotate.utils.errors import ArgumentError
 
-_EDGE = 5.0  # pixels from the border of a patch within which a detection may be cut
+AT_BORDER = 2  # pixels: boxes that end so near to a border of their patch may be cut by it
 _LEAST_WEIGHT = 1e-6
 Result = list[np.ndarray]
 
@@ -86,7 +86,7 @@ def merge_results(
         A list over classes of (k, 6), best first.
     """
     if len(results) != len(offsets):
-        raise ValueError(f'as many offsets as results are needed, got {len(offsets)} and {len(results)}')
+        raise ArgumentError(f'as many offsets as results are needed, got {len(offsets)} and {len(results)}')
     if not results:
         return []
     if any(isinstance(result, tuple) for result in results):
@@ -118,8 +118,8 @@ def _cut_at_borders(results: Sequence[Result], offsets: np.ndarray, sizes: np.nd
     masks = []
     for patches in zip(*results, strict=True):
         for dets, size, sides in zip(patches, sizes, inner, strict=True):
-            left, top, right, bottom = obb2xyxy(dets).T
-            near = np.stack([left < _EDGE, top < _EDGE, right > size[0] - _EDGE, bottom > size[1] - _EDGE], 1)
+            bounds = obb2xyxy(dets)
+            near = np.concatenate([bounds[:, :2] <= AT_BORDER, bounds[:, 2:] >= size - AT_BORDER], 1)
             masks.append((near & sides).any(1))
     return np.concatenate(masks)
 

@@ -11,6 +11,7 @@ import torch
 
 from mmrotate.core.bbox import obb2poly
 from mmrotate.core.images import as_image, read_image
+from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.files import write_atomically
 
 from .palette import Color, get_palette
@@ -65,7 +66,7 @@ def imshow_det_rbboxes(
         ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
     """
     if segms is not None or mask_color is not None:
-        raise ValueError('segms and mask_color are not supported: rotated boxes only')
+        raise ArgumentError('segms and mask_color are not supported: rotated boxes only')
     canvas = _read(img, out_file)
     boxes, classes = _shown(bboxes, labels, score_thr)
     texts = _texts(boxes, classes, class_names, show_label, show_score)
@@ -85,10 +86,10 @@ def _shown(bboxes: np.ndarray | None, labels: np.ndarray | None, score_thr: floa
     """Boxes from a score on, and their labels; the best last, which draws them on top."""
     bboxes = np.zeros((0, 5)) if bboxes is None else np.asarray(bboxes, np.float64)
     if bboxes.ndim != 2 or bboxes.shape[1] not in (5, 6):
-        raise ValueError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
+        raise ArgumentError(f'bboxes must be (n, 5) or (n, 6), got the shape {bboxes.shape}')
     labels = np.zeros(len(bboxes)) if labels is None else np.asarray(labels)
     if labels.shape != (len(bboxes),):
-        raise ValueError(f'{len(bboxes)} boxes, but labels of the shape {labels.shape}')
+        raise ArgumentError(f'{len(bboxes)} boxes, but labels of the shape {labels.shape}')
     order = np.flatnonzero(np.isfinite(bboxes).all(axis=1))
     if bboxes.shape[1] == 6:
         order = order[np.argsort(bboxes[order, 5], kind='stable')]
@@ -140,7 +141,7 @@ def write_image(path: str | Path, img: np.ndarray) -> None:
     except cv2.error:
         done = False
     if not done:
-        raise ValueError(f'cannot write {path}: the ending must name a format (.png, .jpg, ...)')
+        raise ArgumentError(f'cannot write {path}: the ending must name a format (.png, .jpg, ...)')
     write_atomically(path, data.tobytes())
 
 
@@ -155,7 +156,7 @@ def can_write_image(path: str | Path) -> bool:
 def refuse_overwrite(out_file: str | Path, path: str | Path) -> None:
     """Raise a ValueError if ``out_file`` is the file ``path``, also through a link."""
     if os.path.exists(out_file) and os.path.exists(path) and os.path.samefile(out_file, path):
-        raise ValueError(f'out_file={str(out_file)!r} is the input image: name another file')
+        raise ArgumentError(f'out_file={str(out_file)!r} is the input image: name another file')
 
 
 def _read(img: np.ndarray | str | Path, out_file: str | Path | None) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 Color = tuple[int, int, int]
 
 
@@ -17,6 +19,11 @@ def _rgb(digits: str) -> list[Color]:
 
 DOTA_PALETTE = _rgb(
     'a52a2a bdb76b 00ff00 ff0000 8a2be2 ff8000 ff00ff 00ffff ffc1c1 003399 fffacd 008b8b ffff00 937474 0000ff'
+    'dc143c 770b20 00008e'  # of 1.5 and 2.0
+)
+DIOR_PALETTE = _rgb(
+    'dc143c 770b20 00008e 0000e6 6a00e4 003c64 005064 000046 0000c0 faaa1e 64aa1e dcdc00 af74af fa001e a52a2a ff4dff'
+    '00e2fc b6b6ff 005200 78a69d'
 )
 SAR_PALETTE = _rgb('00ff00')
 HRSC_PALETTE = _rgb('00ff00')
@@ -35,13 +42,13 @@ def to_color(value: str | Sequence[int] | int) -> Color:
             return _COLORS[value.lower()]
         if re.fullmatch('#[0-9a-fA-F]{6}', value):
             return _rgb(value[1:])[0]
-        raise ValueError(
+        raise ArgumentError(
             f'unknown colour {value!r}: one of {list(_COLORS)}, "#rrggbb", or for several classes '
             f'one of the palettes {[*_NAMED, *_DISTINCT]}'
         )
     values = [value] * 3 if isinstance(value, (int, np.integer)) else [int(v) for v in value]
     if len(values) != 3 or min(values) < 0 or max(values) > 255:
-        raise ValueError(f'a colour has three values in 0..255, got {value!r}')
+        raise ArgumentError(f'a colour has three values in 0..255, got {value!r}')
     return values[0], values[1], values[2]
 
 
@@ -53,7 +60,7 @@ def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]
     is too short.
     """
     if num_classes < 0:
-        raise ValueError(f'num_classes must not be negative, got {num_classes}')
+        raise ArgumentError(f'num_classes must not be negative, got {num_classes}')
     if palette is None or (isinstance(palette, str) and palette in _DISTINCT):
         colors: list[Color] = []
     elif isinstance(palette, str):

@@ -1,9 +1,9 @@
 """Legible labels: text on a coloured ground, placed where no other label stands."""
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import ImageFont
 
@@ -38,8 +38,11 @@ def _text_mask(text: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / 'DejaVuSans.ttf'
-    return ImageFont.truetype(str(path), size)
+    # matplotlib brings the font; loading it for that would take a third of a second
+    spec = find_spec('matplotlib')
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError('matplotlib is not installed, whose font labels are drawn with')
+    return ImageFont.truetype(str(Path(spec.origin).parent / 'mpl-data' / 'fonts' / 'ttf' / 'DejaVuSans.ttf'), size)
 
 
 class LabelPlacer:

@@ -4,11 +4,13 @@ A line is ``x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]``: the corners in pixels,
 be set apart by commas too. The file may begin with the header lines ``imagesource:...`` and ``gsd:...``.
 """
 
-import codecs
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from .record import ClassNames, Entry, EntryError
+from .frame import PerImage, number_text
+from .record import ClassNames, Entry, EntryError, Picture, Record
+from .shapes import corners
+from .text import are_numbers, text_of
 
 _HEADERS = ('imagesource:', 'gsd:')
 _FORMAT = 'x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]'
@@ -16,9 +18,10 @@ _FORMAT = 'x1 y1 x2 y2 x3 y3 x4 y4 class [difficulty]'
 _NUMBER_STARTS = ('+', '-', '.')
 
 
-def read_dota(content: bytes, names: ClassNames) -> Iterator[Entry]:
+def read_dota(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
     """Objects of a file in the DOTA format; see :data:`mmrotate.datasets.formats.record.Reader`."""
-    for number, line in enumerate(_text(content).splitlines(), start=1):
+    del picture
+    for number, line in enumerate(text_of(content).splitlines(), start=1):
         fields = line.split()
         if not fields or fields[0].lower().startswith(_HEADERS):
             continue
@@ -34,25 +37,30 @@ def read_dota(content: bytes, names: ClassNames) -> Iterator[Entry]:
             raise EntryError(place, f'{error}{columns}{_hint(line)}') from None
 
 
-def _text(content: bytes) -> str:
-    """Text of a file; a ValueError says what it seems to be instead of UTF-8."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError('the text is in UTF-16; save it as UTF-8')
-    if b'\0' in content:
-        raise ValueError('this is no UTF-8 text: it holds zero bytes (binary data, or UTF-16)')
-    try:
-        return content.decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f'this is no UTF-8 text (byte {error.start}); if it is text in another encoding (gbk, latin-1), save it as '
-            'UTF-8'
-        ) from None
+def write_dota(record: Record, classes: Sequence[str]) -> str:
+    """The file of a record."""
+    del classes
+    lines = (' '.join([*map(number_text, corners(e.shape)), e.name, str(e.difficulty)]) for e in record.entries)
+    return ''.join(f'{line}\n' for line in lines)
+
+
+def _suits(content: bytes) -> str | None:
+    """Why a file is one of the format."""
+    lines = [line.split() for line in content.decode('utf-8-sig', 'replace').splitlines() if line.strip()]
+    rows = [line for line in lines if not line[0].lower().startswith(_HEADERS)]
+    if len(rows) < len(lines) and not rows:
+        return 'a header line of DOTA'
+    if rows and all(len(row) >= 9 and are_numbers(row[:8]) and not are_numbers(row[8:9]) for row in rows[:10]):
+        return f'{len(rows[0])} columns, eight numbers and a name'
+    return None
 
 
 @functools.lru_cache(maxsize=1024)
 def _class_and_difficulty(words: tuple[str, ...], names: ClassNames) -> tuple[str, str]:
     """The columns after the corners, of which the name may have several words."""
     whole, name, last = ' '.join(words), ' '.join(words[:-1]), ''.join(words[-1:])
+    if names.open and words:
+        return (name, last) if name and are_numbers([last]) else (whole, '0')
     if whole in names and name in names:
         raise ValueError(f'{whole!r} is a class, or {name!r} with a difficulty: give every object a difficulty; ')
     if whole in names or len(words) == 1:
@@ -72,3 +80,15 @@ def _hint(line: str) -> str:
     if len(words) == 5 and all(word[-1].isdigit() for word in words):
         return ' (five numbers: is this the YOLO format, class and box as fractions of the image?)'
     return ' (columns must be set apart by blanks or commas)' if ';' in line else ''
+
+
+DOTA = PerImage(
+    name='dota',
+    summary='a text file an image: x1 y1 x2 y2 x3 y3 x4 y4 class difficulty',
+    suffix='.txt',
+    suits=_suits,
+    holds=frozenset(('turned', 'corners', 'difficulty', 'empty')),
+    labels='{split}/labelTxt',
+    parse=read_dota,
+    dump=write_dota,
+)

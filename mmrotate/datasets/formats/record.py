@@ -9,9 +9,10 @@ import functools
 import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from mmrotate.core.bbox.angle import regularize
 from mmrotate.core.bbox.transforms import MIN_SIDE
 from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
+
+from ..image_folder import image_size
+from .shapes import corners
 
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
@@ -41,9 +45,52 @@ class Entry(NamedTuple):
     """An object as it stands in a file."""
 
     place: str  # where, for messages: 'line 3'
-    shape: Sequence[str | float]  # 8 corner values, or 5 of a box (x, y, w, h, angle in radians, clockwise)
+    # 8 corner values, or 5 of a box (x, y, w, h, angle in radians, clockwise), in pixels: texts or numbers
+    shape: Sequence[Any]
     name: str  # of its class
     difficulty: str | int = 0
+    score: Any = None  # of a detection, 0 to 1: text or number
+    heading: Any = None  # where its front points: radians clockwise from the direction of x
+
+
+@dataclass
+class Picture:
+    """What a reader may know of the image that a label file belongs to, besides the file.
+
+    Args:
+        name: its path relative to the folder of the images.
+        folder: that folder, None where there are no images.
+        classes: the names that the numbers of classes in label files stand for.
+    """
+
+    name: str = ''
+    folder: Path | None = None
+    classes: Sequence[str] = ()
+
+    @functools.cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, of which only the header of the file is read; a ValueError if there is none."""
+        if self.folder is None or not self.name:
+            raise ValueError('the size of the image is needed, and there is no image')
+        return image_size(self.folder / self.name)
+
+    def class_name(self, number: str) -> str:
+        """The class that a number in a label file stands for."""
+        if not number.isdecimal() or int(number) >= len(self.classes):
+            known = (
+                f'0 to {len(self.classes) - 1}: {list(self.classes)}' if self.classes else 'unknown: no list of names'
+            )
+            raise ValueError(f'{number!r} is no number of a class; the classes are {known}')
+        return self.classes[int(number)]
+
+
+class Record(NamedTuple):
+    """An image and its objects, as they stand in a file or, from :func:`check_record`, as numbers."""
+
+    image: str  # its path relative to the folder of the images
+    entries: Sequence[Entry]
+    size: tuple[int, int] | None = None  # width and height, if they are known
+    place: str = ''  # the label file, for messages
 
 
 class ClassNames:
@@ -56,6 +103,9 @@ class ClassNames:
 
     def __init__(self, index: Mapping[str, int], others: Iterable[str] = ()) -> None:
         self.index, self.others = dict(index), frozenset(others) - set(index)
+
+    # whether any name is a class, so that nothing but its place tells a name from what follows it
+    open = False
 
     def __contains__(self, name: str) -> bool:
         return name in self.index or name in self.others
@@ -71,8 +121,26 @@ class ClassNames:
         raise ValueError(f'unknown class {name!r}{number}; {near_name(name, known)}the known classes: {known}')
 
 
-# bytes of a file, and the classes (which tell where a name of several words ends), to its objects
-Reader = Callable[[bytes, ClassNames], Iterable[Entry]]
+class AnyNames(ClassNames):
+    """Classes of a source that says no list of them: every name is one, and gets the next label."""
+
+    open = True
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        super().__init__({name: i for i, name in enumerate(known)})
+
+    def __contains__(self, name: str) -> bool:
+        return bool(name)
+
+    def label(self, name: str) -> int:
+        """Label of a class; a ValueError if it has no name."""
+        if not name:
+            raise ValueError('an object has no name of a class')
+        return self.index.setdefault(name, len(self.index))
+
+
+# bytes of a file, the classes (which tell where a name of several words ends) and the image, to its objects
+Reader = Callable[[bytes, ClassNames, Picture], Iterable[Entry]]
 
 
 @dataclass
@@ -96,21 +164,68 @@ class Labels:
         return {f'{key}{end}': v[mask] for end, mask in (('', keep), ('_ignore', ~keep)) for key, v in every.items()}
 
 
-def read_labels(path: str | Path, reader: Reader, names: ClassNames, version: str) -> Labels:
+def read_labels(
+    path: str | Path, reader: Reader, names: ClassNames, version: str, picture: Picture | None = None
+) -> Labels:
     """Read a label file; ``version`` is that of the boxes' angles.
 
     Raises:
         LabelError: the file is of another layout, or holds a value that is no finite number, too large a one, or an
             unknown class. Boxes without area and objects of classes to leave out are no error: they are counted.
     """
+    with naming_file(path):
+        return gather(reader(Path(path).read_bytes(), names, picture or Picture()), names, version)
+
+
+@contextmanager
+def naming_file(path: str | Path) -> Iterator[None]:
+    """Turn what is wrong with a label file into a LabelError that names it."""
     try:
-        return gather(reader(Path(path).read_bytes(), names), names, version)
+        yield
+    except UserError:
+        raise
     except OSError as error:
         raise LabelError(f'cannot read the label file {path}: {error}') from error
     except EntryError as error:
         raise LabelError(f'{path}, {error}') from None
     except ValueError as error:
         raise LabelError(f'{path}: {error}') from None
+
+
+def check_record(record: Record, names: ClassNames) -> Record:
+    """The record with numbers for texts, float64; objects of classes to leave out are left out.
+
+    Raises:
+        EntryError: a value that is no finite number or too large, or an unknown class.
+    """
+    return record._replace(entries=[entry for entry in map(check_entry, record.entries) if _is_asked(entry, names)])
+
+
+def check_entry(entry: Entry) -> Entry:
+    """The entry with numbers for texts.
+
+    Raises:
+        EntryError: a value is no finite number, or a too large one.
+    """
+    try:
+        score, heading = _optional(entry.score, 'score'), _optional(entry.heading, 'heading')
+        shape, difficulty = _positions(entry.shape), _difficulty(entry.difficulty)
+    except ValueError as error:
+        raise EntryError(entry.place, str(error)) from None
+    return Entry(entry.place, shape, entry.name, difficulty, score, heading)
+
+
+def _is_asked(entry: Entry, names: ClassNames) -> bool:
+    try:
+        return names.label(entry.name) is not None
+    except ValueError as error:
+        raise EntryError(entry.place, str(error)) from None
+
+
+def _optional(value: str | float | None, key: str) -> float | None:
+    if value is None or _is_number(value):
+        return None if value is None else float(value)
+    raise ValueError(f'the {key} {value!r} is no finite number')
 
 
 def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
@@ -128,7 +243,9 @@ def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
 
 
 def pack_labels(objects: Sequence[tuple[Sequence[float], int, int]], version: str) -> Labels:
-    """Labels of objects given as shape, label and difficulty; their shapes are all corners, or all boxes."""
+    """Labels of objects given as shape, label and difficulty; boxes among corners become corners too."""
+    if len({len(shape) for shape, *_ in objects}) > 1:
+        objects = [(corners(shape), label, difficulty) for shape, label, difficulty in objects]
     columns = zip(*objects, strict=True) if objects else ((), (), ())
     shapes, labels, difficulties = map(np.array, columns, (np.float64, np.int64, np.int64))
     if shapes.size == 0 or shapes.shape[1] == 8:

@@ -2,6 +2,8 @@
 
 from .affine import RandomAffine, RandomShift
 from .autoaugment import AutoAugment, BrightnessTransform, ColorTransform, ContrastTransform, EqualizeTransform
+from .box_types import ConvertBoxType
+from .canvas import Expand, MinIoURandomCrop, RandomCenterCropPad
 from .colour import Albu, PhotoMetricDistortion, YOLOXHSVRandomAug
 from .compose import Compose, MultiScaleFlipAug
 from .corrupt import Corrupt
@@ -19,4 +21,6 @@ from .loading import (
     LoadProposals,
 )
 from .mixing import MixUp, RMosaic
+from .moves import RandomChoiceRotate, RandomRotate, Rotate, Shear, Translate
+from .pasting import CopyPaste
 from .rotate import PolyRandomRotate

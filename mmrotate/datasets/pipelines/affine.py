@@ -10,6 +10,7 @@ import numpy as np
 from mmrotate.core.bbox import obb2poly_np, polys2obb_np
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import centres_inside, keep_boxes, large_and_compact
 
@@ -55,15 +56,15 @@ class RandomAffine:
     def __post_init__(self) -> None:
         low, high = self.scaling_ratio_range
         if not 0 < low <= high:
-            raise ValueError(f'scaling_ratio_range: (smallest, largest) above 0, got {self.scaling_ratio_range}')
+            raise ArgumentError(f'scaling_ratio_range: (smallest, largest) above 0, got {self.scaling_ratio_range}')
         if not 0 <= self.max_translate_ratio <= 1:
-            raise ValueError(f'max_translate_ratio must be in [0, 1], got {self.max_translate_ratio}')
+            raise ArgumentError(f'max_translate_ratio must be in [0, 1], got {self.max_translate_ratio}')
 
     def __call__(self, results: dict) -> dict | None:
         """Transform; changes img_shape and pad_shape."""
         h, w = (side + 2 * grown for side, grown in zip(results['img'].shape, self.border, strict=False))
         if min(h, w) < 1:
-            raise ValueError(f'RandomAffine: border={self.border} leaves nothing of {results["img"].shape[:2]}')
+            raise ArgumentError(f'RandomAffine: border={self.border} leaves nothing of {results["img"].shape[:2]}')
         matrix = self._matrix(h, w)
         move(results, matrix, (h, w), self.border_val, self.version)
         had_objects = len(results.get('gt_bboxes', ())) > 0
@@ -108,7 +109,9 @@ class RandomShift:
 
     def __post_init__(self) -> None:
         if not 0 <= self.shift_ratio <= 1 or self.max_shift_px < 0:
-            raise ValueError(f'shift_ratio in [0, 1], max_shift_px >= 0: got {self.shift_ratio}, {self.max_shift_px}')
+            raise ArgumentError(
+                f'shift_ratio in [0, 1], max_shift_px >= 0: got {self.shift_ratio}, {self.max_shift_px}'
+            )
 
     def __call__(self, results: dict) -> dict:
         """Shift."""

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .compose import Compose
 from .image import BadImageError
@@ -29,7 +30,7 @@ class AutoAugment:
 
     def __post_init__(self) -> None:
         if isinstance(self.policies, str | dict) or not self.policies or not all(self.policies):
-            raise ValueError(
+            raise ArgumentError(
                 f'policies: a list of pipelines, which are lists of steps, is needed, got {self.policies!r}'
             )
         self.pipelines = [Compose(policy) for policy in self.policies]
@@ -48,7 +49,9 @@ class _ColourStep:
 
     def __post_init__(self) -> None:
         if not 0 <= self.level <= _MAX_LEVEL or not 0 <= self.prob <= 1:
-            raise ValueError(f'level in [0, {_MAX_LEVEL}] and prob in [0, 1] are needed, got {self.level}, {self.prob}')
+            raise ArgumentError(
+                f'level in [0, {_MAX_LEVEL}] and prob in [0, 1] are needed, got {self.level}, {self.prob}'
+            )
         self.factor = self.level / _MAX_LEVEL * 1.8 + 0.1
 
     def __call__(self, results: dict) -> dict:
@@ -101,7 +104,7 @@ class EqualizeTransform:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise ValueError(f'prob in [0, 1] is needed, got {self.prob}')
+            raise ArgumentError(f'prob in [0, 1] is needed, got {self.prob}')
 
     def __call__(self, results: dict) -> dict:
         """Equalize the images of ``img_fields``."""

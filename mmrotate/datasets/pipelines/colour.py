@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mmrotate.registry import PIPELINES
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 
 from .image import BadImageError
 
@@ -128,11 +128,11 @@ def _albu_step(library: Any, cfg: dict) -> Any:
     name = given.pop('type', None)
     cls = getattr(library, name, None) if isinstance(name, str) else name
     if not isinstance(cls, type):
-        raise ValueError(f'Albu: albumentations has no step {name!r}')
+        raise ArgumentError(f'Albu: albumentations has no step {name!r}')
     if 'transforms' in given:
         return cls([_albu_step(library, step) for step in given.pop('transforms')], **given)
     if not issubclass(cls, library.ImageOnlyTransform):
-        raise ValueError(
+        raise ArgumentError(
             f'Albu: {name} moves pixels, but would leave the rotated boxes where they are: take RResize, RRandomFlip, '
             'RRandomCrop, PolyRandomRotate or RandomAffine'
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmrotate.datasets.checked_build import build_checked
 from mmrotate.registry import PIPELINES
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 
 from .geometric import as_list
 
@@ -91,7 +91,7 @@ class MultiScaleFlipAug:
 
     def __post_init__(self) -> None:
         if (self.img_scale is None) == (self.scale_factor is None):
-            raise ValueError('MultiScaleFlipAug needs either img_scale or scale_factor')
+            raise ArgumentError('MultiScaleFlipAug needs either img_scale or scale_factor')
         self.transforms = Compose(self.transforms)
         if self.img_scale is not None:
             self.scale_key, self.scales = 'scale', as_list(self.img_scale)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mmrotate.registry import PIPELINES
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 
 Random = np.random.Generator
 MAX_SEVERITY = 5
@@ -209,9 +209,9 @@ class Corrupt:
         if self.corruption in REFUSED:
             raise UserError(f'corruption {self.corruption!r} is not available: {REFUSED[self.corruption]}')
         if self.corruption not in CORRUPTIONS:
-            raise ValueError(f'corruption must be one of {list(CORRUPTIONS)}, got {self.corruption!r}')
+            raise ArgumentError(f'corruption must be one of {list(CORRUPTIONS)}, got {self.corruption!r}')
         if self.severity not in range(MAX_SEVERITY + 1):
-            raise ValueError(f'severity must be a whole number from 0 to {MAX_SEVERITY}, got {self.severity!r}')
+            raise ArgumentError(f'severity must be a whole number from 0 to {MAX_SEVERITY}, got {self.severity!r}')
 
     def __call__(self, results: dict) -> dict:
         """Change the image; boxes stay where they are."""

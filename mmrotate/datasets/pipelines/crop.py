@@ -9,6 +9,7 @@ import torch
 
 from mmrotate.core.bbox import rbbox_overlaps
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import keep_boxes
 
@@ -40,17 +41,17 @@ class RRandomCrop:
 
     def __post_init__(self) -> None:
         if self.crop_type not in _CROP_TYPES:
-            raise ValueError(f'crop_type must be one of {_CROP_TYPES}, got {self.crop_type!r}')
+            raise ArgumentError(f'crop_type must be one of {_CROP_TYPES}, got {self.crop_type!r}')
         sizes = self.crop_size
         if isinstance(sizes, (int, float, str)) or len(sizes) != 2 or min(sizes) <= 0:
-            raise ValueError(f'crop_size: two numbers above 0 are needed, got {sizes!r}')
+            raise ArgumentError(f'crop_size: two numbers above 0 are needed, got {sizes!r}')
         if self.crop_type.startswith('absolute'):
             if not all(float(size).is_integer() for size in sizes):
-                raise ValueError(f'crop_size of the type {self.crop_type!r} is in whole pixels, got {sizes!r}')
+                raise ArgumentError(f'crop_size of the type {self.crop_type!r} is in whole pixels, got {sizes!r}')
         elif max(sizes) > 1:
-            raise ValueError(f'crop_size of the type {self.crop_type!r} is shares in (0, 1], got {sizes!r}')
+            raise ArgumentError(f'crop_size of the type {self.crop_type!r} is shares in (0, 1], got {sizes!r}')
         if self.crop_type == 'absolute_range' and sizes[0] > sizes[1]:
-            raise ValueError(f'crop_size of the type absolute_range is (smallest, largest), got {sizes!r}')
+            raise ArgumentError(f'crop_size of the type absolute_range is (smallest, largest), got {sizes!r}')
 
     def __call__(self, results: dict) -> dict | None:
         """Crop; sets img_shape and pad_shape."""
@@ -106,12 +107,12 @@ class CutOut:
 
     def __post_init__(self) -> None:
         if (self.cutout_shape is None) == (self.cutout_ratio is None):
-            raise ValueError('CutOut needs either cutout_shape or cutout_ratio')
+            raise ArgumentError('CutOut needs either cutout_shape or cutout_ratio')
         given = self.cutout_shape if self.cutout_ratio is None else self.cutout_ratio
         self._sizes = [given] if isinstance(given[0], (int, float)) else list(given)
         self._fewest, self._most = [self.n_holes] * 2 if isinstance(self.n_holes, int) else self.n_holes
         if not 0 <= self._fewest <= self._most:
-            raise ValueError(f'n_holes: a number, or (smallest, largest), got {self.n_holes!r}')
+            raise ArgumentError(f'n_holes: a number, or (smallest, largest), got {self.n_holes!r}')
 
     def __call__(self, results: dict) -> dict:
         """Cut holes."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .image import BadImageError, swap_red_and_blue
 
@@ -34,9 +35,9 @@ class Normalize:
         mean, std = self.mean, self.std
         self.mean, self.std = np.array(mean, np.float32), np.array(std, np.float32)
         if self.mean.shape != self.std.shape or self.mean.ndim != 1:
-            raise ValueError(f'mean and std need one value per channel, got {mean} and {std}')
+            raise ArgumentError(f'mean and std need one value per channel, got {mean} and {std}')
         if not (self.std > 0).all():
-            raise ValueError(f'std must be positive, got {std}')
+            raise ArgumentError(f'std must be positive, got {std}')
         # the 256 results of each channel: reading them off is several times faster
         self._table = self._normalize(np.arange(256, dtype=np.float64)[:, None])[None]
 

@@ -10,6 +10,7 @@ import torch
 from mmrotate.core.bbox import bbox_flip
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import scale_boxes
 from .image import FLIP_DIRECTIONS, flip, pad, rescaled_size, resize
@@ -23,7 +24,7 @@ def as_list(value: Scale | Sequence[Scale] | None) -> list[tuple[int, int]]:
         return []
     sizes: list[Any] = [value] if isinstance(value[0], (int, float)) else list(value)
     if any(len(size) != 2 or min(size) <= 0 for size in sizes):
-        raise ValueError(f'img_scale: one (w, h) or a list of them is needed, got {value}')
+        raise ArgumentError(f'img_scale: one (w, h) or a list of them is needed, got {value}')
     return [(int(w), int(h)) for w, h in sizes]
 
 
@@ -53,9 +54,9 @@ class RResize:
     def __post_init__(self) -> None:
         self.img_scale = as_list(self.img_scale)
         if self.multiscale_mode not in ('range', 'value'):
-            raise ValueError(f"multiscale_mode: 'range' or 'value', got {self.multiscale_mode!r}")
+            raise ArgumentError(f"multiscale_mode: 'range' or 'value', got {self.multiscale_mode!r}")
         if self.ratio_range is not None and len(self.img_scale) > 1:
-            raise ValueError(f'ratio_range needs a single img_scale, got {self.img_scale}')
+            raise ArgumentError(f'ratio_range needs a single img_scale, got {self.img_scale}')
 
     def __call__(self, results: dict) -> dict:
         """Resize; sets scale, scale_factor (4,) float32, img_shape, pad_shape, keep_ratio."""
@@ -83,7 +84,7 @@ class RResize:
             base = self.img_scale[0] if self.img_scale else (w, h)
             return int(base[0] * ratio), int(base[1] * ratio)
         if not self.img_scale:
-            raise ValueError('RResize needs img_scale, unless an earlier step sets the scale')
+            raise ArgumentError('RResize needs img_scale, unless an earlier step sets the scale')
         if len(self.img_scale) == 1:
             return self.img_scale[0]
         if self.multiscale_mode == 'value':
@@ -115,7 +116,7 @@ class RRandomFlip:
         given = self.direction
         self.direction = [given] if isinstance(given, str) else list(given)
         if not self.direction or not set(self.direction) <= set(FLIP_DIRECTIONS):
-            raise ValueError(f'direction: one or more of {FLIP_DIRECTIONS}, got {given!r}')
+            raise ArgumentError(f'direction: one or more of {FLIP_DIRECTIONS}, got {given!r}')
         self.flip_ratio = _ratios(self.flip_ratio, len(self.direction))
 
     def __call__(self, results: dict) -> dict:
@@ -146,9 +147,9 @@ def _ratios(flip_ratio: Any, count: int) -> list[float]:
     shared = flip_ratio is None or isinstance(flip_ratio, (int, float))
     ratios = [(flip_ratio or 0.0) / count] * count if shared else [float(ratio) for ratio in flip_ratio]
     if len(ratios) != count:
-        raise ValueError(f'flip_ratio: {count} direction(s), but {len(ratios)} ratio(s) {ratios}')
+        raise ArgumentError(f'flip_ratio: {count} direction(s), but {len(ratios)} ratio(s) {ratios}')
     if min(ratios) < 0 or sum(ratios) > 1 + 1e-6:
-        raise ValueError(f'flip_ratio: probabilities in [0, 1] with a sum <= 1, got {ratios}')
+        raise ArgumentError(f'flip_ratio: probabilities in [0, 1] with a sum <= 1, got {ratios}')
     return ratios
 
 
@@ -172,11 +173,11 @@ class Pad:
     def __post_init__(self) -> None:
         by_content = self.size_divisor is not None or self.pad_to_square
         if self.size is None and not by_content:
-            raise ValueError('Pad needs size, size_divisor or pad_to_square')
+            raise ArgumentError('Pad needs size, size_divisor or pad_to_square')
         if self.size is not None and by_content:
-            raise ValueError('Pad: size excludes size_divisor and pad_to_square')
+            raise ArgumentError('Pad: size excludes size_divisor and pad_to_square')
         if self.size_divisor is not None and self.size_divisor < 1:
-            raise ValueError(f'Pad: size_divisor must be positive, got {self.size_divisor}')
+            raise ArgumentError(f'Pad: size_divisor must be positive, got {self.size_divisor}')
         if isinstance(self.pad_val, dict):
             self.pad_val = self.pad_val.get('img', 0)
 

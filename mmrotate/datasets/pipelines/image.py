@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mmrotate.core.images import COLOR_TYPES, BadImageError, as_image, decode_image, read_image
+from mmrotate.utils.errors import ArgumentError
 
 _FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
 FLIP_DIRECTIONS = tuple(_FLIP_CODES)
@@ -28,7 +29,7 @@ def rescaled_size(size: tuple[int, int], scale: float | tuple[int, int]) -> tupl
     """Size (w, h) after scaling by a factor, or to fit into a long and a short edge (any order)."""
     if isinstance(scale, (int, float)):
         if scale <= 0:
-            raise ValueError(f'a scale must be positive, got {scale}')
+            raise ArgumentError(f'a scale must be positive, got {scale}')
         factor = float(scale)
     else:
         factor = min(max(scale) / max(size), min(scale) / min(size))
@@ -59,7 +60,7 @@ def pad(img: np.ndarray, shape: tuple[int, int], value: float | Sequence[float] 
     """Image padded at its right and bottom to ``shape`` (h, w); the image itself if it fits."""
     bottom, right = shape[0] - img.shape[0], shape[1] - img.shape[1]
     if bottom < 0 or right < 0:
-        raise ValueError(f'cannot pad an image of (h, w) = {img.shape[:2]} to {tuple(shape)}')
+        raise ArgumentError(f'cannot pad an image of (h, w) = {img.shape[:2]} to {tuple(shape)}')
     if bottom == 0 and right == 0:
         return img
     color = [value] * 4 if isinstance(value, (int, float)) else list(value)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .backends import open_backend
 from .boxes import keep_boxes
@@ -33,9 +34,9 @@ class LoadImageFromFile:
 
     def __post_init__(self, file_client_args: dict | None) -> None:
         if self.color_type not in COLOR_TYPES:
-            raise ValueError(f'color_type must be one of {COLOR_TYPES}, got {self.color_type!r}')
+            raise ArgumentError(f'color_type must be one of {COLOR_TYPES}, got {self.color_type!r}')
         if self.channel_order not in ('bgr', 'rgb'):
-            raise ValueError(f"channel_order must be 'bgr' or 'rgb', got {self.channel_order!r}")
+            raise ArgumentError(f"channel_order must be 'bgr' or 'rgb', got {self.channel_order!r}")
         self._backend = open_backend(file_client_args)
 
     def __call__(self, results: dict) -> dict:
@@ -155,9 +156,9 @@ class LoadAnnotations:
     ) -> None:
         del poly2mask, file_client_args
         if with_mask or with_seg:
-            raise ValueError('with_mask and with_seg are not supported: rotated boxes only')
+            raise ArgumentError('with_mask and with_seg are not supported: rotated boxes only')
         if denorm_bbox:
-            raise ValueError('denorm_bbox is not supported: rotated boxes are in pixels')
+            raise ArgumentError('denorm_bbox is not supported: rotated boxes are in pixels')
 
     def __call__(self, results: dict) -> dict:
         """Copy the annotations, so that later steps can change them in place."""
@@ -188,7 +189,7 @@ class LoadProposals:
         """Copy them; scores in a sixth column are left out."""
         given = np.array(results['proposals'], np.float32)
         if given.size and (given.ndim != 2 or given.shape[1] not in (5, 6)):
-            raise ValueError(f'proposals must be (n, 5) or, with scores, (n, 6), got {given.shape}')
+            raise ArgumentError(f'proposals must be (n, 5) or, with scores, (n, 6), got {given.shape}')
         boxes = given[:, :5] if given.size else np.zeros((0, 5), np.float32)
         results['proposals'] = boxes[: self.num_max_proposals]
         results['bbox_fields'] = [*results.get('bbox_fields', []), 'proposals']
@@ -217,7 +218,7 @@ class FilterAnnotations:
     def __post_init__(self, min_gt_mask_area: int, by_box: bool, by_mask: bool) -> None:
         del min_gt_mask_area
         if by_mask or not by_box:
-            raise ValueError('FilterAnnotations looks at boxes: by_box=True and by_mask=False are needed')
+            raise ArgumentError('FilterAnnotations looks at boxes: by_box=True and by_mask=False are needed')
 
     def __call__(self, results: dict) -> dict | None:
         """Filter ``gt_bboxes`` and ``gt_labels``."""

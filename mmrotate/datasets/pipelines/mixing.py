@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import centres_inside, joined_boxes, keep_boxes, large_and_compact, scale_boxes
 from .compose import StepOrderError
@@ -45,7 +46,7 @@ class RMosaic:
     def __post_init__(self) -> None:
         _check_scale(self.img_scale)
         if not 0 <= self.prob <= 1:
-            raise ValueError(f'prob must be in [0, 1], got {self.prob}')
+            raise ArgumentError(f'prob must be in [0, 1], got {self.prob}')
 
     def get_indexes(self, dataset: Any) -> list[int]:
         """Indices of three further images."""
@@ -53,7 +54,7 @@ class RMosaic:
 
     def __call__(self, results: dict) -> dict | None:
         """Mix; sets img_shape and pad_shape."""
-        others = _mixed(results, 'RMosaic', 3)
+        others = mixed_samples(results, 'RMosaic', 3)
         if np.random.random_sample() >= self.prob:
             return results
         h, w = self.img_scale
@@ -112,7 +113,7 @@ class MixUp:
 
     def __call__(self, results: dict) -> dict:
         """Mix."""
-        (other,) = _mixed(results, 'MixUp', 1)
+        (other,) = mixed_samples(results, 'MixUp', 1)
         if not len(other.get('gt_bboxes', ())):
             return results
         factor = np.random.uniform(*self.ratio_range)
@@ -136,10 +137,10 @@ class MixUp:
 
 def _check_scale(img_scale: Sequence[int]) -> None:
     if len(img_scale) != 2 or min(img_scale) < 1:
-        raise ValueError(f'img_scale must be (height, width) in pixels, got {img_scale!r}')
+        raise ArgumentError(f'img_scale must be (height, width) in pixels, got {img_scale!r}')
 
 
-def _mixed(results: dict, name: str, count: int) -> list[dict]:
+def mixed_samples(results: dict, name: str, count: int) -> list[dict]:
     """The further samples of a step."""
     others = results.get('mix_results', ())
     if len(others) != count:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import keep_boxes
 
@@ -47,9 +48,9 @@ class PolyRandomRotate:
 
     def __post_init__(self) -> None:
         if self.mode not in ('range', 'value'):
-            raise ValueError(f"PolyRandomRotate: mode must be 'range' or 'value', got {self.mode!r}")
+            raise ArgumentError(f"PolyRandomRotate: mode must be 'range' or 'value', got {self.mode!r}")
         if isinstance(self.angles_range, (int, float)) != (self.mode == 'range') or self.angles_range == []:
-            raise ValueError(
+            raise ArgumentError(
                 "PolyRandomRotate: angles_range is a number for mode 'range' and a list of angles for 'value', "
                 f'got {self.angles_range!r} for {self.mode!r}'
             )

@@ -1,12 +1,12 @@
-"""Darknet of YOLOv3 and CSPDarknet of YOLOX, with the keys of MMDetection."""
+"""Darknet of YOLOv3, CSPDarknet of YOLOX and CSPNeXt of RTMDet, with the keys of MMDetection."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mmrotate.models.csp import CSP_INIT, CSPLayer, SPPBottleneck, any_conv
 from mmrotate.models.layers import ConvModule
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -91,55 +91,6 @@ class Darknet(Backbone):
         return self._through(self._stages(), x)
 
 
-class SeparableConv(nn.Module):
-    """A depthwise convolution and one of 1x1; arguments as of :class:`ConvModule`."""
-
-    def __init__(self, channels: int, out_channels: int, kernel_size: int, stride: int = 1, **kwargs: Any) -> None:
-        super().__init__()
-        padding = kwargs.pop('padding', 0)
-        settings: dict[str, Any] = dict(kernel_size=kernel_size, stride=stride, padding=padding, groups=channels)
-        self.depthwise_conv = ConvModule(channels, channels, **settings, **kwargs)
-        self.pointwise_conv = ConvModule(channels, out_channels, 1, **kwargs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N, out_channels, H', W')."""
-        return self.pointwise_conv(self.depthwise_conv(x))
-
-
-def _conv(separable: bool, *args: Any, **kwargs: Any) -> nn.Module:
-    return (SeparableConv if separable else ConvModule)(*args, **kwargs)
-
-
-class CSPBlock(nn.Module):
-    """Convolutions of 1x1 and 3x3, with a shortcut if ``add_identity``."""
-
-    def __init__(self, channels: int, add_identity: bool, separable: bool, **block: Any) -> None:
-        super().__init__()
-        self.conv1 = ConvModule(channels, channels, 1, **block)
-        self.conv2 = _conv(separable, channels, channels, 3, padding=1, **block)
-        self.add_identity = add_identity
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> the same shape."""
-        out = self.conv2(self.conv1(x))
-        return x + out if self.add_identity else out
-
-
-class CSPLayer(nn.Module):
-    """Blocks for one half of the channels, and the other half beside them (Wang et al., CSPNet, CVPRW 2020)."""
-
-    def __init__(self, channels: int, num_blocks: int, add_identity: bool, separable: bool, **block: Any) -> None:
-        super().__init__()
-        half = channels // 2
-        self.main_conv, self.short_conv = (ConvModule(channels, half, 1, **block) for _ in range(2))
-        self.final_conv = ConvModule(2 * half, channels, 1, **block)
-        self.blocks = nn.Sequential(*(CSPBlock(half, add_identity, separable, **block) for _ in range(num_blocks)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> the same shape."""
-        return self.final_conv(torch.cat([self.blocks(self.main_conv(x)), self.short_conv(x)], 1))
-
-
 class Focus(nn.Module):
     """Every second pixel both ways as a map of its own, and a convolution."""
 
@@ -150,22 +101,6 @@ class Focus(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) of even sides -> (N, out_channels, H / 2, W / 2)."""
         return self.conv(torch.cat([x[..., i::2, j::2] for j in (0, 1) for i in (0, 1)], 1))
-
-
-class SPPBottleneck(nn.Module):
-    """Largest values around each pixel in windows of several sizes (He et al., ECCV 2014)."""
-
-    def __init__(self, channels: int, kernel_sizes: Sequence[int], **block: Any) -> None:
-        super().__init__()
-        half = channels // 2
-        self.conv1 = ConvModule(channels, half, 1, **block)
-        self.poolings = nn.ModuleList(nn.MaxPool2d(size, stride=1, padding=size // 2) for size in kernel_sizes)
-        self.conv2 = ConvModule(half * (len(kernel_sizes) + 1), channels, 1, **block)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> the same shape."""
-        x = self.conv1(x)
-        return self.conv2(torch.cat([x, *(pool(x) for pool in self.poolings)], 1))
 
 
 @MODELS.register_module()
@@ -193,6 +128,8 @@ class CSPDarknet(Backbone):
         'P5': [*_FIRST, [512, 1024, 3, False, True]],
         'P6': [*_FIRST, [512, 768, 3, True, False], [768, 1024, 3, False, True]],
     }
+    # arguments of the CSPLayers
+    layer_settings: dict[str, Any] = {}
 
     def __init__(
         self,
@@ -210,23 +147,25 @@ class CSPDarknet(Backbone):
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
-        uniform = dict(type='Kaiming', layer='Conv2d', a=math.sqrt(5), distribution='uniform', mode='fan_in')
-        super().__init__(init_cfg or dict(uniform, nonlinearity='leaky_relu'), frozen_stages=frozen_stages, **kwargs)
+        super().__init__(init_cfg or CSP_INIT, frozen_stages=frozen_stages, **kwargs)
         if arch not in self.arch_settings and not arch_ovewrite:
-            raise ArgumentError(f'arch={arch!r}: a CSPDarknet is one of {list(self.arch_settings)}')
+            raise ArgumentError(f'arch={arch!r}: a {type(self).__name__} is one of {list(self.arch_settings)}')
         settings = arch_ovewrite or self.arch_settings[arch]
         self.out_indices = self._chosen(out_indices, len(settings) + 1)
         block: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
-        self.stem = Focus(3, int(settings[0][0] * widen_factor), 3, **block)
+        self.stem = self._make_stem(int(settings[0][0] * widen_factor), **block)
         for i, (before, channels, count, add_identity, use_spp) in enumerate(settings):
             width = int(channels * widen_factor)
-            parts = [_conv(use_depthwise, int(before * widen_factor), width, 3, stride=2, padding=1, **block)]
+            parts = [any_conv(use_depthwise, int(before * widen_factor), width, 3, stride=2, padding=1, **block)]
             parts += [SPPBottleneck(width, spp_kernal_sizes, **block)] if use_spp else []
             blocks = max(round(count * deepen_factor), 1)
-            self.add_module(
-                f'stage{i + 1}', nn.Sequential(*parts, CSPLayer(width, blocks, add_identity, use_depthwise, **block))
-            )
+            layer = CSPLayer(width, width, blocks, add_identity, use_depthwise, **self.layer_settings, **block)
+            self.add_module(f'stage{i + 1}', nn.Sequential(*parts, layer))
         self._freeze()
+
+    def _make_stem(self, channels: int, **block: Any) -> nn.Module:
+        """What comes before the stages: images (N, 3, H, W) -> (N, channels, H / 2, W / 2)."""
+        return Focus(3, channels, 3, **block)
 
     def _stages(self) -> list[Any]:
         return [[self.stem], *(m for name, m in self.named_children() if name.startswith('stage'))]
@@ -237,3 +176,44 @@ class CSPDarknet(Backbone):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Images (N, 3, H, W) of even sides -> maps of the chosen stages, finest first."""
         return self._through(self._stages(), x)
+
+
+@MODELS.register_module()
+class CSPNeXt(CSPDarknet):
+    """CSPNeXt of RTMDet (Lyu et al., 2022): large depthwise kernels, and channels that are weighed.
+
+    Args:
+        arch: ``'P5'`` or ``'P6'``.
+        deepen_factor: See :class:`CSPDarknet`, as all that is not below.
+        expand_ratio: Channels of each part of a stage.
+        channel_attention: Weigh the channels of the parts.
+        spp_kernel_sizes: As ``spp_kernal_sizes`` there.
+    """
+
+    arch_settings = {
+        kind: [[before, width, min(count, 6), *rest] for before, width, count, *rest in stages]
+        for kind, stages in CSPDarknet.arch_settings.items()
+    }
+
+    def __init__(
+        self,
+        arch: str = 'P5',
+        deepen_factor: float = 1.0,
+        widen_factor: float = 1.0,
+        out_indices: Sequence[int] = (2, 3, 4),
+        frozen_stages: int = -1,
+        use_depthwise: bool = False,
+        expand_ratio: float = 0.5,
+        arch_ovewrite: list | None = None,
+        spp_kernel_sizes: Sequence[int] = (5, 9, 13),
+        channel_attention: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.layer_settings = dict(expand_ratio=expand_ratio, channel_attention=channel_attention, wide=True)
+        sizes = (deepen_factor, widen_factor, out_indices, frozen_stages, use_depthwise)
+        super().__init__(arch, *sizes, arch_ovewrite, spp_kernel_sizes, **kwargs)
+
+    def _make_stem(self, channels: int, **block: Any) -> nn.Module:
+        half = channels // 2
+        widths = [(3, half, 2), (half, half, 1), (half, channels, 1)]
+        return nn.Sequential(*(ConvModule(before, after, 3, stride, 1, **block) for before, after, stride in widths))

@@ -200,6 +200,7 @@ _GROUPS = {
     ),
     'e': ((3, 24, 1, 1, 3), (3, 32, 2, 2, 8), (3, 48, 4, 2, 8), (5, 96, 5, 2, 8), (5, 144, 4, 1, 8), (5, 192, 2, 2, 8)),
 }
+_GROUPS['l'] = _GROUPS['b']
 _SCALES = {
     'b0': (1.0, 1.0),
     'b1': (1.0, 1.1),
@@ -213,6 +214,11 @@ _SCALES = {
     'es': (1.0, 1.0),
     'em': (1.0, 1.1),
     'el': (1.2, 1.4),
+    'lite0': (1.0, 1.0),
+    'lite1': (1.0, 1.1),
+    'lite2': (1.1, 1.2),
+    'lite3': (1.2, 1.4),
+    'lite4': (1.4, 1.8),
 }
 
 
@@ -221,7 +227,7 @@ class EfficientNet(Backbone):
     """EfficientNet (Tan and Le, ICML 2019) as a pyramid of feature maps.
 
     Args:
-        arch: ``'b0'`` to ``'b8'``, or of EdgeTPU ``'es'``, ``'em'``, ``'el'``.
+        arch: ``'b0'`` to ``'b8'``, of EdgeTPU ``'es'``, ``'em'``, ``'el'``, or ``'lite0'`` to ``'lite4'``.
         drop_path_rate: Share of images that skip the last block in training; less in earlier ones.
         out_indices: Stages whose maps are returned, of 0 to 6; 2, 3, 4 and 5 have strides of 4, 8, 16 and 32. What
             comes after the last is left out.
@@ -230,6 +236,7 @@ class EfficientNet(Backbone):
         norm_cfg: Normalisation.
         act_cfg: Activation.
         init_cfg: Initialisation; default Kaiming.
+        widen_factor: Factor of all channels.
         **kwargs: See :class:`Backbone`.
     """
 
@@ -243,6 +250,8 @@ class EfficientNet(Backbone):
         norm_cfg: dict = dict(type='BN', eps=1e-3),  # noqa: B006
         act_cfg: dict = dict(type='Swish'),  # noqa: B006
         init_cfg: dict | list | None = None,
+        *,
+        widen_factor: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(init_cfg or KAIMING_INIT, frozen_stages=frozen_stages, **kwargs)
@@ -250,7 +259,9 @@ class EfficientNet(Backbone):
             raise ArgumentError(f'arch={arch!r}: an EfficientNet is one of {list(_SCALES)}')
         self.out_indices = self._chosen(out_indices, 7)
         block: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
-        stages, (width, _) = _block_settings(arch), _SCALES[arch]
+        stages = _block_settings(arch, widen_factor)
+        # the convolutions before and after the stages of a lite one are as wide in all of them
+        width = widen_factor * (1 if arch[0] == 'l' else _SCALES[arch][0])
         rates = iter(np.linspace(0, drop_path_rate, sum(map(len, stages))).tolist())
         channels, last = make_divisible(32 * width, 8), max(self.out_indices)
         self.layers = nn.ModuleList([ConvModule(3, channels, 3, 2, 1, **block)])
@@ -274,21 +285,43 @@ class EfficientNet(Backbone):
         return self._through(stages, x)
 
 
-def _block_settings(arch: str) -> list[list[tuple[Any, int, int, dict]]]:
+@MODELS.register_module()
+class EfficientNetLite(EfficientNet):
+    """EfficientNet-Lite (Liu, 2020): without factors of the channels and with ReLU6, which small devices are fast at.
+
+    By default its maps have strides of 8, 16 and 32 and, of ``'lite0'``, 40, 112 and 320 channels. Weights of
+    ImageNet are made by ``tools/model_converters/efficientnet_lite.py``. Arguments as of :class:`EfficientNet`.
+    """
+
+    def __init__(
+        self,
+        arch: str = 'lite0',
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] = (3, 4, 5),
+        *,
+        act_cfg: dict = dict(type='ReLU6'),  # noqa: B006
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(arch, drop_path_rate, out_indices, act_cfg=act_cfg, **kwargs)
+
+
+def _block_settings(arch: str, widen_factor: float) -> list[list[tuple[Any, int, int, dict]]]:
     """Of the blocks of each stage their class, channels, factor of inner channels and further arguments."""
     width, depth = _SCALES[arch]
-    edge = arch[0] == 'e'
+    family, groups = arch[0], _GROUPS[arch[0]]
     stages: list[list] = []
-    for kernel, channels, count, stride, ratio in _GROUPS[arch[0]]:
+    for group, (kernel, channels, count, stride, ratio) in enumerate(groups):
         if stride == 2 or not stages:
             stages.append([])
-        for i in range(math.ceil(depth * count)):
+        # of a lite one the first and the last group are as deep in all of them
+        fixed = family == 'l' and group in (0, len(groups) - 1)
+        for i in range(count if fixed else math.ceil(depth * count)):
             settings: dict[str, Any] = dict(kernel_size=kernel, stride=1 if i else stride)
-            kind: type[nn.Module] = EdgeResidual if edge and channels < 96 else InvertedResidual
+            kind: type[nn.Module] = EdgeResidual if family == 'e' and channels < 96 else InvertedResidual
             inner = ratio
-            if not edge:
+            if family == 'b':
                 settings['se_ratio'] = 4 * ratio
-            elif i and ratio == 3:  # as the published models of EdgeTPU are
+            elif family == 'e' and i and ratio == 3:  # as the published models of EdgeTPU are
                 inner, settings['with_residual'] = 4, False
-            stages[-1].append((kind, make_divisible(channels * width, 8), inner, settings))
+            stages[-1].append((kind, make_divisible(channels * width * widen_factor, 8), inner, settings))
     return stages

@@ -9,4 +9,5 @@ from .refine_head import ODMRefineHead, RotatedRetinaRefineHead
 from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead
 from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
+from .rtmdet_head import RotatedRTMDetHead, RotatedRTMDetSepBNHead
 from .sam_reppoints_head import SAMRepPointsHead

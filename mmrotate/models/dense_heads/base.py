@@ -165,11 +165,16 @@ class BaseDenseHead(BaseModule):
         if self.use_sigmoid_cls:  # the last column is the background's
             scores = F.pad(scores, (0, 1))
         if rescale:
-            boxes = torch.cat([boxes[:, :4] / boxes.new_tensor(scale_factor), boxes[:, 4:]], 1)
+            boxes = in_original(boxes, scale_factor)
         if not with_nms:
             return boxes, scores
         factor = () if factors is None else (factors,)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor)
+
+
+def in_original(boxes: Tensor, scale_factor: Any) -> Tensor:
+    """Boxes (n, 5) in the pixels of the original image, of which the image is ``scale_factor`` (4,) times as large."""
+    return torch.cat([boxes[:, :4] / boxes.new_tensor(scale_factor), boxes[:, 4:]], 1)
 
 
 def sizes_of(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
@@ -205,7 +210,7 @@ def positional(names: str) -> Callable:
 def check_unmapped(unmap_outputs: bool) -> None:
     """Targets are of all priors; ValueError for another wish."""
     if not unmap_outputs:
-        raise ValueError('targets are those of all priors: leave unmap_outputs=True, and select by the weights')
+        raise ArgumentError('targets are those of all priors: leave unmap_outputs=True, and select by the weights')
 
 
 def best_scores(scores: Tensor, count: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.core.anchor import MlvlPointGenerator
-from mmrotate.core.bbox import build_bbox_coder
+from mmrotate.core.bbox import along_sides, build_bbox_coder
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale, conv_tower
 from mmrotate.models.losses import loss_of_rows
@@ -19,9 +19,9 @@ from mmrotate.utils.errors import ArgumentError
 
 from .base import BaseDenseHead, Detections, Levels, keep_best, rows_of
 
-_FAR = 1e8
+FAR = 1e8
 # distances that each level serves, in pixels
-_RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, _FAR))
+_RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, FAR))
 # pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
 _CHUNK = 4_000_000
 
@@ -37,13 +37,17 @@ class RotatedAnchorFreeHead(BaseDenseHead):
         conv_bias: Whether those of the towers have one; ``'auto'``: only without a normalisation.
         loss_bbox: One on decoded boxes.
         bbox_coder: Between points and boxes.
+        angle_coder: One that makes the angle a classification (CSL).
+        act_cfg: Activation of the towers.
         conv_cfg: Kind of the towers' convolutions.
         norm_cfg: Of the towers.
         train_cfg: Not needed. The other arguments: see :class:`BaseDenseHead`.
     """
 
-    cls_layers = ('conv_cls',)
+    cls_layers: tuple[str, ...] = ('conv_cls',)
     needs_sigmoid = True
+    cls_convs: Any
+    reg_convs: Any
 
     def __init__(
         self,
@@ -62,20 +66,33 @@ class RotatedAnchorFreeHead(BaseDenseHead):
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
+        *,
+        angle_coder: dict | None = None,
+        act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
     ) -> None:
         settings: dict[str, Any] = dict(loss_cls=loss_cls, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg)
         super().__init__(num_classes, in_channels, feat_channels, **settings)
         self.stacked_convs, self.strides, self.norm_cfg = stacked_convs, tuple(strides), norm_cfg
         self.conv_cfg, self.conv_bias, self.dcn_on_last_conv = conv_cfg, conv_bias, dcn_on_last_conv
+        self.act_cfg = act_cfg
         self.prior_generator = MlvlPointGenerator(self.strides)
         self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DistanceAnglePointCoder'))
+        self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
+        self.angle_dim = 1 if self.angle_coder is None else self.angle_coder.coding_len
         self.loss_bbox = build_loss(loss_bbox or dict(type='RotatedIoULoss'))
         self._init_layers()
 
-    def _init_layers(self) -> None:
+    def _tower(self) -> nn.Sequential:
         last = dict(type='DCNv2') if self.dcn_on_last_conv else None
         args = (self.in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg, self.conv_cfg, self.conv_bias)
-        self.cls_convs, self.reg_convs = conv_tower(*args, last), conv_tower(*args, last)
+        return conv_tower(*args, last, self.act_cfg)
+
+    def _angles(self, preds: Tensor) -> Tensor:
+        """Angles (n, 1) of what the head predicts for them (n, angle_dim)."""
+        return preds if self.angle_coder is None else self.angle_coder.decode(preds)[:, None]
+
+    def _init_layers(self) -> None:
+        self.cls_convs, self.reg_convs = self._tower(), self._tower()
         self.conv_cls = nn.Conv2d(self.feat_channels, self.cls_out_channels, 3, padding=1)
         self.conv_reg = nn.Conv2d(self.feat_channels, 4, 3, padding=1)
 
@@ -96,8 +113,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         loss_bbox: By default that of the overlap of upright or rotated boxes.
         loss_angle: For ``separate_angle``.
         loss_centerness: Of the centerness, in [0, 1].
-        angle_coder: One that makes the angle a classification (CSL), for ``separate_angle``.
-        **kwargs: See :class:`RotatedAnchorFreeHead`.
+        **kwargs: See :class:`RotatedAnchorFreeHead`; an ``angle_coder`` is for ``separate_angle``.
     """
 
     def __init__(
@@ -118,15 +134,12 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         loss_centerness: dict | None = None,
         norm_cfg: dict | None = dict(type='GN', num_groups=32, requires_grad=True),  # noqa: B006  (never written to)
         init_cfg: dict | list | None = None,
-        *,
-        angle_coder: dict | None = None,
         **kwargs: Any,
     ) -> None:
         self.regress_ranges = [tuple(r) for r in regress_ranges]
         self.center_sampling, self.center_sample_radius = center_sampling, center_sample_radius
         self.norm_on_bbox, self.centerness_on_reg = norm_on_bbox, centerness_on_reg
         self.separate_angle, self.is_scale_angle = separate_angle, scale_angle
-        self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
         parts: dict[str, Any] = dict(
             loss_cls=loss_cls,
             loss_bbox=loss_bbox or dict(type='IoULoss' if separate_angle else 'RotatedIoULoss'),
@@ -156,7 +169,6 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
     def _init_layers(self) -> None:
         super()._init_layers()
-        self.angle_dim = 1 if self.angle_coder is None else self.angle_coder.coding_len
         self.conv_centerness = nn.Conv2d(self.feat_channels, 1, 3, padding=1)
         self.conv_angle = nn.Conv2d(self.feat_channels, self.angle_dim, 3, padding=1)
         self.scales = nn.ModuleList(Scale() for _ in self.strides)
@@ -178,7 +190,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         if self.norm_on_bbox:
             distances = distances.clamp(min=0) * (1 if self.training else stride)
         else:
-            distances = distances.clamp(max=math.log(_FAR)).exp()
+            distances = distances.clamp(max=math.log(FAR)).exp()
         angle = self.conv_angle(reg_feat)
         if self.is_scale_angle:
             angle = self.scale_angle(angle).float()
@@ -241,10 +253,8 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
     def _areas(self, points: Tensor, strides: Tensor, ranges: Tensor, boxes: Tensor) -> Tensor:
         """Areas (N, P, n) of boxes (N, n, 5); infinite where a position is none of theirs."""
-        x, y, w, h, theta = boxes[:, None].unbind(-1)
-        dx, dy = points[:, :1] - x, points[:, 1:] - y
-        along = (dx * theta.cos() + dy * theta.sin()).abs()
-        across = (dy * theta.cos() - dx * theta.sin()).abs()
+        along, across = (offset.abs() for offset in along_sides(points[:, None], boxes[:, None]))
+        w, h = boxes[:, None, :, 2], boxes[:, None, :, 3]
         farthest = torch.maximum(w / 2 + along, h / 2 + across)
         good = (along < w / 2) & (across < h / 2)
         good &= (farthest >= ranges[:, :1]) & (farthest <= ranges[:, 1:])
@@ -274,7 +284,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         here, targets, angle, preds, angles, centers = (
             field[pos] for field in (places, bbox_targets, angle_targets, *rest)
         )
-        num_pos = _mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
+        num_pos = mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
         central = self.centerness_target(targets)
         losses = dict(
             loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
@@ -288,7 +298,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         else:
             preds, targets = torch.cat([preds, angles], 1), torch.cat([targets, angle], 1)
         found, wanted = coder.decode(here, preds), coder.decode(here, targets)
-        avg_factor = _mean_over_processes(central.sum()).clamp(min=1e-6)
+        avg_factor = mean_over_processes(central.sum()).clamp(min=1e-6)
         losses['loss_bbox'] = loss_of_rows(self.loss_bbox, found, wanted, weight=central, avg_factor=avg_factor)
         return losses
 
@@ -339,10 +349,6 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         boxes = self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1), max_shape=img_shape)
         return self._detections(boxes, scores, scale_factor, cfg, rescale, factors=centers)
 
-    def _angles(self, preds: Tensor) -> Tensor:
-        """Angles (n, 1) of what the head predicts for them (n, angle_dim)."""
-        return preds if self.angle_coder is None else self.angle_coder.decode(preds)[:, None]
-
     @torch.no_grad()
     def refine_bboxes(
         self, cls_scores: Levels, bbox_preds: Levels, angle_preds: Levels, centernesses: Levels
@@ -376,7 +382,7 @@ class CSLRFCOSHead(RotatedFCOSHead):
         super().__init__(**kwargs)
 
 
-def _mean_over_processes(value: Tensor) -> Tensor:
+def mean_over_processes(value: Tensor) -> Tensor:
     """Mean of a number over the processes of a distributed training."""
     value = value.detach().clone()
     all_reduce(value, op='mean')

@@ -129,7 +129,7 @@ class RotatedBaseDetector(BaseModule):
         What a test takes beside them, like proposals, is given for each augmentation too.
         """
         if len(imgs) != len(img_metas):
-            raise ValueError(f'{len(imgs)} augmented batches, but {len(img_metas)} lists of facts')
+            raise ArgumentError(f'{len(imgs)} augmented batches, but {len(img_metas)} lists of facts')
         if len(imgs) == 1:
             facts = {name: value[0] for name, value in kwargs.items()}
             return self.simple_test(imgs[0], img_metas[0], rescale=rescale, **facts)
@@ -140,7 +140,7 @@ class RotatedBaseDetector(BaseModule):
     ) -> list[Result]:
         """As :meth:`forward_test` of one augmentation, for callers that await."""
         if len(img) != 1:
-            raise ValueError(f'an asynchronous test takes 1 augmentation, got {len(img)}')
+            raise ArgumentError(f'an asynchronous test takes 1 augmentation, got {len(img)}')
         return await self.async_simple_test(img[0], img_metas[0], rescale=rescale)
 
     def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:

@@ -67,3 +67,8 @@ class RotatedFCOS(RotatedSingleStageDetector):
 @MODELS.register_module()
 class RotatedRepPoints(RotatedSingleStageDetector):
     """RepPoints (Yang et al., ICCV 2019) with rotated boxes, and what builds on it."""
+
+
+@MODELS.register_module()
+class RTMDet(RotatedSingleStageDetector):
+    """RTMDet (Lyu et al., 2022) with rotated boxes."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmrotate.core import rbbox2result
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .base import Result, RotatedBaseDetector
 
@@ -98,7 +99,7 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
 
     def _given(self, proposals: list[Tensor] | None) -> list[Tensor]:
         if proposals is None:
-            raise ValueError(f'{type(self).__name__} has no rpn_head: its images must come with proposals')
+            raise ArgumentError(f'{type(self).__name__} has no rpn_head: its images must come with proposals')
         return proposals
 
     def _propose(self, x: Sequence[Tensor], img_metas: list[dict], proposals: list[Tensor] | None) -> list[Tensor]:
@@ -132,7 +133,7 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
 
     def _require_roi_head(self) -> None:
         if not self.with_roi_head:
-            raise ValueError(f'{type(self).__name__} has no roi_head: it gives no boxes')
+            raise ArgumentError(f'{type(self).__name__} has no roi_head: it gives no boxes')
 
     def extract_feats(self, imgs: Sequence[Tensor]) -> list[Sequence[Tensor]]:
         """Pyramids of several views."""

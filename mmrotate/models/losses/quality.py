@@ -27,7 +27,7 @@ class _OfSigmoids(WeightedLoss):
     def _check(self, pred: Tensor, target: Any) -> None:
         if not isinstance(target, Tensor) or target.shape != pred.shape:
             given = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} needs a quality for every score {tuple(pred.shape)}, got {given}: '
                 'it is for a head whose get_targets gives them'
             )

@@ -42,7 +42,7 @@ def reduce_loss(
         return loss
     if avg_factor is not None:
         if reduction == 'sum':
-            raise ValueError("avg_factor goes with reduction='mean' or 'none', not with 'sum'")
+            raise ArgumentError("avg_factor goes with reduction='mean' or 'none', not with 'sum'")
         # eps: a batch without a sample has the factor 0
         return loss.sum() / (avg_factor + torch.finfo(torch.float32).eps)
     return loss.mean() if reduction == 'mean' and loss.numel() else loss.sum()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmrotate.models.base_module import BaseModule
-from mmrotate.models.equivariant import EquivariantConv2d
+from mmrotate.models.equivariant import EquivariantBatchNorm, EquivariantConv2d
 from mmrotate.models.layers import ConvModule, require_plain_convs
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -59,8 +59,8 @@ class FPN(BaseModule):
             raise ArgumentError(
                 f'num_outs={num_outs} does not fit the levels {start_level} to {end - 1} of {len(in_channels)} maps'
             )
-        self.extra_source = 'on_input' if add_extra_convs is True else add_extra_convs
-        if self.extra_source and self.extra_source not in _EXTRA:
+        self.add_extra_convs = 'on_input' if add_extra_convs is True else add_extra_convs
+        if self.add_extra_convs and self.add_extra_convs not in _EXTRA:
             raise ArgumentError(f'add_extra_convs must be a bool or one of {_EXTRA}')
         self.in_channels, self.num_outs, self.levels = list(in_channels), num_outs, range(start_level, end)
         self.relu_before_extra_convs = relu_before_extra_convs
@@ -69,8 +69,8 @@ class FPN(BaseModule):
         lateral = dict(norm_cfg=None) if no_norm_on_lateral else {}
         self.lateral_convs = nn.ModuleList(self._conv(in_channels[i], out_channels, 1, **lateral) for i in self.levels)
         self.fpn_convs = nn.ModuleList(self._conv(out_channels, out_channels, 3, padding=1) for _ in self.levels)
-        for i in range(extra if self.extra_source else 0):
-            first = i == 0 and self.extra_source == 'on_input'
+        for i in range(extra if self.add_extra_convs else 0):
+            first = i == 0 and self.add_extra_convs == 'on_input'
             channels = in_channels[end - 1] if first else out_channels
             self.fpn_convs.append(self._conv(channels, out_channels, 3, stride=2, padding=1))
 
@@ -95,10 +95,10 @@ class FPN(BaseModule):
         """Add the levels that are coarser than the backbone's last map."""
         sources = {'on_input': inputs[self.levels[-1]], 'on_lateral': laterals[-1], 'on_output': outs[-1]}
         for i in range(len(outs), self.num_outs):
-            if not self.extra_source:
+            if not self.add_extra_convs:
                 outs.append(F.max_pool2d(outs[-1], 1, stride=2))
                 continue
-            x = sources[self.extra_source] if i == len(laterals) else outs[-1]
+            x = sources[self.add_extra_convs] if i == len(laterals) else outs[-1]
             if self.relu_before_extra_convs and i > len(laterals):
                 x = F.relu(x)
             outs.append(self.fpn_convs[i](x))
@@ -127,9 +127,14 @@ class PAFPN(FPN):
 class ReFPN(FPN):
     """Rotation-equivariant FPN (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
 
-    Arguments as of :class:`FPN`, channels in multiples of eight, without norms and activations: those that ask for
-    them must be at their defaults. ``extra_convs_on_inputs=False`` is the older way to say
-    ``add_extra_convs='on_output'``.
+    Arguments as of :class:`FPN` but for these. Maps may also be e2cnn's GeometricTensors.
+
+    Args:
+        in_channels, out_channels: Multiples of eight.
+        end_level: The map before which to stop; -1 for none.
+        extra_convs_on_inputs: False is the older way to say ``add_extra_convs='on_output'``.
+        norm_cfg: dict(type='BN') or None.
+        activation: 'relu', after every convolution, or None.
     """
 
     def __init__(
@@ -150,16 +155,30 @@ class ReFPN(FPN):
         act_cfg: dict | None = None,
         upsample_cfg: dict | None = None,
     ) -> None:
-        absent = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, activation=activation, no_norm_on_lateral=no_norm_on_lateral)
-        for key, value in absent.items():
-            if value:
-                raise ArgumentError(f'ReFPN has no {key}, got {value}')
+        if act_cfg or activation not in (None, 'relu') or (norm_cfg or {}).get('type', 'BN') != 'BN':
+            given = f'norm_cfg={norm_cfg}, act_cfg={act_cfg}, activation={activation!r}'
+            raise ArgumentError(f"ReFPN takes norm_cfg=dict(type='BN') and activation='relu', got {given}")
         require_plain_convs(conv_cfg)
+        self.activation = activation
         if add_extra_convs is True and not extra_convs_on_inputs:
             add_extra_convs = 'on_output'
-        levels = (start_level, end_level, add_extra_convs, relu_before_extra_convs)
-        settings: dict[str, Any] = dict(conv_cfg=conv_cfg, upsample_cfg=upsample_cfg, init_cfg=init_cfg)
+        last = end_level if end_level == -1 else end_level - 1
+        levels = (start_level, last, add_extra_convs, relu_before_extra_convs, no_norm_on_lateral)
+        settings: dict[str, Any] = dict(norm_cfg=norm_cfg, upsample_cfg=upsample_cfg, init_cfg=init_cfg)
         super().__init__(in_channels, out_channels, num_outs, *levels, **settings)
 
     def _conv(self, in_channels: int, out_channels: int, size: int, **kwargs: Any) -> nn.Module:
-        return nn.Sequential(OrderedDict(conv=EquivariantConv2d(in_channels, out_channels, size, **kwargs)))
+        norm = {**self.block, **kwargs}['norm_cfg']
+        kwargs.pop('norm_cfg', None)
+        layers = OrderedDict[str, nn.Module](
+            conv=EquivariantConv2d(in_channels, out_channels, size, bias=not norm, **kwargs)
+        )
+        if norm:
+            layers['bn'] = EquivariantBatchNorm(out_channels)
+        if self.activation:
+            layers['activate'] = nn.ReLU()
+        return nn.Sequential(layers)
+
+    def forward(self, inputs: Sequence[Any]) -> tuple[Tensor, ...]:
+        """See :meth:`FPN.forward`."""
+        return super().forward([getattr(x, 'tensor', x) for x in inputs])

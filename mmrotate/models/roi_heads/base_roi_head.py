@@ -1,5 +1,6 @@
 """What every RoI head shares: proposals in, rotated boxes out, by a box head in each of its stages."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
@@ -182,14 +183,14 @@ class RotatedBaseRoIHead(BaseModule):
         gt_bboxes: list[Tensor],
         gt_labels: list[Tensor],
         gt_bboxes_ignore: list[Tensor] | None = None,
-        gt_masks: None = None,
+        gt_masks: Any = None,
     ) -> dict[str, Tensor]:
         """Losses of a batch; ``proposal_list`` holds (n, 5 or 6) per image: boxes and scores.
 
-        ``gt_masks`` is always None: there is no branch for masks.
+        ``gt_masks`` are not used, which a warning says: there is no branch for masks.
         """
         if gt_masks is not None:
-            raise ValueError(f'{type(self).__name__} predicts no masks: gt_masks must be None')
+            warnings.warn(f'{type(self).__name__} predicts no masks: gt_masks are not used', UserWarning, stacklevel=2)
         ignore: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
         feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
         boxes = [proposals[:, :-1] for proposals in proposal_list]

@@ -26,7 +26,7 @@ def test_reference():
 def test_horizontal_anchors_are_the_same_boxes():
     settings = dict(scales=[2, 4], ratios=[0.5, 1, 2], strides=[8, 16])
     corners = build_prior_generator(dict(type='AnchorGenerator', **settings))
-    assert corners.num_base_priors == [6, 6]
+    assert corners.num_base_priors == corners.num_base_anchors == [6, 6]
     assert corners.num_levels == 2
     for upright, rotated in zip(
         corners.grid_priors(SIZES[:2]), _rotated(**settings).grid_priors(SIZES[:2]), strict=True

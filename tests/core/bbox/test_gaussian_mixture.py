@@ -67,6 +67,18 @@ def test_no_sets_and_wrong_shapes():
         gaussian2bbox(two)
 
 
+def test_points_and_shares_are_of_the_documented_shapes():
+    mixture, x = GaussianMixture(2, var_init=torch.ones(4, 2, 2)), points()[:, :, None]
+    mixture.fit(x)
+    _, log_resp = mixture.log_resp_step(x)
+    assert mixture.estimate_log_prob(x).shape == log_resp.shape == (4, x.size(1), 2, 1)
+    torch.testing.assert_close(mixture.get_score(x), mixture.get_score(x[:, :, 0]))
+    torch.testing.assert_close(mixture.EM_step(x, log_resp), mixture.EM_step(x[:, :, 0], log_resp))
+    matrices = mixture.var
+    mixture.update_var(matrices.diagonal(dim1=2, dim2=3))
+    torch.testing.assert_close(mixture.var[0, 0], torch.diag(matrices[0, 0].diagonal()))
+
+
 def test_bbox_of_a_gaussian_is_the_rectangle_it_came_from():
     boxes = random_boxes(30)
     mean, var = gt2gaussian(obb2poly(boxes).view(-1, 4, 2))

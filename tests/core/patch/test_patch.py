@@ -36,7 +36,7 @@ def test_a_share_at_the_threshold_is_too_small():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: slide_window(10, 10, [5], [5]), 'below each size'),
+        (lambda: slide_window(10, 10, [5], [6]), 'up to each size'),
         (lambda: slide_window(10, 10, [5], [2], 2), 'img_rate_thr'),
         (lambda: get_multiscale_patch([5], [2, 3], [1]), 'as many'),
         (lambda: get_multiscale_patch([5], [2], [0]), 'above 0'),

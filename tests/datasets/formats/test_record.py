@@ -72,6 +72,12 @@ def test_known_classes_that_are_not_asked_for_are_counted(read):
 
 
 @pytest.mark.parametrize('version', VERSIONS)
+def test_corners_and_boxes_stand_in_one_file(read, version):
+    found = read(*(Entry('line 1', shape, 'ship') for shape in SHAPES), version=version)
+    assert found.bboxes[0].tolist() == pytest.approx(found.bboxes[1].tolist(), abs=1e-3) and len(found) == 2
+
+
+@pytest.mark.parametrize('version', VERSIONS)
 @pytest.mark.parametrize('order', list(itertools.permutations(range(4))))
 def test_corners_in_any_order_are_one_box(read, version, order):
     corners = np.array([[20, 10], [63, 35], [53, 52], [10, 27]], float)  # a rectangle, almost

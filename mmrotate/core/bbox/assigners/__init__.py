@@ -3,4 +3,5 @@
 from ..overlaps import ConvexOverlaps
 from .atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .convex_assigner import ConvexAssigner
+from .dynamic_assigner import DynamicSoftLabelAssigner
 from .max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner

@@ -215,7 +215,7 @@ def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[in
     ``centres`` are of the priors (n, 2), level by level, ``middle`` of the objects (m, 2).
     """
     if sum(num_level_bboxes) != len(centres):
-        raise ValueError(f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}')
+        raise ArgumentError(f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}')
     starts = [sum(num_level_bboxes[:i]) for i in range(len(num_level_bboxes))]
     chunks = []
     for part in middle.split(max(CHUNK // max(len(centres), 1), 1)):

@@ -10,6 +10,7 @@ from mmrotate.registry import TASK_UTILS
 
 from ..angle import angle_version as version_of
 from ..angle import norm_angle
+from ..transforms import along_sides
 from .delta import inside_image, same_count, xyxy_to_cxcywh
 
 
@@ -38,10 +39,9 @@ class DistanceAnglePointCoder:
             eps: In pixels.
         """
         same_count(points, gt_bboxes)
-        x, y, w, h, theta = gt_bboxes.float().unbind(-1)
-        dx, dy = points[:, 0].float() - x, points[:, 1].float() - y
-        cos, sin = theta.cos(), theta.sin()
-        along, across = cos * dx + sin * dy, cos * dy - sin * dx
+        boxes = gt_bboxes.float()
+        along, across = along_sides(points.float(), boxes)
+        _, _, w, h, theta = boxes.unbind(-1)
         sides = torch.stack([w / 2 + along, h / 2 + across, w / 2 - along, h / 2 - across], -1)
         if max_dis is not None:
             sides = sides.clamp(0, max_dis - eps)

@@ -1,0 +1,256 @@
+"""Image files of any size: their size without decoding, and windows of them.
+
+TIFFs and what is too large to be decoded as a whole are read by rasterio (extra ``geo``), window by window; all else by
+OpenCV, as a whole and once.
+"""
+
+import importlib.util
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmrotate.utils.imports import import_package
+
+from .images import BadImageError
+
+WHOLE_PIXELS = 170_000_000  # up to here OpenCV decodes a file as a whole: 500 MB of three bands
+CACHE_MEGABYTES = 256  # of decoded blocks, of all files of the process together
+_TIFF = ('.tif', '.tiff')
+_OPENCV = (*_TIFF, '.png', '.jpg', '.jpeg', '.bmp', '.webp')
+_EXTRA = "pip install 'mmrotate[geo]' brings rasterio, which may read it"
+_ORIENTATION = 0x0112  # tag of EXIF; from 5 on its values make width and height change places
+
+
+class Raster:
+    """An image file, of which windows are read; a context manager. Threads that read wait for each other.
+
+    Arrays are (h, w, bands), of the type of the file, also if it has one band. Where no bands are chosen, those of
+    files with three or four are in cv2's order, BGR(A), and those of all others in the order of the file. Colour maps
+    are resolved.
+
+    Attributes:
+        path: The file.
+        width, height: In pixels, as the image is seen (EXIF may turn it).
+        dataset: The open dataset of rasterio, with ``crs``, ``transform`` and the like; None if OpenCV reads the file.
+
+    Raises:
+        BadImageError: Here and from the methods: the file is missing or damaged; the message holds its path.
+        MissingPackageError: It needs rasterio, which is not there.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise BadImageError(f'cannot open the image {path}: no such file')
+        self.dataset: Any = None
+        self._lock = threading.Lock()
+        self._decoded: np.ndarray | None = None
+        self._colours: np.ndarray | None = None  # of a file with a colour map, by value, in cv2's order
+        self._turned = False
+        if not self._open_for_opencv():
+            self._open_by_rasterio()
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        return self._pixels.shape[2] if self.dataset is None else 3 if self._has_map else self.dataset.count
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the pixels."""
+        if self.dataset is None:
+            return self._pixels.dtype
+        return np.dtype(np.uint8 if self._has_map else self.dataset.dtypes[0])
+
+    @property
+    def nodata(self) -> float | None:
+        """Value of pixels that hold nothing, if the file names one."""
+        return None if self.dataset is None else self.dataset.nodata
+
+    def read(
+        self, x: int, y: int, w: int, h: int, fill: float | Sequence[float] = 0, bands: Sequence[int] | None = None
+    ) -> np.ndarray:
+        """The window (h, w, bands) whose left upper corner is at ``x``, ``y``.
+
+        Args:
+            x: In pixels, as are the others; the window may stick out of the image, or lie outside.
+            y: Likewise.
+            w: Width of the window.
+            h: Height.
+            fill: What stands outside: a value, or one for each of the bands that are given back.
+            bands: Numbers of bands, counted from 1 in the order of the file; None: all, see the class.
+        """
+        numbers = self._numbers(bands)
+        inner, place = self._clip(x, y, w, h)
+        if inner == (x, y, w, h):
+            return self._read(inner, numbers)
+        window = np.empty((h, w, len(numbers)), self.dtype)
+        window[...] = fill
+        if inner[2] > 0 and inner[3] > 0:
+            window[place] = self._read(inner, numbers)
+        return window
+
+    def valid(self, x: int, y: int, w: int, h: int) -> np.ndarray:
+        """Which pixels (h, w), bool, of a window are data: in the image, and neither ``nodata`` nor masked.
+
+        An alpha band of 0 masks, of files that rasterio reads; the value ``nodata`` does where all bands have it.
+        """
+        mask = np.zeros((h, w), bool)
+        inner, place = self._clip(x, y, w, h)
+        if inner[2] > 0 and inner[3] > 0:
+            mask[place] = True if self.dataset is None else self._by_rasterio('dataset_mask', inner) > 0
+        return mask
+
+    def preview(self, longest: int = 1024, bands: Sequence[int] | None = None) -> np.ndarray:
+        """The whole image (h, w, bands) with sides of at most ``longest`` pixels, which are some of its pixels.
+
+        It comes from the overviews of a file, if it has them.
+        """
+        factor = min(longest / max(self.width, self.height), 1)
+        size = max(round(self.width * factor), 1), max(round(self.height * factor), 1)
+        return self._read((0, 0, self.width, self.height), self._numbers(bands), size)
+
+    def close(self) -> None:
+        """Let go of the file and of what is in memory."""
+        self._decoded = None
+        if self.dataset is not None:
+            self.dataset.close()
+
+    def __enter__(self) -> 'Raster':
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _open_for_opencv(self) -> bool:
+        """Whether OpenCV is to read the file; then its size is known from its header."""
+        suffix = self.path.suffix.lower()
+        if suffix not in _OPENCV:
+            return False
+        try:
+            with warnings.catch_warnings(), Image.open(self.path) as header:
+                warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+                (width, height), orientation = header.size, header.getexif().get(_ORIENTATION, 1)
+        except Image.DecompressionBombError:
+            return False
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow's errors of damaged headers
+            if suffix in _TIFF and _has_rasterio():
+                return False
+            raise BadImageError(f'cannot read the size of the image {self.path}: {error}') from error
+        if width * height > WHOLE_PIXELS or (suffix in _TIFF and orientation == 1 and _has_rasterio()):
+            return False
+        self._turned = orientation != 1
+        self.width, self.height = (height, width) if orientation >= 5 else (width, height)
+        return True
+
+    @property
+    def _pixels(self) -> np.ndarray:
+        """The image (H, W, bands) as OpenCV decodes it."""
+        with self._lock:
+            if self._decoded is None:
+                self._decoded = self._decode()
+            return self._decoded
+
+    def _decode(self) -> np.ndarray:
+        # OpenCV keeps alpha and lets EXIF turn the image, but not both
+        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if self._turned else cv2.IMREAD_UNCHANGED
+        try:
+            pixels = cv2.imdecode(np.fromfile(self.path, np.uint8), flags)
+        except (OSError, cv2.error) as error:
+            raise BadImageError(f'cannot decode the image {self.path}: {error}') from error
+        if pixels is None or pixels.shape[:2] != (self.height, self.width):
+            hint = '' if _has_rasterio() else f'; {_EXTRA}'
+            raise BadImageError(f'cannot decode the image {self.path}: it is damaged, or of an unusual kind{hint}')
+        return pixels.reshape(self.height, self.width, -1)
+
+    def _open_by_rasterio(self) -> None:
+        self._rasterio = import_package(
+            'rasterio', f'the image {self.path}, too large for OpenCV or none of its', 'geo'
+        )
+        with self._gdal():
+            self.dataset = self._rasterio.open(self.path)
+            self.width, self.height = self.dataset.width, self.dataset.height
+            if self._has_map:
+                self._colours = np.zeros((65536, 3), np.uint8)
+                for value, colour in self.dataset.colormap(1).items():
+                    self._colours[value] = colour[2::-1]
+
+    @property
+    def _has_map(self) -> bool:
+        return self.dataset.colorinterp[0].name == 'palette'
+
+    def _gdal(self) -> Any:
+        return _Gdal(self._rasterio, self.path)
+
+    def _by_rasterio(self, method: str, inner: tuple[int, ...], **options: Any) -> np.ndarray:
+        with self._lock, self._gdal():
+            return getattr(self.dataset, method)(window=self._rasterio.windows.Window(*inner), **options)
+
+    def _read(self, inner: tuple[int, ...], numbers: list[int], size: tuple[int, int] | None = None) -> np.ndarray:
+        """The bands ``numbers`` of a window within the image, brought to ``size`` (w, h)."""
+        x, y, w, h = inner
+        if self.dataset is None:
+            window = self._pixels[y : y + h, x : x + w, [self._index(number) for number in numbers]]
+            return window if size is None else _sampled(window, size)
+        width, height = size or (w, h)
+        if self._colours is not None:
+            values = self._by_rasterio('read', inner, indexes=1, out_shape=(height, width))
+            return np.ascontiguousarray(self._colours[values][..., [3 - number for number in numbers]])
+        planes = self._by_rasterio('read', inner, indexes=numbers, out_shape=(len(numbers), height, width))
+        return np.ascontiguousarray(planes.transpose(1, 2, 0))
+
+    def _index(self, number: int) -> int:
+        """Where OpenCV has the band ``number`` of the file."""
+        return 3 - number if self.bands in (3, 4) and number < 4 else number - 1
+
+    def _numbers(self, bands: Sequence[int] | None) -> list[int]:
+        count = self.bands
+        if bands is None:
+            return [3, 2, 1, 4][:count] if count in (3, 4) else list(range(1, count + 1))
+        if wrong := [band for band in bands if not 1 <= band <= count]:
+            raise BadImageError(f'the image {self.path} has the bands 1 to {count}, no {wrong[0]}')
+        return list(bands)
+
+    def _clip(self, x: int, y: int, w: int, h: int) -> tuple[tuple[int, int, int, int], tuple[slice, slice]]:
+        """The part of a window that lies in the image, and its place in the window."""
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + w, self.width), min(y + h, self.height)
+        return (left, top, right - left, bottom - top), (slice(top - y, bottom - y), slice(left - x, right - x))
+
+
+class _Gdal:
+    """What GDAL says of a file is an error of the image; what it keeps in memory is bounded."""
+
+    def __init__(self, rasterio: Any, path: Path) -> None:
+        self._errors, self._path = rasterio.errors, path
+        self._settings = rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES)
+        self._warnings = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        self._warnings.__enter__()
+        warnings.simplefilter('ignore', self._errors.NotGeoreferencedWarning)
+        self._settings.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        self._settings.__exit__(*raised)
+        self._warnings.__exit__(*raised)
+        if isinstance(error := raised[1], self._errors.RasterioError):
+            raise BadImageError(f'cannot read the image {self._path}: {error.__cause__ or error}') from error
+
+
+def _has_rasterio() -> bool:
+    return importlib.util.find_spec('rasterio') is not None
+
+
+def _sampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels of an image (h, w, c) on a grid of ``size`` (w, h)."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size[::-1], image.shape, strict=False)
+    )
+    return image[rows[:, None], columns]

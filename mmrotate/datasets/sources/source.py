@@ -1,0 +1,47 @@
+"""The description of data that was recognised."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrotate.utils import UserError
+
+from ..formats import Format, Record, Split
+
+ALL = 'all'  # the part of data that has no parts
+
+
+class SourceError(UserError, ValueError):
+    """Data that is not recognised, or that may be several things; the message lists them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data that was recognised.
+
+    Args:
+        path: what was given.
+        format: the format of its labels.
+        splits: its parts by name: 'train', 'val', 'test' and the like, or :data:`ALL` where it has none.
+        classes: names of the classes in their order, where the data lists them; else empty.
+        reason: why it is taken for that, in words.
+    """
+
+    path: Path
+    format: Format
+    splits: Mapping[str, Split]
+    classes: tuple[str, ...]
+    reason: str
+
+    def read(self, part: str) -> Iterator[Record]:
+        """The records of a part, see :meth:`mmrotate.datasets.formats.Format.read`."""
+        return self.format.read(self.splits[part], self.classes)
+
+    def describe(self) -> str:
+        """What was recognised and why, and where its parts are: some lines."""
+        lines = [f'{self.path} is {self.format.name}: {self.reason}']
+        for name, split in self.splits.items():
+            images = f'images in {split.images}' if split.images else 'without images'
+            listed = f', those that {split.listed} lists' if split.listed else ''
+            lines.append(f'  {name}: labels in {split.labels}, {images}{listed}')
+        return '\n'.join(lines)

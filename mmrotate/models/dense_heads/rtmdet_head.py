@@ -1,0 +1,379 @@
+"""RTMDet's heads: points whose labels are the overlaps of what they predict."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmrotate.core.anchor import build_prior_generator
+from mmrotate.core.bbox import build_assigner, build_bbox_coder
+from mmrotate.core.post_processing import nms_of_labels
+from mmrotate.models.builder import build_loss
+from mmrotate.models.layers import Scale
+from mmrotate.models.losses import loss_of_rows
+from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
+
+from .base import Detections, Levels, best_scores, in_original, rows_of
+from .fcos_head import FAR, RotatedAnchorFreeHead, mean_over_processes
+
+_POINTS = dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32])
+
+
+@MODELS.register_module()
+class RotatedRTMDetHead(RotatedAnchorFreeHead):
+    """RTMDet's head (Lyu et al., 2022) with an angle: distances to the four sides of a turned box.
+
+    Args:
+        angle_version: Angle version of the boxes, that of ``bbox_coder``.
+        use_hbbox_loss: Learn distances as those of an upright box, and the angle by ``loss_angle``.
+        scale_angle: A learned factor on the angle.
+        loss_angle: Loss of the angle by itself; None for none.
+        anchor_generator: Config of the points.
+        with_objectness: Predict also whether there is any object.
+        exp_on_reg: Distances are exponentials of what is predicted.
+        pred_kernel_size: Kernel of the predictions.
+        **kwargs: See :class:`RotatedAnchorFreeHead`.
+    """
+
+    cls_layers: tuple[str, ...] = ('rtm_cls', 'rtm_obj')
+    # towers and predictions are one for all levels, else one for each
+    separate = False
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        angle_version: str = 'le90',
+        use_hbbox_loss: bool = False,
+        scale_angle: bool = True,
+        loss_angle: dict | None = None,
+        *,
+        anchor_generator: dict = _POINTS,
+        stacked_convs: int = 2,
+        with_objectness: bool = True,
+        exp_on_reg: bool = True,
+        pred_kernel_size: int = 1,
+        loss_cls: dict | None = None,
+        bbox_coder: dict | None = None,
+        init_cfg: dict | list | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.is_scale_angle, self.with_objectness = scale_angle, with_objectness
+        self.exp_on_reg, self.pred_kernel_size = exp_on_reg, pred_kernel_size
+        parts: dict[str, Any] = dict(
+            loss_cls=loss_cls or dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0),
+            bbox_coder=bbox_coder or dict(type='DistanceAnglePointCoder', angle_version=angle_version),
+            init_cfg=init_cfg or self._default_init(),
+        )
+        strides = anchor_generator['strides']
+        super().__init__(num_classes, in_channels, stacked_convs=stacked_convs, strides=strides, **parts, **kwargs)
+        self.prior_generator = build_prior_generator(anchor_generator)
+        self.h_bbox_coder = build_bbox_coder(dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else None
+        self.loss_angle = None if loss_angle is None else build_loss(loss_angle)
+        self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
+        self._check(angle_version)
+
+    def _check(self, angle_version: str) -> None:
+        """Raise an ArgumentError for parts that do not fit together."""
+        if angle_version != self.bbox_coder.angle_version:
+            given = f'{angle_version!r} and {self.bbox_coder.angle_version!r}'
+            raise ArgumentError(f'angle_version and that of bbox_coder must be the same, got {given}')
+        dims = 5 if self.h_bbox_coder is None else 4
+        if getattr(self.loss_bbox, 'box_dim', None) not in (None, dims):
+            kind = type(self.loss_bbox).__name__
+            raise ArgumentError(f'use_hbbox_loss={dims == 4} needs a loss_bbox of {dims} numbers, got {kind}')
+        if self.loss_angle is None and (self.h_bbox_coder is not None or self.angle_coder is not None):
+            raise ArgumentError('use_hbbox_loss=True, and an angle_coder, need a loss_angle')
+
+    def _default_init(self) -> dict:
+        rare = [dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in self._predicting()]
+        return dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
+
+    def _predicting(self) -> tuple[str, ...]:
+        """Layers that predict classes."""
+        return self.cls_layers if self.with_objectness else self.cls_layers[:1]
+
+    def _each(self, make: Callable[[], nn.Module]) -> nn.Module:
+        """A layer, or one for each level."""
+        return nn.ModuleList(make() for _ in self.strides) if self.separate else make()
+
+    def _at(self, layer: nn.Module, level: int) -> nn.Module:
+        """The layer of a level."""
+        return layer[level] if self.separate else layer  # type: ignore[index]
+
+    def _prediction(self, channels: int) -> nn.Module:
+        size = self.pred_kernel_size
+        return self._each(lambda: nn.Conv2d(self.feat_channels, channels, size, padding=size // 2))
+
+    def _init_layers(self) -> None:
+        self.cls_convs, self.reg_convs = self._each(self._tower), self._each(self._tower)
+        self.rtm_cls = self._prediction(self.cls_out_channels)
+        self.rtm_reg, self.rtm_ang = self._prediction(4), self._prediction(self.angle_dim)
+        if self.with_objectness:
+            self.rtm_obj = self._prediction(1)
+        if not self.separate:
+            self.scales = nn.ModuleList(Scale() for _ in self.strides)
+        if self.is_scale_angle:
+            self.scale_angle = Scale()
+
+    # ----------------------------------------------------------------------------- predictions
+    def forward(self, feats: Sequence[Tensor]) -> tuple[Levels, ...]:
+        """Pyramid -> logits, distances in pixels and angles, a list over levels each."""
+        return self._over_levels(feats, range(len(self.strides)))
+
+    def forward_single(self, x: Tensor, level: int) -> tuple[Tensor, ...]:
+        """Maps of one level; see :meth:`forward`."""
+        cls_feat, reg_feat = self._at(self.cls_convs, level)(x), self._at(self.reg_convs, level)(x)
+        scores = self._at(self.rtm_cls, level)(cls_feat)
+        if self.with_objectness:
+            scores = _geometric_mean(scores, self._at(self.rtm_obj, level)(reg_feat))
+        distances = self._at(self.rtm_reg, level)(reg_feat).float()
+        if self.exp_on_reg:
+            distances = distances.clamp(max=math.log(FAR)).exp()
+        if not self.separate:
+            distances = self.scales[level](distances)
+        angle = self._at(self.rtm_ang, level)(reg_feat)
+        if self.is_scale_angle:
+            angle = self.scale_angle(angle)
+        return scores, distances * self.strides[level], angle.float()
+
+    def _decoded(self, points: Tensor, distances: Tensor, angles: Tensor) -> Tensor:
+        """Boxes (n, 5) of points (n, 2), distances (n, 4) and what is predicted of angles (n, angle_dim)."""
+        return self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1))
+
+    # ---------------------------------------------------------------------------------- losses
+    def loss(
+        self,
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        img_metas: list[dict],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, list[Tensor]]:
+        """Losses of each level; positions in ignored boxes count as background."""
+        count, points = len(img_metas), self._grid(cls_scores)
+        scores, distances, angles = (list(map(rows_of, maps)) for maps in (cls_scores, bbox_preds, angle_preds))
+        truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
+        fields = self.get_targets(points, scores, distances, angles, *truth)
+        total = mean_over_processes(torch.cat(fields[-1], 1).sum()).clamp(min=1)
+        losses: dict[str, list[Tensor]] = {}
+        for place, *rows in zip(points, scores, distances, angles, *fields, strict=True):
+            level: list[Any] = [place.repeat(count, 1), *(field.flatten(0, 1) for field in rows), total]
+            for name, value in self.loss_single(*level).items():
+                losses.setdefault(name, []).append(value)
+        return losses
+
+    def loss_single(
+        self,
+        points: Tensor,
+        scores: Tensor,
+        distances: Tensor,
+        angles: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        assign_metrics: Tensor,
+        avg_factor: Tensor,
+    ) -> dict[str, Tensor]:
+        """Losses of a level, of the rows of all its images; for the targets see :meth:`get_targets`."""
+        losses = dict(loss_cls=self.loss_cls(scores, (labels, assign_metrics), label_weights, avg_factor=avg_factor))
+        pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
+        here, found, turned, targets = (field[pos] for field in (points, distances, angles, bbox_targets))
+        weighed: dict[str, Any] = dict(weight=assign_metrics[pos], avg_factor=avg_factor)
+        if self.h_bbox_coder is None:
+            boxes, wanted = self._decoded(here, found, turned), targets
+        else:
+            boxes, wanted = (
+                self.h_bbox_coder.decode(here, d) for d in (found, self.bbox_coder.encode(here, targets)[:, :4])
+            )
+        losses['loss_bbox'] = loss_of_rows(self.loss_bbox, boxes, wanted, **weighed)
+        if self.loss_angle is not None:
+            angle = targets[:, 4:] if self.angle_coder is None else self.angle_coder.encode(targets[:, 4:])
+            losses['loss_angle'] = loss_of_rows(self.loss_angle, turned, angle, **weighed)
+        return losses
+
+    # --------------------------------------------------------------------------------- targets
+    @torch.no_grad()
+    def get_targets(
+        self,
+        points: Levels,
+        scores: Levels,
+        distances: Levels,
+        angles: Levels,
+        gt_bboxes_list: list[Tensor],
+        gt_labels_list: list[Tensor],
+        img_metas: list[dict],
+        gt_bboxes_ignore_list: list[Tensor] | None = None,
+    ) -> tuple[Levels, ...]:
+        """What the positions of a batch shall say, which depends on what they say.
+
+        Args:
+            points: (n, 2) of each level.
+            scores: Logits (N, n, C) of each level.
+            distances: (N, n, 4) of each level, in pixels.
+            angles: (N, n, angle_dim) of each level.
+            gt_bboxes_list: Per image (k, 5).
+            gt_labels_list: Per image (k,).
+            img_metas: Per image its facts.
+            gt_bboxes_ignore_list: Per image boxes (m, 5), which count as background.
+
+        Returns:
+            Labels (N, n), ``num_classes`` for background; their weights (N, n); boxes (N, n, 5); and the overlaps
+            (N, n) of the predicted boxes with them, 0 for background: a list over levels each.
+        """
+        counts = list(map(len, points))
+        strides = [F.pad(level, (0, 1), value=stride) for level, stride in zip(points, self.strides, strict=True)]
+        priors, count = torch.cat(strides), len(img_metas)
+        logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
+        boxes = self._decoded(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
+        masks, ignored = self._on_image(points, img_metas), gt_bboxes_ignore_list or [None] * count
+        images = zip(
+            logits, boxes.unflatten(0, (count, -1)), masks, gt_bboxes_list, gt_labels_list, ignored, strict=True
+        )
+        targets = [self._get_target_single(priors, *image) for image in images]
+        fields = (torch.stack(field).split(counts, 1) for field in zip(*targets, strict=True))
+        return tuple(map(list, fields))
+
+    @staticmethod
+    def _on_image(points: Levels, img_metas: list[dict]) -> list[Tensor | None]:
+        """Masks (P,) of the positions on each image; None for all."""
+        shapes = [tuple(meta['pad_shape'][1::-1]) for meta in img_metas]
+        if len(set(shapes)) == 1:
+            return [None] * len(shapes)
+        places = torch.cat(points)
+        return [(places < places.new_tensor(shape)).all(1) for shape in shapes]
+
+    def _get_target_single(
+        self,
+        priors: Tensor,
+        scores: Tensor,
+        boxes: Tensor,
+        valid: Tensor | None,
+        gt_bboxes: Tensor,
+        gt_labels: Tensor,
+        gt_bboxes_ignore: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        """The targets of one image, of logits (P, C) and boxes (P, 5); see :meth:`get_targets`."""
+        assert self.assigner is not None, 'a head without train_cfg cannot train'
+        rows = slice(None) if valid is None else valid
+        result = self.assigner.assign(scores[rows], priors[rows], boxes[rows], gt_bboxes, gt_labels, gt_bboxes_ignore)
+        labels = torch.full_like(priors[:, 0], self.num_classes, dtype=torch.long)
+        weights, metrics, targets = (
+            torch.zeros_like(scores[:, 0]),
+            torch.zeros_like(scores[:, 0]),
+            boxes.new_zeros(boxes.shape),
+        )
+        pos_weight, owner = self.train_cfg.get('pos_weight', -1), result.gt_inds
+        taken = owner > 0
+        labels[rows] = torch.where(taken, result.labels, self.num_classes)
+        weights[rows] = torch.where(taken & (pos_weight > 0), pos_weight, 1.0)
+        metrics[rows] = result.max_overlaps * taken
+        targets[rows] = F.pad(gt_bboxes.float(), (0, 0, 1, 0))[owner]
+        return labels, weights, targets, metrics
+
+    # --------------------------------------------------------------------------------- testing
+    def get_bboxes(
+        self,
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        img_metas: list[dict],
+        cfg: dict | None = None,
+        rescale: bool | None = None,
+    ) -> list[Detections]:
+        """See the base."""
+        outs = (cls_scores, bbox_preds, angle_preds)
+        return self._bboxes(outs, [self._grid(cls_scores)] * len(img_metas), img_metas, cfg, rescale)
+
+    def _get_bboxes_single(
+        self,
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        angle_preds: Levels,
+        mlvl_points: Levels,
+        img_shape: Sequence[int],
+        scale_factor: Any,
+        cfg: Any,
+        rescale: bool | None = False,
+    ) -> Detections:
+        """Result of one image, of maps (C, H, W) and points (n, 2) by level."""
+        kept = []
+        for *maps, points in zip(cls_scores, bbox_preds, angle_preds, mlvl_points, strict=True):
+            scores, *preds = map(rows_of, maps)
+            rows, labels, values = best_pairs(scores.sigmoid(), cfg.score_thr, cfg.get('nms_pre', -1))
+            kept.append((points[rows], *(field[rows] for field in preds), labels, values))
+        points, distances, angles, labels, values = map(torch.cat, zip(*kept, strict=True))
+        boxes = self._decoded(points, distances, angles)
+        if rescale:
+            boxes = in_original(boxes, scale_factor)
+        # distances may be negative: such a box is none
+        large = (boxes[:, 2:4] > max(cfg.get('min_bbox_size', 0), 0)).all(1)
+        boxes, values, labels = boxes[large], values[large], labels[large]
+        dets, keep = nms_of_labels(boxes, values, labels, cfg.nms, cfg.max_per_img)
+        return dets, labels[keep]
+
+
+@MODELS.register_module()
+class RotatedRTMDetSepBNHead(RotatedRTMDetHead):
+    """The same with towers of each level, whose convolutions are shared, and norms are not.
+
+    Args:
+        share_conv: Share them.
+        **kwargs: See :class:`RotatedRTMDetHead`, with other defaults.
+    """
+
+    separate = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        share_conv: bool = True,
+        scale_angle: bool = False,
+        norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006  (never written to)
+        act_cfg: dict = dict(type='SiLU'),  # noqa: B006
+        pred_kernel_size: int = 1,
+        exp_on_reg: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.share_conv = share_conv
+        parts: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, scale_angle=scale_angle)
+        parts |= dict(pred_kernel_size=pred_kernel_size, exp_on_reg=exp_on_reg)
+        super().__init__(num_classes, in_channels, **parts, **kwargs)
+
+    def _default_init(self) -> dict:
+        init = super()._default_init()
+        # at first all boxes have sides of two strides
+        return dict(init, override=[*init['override'], dict(type='Normal', name='rtm_reg', std=0.01, bias=1)])
+
+    def _init_layers(self) -> None:
+        super()._init_layers()
+        if self.share_conv:
+            for towers in (self.cls_convs, self.reg_convs):
+                for tower in towers:
+                    for own, first in zip(tower.children(), towers[0].children(), strict=True):
+                        own.conv = first.conv
+
+
+def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, columns and values (k,) of the scores (n, C) above the threshold, the ``count`` largest, best first.
+
+    All of them, in their order, if ``count`` is not above 0 or they are not more.
+    """
+    values = scores.flatten()
+    index = (values > threshold).nonzero().squeeze(1)
+    if 0 < count < len(index):
+        index = index[best_scores(values[index], count)]
+    return index // scores.size(1), index % scores.size(1), values[index]
+
+
+def _geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
+    """The logit of the geometric mean of the probabilities of two logits."""
+    log = ((F.logsigmoid(logits.float()) + F.logsigmoid(others.float())) / 2).clamp(max=-1e-6)
+    return log - (-torch.expm1(log)).log()

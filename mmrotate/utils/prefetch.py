@@ -1,0 +1,46 @@
+"""Items made ahead by a thread, while the caller works on earlier ones."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+T = TypeVar('T')
+
+
+def prefetched(items: Iterable[T], ahead: int) -> Generator[T, None, None]:
+    """The items, in their order, of which a thread makes up to ``ahead`` before they are asked for.
+
+    An error of theirs comes through in its place. When the caller stops, so does the thread.
+    """
+    made: queue.SimpleQueue[tuple[list[T], BaseException | None]] = queue.SimpleQueue()
+    room, stopped = threading.Semaphore(ahead), threading.Event()
+
+    def make() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                room.acquire()
+                if stopped.is_set():
+                    return
+                made.put(([item], None))
+        except BaseException as raised:  # raised anew where the caller is
+            error = raised
+        made.put(([], error))
+
+    thread = threading.Thread(target=make, name='prefetch', daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = made.get()
+            if error is not None:
+                raise error
+            if not item:
+                return
+            yield item[0]
+            del item
+            room.release()
+    finally:
+        stopped.set()
+        room.release()
+        thread.join()
