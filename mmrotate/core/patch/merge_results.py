@@ -12,7 +12,7 @@ from mmrotate.core.bbox.transforms import obb2xyxy
 from mmrotate.ops import batched_nms_rotated
 from mmrotate.utils.errors import ArgumentError
 
-_EDGE = 5.0  # pixels from the border of a patch within which a detection may be cut
+AT_BORDER = 2  # pixels: boxes that end so near to a border of their patch may be cut by it
 _LEAST_WEIGHT = 1e-6
 Result = list[np.ndarray]
 
