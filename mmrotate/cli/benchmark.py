@@ -17,6 +17,7 @@ from mmrotate.cli.common import (
     add_config_options,
     add_launch_options,
     chosen_device,
+    prepare_loading,
     run_command,
     whole_number,
 )
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     cfg = load_config(args.config, args.cfg_options)
+    prepare_loading(cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     if rank_and_size()[1] > 1:
         raise UserError('a speed is that of one process: start the benchmark with one')

@@ -12,8 +12,9 @@ from mmengine.config import Config, DictAction
 
 from mmrotate.core import get_palette
 from mmrotate.core.visualization import can_write_image, has_screen
+from mmrotate.engine import loader_options
 from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device, leave_dist
-from mmrotate.utils import UserError
+from mmrotate.utils import UserError, setup_multi_processes
 from mmrotate.utils.journal import file_stamp
 
 DEBUG_VARIABLE = 'MMROTATE_DEBUG'
@@ -54,6 +55,16 @@ def run_command(
         print(error.args[0] if error.args else 'interrupted', file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def prepare_loading(cfg: Config) -> None:
+    """Before a test opens anything: settings of its loader agree, and its workers do not crowd the processor.
+
+    Raises:
+        ArgumentError: One setting stands in two places.
+    """
+    loader_options(cfg, 'test')
+    setup_multi_processes(cfg)
 
 
 class _Parser(argparse.ArgumentParser):

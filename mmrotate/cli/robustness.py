@@ -18,6 +18,7 @@ from mmrotate.cli.common import (
     add_launch_options,
     chosen_device,
     made_with,
+    prepare_loading,
     require_screen,
     run_command,
     score,
@@ -25,7 +26,7 @@ from mmrotate.cli.common import (
 )
 from mmrotate.cli.robustness_eval import BENCHMARK, GROUPS, add_print_options, print_table
 from mmrotate.core.images import read_image
-from mmrotate.datasets.pipelines.corrupt import CORRUPTIONS, MAX_SEVERITY, REFUSED, Corrupt
+from mmrotate.datasets.pipelines.corrupt import CORRUPTIONS, MAX_SEVERITY, Corrupt
 from mmrotate.engine import (
     build_test_loader,
     files_of_config,
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', help=text)
     parser.add_argument('--resume', action='store_true', help='skip the tests whose scores --out holds')
     text = f'single ones, or {", ".join(_SETS)} (default: benchmark)'
-    choices = (*_SETS, *CORRUPTIONS, *REFUSED)
+    choices = (*_SETS, *CORRUPTIONS)
     parser.add_argument(
         '--corruptions', nargs='+', choices=choices, default=['benchmark'], metavar='CORRUPTION', help=text
     )
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
     if out.suffix != '.json':
         raise UserError(f'--out {out}: a name that ends in .json is needed')
     cfg = load_config(args.config, args.cfg_options)
+    prepare_loading(cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     dataset = open_dataset(cfg, 'test', test_mode=True)
     options = _evaluate_options(args, cfg)

@@ -15,9 +15,9 @@ from mmrotate.utils import UserError
 GROUPS = {
     'noise': ('gaussian_noise', 'shot_noise', 'impulse_noise'),
     'blur': ('defocus_blur', 'glass_blur', 'motion_blur', 'zoom_blur'),
-    'weather': ('snow', 'fog', 'brightness'),
+    'weather': ('snow', 'frost', 'fog', 'brightness'),
     'digital': ('contrast', 'elastic_transform', 'pixelate', 'jpeg_compression'),
-    'holdout': ('speckle_noise', 'gaussian_blur', 'saturate'),
+    'holdout': ('speckle_noise', 'gaussian_blur', 'spatter', 'saturate'),
 }
 BENCHMARK = tuple(name for group, names in GROUPS.items() if group != 'holdout' for name in names)
 PRINTS = {

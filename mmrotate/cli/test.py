@@ -20,6 +20,7 @@ from mmrotate.cli.common import (
     add_launch_options,
     chosen_device,
     made_with,
+    prepare_loading,
     require_screen,
     run_command,
     score,
@@ -89,6 +90,7 @@ def run(args: argparse.Namespace) -> None:
     _check_arguments(args)
     cfg = load_config(args.config, args.cfg_options)
     with_test_data(args, cfg)
+    prepare_loading(cfg)
     init_dist(args.launcher, **dict(cfg.get('dist_params') or {}))
     get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)

@@ -34,10 +34,11 @@ from mmrotate.engine import (
     share_from_first,
     told_how_to_resume,
 )
+from mmrotate.engine.checkpoint_hook import checkpoint_folder
 from mmrotate.engine.checks import check_work_dir
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError, find_latest_checkpoint, get_root_logger, set_random_seed
-from mmrotate.utils.files import unused_stem
+from mmrotate.utils.files import split_template, unused_stem
 from mmrotate.utils.zoo import is_zoo_name, near_zoo_names
 
 LATEST = 'latest of work-dir'  # what --resume without a name stands for
@@ -46,7 +47,7 @@ LATEST = 'latest of work-dir'  # what --resume without a name stands for
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
     parser.add_argument('config', help=CONFIG_HELP)
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument('--work-dir', '--work_dir', help='folder for logs and checkpoints')
     add_training_data(parser)
     start = parser.add_argument_group('start')
     start.add_argument('--resume-from', metavar='CHECKPOINT', help='go on with a broken training')
@@ -159,12 +160,14 @@ def _choose_start(args: argparse.Namespace, cfg: Config) -> None:
 
 def _spare_weights(cfg: Config) -> None:
     """Refuse to start from weights that lie where this training's own will."""
-    start = Path(cfg.get('load_from') or '')
-    is_own = re.fullmatch(r'((epoch|iter)_\d+|latest|best_.*)\.pth', start.name) is not None
-    if is_own and not cfg.get('resume_from') and start.resolve().parent == Path(cfg.work_dir).resolve():
-        raise UserError(
-            f'load_from {start} lies in work_dir, where this training writes its own: name another --work-dir'
-        )
+    start, saving = Path(cfg.get('load_from') or ''), cfg.get('checkpoint_config') or {}
+    places = [saving.get('out_dir'), (cfg.get('evaluation') or {}).get('out_dir'), None]
+    before, after = split_template(saving.get('filename_tmpl') or 'epoch_{}.pth') or ('', '')
+    own = rf'((epoch|iter)_\d+|latest|best_.*)\.pth|{re.escape(before)}\d+{re.escape(after)}'
+    if not re.fullmatch(own, start.name) or cfg.get('resume_from'):
+        return
+    if start.resolve().parent in {checkpoint_folder(cfg.work_dir, place).resolve() for place in places}:
+        raise UserError(f'load_from {start} lies where this training writes its own: name another --work-dir')
 
 
 def _datasets(cfg: Config) -> list[Any]:

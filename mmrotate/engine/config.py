@@ -277,23 +277,31 @@ def _precision(config: Config) -> tuple[str, Any]:
 def _optim_wrapper(config: Config) -> dict[str, Any]:
     if not config.get('optimizer'):
         raise UserError("the config has no optimizer, e.g. optimizer=dict(type='SGD', lr=0.0025)")
-    optimizer = dict(config.optimizer)
-    _check_type(optimizer.get('type'), OPTIMIZERS, 'optimizer.type')
+    wrapper = _optimizer(config.optimizer, 'optimizer')
     options = config.get('optimizer_config') or {}
-    wrapper: dict[str, Any] = {'optimizer': optimizer}
-    if (paramwise := optimizer.pop('paramwise_cfg', None)) is not None:
-        wrapper['paramwise_cfg'] = paramwise
-    if (constructor := optimizer.pop('constructor', None)) not in (None, 'DefaultOptimizerConstructor'):
-        _check_type(constructor, OPTIM_WRAPPER_CONSTRUCTORS, 'optimizer.constructor')
-        wrapper['constructor'] = constructor
-    elif inspect.isclass(cls := _class_of(optimizer.get('type'))):
-        check_arguments(cls, {'params', *optimizer} - {'type'}, 'optimizer')
     if options.get('type') not in (None, *OPTIMIZER_HOOKS):
         return wrapper  # the hook clips and counts itself
     if options.get('grad_clip'):
         wrapper['clip_grad'] = dict(options['grad_clip'])
     if (batches := batches_a_step(config)) > 1:
         wrapper['accumulative_counts'] = batches
+    return wrapper
+
+
+def _optimizer(given: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Arguments of mmengine's wrapper of an optimizer, or ``parts`` for those of several parts of a model."""
+    optimizer = dict(given)
+    if 'type' not in optimizer and all(isinstance(part, Mapping) for part in optimizer.values()):
+        return {'parts': {name: _optimizer(part, f'{key}.{name}') for name, part in optimizer.items()}}
+    _check_type(optimizer.get('type'), OPTIMIZERS, f'{key}.type')
+    wrapper = {'optimizer': optimizer}
+    if (paramwise := optimizer.pop('paramwise_cfg', None)) is not None:
+        wrapper['paramwise_cfg'] = paramwise
+    if (constructor := optimizer.pop('constructor', None)) not in (None, 'DefaultOptimizerConstructor'):
+        _check_type(constructor, OPTIM_WRAPPER_CONSTRUCTORS, f'{key}.constructor')
+        wrapper['constructor'] = constructor
+    elif inspect.isclass(cls := _class_of(optimizer.get('type'))):
+        check_arguments(cls, {'params', *optimizer} - {'type'}, key)
     return wrapper
 
 

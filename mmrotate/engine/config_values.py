@@ -108,6 +108,7 @@ _SCHEDULE = {
     'anneal_strategy': choice('cos', 'linear'),
     **dict.fromkeys(('div_factor', 'final_div_factor'), POSITIVE_FINITE),
     'three_phase': FLAG,
+    'num_last_epochs': whole(0),
 }
 _LOADER = {
     '': DICT | NONE,

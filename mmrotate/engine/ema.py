@@ -131,6 +131,12 @@ class _AveragingHook(_EMAHook):
         if isinstance(self.ema_model, MovingAverage):
             self.ema_model.steps.fill_(runner.iter)
 
+    def after_train_epoch(self, runner: Any) -> None:
+        """Take over what a hook, SyncNormHook say, has made of buffers that are not averaged."""
+        if not self.ema_model.update_buffers:
+            for average, source in zip(self.ema_model.module.buffers(), self.src_model.buffers(), strict=True):
+                average.copy_(source)
+
     def before_loss_epoch(self, runner: Any) -> None:
         """Losses of validation are those of the average."""
         self._swap_ema_parameters()

@@ -1,27 +1,31 @@
-"""Making an optimizer, also by constructors of 0.x, which are given its config and give it back bare."""
+"""Making an optimizer, also one for each part of a model, or by constructors of 0.x, which give it back bare."""
 
 import inspect
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, build_optim_wrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+from torch.optim import Optimizer
 
-from mmrotate.utils import UserError
+from mmrotate.utils import UserError, get_root_logger
 
 _EMBEDDINGS = ('pos_embed', 'cls_token', 'mask_token')
 
 
 def wrapped_optimizer(model: nn.Module, config: Mapping[str, Any]) -> OptimWrapper | None:
-    """The optimizer of a constructor with 0.x's arguments; None where the config names none such.
+    """The optimizer of several parts, or of a constructor with 0.x's arguments; None where the config names none such.
 
     Args:
         model: What is trained.
-        config: ``optimizer``, maybe ``constructor`` and ``paramwise_cfg``, and arguments of ``OptimWrapper``.
+        config: ``optimizer``, maybe ``constructor`` and ``paramwise_cfg``, or such a dict of each of the ``parts``; and
+            arguments of ``OptimWrapper``.
     """
     given = dict(config)
+    if parts := given.pop('parts', None):
+        return OptimWrapper(optimizer=_joint_optimizer(model, parts), **given)
     name = given.pop('constructor', None)
     constructor = OPTIM_WRAPPER_CONSTRUCTORS.get(name) if isinstance(name, str) else name
     if constructor is None or 'optimizer_cfg' not in inspect.signature(constructor).parameters:
@@ -29,6 +33,58 @@ def wrapped_optimizer(model: nn.Module, config: Mapping[str, Any]) -> OptimWrapp
     paramwise = given.pop('paramwise_cfg', None)
     made = constructor(optimizer_cfg=dict(given.pop('optimizer')), paramwise_cfg=paramwise)(model)
     return made if isinstance(made, OptimWrapper) else OptimWrapper(optimizer=made, **given)
+
+
+class JointOptimizer(Optimizer):
+    """Optimizers of parts of a model, which step together; ``joint['backbone']`` is that of one part.
+
+    Its state is that of each by the name of its part.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Optimizer]) -> None:
+        self.optimizers = dict(optimizers)
+        super().__init__(self._groups(), {})
+        # what mmengine logs beside the groups
+        self.defaults = next(iter(self.optimizers.values())).defaults
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers.values() for group in optimizer.param_groups]
+
+    def __getitem__(self, part: str) -> Optimizer:
+        return self.optimizers[part]
+
+    def step(self, closure: Any = None) -> Any:
+        """Let every optimizer step, after the loss of ``closure``, if any, which is given back."""
+        loss = None if closure is None else closure()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each."""
+        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore each; a UserError says which parts do not fit."""
+        if state_dict.keys() != self.optimizers.keys():
+            raise UserError(f'the optimizers are of {list(self.optimizers)}, those saved of {list(state_dict)}')
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state_dict[name])
+        self.param_groups = self._groups()
+
+
+def _joint_optimizer(model: nn.Module, parts: Mapping[str, Mapping[str, Any]]) -> JointOptimizer:
+    children = dict(model.named_children())
+    if unknown := [name for name in parts if name not in children]:
+        raise UserError(f'optimizer: {type(model).__name__} has no part {unknown[0]!r}, but {list(children)}')
+    optimizers = {}
+    for name, config in parts.items():
+        made = wrapped_optimizer(children[name], config) or build_optim_wrapper(children[name], dict(config))
+        optimizers[name] = made.optimizer
+    left_out = [name for name, child in children.items() if name not in parts and any(_trained(child))]
+    if left_out:
+        get_root_logger().warning(f'optimizer: the parts {left_out} have none, and stay as they are')
+    return JointOptimizer(optimizers)
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()

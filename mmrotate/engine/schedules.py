@@ -182,7 +182,7 @@ class Schedule:
 
     Args:
         policy: ``fixed``, ``step``, ``exp``, ``poly``, ``inv``, ``CosineAnnealing``, ``LinearAnnealing``,
-            ``FlatCosineAnnealing``, ``CosineRestart``, ``cyclic`` or ``OneCycle``.
+            ``FlatCosineAnnealing``, ``CosineRestart``, ``cyclic`` or ``OneCycle``; see :class:`YoloxSchedule` too.
         by_epoch: Whether the policy counts epochs; default: by iteration for cyclic and OneCycle, by epoch for the
             others.
         warmup: ``constant``, ``linear``, ``exp`` or None.
@@ -212,7 +212,7 @@ class Schedule:
         policies = _MOMENTUM_POLICIES if of == 'momentum' else _POLICIES
         key = policy.lower().removesuffix(f'{of}updaterhook')
         if key not in policies:
-            raise ValueError(f'unknown policy {policy!r}, known: {sorted(policies)}')
+            raise ValueError(f'unknown policy {policy!r}, known: {sorted({*policies, "yolox"})}')
         if warmup_ratio is None:
             warmup_ratio = 0.9 if of == 'momentum' else 0.1
         if warmup not in (None, *_WARMUPS):
@@ -245,6 +245,8 @@ class Schedule:
         policy = options.pop('policy', None) or options.pop('type', None)
         if not isinstance(policy, str):
             raise ValueError(f'a schedule needs the key "policy", got {dict(config)}')
+        if of == 'lr' and policy.lower().removesuffix('lrupdaterhook') == 'yolox':
+            return YoloxSchedule(**options)
         return cls(policy, **{**options, 'of': of})
 
     def check(self, groups: int, progress: Progress) -> None:
@@ -271,8 +273,46 @@ class Schedule:
         """What the regular value is multiplied by: 1 after the warm-up."""
         if self.warmup is None:
             return 1.0
-        iters = self.warmup_iters
-        if self.warmup_by_epoch:
-            iters *= progress.max_iterations // max(progress.max_epochs, 1)
+        iters = self._warmup_steps(progress)
         done = progress.iteration / iters if iters else 1
         return 1.0 if done >= 1 else _WARMUPS[self.warmup](self.warmup_ratio, 1 - done)
+
+    def _warmup_steps(self, progress: Progress) -> int:
+        return self.warmup_iters * (_epoch_length(progress) if self.warmup_by_epoch else 1)
+
+
+def _epoch_length(progress: Progress) -> int:
+    return progress.max_iterations // max(progress.max_epochs, 1)
+
+
+class YoloxSchedule(Schedule):
+    """The policy ``YOLOX``: up by the square of the iterations, down by half a cosine, and low for the last epochs.
+
+    Args:
+        num_last_epochs: Epochs at the end that have the lowest value.
+        by_epoch: False.
+        options: ``warmup='exp'`` and its kin, and ``min_lr`` or ``min_lr_ratio``, as of :class:`Schedule`.
+    """
+
+    def __init__(self, num_last_epochs: int | None = None, by_epoch: bool = False, **options: Any) -> None:
+        if num_last_epochs is None or by_epoch or options.get('warmup') != 'exp':
+            raise ValueError("the policy YOLOX needs num_last_epochs, by_epoch=False and warmup='exp'")
+        super().__init__('CosineAnnealing', by_epoch=False, **options)
+        self.num_last_epochs = num_last_epochs
+
+    def _falling_steps(self, progress: Progress) -> int:
+        last = self.num_last_epochs * _epoch_length(progress)
+        return progress.max_iterations - self._warmup_steps(progress) - last
+
+    def check(self, groups: int, progress: Progress) -> None:
+        """See :meth:`Schedule.check`; the warm-up and the last epochs must be shorter than the training."""
+        super().check(groups, progress)
+        if self._falling_steps(progress) < 1:
+            raise ValueError(f'warm-up and num_last_epochs leave none of {progress.max_iterations} iterations between')
+
+    def value(self, base: float, progress: Progress, group: int = 0) -> float:
+        """See :meth:`Schedule.value`."""
+        begun, warm, falling = progress.iteration + 1, self._warmup_steps(progress), self._falling_steps(progress)
+        if begun <= warm:
+            return base * self.warmup_ratio * (begun / warm) ** 2
+        return self._formula(base, min(begun - warm, falling), falling)

@@ -1,5 +1,6 @@
 """Small blocks that backbones, necks and heads share."""
 
+import inspect
 import math
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.ops import DeformConv2dPack, ModulatedDeformConv2dPack
+from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
 
@@ -53,13 +55,31 @@ ACTIVATIONS['Swish'] = nn.SiLU
 _PLAIN_ACTIVATIONS = (nn.GELU, nn.Sigmoid)  # they write no result over their input
 
 
-def _parse(table: dict, kind: str, cfg: dict) -> tuple[type[nn.Module], dict]:
-    """The class that a config names, and its arguments."""
+def parse_layer(kind: str, table: dict[str, Any], cfg: dict) -> tuple[Any, dict]:
+    """What a config names, in a table or as a class of the user's, and its arguments.
+
+    Raises:
+        TypeError: The config is no dict with ``type``.
+        KeyError: Its type is neither in the table nor registered.
+    """
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise TypeError(f'{kind} must be a dict with the key "type", got {cfg!r}')
     args = dict(cfg)
-    name = str(args.pop('type', None))
-    if name not in table:
-        raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}')
-    return table[name], args
+    name = args.pop('type')
+    found = name if inspect.isclass(name) else table.get(name) or MODELS.get(name)
+    if found is None:
+        raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}, or one of the registry of models')
+    return found, args
+
+
+def norm_name(cls: type) -> str:
+    """Name of a normalisation in a module, which is a part of checkpoint keys."""
+    own = getattr(cls, '_abbr_', None)
+    kinds = {
+        nn.modules.instancenorm._InstanceNorm: 'in', nn.modules.batchnorm._BatchNorm: 'bn', nn.GroupNorm: 'gn',
+        nn.LayerNorm: 'ln',
+    }  # fmt: skip
+    return own or next((short for kind, short in kinds.items() if issubclass(cls, kind)), 'norm_layer')
 
 
 def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
@@ -68,25 +88,30 @@ def build_norm(cfg: dict, channels: int) -> tuple[str, nn.Module]:
     ``requires_grad=False`` freezes its affine parameters.
 
     Returns:
-        Its attribute name in a module (``bn`` or ``gn``), a part of checkpoint keys, and the layer.
+        Its attribute name in a module, see :func:`norm_name`, and the layer.
     """
-    cls, args = _parse(NORMS, 'norm_cfg', cfg)
+    return make_norm(*parse_layer('norm_cfg', NORMS, cfg), channels)
+
+
+def make_norm(cls: Any, args: dict, channels: int) -> tuple[str, nn.Module]:
+    """A normalisation of the class ``cls``, see :func:`build_norm`."""
     requires_grad = args.pop('requires_grad', True)
-    attribute, count = ('gn', 'num_channels') if cls is nn.GroupNorm else ('bn', 'num_features')
-    return attribute, cls(**{count: channels}, **args).requires_grad_(requires_grad)
+    layer = cls(num_channels=channels, **args) if cls is nn.GroupNorm else cls(channels, **args)
+    return norm_name(cls), layer.requires_grad_(requires_grad)
 
 
 def build_activation(cfg: dict | None) -> nn.Module | None:
     """Activation from ``dict(type='ReLU', ...)``; None for none."""
     if cfg is None:
         return None
-    cls, args = _parse(ACTIVATIONS, 'act_cfg', cfg)
-    return cls(**args) if cls in _PLAIN_ACTIVATIONS else cls(**{'inplace': True, **args})
+    cls, args = parse_layer('act_cfg', ACTIVATIONS, cfg)
+    in_place = cls in ACTIVATIONS.values() and cls not in _PLAIN_ACTIVATIONS
+    return cls(**({'inplace': True} if in_place else {}) | args)
 
 
 def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
     """Convolution from ``dict(type='Conv2d'|'ConvWS'|'DCN'|'DCNv2', ...)`` or None (plain), and its arguments."""
-    cls, settings = (nn.Conv2d, {}) if cfg is None else _parse(CONVOLUTIONS, 'conv_cfg', cfg)
+    cls, settings = parse_layer('conv_cfg', CONVOLUTIONS, dict(type='Conv2d') if cfg is None else cfg)
     return cls(*args, **kwargs, **settings)
 
 
@@ -128,9 +153,10 @@ class ConvModule(nn.Module):
             self.norm_name, norm = build_norm(norm_cfg, out_channels)
             self.add_module(self.norm_name, norm)
         self.activate = build_activation(act_cfg)
-        nn.init.kaiming_normal_(self.conv.weight, mode='fan_out', nonlinearity='relu')
-        if self.conv.bias is not None:
-            nn.init.zeros_(self.conv.bias)
+        if not hasattr(self.conv, 'init_weights'):  # a user's own may start otherwise
+            nn.init.kaiming_normal_(self.conv.weight, mode='fan_out', nonlinearity='relu')
+            if self.conv.bias is not None:
+                nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H', W')."""

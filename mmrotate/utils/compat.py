@@ -106,8 +106,8 @@ def setup_multi_processes(cfg: Settings) -> None:
     """
     options: dict[str, Any] = {key: cfg[key] for key in ('mp_start_method', 'opencv_num_threads') if key in cfg}
     data = cfg.get('data') or {}
-    workers = [data.get('workers_per_gpu', 1), (data.get('train_dataloader') or {}).get('workers_per_gpu', 1)]
-    if max(workers) > 1:
+    places = [data, *(data.get(f'{split}_dataloader') or {} for split in ('train', 'val', 'test'))]
+    if any(place.get('workers_per_gpu', 1) > 1 for place in places):
         for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
             os.environ.setdefault(name, '1')
     set_multi_processing(**options, distributed=cfg.get('launcher', 'none') != 'none')

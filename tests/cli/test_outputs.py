@@ -98,7 +98,12 @@ def test_a_training_spares_its_config_and_its_weights(made, capsys, tmp_path):
     assert config.read_text() == before
     weights = tmp_path / 'epoch_1.pth'
     error = refused(capsys, 'train', config, '--work-dir', tmp_path, '--load-from', weights, *short)
-    assert 'epoch_1.pth lies in work_dir' in error
+    assert 'epoch_1.pth lies where this training writes its own' in error
+    (tmp_path / 'out' / tmp_path.name).mkdir(parents=True)
+    own = shutil.copy(weights, tmp_path / 'out' / tmp_path.name / 'model_007.pth')
+    named = [f'checkpoint_config.out_dir={tmp_path}/out', 'checkpoint_config.filename_tmpl=model_{:03d}.pth']
+    error = refused(capsys, 'train', config, '--work-dir', tmp_path, '--load-from', own, *short, *named)
+    assert 'model_007.pth lies where' in error
 
 
 def test_places_that_cannot_be_written_are_said_before_anything_runs(made, files, capsys, monkeypatch):

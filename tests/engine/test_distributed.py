@@ -19,7 +19,7 @@ from mmrotate.engine.distributed import (
     rank_and_size,
     share_from_first,
 )
-from mmrotate.utils import UserError
+from mmrotate.utils import UserError, load_state
 from tests.helpers.tiny import assert_same_weights, free_port, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +124,35 @@ def test_two_processes_resume_exactly(trained):
     dist('dist_train.sh', trained / 'tiny.py', 2, '--work-dir', trained / 'again', '--no-validate',
          '--resume-from', first)  # fmt: skip
     assert_same_weights(trained / 'work' / 'latest.pth', trained / 'again' / 'latest.pth')
+
+
+def noted(folder, name, *hooks):
+    """Statistics and averages of the processes after each epoch of a training with these hooks; and its folder."""
+    kinds = ['EMAHook', 'NoteHook', *hooks]
+    options = [f'custom_hooks.{i}.type={kind}' for i, kind in enumerate(kinds)]
+    options += ['custom_hooks.0.momentum=0.3', f'custom_hooks.1.path={folder / name}.jsonl']
+    extra = f'custom_hooks = [{", ".join(["dict()"] * len(kinds))}]'
+    config = folder / f'{name}.py'
+    config.write_text((folder / 'tiny.py').read_text() + extra)
+    first = ['--resume-from', folder / 'synced/epoch_2.pth'] if name == 'resumed' else []
+    dist('dist_train.sh', config, 2, '--work-dir', folder / name, '--no-validate', *first, '--cfg-options', *options)
+    lines = [json.loads(line) for line in (folder / f'{name}.jsonl').read_text().splitlines()]
+    return [list(zip(*line, strict=True)) for line in lines], folder / name
+
+
+@pytest.mark.slow
+def test_averages_of_two_processes(trained):
+    notes, work = noted(trained, 'synced', 'SyncNormHook')
+    for (one, two), (average, other) in notes:
+        assert one == two and average == other
+    saved = load_state(work / 'epoch_3.pth')
+    assert saved['state_dict']['bbox_head.weight'].flatten().tolist() == notes[-1][1][0], 'the average is saved'
+    assert saved['state_dict']['bn.running_mean'].tolist() == notes[-1][0][0]
+    assert not torch.equal(saved['ema_state_dict']['module.bbox_head.weight'], saved['state_dict']['bbox_head.weight'])
+    noted(trained, 'resumed', 'SyncNormHook')
+    assert_same_weights(work / 'epoch_3.pth', trained / 'resumed/epoch_3.pth')
+    (((one, two), (average, other)), *_), _ = noted(trained, 'apart')
+    assert one != two and average == other
 
 
 @pytest.mark.slow

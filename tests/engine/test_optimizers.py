@@ -1,12 +1,13 @@
-"""Learning rates that fall from layer to layer."""
+"""Learning rates that fall from layer to layer, and optimizers of parts of a model."""
 
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmrotate.engine.optimizers import layer_of, stage_of
+from mmrotate.engine.optimizers import layer_of, stage_of, wrapped_optimizer
 from mmrotate.utils import UserError
+from tests.helpers.tiny import assert_same_weights, train, write_config
 
 
 class Body(nn.Module):
@@ -70,3 +71,35 @@ def test_another_decay_is_refused(model):
 )
 def test_place_of_a_parameter(name, layer, stage):
     assert (layer_of(name, 12), stage_of(name, 13)) == (layer, stage)
+
+
+PARTS = """
+optimizer = dict(
+    conv=dict(type='SGD', lr=0.02, momentum=0.9),
+    bbox_head=dict(type='AdamW', lr=0.003, paramwise_cfg=dict(bias_lr_mult=2.0)),
+)
+"""
+
+
+def test_each_part_has_an_optimizer_of_its_own(tmp_path):
+    config = write_config(tmp_path, PARTS)
+    train(config, tmp_path / 'whole')
+    state = torch.load(tmp_path / 'whole/epoch_2.pth', weights_only=True)['optimizer']
+    assert list(state)[:2] == ['conv', 'bbox_head']
+    assert len(state['conv']['param_groups']) == 1 and 'momentum_buffer' in state['conv']['state'][0]
+    rates = [group['lr'] for group in state['bbox_head']['param_groups']]
+    assert len(rates) == 2 and max(rates) == pytest.approx(2 * min(rates))
+    log = next((tmp_path / 'whole').glob('*.log')).read_text()
+    assert "the parts ['bn'] have none, and stay as they are" in log
+    train(config, tmp_path / 'again', '--resume-from', str(tmp_path / 'whole/epoch_1.pth'))
+    assert_same_weights(tmp_path / 'whole/epoch_2.pth', tmp_path / 'again/epoch_2.pth')
+
+
+def test_parts_that_are_not_there_or_not_the_same(model):
+    sgd = dict(type='SGD', lr=1.0)
+    with pytest.raises(UserError, match=r"no part 'neck', but \['backbone', 'head'\]"):
+        wrapped_optimizer(model, dict(parts=dict(neck=dict(optimizer=sgd))))
+    joint = wrapped_optimizer(model, dict(parts=dict(head=dict(optimizer=sgd)))).optimizer
+    assert joint['head'].param_groups[0] is joint.param_groups[0]
+    with pytest.raises(UserError, match=r"of \['head'\], those saved of \['backbone'\]"):
+        joint.load_state_dict(dict(backbone={}))

@@ -114,6 +114,20 @@ def test_flat_cosine_linear_and_restarts():
     assert lr(restart, 800) == pytest.approx(BASE / 4)
 
 
+def test_yolox():
+    config = dict(policy='YOLOX', warmup='exp', warmup_by_epoch=True, warmup_ratio=0.5, warmup_iters=2)
+    schedule = Schedule.from_config(dict(config, by_epoch=False, num_last_epochs=3, min_lr_ratio=0.05))
+    values = [schedule.value(BASE, progress(i)) for i in range(1200)]
+    rising = [BASE * 0.5 * (i / 200) ** 2 for i in range(1, 201)]
+    falling = [BASE * (0.05 + 0.95 * (1 + math.cos(math.pi * i / 700)) / 2) for i in range(1, 701)]
+    assert values == pytest.approx([*rising, *falling, *[BASE * 0.05] * 300], rel=1e-12)
+    with pytest.raises(ValueError, match='leave none of 500 iterations'):
+        schedule.check(1, progress(0, epochs=5))
+    for wrong in (dict(by_epoch=True), dict(warmup='linear'), dict(num_last_epochs=None)):
+        with pytest.raises(ValueError, match='YOLOX needs num_last_epochs'):
+            Schedule.from_config({**config, 'num_last_epochs': 3, 'min_lr': 0.0, **wrong})
+
+
 def test_one_cycle():
     config = dict(policy='OneCycle', max_lr=0.1, pct_start=0.25)
     assert lr(config, 0) == pytest.approx(0.1 / 25)

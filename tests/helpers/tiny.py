@@ -1,5 +1,6 @@
 """A tiny detector, tiny data and a config for tests of engine, APIs and command lines."""
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmrotate.cli.train import main as train_command
+from mmrotate.engine.distributed import gather_objects
 from mmrotate.registry import HOOKS, MODELS
 from mmrotate.utils import load_state
 
@@ -213,6 +215,23 @@ class DieHook(Hook):
         if runner.iter + 1 == self.at and runner.rank == self.rank and not self.marker.exists():
             self.marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@HOOKS.register_module(force=True)
+class NoteHook(Hook):
+    """Writes a line an epoch: per process the statistics of the normalisation, and the average of the weights."""
+
+    priority = 'LOW'
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def after_train_epoch(self, runner):
+        average = next(hook.ema_model.module for hook in runner.hooks if hasattr(hook, 'ema_model'))
+        weight = average.bbox_head.weight.flatten().tolist()
+        if parts := gather_objects((runner.detector.bn.running_mean.tolist(), weight)):
+            with self.path.open('a') as out:
+                print(json.dumps(parts), file=out)
 
 
 def free_port():

@@ -85,6 +85,15 @@ def test_a_contradiction_is_one_line_of_the_command(tmp_path, capsys, option):
     assert not (tmp_path / 'w').exists()
 
 
+def test_a_test_says_so_before_it_opens_anything(capsys):
+    options = ['data.test.samples_per_gpu=2', 'data.test_dataloader.samples_per_gpu=1']
+    config = 'oriented_rcnn_r18_half_fpn_hit_uav_le90'
+    for command in ('test', 'benchmark', 'robustness'):
+        scores = ['--eval', 'mAP'] if command == 'test' else []
+        assert main([command, config, 'none.pth', *scores, '--cfg-options', *options]) == 1
+        assert 'stands in data.test_dataloader and outside of it' in capsys.readouterr().err
+
+
 @pytest.fixture
 def opencv_threads():
     before = cv2.getNumThreads()
@@ -116,3 +125,13 @@ def test_many_workers_have_one_thread_each(opencv_threads, monkeypatch, data, be
             monkeypatch.delenv(name)
     setup_multi_processes(Config(dict(data=data)))
     assert [os.environ.get(name) for name in names] == [after, after]
+
+
+def test_those_of_a_test_have_too(opencv_threads, monkeypatch, capsys):
+    monkeypatch.setenv('OMP_NUM_THREADS', '')
+    monkeypatch.delenv('OMP_NUM_THREADS')
+    workers, config = 'data.test_dataloader.workers_per_gpu=2', 'oriented_rcnn_r18_half_fpn_hit_uav_le90'
+    data = ['data.test.ann_file=none', 'data.test.img_prefix=none', 'data.test.data_root=None']
+    assert main(['test', config, 'none.pth', '--eval', 'mAP', '--cfg-options', workers, *data]) == 1
+    assert 'none' in capsys.readouterr().err
+    assert os.environ['OMP_NUM_THREADS'] == '1'

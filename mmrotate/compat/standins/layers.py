@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mmrotate.models import layers
 from mmrotate.models.base_module import BaseModule
-from mmrotate.registry import MODELS
+from mmrotate.models.layers import parse_layer
 
 
 class HSigmoid(nn.Module):
@@ -42,21 +42,9 @@ _PADDINGS = {'zero': nn.ZeroPad2d, 'reflect': nn.ReflectionPad2d, 'replicate': n
 HSwish = nn.Hardswish
 
 
-def _parse(kind: str, table: dict, cfg: dict) -> tuple[Any, dict]:
-    """What a config names, in a table or as a class of the user's, and its arguments."""
-    if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise TypeError(f'{kind} must be a dict with the key "type", got {cfg!r}')
-    args = dict(cfg)
-    name = args.pop('type')
-    found = name if inspect.isclass(name) else table.get(name) or MODELS.get(name)
-    if found is None:
-        raise KeyError(f'{kind}={cfg}: the type must be one of {sorted(table)}, or one of the registry of models')
-    return found, args
-
-
 def build_conv_layer(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
     """Convolution from ``dict(type='Conv2d'|'DCNv2'|..., ...)``, None for a plain one, and its own arguments."""
-    cls, settings = _parse('conv_cfg', _CONVS, cfg or dict(type='Conv2d'))
+    cls, settings = parse_layer('conv_cfg', _CONVS, cfg or dict(type='Conv2d'))
     return cls(*args, **kwargs, **settings)
 
 
@@ -68,42 +56,27 @@ def build_norm_layer(cfg: dict, num_features: int, postfix: int | str = '') -> t
     Returns:
         Its name in a module, e.g. ``bn1`` with the postfix 1, and the layer.
     """
-    cls, args = _parse('norm_cfg', _NORMS, cfg)
-    requires_grad = args.pop('requires_grad', True)
-    args.setdefault('eps', 1e-5)
-    if cls is nn.GroupNorm:
-        layer = cls(num_channels=num_features, **args)
-    else:
-        layer = cls(num_features, **args)
-    return f'{_short_name(cls)}{postfix}', layer.requires_grad_(requires_grad)
-
-
-def _short_name(cls: type) -> str:
-    """Name of a normalisation in a module, which is a part of checkpoint keys."""
-    own = getattr(cls, '_abbr_', None)
-    kinds = {
-        nn.modules.instancenorm._InstanceNorm: 'in', nn.modules.batchnorm._BatchNorm: 'bn', nn.GroupNorm: 'gn',
-        nn.LayerNorm: 'ln',
-    }  # fmt: skip
-    return own or next((short for kind, short in kinds.items() if issubclass(cls, kind)), 'norm_layer')
+    cls, args = parse_layer('norm_cfg', _NORMS, cfg)
+    name, layer = layers.make_norm(cls, {'eps': 1e-5, **args}, num_features)
+    return f'{name}{postfix}', layer
 
 
 def build_activation_layer(cfg: dict) -> Any:
     """Activation from ``dict(type='ReLU'|..., ...)``."""
-    cls, args = _parse('act_cfg', _ACTIVATIONS, cfg)
+    cls, args = parse_layer('act_cfg', _ACTIVATIONS, cfg)
     return cls(**args)
 
 
 def build_padding_layer(cfg: dict, *args: Any, **kwargs: Any) -> Any:
     """Padding from ``dict(type='zero'|'reflect'|'replicate')``, and its own arguments."""
-    cls, settings = _parse('padding_cfg', _PADDINGS, cfg)
+    cls, settings = parse_layer('padding_cfg', _PADDINGS, cfg)
     return cls(*args, **kwargs, **settings)
 
 
 def build_upsample_layer(cfg: dict, *args: Any, **kwargs: Any) -> Any:
     """Layer that enlarges maps, from ``dict(type='nearest'|'bilinear'|'deconv'|'pixel_shuffle', ...)``."""
     table = {'nearest': nn.Upsample, 'bilinear': nn.Upsample, 'deconv': nn.ConvTranspose2d, 'pixel_shuffle': _Shuffled}
-    cls, settings = _parse('upsample_cfg', table, cfg)
+    cls, settings = parse_layer('upsample_cfg', table, cfg)
     if cls is nn.Upsample:
         settings['mode'] = cfg['type']
     return cls(*args, **kwargs, **settings)
@@ -125,7 +98,7 @@ class _Shuffled(nn.Module):
 
 def build_plugin_layer(cfg: dict, postfix: int | str = '', **kwargs: Any) -> tuple[str, Any]:
     """A block that backbones take as a plugin: its name in a module, and the block."""
-    cls, args = _parse('plugin', {}, cfg)
+    cls, args = parse_layer('plugin', {}, cfg)
     name = getattr(cls, '_abbr_', None) or _snake(cls.__name__)
     return f'{name}{postfix}', cls(**kwargs, **args)
 
@@ -144,7 +117,7 @@ def is_norm(layer: nn.Module, exclude: type | tuple[type, ...] | None = None) ->
 
 def build_linear_layer(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
     """Linear layer from a config, None for a plain one, and its own arguments."""
-    cls, settings = _parse('linear_cfg', {'Linear': nn.Linear}, cfg or dict(type='Linear'))
+    cls, settings = parse_layer('linear_cfg', {'Linear': nn.Linear}, cfg or dict(type='Linear'))
     return cls(*args, **kwargs, **settings)
 
 
@@ -231,7 +204,7 @@ class ConvModule(nn.Module):
 
 
 def _activation(cfg: dict, inplace: bool) -> Any:
-    cls, args = _parse('act_cfg', _ACTIVATIONS, cfg)
+    cls, args = parse_layer('act_cfg', _ACTIVATIONS, cfg)
     if 'inplace' in inspect.signature(cls.__init__).parameters:
         args.setdefault('inplace', inplace)
     return cls(**args)

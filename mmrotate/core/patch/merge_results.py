@@ -127,7 +127,9 @@ def near_borders(dets: np.ndarray, size: Sequence[int], sides: np.ndarray) -> np
     ``sides`` (4,) says whether its left, top, right and lower border count.
     """
     left, top, right, bottom = obb2xyxy(dets).T
-    near = np.stack([left < _EDGE, top < _EDGE, right > size[0] - _EDGE, bottom > size[1] - _EDGE], 1)
+    near = np.stack(
+        [left <= AT_BORDER, top <= AT_BORDER, right >= size[0] - AT_BORDER, bottom >= size[1] - AT_BORDER], 1
+    )
     return np.asarray((near & sides).any(1))
 
 

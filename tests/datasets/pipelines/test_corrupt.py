@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmrotate.datasets.pipelines import Compose
-from mmrotate.datasets.pipelines.corrupt import CORRUPTIONS, REFUSED
+from mmrotate.datasets.pipelines.corrupt import CORRUPTIONS
 from mmrotate.utils import UserError
 
 
@@ -56,10 +56,21 @@ def test_gaussian_noise_has_its_published_strength():
         assert np.std(noisy / 255.0) == pytest.approx(sigma, rel=0.03)
 
 
-@pytest.mark.parametrize('name', REFUSED)
-def test_what_cannot_be_made_is_said(name):
-    with pytest.raises(UserError, match=f"'{name}' is not available: "):
-        corrupt(image(), corruption=name)
+def test_drops_are_light_water_and_then_dark_mud():
+    grey = np.full((96, 128, 3), 128, np.uint8)
+    made = [corrupt(grey, corruption='spatter', severity=severity, seed=0) for severity in range(1, 6)]
+    assert all((drops >= 128).all() and (drops == 128).any() for drops in made[:3])
+    for mud in made[3:]:
+        assert (mud <= 128).all() and (mud == 128).any()
+        assert (mud[..., 2] > mud[..., 0])[mud[..., 0] < 100].all(), 'brown'
+
+
+def test_frost_covers_from_all_sides():
+    grey = np.full((96, 128, 3), 64, np.uint8)
+    ice = corrupt(grey, corruption='frost', severity=3, seed=0).astype(int)
+    bright = [(part > 64).mean() for half in np.split(ice, 2) for part in np.split(half, 2, axis=1)]
+    assert min(bright) > 0.5
+    assert (ice[..., 0] >= ice[..., 2]).all(), 'bluish'
 
 
 @pytest.mark.parametrize('options', [dict(corruption='rain'), dict(corruption='fog', severity=6)])
