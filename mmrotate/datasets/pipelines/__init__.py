@@ -18,5 +18,5 @@ from .loading import (
     LoadPatchFromImage,
     LoadProposals,
 )
-from .mixing import MixUp, RMosaic
+from .mixing import CachedMixUp, CachedMosaic, MixUp, RMosaic
 from .rotate import PolyRandomRotate
