@@ -21,8 +21,6 @@ from mmrotate.utils.errors import ArgumentError
 from .base import Detections, Levels, best_scores, in_original, rows_of
 from .fcos_head import FAR, RotatedAnchorFreeHead, mean_over_processes
 
-_POINTS = dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32])
-
 
 @MODELS.register_module()
 class RotatedRTMDetHead(RotatedAnchorFreeHead):
@@ -33,7 +31,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         use_hbbox_loss: Learn distances as those of an upright box, and the angle by ``loss_angle``.
         scale_angle: A learned factor on the angle.
         loss_angle: Loss of the angle by itself; None for none.
-        anchor_generator: Config of the points.
+        strides: Pixels between positions of each level.
+        anchor_generator: Config of the points, in place of the strides.
         with_objectness: Predict also whether there is any object.
         exp_on_reg: Distances are exponentials of what is predicted.
         pred_kernel_size: Kernel of the predictions.
@@ -53,7 +52,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         scale_angle: bool = True,
         loss_angle: dict | None = None,
         *,
-        anchor_generator: dict = _POINTS,
+        strides: Sequence[int] = (8, 16, 32),
+        anchor_generator: dict | None = None,
         stacked_convs: int = 2,
         with_objectness: bool = True,
         exp_on_reg: bool = True,
@@ -71,9 +71,10 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             bbox_coder=bbox_coder or dict(type='DistanceAnglePointCoder', angle_version=angle_version),
             init_cfg=init_cfg,
         )
-        strides = anchor_generator['strides']
-        super().__init__(num_classes, in_channels, stacked_convs=stacked_convs, strides=strides, **parts, **kwargs)
-        self.prior_generator = build_prior_generator(anchor_generator)
+        points = anchor_generator or dict(type='MlvlPointGenerator', offset=0, strides=list(strides))
+        parts |= dict(stacked_convs=stacked_convs, strides=points['strides'])
+        super().__init__(num_classes, in_channels, **parts, **kwargs)
+        self.prior_generator = build_prior_generator(points)
         self.h_bbox_coder = build_bbox_coder(dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else None
         self.loss_angle = None if loss_angle is None else build_loss(loss_angle)
         self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
