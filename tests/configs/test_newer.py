@@ -2,9 +2,11 @@
 
 import pytest
 
+from mmrotate.datasets import build_dataset
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS, without_scope
 
+from .test_data import write_sample
 from .test_zoo import resolve
 
 SOURCES = reference.load_json('newer/configs.json.gz')
@@ -67,3 +69,21 @@ def test_schedule(name):
     assert config['runner']['max_epochs'] == source['max_epochs'] == 2 * cosine['begin']
     assert config['lr_config']['min_lr_ratio'] * optimizer['lr'] == pytest.approx(cosine['eta_min'])
     assert len((CONFIGS[name]).read_text(encoding='utf-8').splitlines()) <= 25
+
+
+@pytest.mark.parametrize('name', ['l-100e-aug-dota', 'tiny-300e-aug-hrsc', 'tiny-3x-dota', 'tiny-9x-hrsc'])
+def test_data_build_and_give_samples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = resolve(CONFIGS[f'rotated_rtmdet_{name}'])
+    train = config['data']['train']
+    write_sample(train.get('dataset', train))
+    size = 800 if 'hrsc' in name else 1024
+    dataset = build_dataset(train)
+    # mosaics begin when some images were seen
+    for _ in range(6 if 'aug' in name else 2):
+        sample = dataset[0]
+        assert sample['img'].shape == (3, size, size) and sample['gt_bboxes'].shape[1] == 5
+    assert sample['gt_labels'].numel() == len(sample['gt_bboxes']) > 0
+    for split in ('val', 'test'):
+        write_sample(config['data'][split])
+        assert build_dataset({**config['data'][split], 'test_mode': True})[0]['img'][0].shape == (3, size, size)
