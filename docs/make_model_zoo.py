@@ -48,9 +48,10 @@ mAP, memory (GB, training with two images a step), speed (images a second, one R
 checkpoints are those published with MMRotate 0.x, of RTMDet-R with 1.x; the trainings were not
 repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU
 thresholds 0.5 to 0.95 (but for S2A-Net and RTMDet-R: at 0.5), to be compared only with itself. HIT-UAV
-is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random rotation, *mix*: mosaics and mixtures of
-images, *fp16*: half precision; without *ms* training and test are of one scale. 1x, 2x, 3x, 6x, 9x are
-12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty: never published.
+is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
+rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
+are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
+never published.
 """
 README = """# {name}
 
