@@ -87,6 +87,13 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
     backbone.update(frozen_stages=-1, init_cfg=None, norm_eval=False)
     model.pop('pretrained', None)
     backbone.pop('pretrained', None)
+    _narrow_body(model, base, channels)
+    return model
+
+
+def _narrow_body(model: dict, base: int, channels: int) -> None:
+    """Make a ResNet or CSPNeXt narrow, in place, with what comes after it."""
+    backbone = model['backbone']
     if backbone['type'] == 'ResNet':
         backbone.update(depth=18, base_channels=base)
         model['neck']['in_channels'] = [base, 2 * base, 4 * base, 8 * base]
@@ -97,7 +104,6 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
     elif backbone['type'] != 'ReResNet':
         for key in ('frozen_stages', 'norm_eval'):
             backbone.pop(key)
-    return model
 
 
 def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:
