@@ -43,6 +43,7 @@ METHODS = (
     'kfiou/s2anet_kfiou_ln_r50_fpn_1x_dota_le135',
     'kfiou/roi_trans_kfiou_ln_r50_fpn_1x_dota_le90',
     'g_reppoints/g_reppoints_r50_fpn_1x_dota_le135',
+    'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota',
 )
 
 
@@ -52,14 +53,14 @@ def load(name: str) -> Config:
 
 
 def angle_version(name: str) -> str:
-    """Angle version that a config's name ends in."""
-    return name.rsplit('_', 1)[-1]
+    """Angle version of a config."""
+    return str(load(name).angle_version)
 
 
 def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 64) -> dict:
     """The same method on ResNet-18 without pretrained weights, and ``channels`` maps.
 
-    Other bodies than ResNet stay as they are, but are trained from scratch as well. What the
+    CSPNeXt is as narrow. Other bodies stay as they are, but are trained from scratch as well. What the
     published models do otherwise than their papers is done as the papers say.
 
     Args:
@@ -86,13 +87,23 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
     backbone.update(frozen_stages=-1, init_cfg=None, norm_eval=False)
     model.pop('pretrained', None)
     backbone.pop('pretrained', None)
+    _narrow_body(model, base, channels)
+    return model
+
+
+def _narrow_body(model: dict, base: int, channels: int) -> None:
+    """Make a ResNet or CSPNeXt narrow, in place, with what comes after it."""
+    backbone = model['backbone']
     if backbone['type'] == 'ResNet':
         backbone.update(depth=18, base_channels=base)
         model['neck']['in_channels'] = [base, 2 * base, 4 * base, 8 * base]
+    elif backbone['type'] == 'CSPNeXt':
+        backbone.update(deepen_factor=0.167, widen_factor=base / 128)
+        model['neck'].update(in_channels=[2 * base, 4 * base, 8 * base], out_channels=channels, num_csp_blocks=1)
+        model['bbox_head'].update(in_channels=channels, feat_channels=channels)
     elif backbone['type'] != 'ReResNet':
         for key in ('frozen_stages', 'norm_eval'):
             backbone.pop(key)
-    return model
 
 
 def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:

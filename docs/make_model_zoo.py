@@ -1,12 +1,14 @@
 """Writes all that is said of the zoo: one table, so that no two places disagree.
 
-From the configs, docs/methods.yml (the papers) and ``tests/data/golden/zoo.json.gz`` (what was published of a config:
-mAP, memory, speed, checkpoint) come docs/model_zoo.md, the table behind ``mmrotate list`` and every name of the zoo,
-a README.md and a metafile.yml in the folder of each method, and model-index.yml, which lists the metafiles.
+From the configs, docs/methods.yml (the papers), ``tests/data/golden/zoo.json.gz`` and, of newer methods,
+docs/newer_zoo.yml (what was published of a config: mAP, memory, speed, checkpoint) come docs/model_zoo.md, the table
+behind ``mmrotate list`` and every name of the zoo, a README.md and a metafile.yml in the folder of each method, and
+model-index.yml, which lists the metafiles.
 """
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from mmrotate.utils.zoo import ZOO_FILE
 
 ROOT = Path(__file__).parents[1]
 ARXIV = 'https://arxiv.org/abs/'
-SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x'}
+SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x', 108: '9x'}
+V1 = 'https://download.openmmlab.com/mmrotate/v1.0/'
 DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'}
 BACKBONES = {
     'ResNet': 'ResNet-50',
@@ -25,6 +28,8 @@ BACKBONES = {
     'SwinTransformer': 'Swin-T',
     'mmcls.ConvNeXt': 'ConvNeXt-T',
 }
+# of CSPNeXt by its width
+SIZES = {0.375: 'tiny', 0.5: 's', 0.75: 'm', 1: 'l'}
 # measured on the validation images of HIT-UAV, see docs/models.md
 SHIPPED = {
     'hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90': {
@@ -40,11 +45,13 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x; the trainings were not repeated here. mAP is that
-of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU thresholds 0.5 to 0.95 (but
-for S2A-Net: at 0.5), to be compared only with itself. HIT-UAV is that of the shipped model on the
-validation images. *ms*: patches of three scales, *rr*: random rotation, *fp16*: half precision. 1x,
-2x, 3x, 6x are 12, 24, 36, 72 epochs, 30e and 40e are 30 and 40. Empty: never published.
+checkpoints are those published with MMRotate 0.x, of RTMDet-R with 1.x; the trainings were not
+repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU
+thresholds 0.5 to 0.95 (but for S2A-Net and RTMDet-R: at 0.5), to be compared only with itself. HIT-UAV
+is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
+rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
+are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
+never published.
 """
 README = """# {name}
 
@@ -73,7 +80,7 @@ The columns are explained in the [model zoo](../../docs/model_zoo.md). By name, 
 }}
 ```
 """
-JOURNALS = ('TPAMI', 'TGRS', 'Remote Sensing', 'Scientific Data')
+JOURNALS = ('TPAMI', 'TGRS', 'Remote Sensing', 'Scientific Data', 'arXiv')
 HEAD = '# made by docs/make_model_zoo.py\n'
 Row = dict[str, Any]
 
@@ -93,25 +100,40 @@ def rows() -> list[Row]:
         published = json.load(stream)
     renamed = {'mAP': 'published_mAP', 'fps': 'fps_2080ti'}
     keys = ('mAP', 'memory_gb', 'fps', 'checkpoint')
-    facts = {name: {key: of.get(renamed.get(key, key)) for key in keys} for name, of in published.items()} | SHIPPED
+    facts = {name: {key: of.get(renamed.get(key, key)) for key in keys} for name, of in published.items()}
+    facts |= newer() | SHIPPED
     papers = methods()
     order = list(papers)
     names = sorted(facts, key=lambda name: (order.index(name.split('/')[0]), name))
     return [row(name, papers[name.split('/')[0]], facts[name]) for name in names]
 
 
+def newer() -> dict[str, Row]:
+    """What 1.x published of the configs of newer methods."""
+    table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
+    return {
+        name: {
+            'mAP': facts.get('mAP'),
+            'checkpoint': f'{V1}{name}/{name.split("/")[1]}-{facts["file"]}.pth' if 'file' in facts else None,
+        }
+        for name, facts in table.items()
+    }
+
+
 def row(name: str, method: Row, facts: Row) -> Row:
     """What there is to say about one config."""
     config = Config.fromfile(ROOT / f'configs/{name}.py', import_custom_modules=False)
-    data = next(text for word, text in DATA.items() if f'_{word}_' in name)
-    steps = [step['type'] for step in config.data.train.pipeline]
+    data = next(text for word, text in DATA.items() if re.search(f'[-_]{word}(_|$)', name))
+    train = config.data.train
+    steps = [step['type'] for step in train.get('dataset', train).pipeline]
     extras = [('_ms_' in config.data_root, 'ms'), ('PolyRandomRotate' in steps, 'rr'), ('fp16' in config, 'fp16')]
-    epochs = config.runner.max_epochs
+    extras.append(('CachedMosaic' in steps, 'mix'))
+    epochs = config.runner.max_epochs * train.get('times', 1)
     return {
         'method': method['name'],
         'paper': method['paper'],
         'config': name,
-        'backbone': facts.get('backbone') or BACKBONES[config.model.backbone.type],
+        'backbone': facts.get('backbone') or body(config.model.backbone),
         'angle': config.angle_version,
         'schedule': SCHEDULES.get(epochs, f'{epochs}e'),
         'epochs': epochs,
@@ -121,6 +143,14 @@ def row(name: str, method: Row, facts: Row) -> Row:
         'fps': facts.get('fps'),
         'checkpoint': facts['checkpoint'],
     }
+
+
+def body(config: Row) -> str:
+    """What the backbone is called."""
+    if config['type'] != 'CSPNeXt':
+        return BACKBONES[config['type']]
+    coco = ' (COCO)' if 'coco' in config['init_cfg']['checkpoint'] else ''
+    return f'CSPNeXt-{SIZES[config["widen_factor"]]}{coco}'
 
 
 def page(table: list[Row]) -> str:

@@ -66,7 +66,7 @@ class RotatedDataset(Scored, Dataset):
         self.has_annotations = True
         self.bad_images: dict[str, int] = {}
         self.outside: dict[str, int] = {}
-        self.pipeline = Compose(inherit_version(pipeline, version))
+        self.set_pipeline(pipeline)
         self.data_infos = self.load_annotations(self.ann_file)
         self._fill_annotations()
         if proposal_file is not None:
@@ -74,6 +74,10 @@ class RotatedDataset(Scored, Dataset):
         if not test_mode and filter_empty_gt:
             self._filter_empty()
         self.img_ids = [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
+
+    def set_pipeline(self, pipeline: Sequence[dict]) -> None:
+        """Make samples by these steps from now on (in worker processes: from their next start on)."""
+        self.pipeline = Compose(inherit_version(pipeline, self.version))
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Give ``data_infos``, in test mode without ``ann`` if there are no annotations at all.

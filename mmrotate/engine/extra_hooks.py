@@ -1,4 +1,4 @@
-"""Hooks of mmdet 2.x that few trainings need: by name in ``custom_hooks``."""
+"""Hooks of mmdet that few trainings need: by name in ``custom_hooks``."""
 
 import random
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from mmrotate.datasets.pipelines import Compose
+from mmrotate.datasets.pipelines.versions import inherit_version
 from mmrotate.engine.distributed import average_batch_norm
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
@@ -105,11 +107,39 @@ class YOLOXModeSwitchHook(Hook):
             return
         runner.logger.info('no more steps %s from here on', list(self.skip_type_keys))
         _dataset(runner).update_skip_type_keys(self.skip_type_keys)
-        if runner.train_dataloader.persistent_workers:
-            runner.train_dataloader._iterator = None  # new workers, for the old have a copy of the dataset
+        _restart_workers(runner)
         head: Any = getattr(runner.detector, 'bbox_head', None)
         if hasattr(head, 'use_l1'):
             head.use_l1 = True
+        self._switched = True
+
+
+@HOOKS.register_module()
+class PipelineSwitchHook(Hook):
+    """From an epoch on makes the training samples by other steps, such as without mixing images (mmdet 3.x).
+
+    Args:
+        switch_epoch: Finished epochs until then.
+        switch_pipeline: The steps of each dataset from then on, config dicts.
+    """
+
+    def __init__(self, switch_epoch: int, switch_pipeline: Sequence[dict]) -> None:
+        self.switch_epoch, self.switch_pipeline = switch_epoch, switch_pipeline
+        self._switched = False
+
+    def before_train(self, runner: Any) -> None:
+        """Build the steps once, so that what is wrong with them is told at the start."""
+        for leaf in _dataset(runner).leaves:
+            Compose(inherit_version(self.switch_pipeline, leaf.version))
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Switch, if it is time; a training that is resumed later switches at once."""
+        if self._switched or runner.epoch < self.switch_epoch:
+            return
+        runner.logger.info('samples are made by switch_pipeline from here on')
+        for leaf in _dataset(runner).leaves:
+            leaf.set_pipeline(self.switch_pipeline)
+        _restart_workers(runner)
         self._switched = True
 
 
@@ -138,6 +168,12 @@ class MemoryProfilerHook(Hook):
 
 def _dataset(runner: Any) -> Any:
     return runner.train_dataloader.dataset
+
+
+def _restart_workers(runner: Any) -> None:
+    """Have new workers from the next epoch on, for the old have a copy of the dataset."""
+    if runner.train_dataloader.persistent_workers:
+        runner.train_dataloader._iterator = None
 
 
 def _is_late(runner: Any, num_last_epochs: int) -> bool:

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from torch import nn
 
-from mmrotate.engine import distributed
+from mmrotate.datasets import build_dataset
+from mmrotate.engine import distributed, load_config
 from mmrotate.engine.hooks import build_custom_hooks
 from mmrotate.utils import UserError
 from tests.helpers.tiny import train, write_config
@@ -73,6 +74,26 @@ def test_mixing_ends_before_the_training_does(start):
         switch.before_train_epoch(state)
         assert (dataset.skipped == ['RMosaic']) == head.use_l1 == (epoch >= 2)
         assert (state.train_dataloader._iterator is None) == (epoch == max(start, 2))
+
+
+@pytest.mark.parametrize('start', [0, 3])
+def test_the_pipeline_changes_towards_the_end(start, tmp_path):
+    dataset = build_dataset(load_config(write_config(tmp_path)).data.train)
+    steps = [dict(type='LoadImageFromFile'), dict(type='Pad', size_divisor=100)]
+    switch = hook(type='PipelineSwitchHook', switch_epoch=2, switch_pipeline=steps)
+    switch.before_train(runner(dataset=dataset))
+    for epoch in range(start, 4):
+        state = runner(epoch, dataset)
+        switch.before_train_epoch(state)
+        assert (len(dataset.leaves[0].pipeline.transforms) == 2) == (epoch >= 2)
+        assert (state.train_dataloader._iterator is None) == (epoch == max(start, 2))
+
+
+def test_a_pipeline_that_cannot_be_built_is_told_at_the_start(tmp_path):
+    dataset = build_dataset(load_config(write_config(tmp_path)).data.train)
+    switch = hook(type='PipelineSwitchHook', switch_epoch=2, switch_pipeline=[dict(type='RRandomFlip', version='oc')])
+    with pytest.raises(UserError, match="RRandomFlip has version='oc'"):
+        switch.before_train(runner(dataset=dataset))
 
 
 @pytest.mark.parametrize('kind', ['YOLOXModeSwitchHook', 'SyncRandomSizeHook'])

@@ -12,18 +12,18 @@ VERSIONS = ('oc', 'le90', 'le135')
 
 
 @cache
-def _arrays() -> np.lib.npyio.NpzFile:
-    return np.load(GOLDEN / 'ops.npz')
+def _arrays(file: str) -> np.lib.npyio.NpzFile:
+    return np.load(GOLDEN / file)
 
 
-def array(name: str) -> np.ndarray:
-    """The array ``OPERATION/NAME``."""
-    return _arrays()[name]
+def array(name: str, file: str = 'ops.npz') -> np.ndarray:
+    """The array ``OPERATION/NAME``; of newer methods the file is in ``newer/``."""
+    return _arrays(file)[name]
 
 
-def tensor(name: str) -> Tensor:
+def tensor(name: str, file: str = 'ops.npz') -> Tensor:
     """The same as a tensor of its own."""
-    return torch.from_numpy(array(name).copy())
+    return torch.from_numpy(array(name, file).copy())
 
 
 def random_boxes(count: int, seed: int = 0, spread: float = 200.0) -> Tensor:

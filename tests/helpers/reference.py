@@ -4,6 +4,7 @@ A parameter's values are a function of its key alone, so two implementations who
 agree hold the same model. Tensors are compared at 128 positions, which follow from a name too.
 """
 
+import fnmatch
 import gzip
 import json
 import math
@@ -166,3 +167,24 @@ def overwritten_labels(coder: Any, angles: Tensor) -> Tensor:
         value = math.exp(-(offset**2) / (2 * coder.radius**2))
         labels[rows, (right + offset) % coder.coding_len] = value
     return labels
+
+
+def grad_norms(model: torch.nn.Module, losses: dict) -> dict[str, float]:
+    """Norms of the gradient by the first two parts of a parameter's name."""
+    model.zero_grad()
+    model._parse_losses(losses)[0].backward()
+    squares: dict[str, float] = {}
+    for key, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            group = '.'.join(key.split('.')[:2])
+            squares[group] = squares.get(group, 0) + float(parameter.grad.double().square().sum())
+    return {group: square**0.5 for group, square in squares.items()}
+
+
+@torch.no_grad()
+def adjust(model: nn.Module, rules: list[tuple[str, float, float]]) -> None:
+    """Multiply the entries of the state that match a pattern, and add to them, rule by rule."""
+    state = model.state_dict()
+    for pattern, factor, addend in rules:
+        for key in fnmatch.filter(state, pattern):
+            state[key].mul_(factor).add_(addend)

@@ -130,18 +130,6 @@ def _losses(model: torch.nn.Module, golden: dict, img: torch.Tensor) -> dict:
     return model.forward_train(img, metas, list(boxes), list(labels))
 
 
-def _grad_norms(model: torch.nn.Module, losses: dict) -> dict[str, float]:
-    """Norms of the gradient by the first two parts of a parameter's name."""
-    model.zero_grad()
-    model._parse_losses(losses)[0].backward()
-    squares: dict[str, float] = {}
-    for key, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            group = '.'.join(key.split('.')[:2])
-            squares[group] = squares.get(group, 0) + float(parameter.grad.double().square().sum())
-    return {group: square**0.5 for group, square in squares.items()}
-
-
 def _covariance(boxes: torch.Tensor) -> torch.Tensor:
     turn = torch.stack([boxes[:, 4].cos(), -boxes[:, 4].sin(), boxes[:, 4].sin(), boxes[:, 4].cos()], -1).view(-1, 2, 2)
     return turn @ torch.diag_embed(boxes[:, 2:4].square() / 4) @ turn.mT
@@ -197,7 +185,7 @@ def test_losses_and_gradients(case: tuple, monkeypatch: pytest.MonkeyPatch) -> N
         expected = np.where(np.isnan(expected), got, expected)
         rtol = TOLERANCES.get((golden['config'], name), 1e-4)
         np.testing.assert_allclose(got, expected, rtol=rtol, atol=1e-7, err_msg=name)
-    norms = _grad_norms(model, losses)
+    norms = reference.grad_norms(model, losses)
     assert np.isfinite(list(norms.values())).all()
     if golden['config'].startswith(PARTIAL_GRADIENTS):
         return
@@ -205,7 +193,7 @@ def test_losses_and_gradients(case: tuple, monkeypatch: pytest.MonkeyPatch) -> N
         golden['grad_norm'] = {k: v for k, v in golden['grad_norm'].items() if 'rpn' in k}
     if golden['config'] in OF_THE_FORMULA:
         monkeypatch.setattr(KFLoss, 'compute', _kfiou_in_float64)
-        exact = _grad_norms(model, _losses(model, golden, img))
+        exact = reference.grad_norms(model, _losses(model, golden, img))
         golden['grad_norm'] |= {group: exact[group] for group in OF_THE_FORMULA[golden['config']]}
     loose = TOLERANCES.get((golden['config'], 'grad_norm'), 1e-3)
     for group, expected in {} if overflowed else golden.get('grad_norm', {}).items():

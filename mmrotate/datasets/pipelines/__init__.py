@@ -20,7 +20,7 @@ from .loading import (
     LoadPatchFromImage,
     LoadProposals,
 )
-from .mixing import MixUp, RMosaic
+from .mixing import CachedMixUp, CachedMosaic, MixUp, RMosaic
 from .moves import RandomChoiceRotate, RandomRotate, Rotate, Shear, Translate
 from .pasting import CopyPaste
 from .rotate import PolyRandomRotate

@@ -1,7 +1,8 @@
 """Steps that make one sample of several, inside of a MultiImageMixDataset."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,7 @@ class RMosaic:
 
     def __post_init__(self) -> None:
         _check_scale(self.img_scale)
-        if not 0 <= self.prob <= 1:
-            raise ArgumentError(f'prob must be in [0, 1], got {self.prob}')
+        _check_prob(self.prob)
 
     def get_indexes(self, dataset: Any) -> list[int]:
         """Indices of three further images."""
@@ -133,6 +133,111 @@ class MixUp:
         for key in other.get('bbox_fields', []):
             keep_boxes(other, key, centres_inside(other[key], h, w))
         return _joined(results, mixed.astype(img.dtype), parts)
+
+
+@dataclass
+class _Cache:
+    """Copies of the last samples that a step has seen, to mix with.
+
+    Each worker of a data loader has its own, and a resumed training begins with an empty one.
+    """
+
+    size: int
+    random_pop: bool
+    samples: list[dict] = field(default_factory=list)
+
+    def add(self, sample: dict) -> None:
+        """Keep a copy of a sample, and drop one, at random or the oldest, if they are too many."""
+        self.samples.append(copy.deepcopy(sample))
+        if len(self.samples) > self.size:
+            self.samples.pop(int(np.random.randint(len(self.samples))) if self.random_pop else 0)
+
+    def draw(self) -> dict:
+        """One of the samples."""
+        return self.samples[int(np.random.randint(len(self.samples)))]
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class CachedMosaic(RMosaic):
+    """:class:`RMosaic` of images that it has seen before, so that it stands in any pipeline and loads one image.
+
+    Args as of the base, and:
+        max_cached_images: images that are kept; until there are more than four, no image is mixed.
+        random_pop: of too many the one that goes is drawn, else it is the oldest.
+    """
+
+    max_cached_images: int = 40
+    random_pop: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._cache = _cache(self, 4)
+
+    def get_indexes(self, dataset: Any) -> list[int]:
+        """No further images."""
+        return []
+
+    def __call__(self, results: dict) -> dict | None:
+        """Mix; sets img_shape and pad_shape."""
+        self._cache.add(results)
+        if len(self._cache.samples) <= 4:
+            return results
+        return _without_mixed(super().__call__({**results, 'mix_results': [self._cache.draw() for _ in range(3)]}))
+
+
+@PIPELINES.register_module()
+@dataclass(eq=False)
+class CachedMixUp(MixUp):
+    """:class:`MixUp` with an image that it has seen before, so that it stands in any pipeline and loads one image.
+
+    Args as of the base, and:
+        max_cached_images: images that are kept; the first one is not mixed.
+        random_pop: of too many the one that goes is drawn, else it is the oldest.
+        prob: probability of a mixture.
+    """
+
+    max_cached_images: int = 20
+    random_pop: bool = True
+    prob: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_prob(self.prob)
+        self._cache = _cache(self, 1)
+
+    def get_indexes(self, dataset: Any) -> list[int]:  # type: ignore[override]
+        """No further images."""
+        return []
+
+    def __call__(self, results: dict) -> dict:
+        """Mix."""
+        self._cache.add(results)
+        if len(self._cache.samples) <= 1 or np.random.random_sample() >= self.prob:
+            return results
+        for _ in range(self.max_iters):
+            other = self._cache.draw()
+            if len(other.get('gt_bboxes', ())):
+                break
+        return _without_mixed(super().__call__({**results, 'mix_results': [other]}))
+
+
+def _cache(step: Any, least: int) -> _Cache:
+    if step.max_cached_images <= least:
+        raise ValueError(f'max_cached_images must be above {least}, got {step.max_cached_images}')
+    return _Cache(step.max_cached_images, step.random_pop)
+
+
+def _without_mixed(results: Any) -> Any:
+    """A sample, or None, without those it was mixed of."""
+    if results is not None:
+        results.pop('mix_results', None)
+    return results
+
+
+def _check_prob(prob: float) -> None:
+    if not 0 <= prob <= 1:
+        raise ValueError(f'prob must be in [0, 1], got {prob}')
 
 
 def _check_scale(img_scale: Sequence[int]) -> None:

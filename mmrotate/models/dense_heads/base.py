@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.model import initialize
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -40,6 +41,8 @@ class BaseDenseHead(BaseModule):
 
     # layers that predict classes: a prior of 1% for each class keeps the first losses of many positions small
     cls_layers: tuple[str, ...] = ()
+    # initialisation of other layers that are not as the rest
+    other_init: tuple[dict, ...] = ()
     # whether classes must be independent of each other
     needs_sigmoid = False
     # places of the predictions, see mmrotate.core.anchor
@@ -60,7 +63,8 @@ class BaseDenseHead(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         rare = [dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in self.cls_layers]
-        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01, override=rare))
+        self.own_init = dict(type='Normal', layer='Conv2d', std=0.01, override=[*rare, *self.other_init])
+        super().__init__(init_cfg or self.own_init)
         self.num_classes, self.in_channels, self.feat_channels = num_classes, in_channels, feat_channels
         self.loss_cls = build_loss(loss_cls or dict(type='FocalLoss', use_sigmoid=True))
         self.use_sigmoid_cls = getattr(self.loss_cls, 'use_sigmoid', False)
@@ -69,6 +73,12 @@ class BaseDenseHead(BaseModule):
         self.cls_out_channels = num_classes + (0 if self.use_sigmoid_cls else 1)
         # a head is built without them, too, but does not train or test then
         self.train_cfg, self.test_cfg = settings_of(train_cfg), settings_of(test_cfg)
+
+    def init_weights(self) -> None:
+        """As of the base; what pretrained weights leave out, such as other classes, is as without them."""
+        if not self.is_init and isinstance(self.init_cfg, dict) and self.init_cfg.get('type') == 'Pretrained':
+            initialize(self, self.own_init)
+        super().init_weights()
 
     def forward_single(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """Predictions of one level's map (N, C, H, W)."""

@@ -1,5 +1,6 @@
 """RTMDet's heads: points whose labels are the overlaps of what they predict."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,8 +21,6 @@ from mmrotate.utils.errors import ArgumentError
 from .base import Detections, Levels, best_scores, in_original, rows_of
 from .fcos_head import FAR, RotatedAnchorFreeHead, mean_over_processes
 
-_POINTS = dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32])
-
 
 @MODELS.register_module()
 class RotatedRTMDetHead(RotatedAnchorFreeHead):
@@ -32,14 +31,15 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         use_hbbox_loss: Learn distances as those of an upright box, and the angle by ``loss_angle``.
         scale_angle: A learned factor on the angle.
         loss_angle: Loss of the angle by itself; None for none.
-        anchor_generator: Config of the points.
+        strides: Pixels between positions of each level.
+        anchor_generator: Config of the points, in place of the strides.
         with_objectness: Predict also whether there is any object.
         exp_on_reg: Distances are exponentials of what is predicted.
         pred_kernel_size: Kernel of the predictions.
         **kwargs: See :class:`RotatedAnchorFreeHead`.
     """
 
-    cls_layers: tuple[str, ...] = ('rtm_cls', 'rtm_obj')
+    cls_layers: tuple[str, ...] = ('rtm_cls',)
     # towers and predictions are one for all levels, else one for each
     separate = False
 
@@ -52,7 +52,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         scale_angle: bool = True,
         loss_angle: dict | None = None,
         *,
-        anchor_generator: dict = _POINTS,
+        strides: Sequence[int] = (8, 16, 32),
+        anchor_generator: dict | None = None,
         stacked_convs: int = 2,
         with_objectness: bool = True,
         exp_on_reg: bool = True,
@@ -63,15 +64,17 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         **kwargs: Any,
     ) -> None:
         self.is_scale_angle, self.with_objectness = scale_angle, with_objectness
+        self.cls_layers = ('rtm_cls', 'rtm_obj') if with_objectness else ('rtm_cls',)
         self.exp_on_reg, self.pred_kernel_size = exp_on_reg, pred_kernel_size
         parts: dict[str, Any] = dict(
             loss_cls=loss_cls or dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0),
             bbox_coder=bbox_coder or dict(type='DistanceAnglePointCoder', angle_version=angle_version),
-            init_cfg=init_cfg or self._default_init(),
+            init_cfg=init_cfg,
         )
-        strides = anchor_generator['strides']
-        super().__init__(num_classes, in_channels, stacked_convs=stacked_convs, strides=strides, **parts, **kwargs)
-        self.prior_generator = build_prior_generator(anchor_generator)
+        points = anchor_generator or dict(type='MlvlPointGenerator', offset=0, strides=list(strides))
+        parts |= dict(stacked_convs=stacked_convs, strides=points['strides'])
+        super().__init__(num_classes, in_channels, **parts, **kwargs)
+        self.prior_generator = build_prior_generator(points)
         self.h_bbox_coder = build_bbox_coder(dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else None
         self.loss_angle = None if loss_angle is None else build_loss(loss_angle)
         self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
@@ -88,14 +91,6 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             raise ArgumentError(f'use_hbbox_loss={dims == 4} needs a loss_bbox of {dims} numbers, got {kind}')
         if self.loss_angle is None and (self.h_bbox_coder is not None or self.angle_coder is not None):
             raise ArgumentError('use_hbbox_loss=True, and an angle_coder, need a loss_angle')
-
-    def _default_init(self) -> dict:
-        rare = [dict(type='Normal', name=name, std=0.01, bias_prob=0.01) for name in self._predicting()]
-        return dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
-
-    def _predicting(self) -> tuple[str, ...]:
-        """Layers that predict classes."""
-        return self.cls_layers if self.with_objectness else self.cls_layers[:1]
 
     def _each(self, make: Callable[[], nn.Module]) -> nn.Module:
         """A layer, or one for each level."""
@@ -232,10 +227,9 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         priors, count = torch.cat(strides), len(img_metas)
         logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
         boxes = self._decoded(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
-        masks, ignored = self._on_image(points, img_metas), gt_bboxes_ignore_list or [None] * count
-        images = zip(
-            logits, boxes.unflatten(0, (count, -1)), masks, gt_bboxes_list, gt_labels_list, ignored, strict=True
-        )
+        ignored: list[Any] = list(gt_bboxes_ignore_list or itertools.repeat(None, count))
+        outputs = (logits, boxes.unflatten(0, (count, -1)), self._on_image(points, img_metas))
+        images = zip(*outputs, gt_bboxes_list, gt_labels_list, ignored, strict=True)
         targets = [self._get_target_single(priors, *image) for image in images]
         fields = (torch.stack(field).split(counts, 1) for field in zip(*targets, strict=True))
         return tuple(map(list, fields))
@@ -245,7 +239,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         """Masks (P,) of the positions on each image; None for all."""
         shapes = [tuple(meta['pad_shape'][1::-1]) for meta in img_metas]
         if len(set(shapes)) == 1:
-            return [None] * len(shapes)
+            return [None for _ in shapes]
         places = torch.cat(points)
         return [(places < places.new_tensor(shape)).all(1) for shape in shapes]
 
@@ -329,6 +323,8 @@ class RotatedRTMDetSepBNHead(RotatedRTMDetHead):
     """
 
     separate = True
+    # at first all boxes have sides of two strides
+    other_init = (dict(type='Normal', name='rtm_reg', std=0.01, bias=1),)
 
     def __init__(
         self,
@@ -346,11 +342,6 @@ class RotatedRTMDetSepBNHead(RotatedRTMDetHead):
         parts: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, scale_angle=scale_angle)
         parts |= dict(pred_kernel_size=pred_kernel_size, exp_on_reg=exp_on_reg)
         super().__init__(num_classes, in_channels, **parts, **kwargs)
-
-    def _default_init(self) -> dict:
-        init = super()._default_init()
-        # at first all boxes have sides of two strides
-        return dict(init, override=[*init['override'], dict(type='Normal', name='rtm_reg', std=0.01, bias=1)])
 
     def _init_layers(self) -> None:
         super()._init_layers()

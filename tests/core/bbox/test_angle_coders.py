@@ -138,6 +138,19 @@ def test_distances_to_sides(version):
     assert limited[:, 4].equal(gt[:, 4])
 
 
+@pytest.mark.parametrize('version', VERSIONS)
+def test_distances_are_those_of_1_x(version):
+    coder = build_bbox_coder(dict(type='DistanceAnglePointCoder', angle_version=version))
+    keys = ('points', 'gt', 'enc', 'enc_max40', 'dist', 'dec')
+    name = f'distance_angle_point_{version}'
+    points, gt, enc, limited, distances, dec = (tensor(f'{name}/{key}', 'newer/ops.npz') for key in keys)
+    torch.testing.assert_close(coder.encode(points, gt), enc, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(coder.encode(points, gt, max_dis=40, eps=0.1), limited, rtol=1e-5, atol=1e-5)
+    found = coder.decode(points, distances)
+    torch.testing.assert_close(found[:, :4], dec[:, :4], rtol=1e-5, atol=1e-4)
+    assert ((found - dec)[:, 4] / math.pi).round(decimals=4).frac().abs().max() == 0
+
+
 def test_distances_to_upright_sides():
     coder = build_bbox_coder(dict(type='DistancePointBBoxCoder'))
     points, gt = torch.tensor([[10.0, 20.0]]), torch.tensor([[4.0, 5, 40, 60]])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmrotate.datasets.pipelines import MixUp, RMosaic
+from mmrotate.datasets.pipelines import CachedMixUp, CachedMosaic, MixUp, RMosaic
 
 
 def sample(value, box=None, size=(40, 60), angle=0.3):
@@ -134,3 +134,42 @@ def test_another_image_with_objects_is_looked_for():
 def test_sizes_that_make_no_sense_are_refused(step):
     with pytest.raises(ValueError, match='img_scale'):
         step(img_scale=(0, 5))
+
+
+def test_a_mosaic_of_images_seen_before():
+    step = CachedMosaic(img_scale=(40, 60), center_ratio_range=(1, 1), max_cached_images=5, random_pop=False)
+    for value in (1, 2, 3, 4):
+        given = sample(value)
+        assert step(given) is given
+    results = step(sample(5))
+    assert results['img'].shape == (80, 120, 3) and 'mix_results' not in results
+    assert results['gt_labels'][0] == 5 and set(results['gt_labels']) <= {1, 2, 3, 4, 5}
+    assert len(results['gt_bboxes']) == 4
+    for value in range(6, 11):
+        step(sample(value))
+    assert set(step(sample(11))['gt_labels']) <= set(range(7, 12))  # the oldest went
+    assert step.get_indexes(range(9)) == []
+
+
+def test_what_is_kept_is_a_copy():
+    step = CachedMixUp(img_scale=(40, 60), ratio_range=(1, 1), flip_ratio=0, max_cached_images=2, version='le90')
+    first = step(sample(1))
+    first['img'][:] = 99
+    first['gt_bboxes'][:] = 0
+    mixed = [step(sample(3)) for _ in range(20)]
+    assert {int(results['img'][0, 0, 0]) for results in mixed} <= {2, 3}
+    assert int(mixed[0]['gt_labels'][0]) == 3 and len(mixed[0]['gt_bboxes']) == 2
+    np.testing.assert_allclose(mixed[-1]['gt_bboxes'], [[30, 20, 12, 8, 0.3]] * 2, rtol=1e-5)
+
+
+def test_some_images_are_not_mixed():
+    step = CachedMixUp(img_scale=(40, 60), ratio_range=(1, 1), prob=0.0)
+    assert all(len(step(sample(1))['gt_bboxes']) == 1 for _ in range(4))
+
+
+@pytest.mark.parametrize(('step', 'wrong'), [(CachedMosaic, 4), (CachedMixUp, 1)])
+def test_too_few_images_to_mix(step, wrong):
+    with pytest.raises(ValueError, match=f'max_cached_images must be above {wrong}, got {wrong}'):
+        step(max_cached_images=wrong)
+    with pytest.raises(ValueError, match='prob must be'):
+        step(prob=2)

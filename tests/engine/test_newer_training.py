@@ -1,0 +1,68 @@
+"""Optimizer, learning rate and averages of newer methods, against what MMRotate 1.x makes of the same configs."""
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from mmrotate.engine.config import load_config, read_plan
+from mmrotate.engine.ema import ExpMomentumEMA
+from mmrotate.engine.schedules import Progress
+from mmrotate.models import build_detector
+from mmrotate.utils import UserError
+from tests.helpers import reference
+from tests.models.test_golden_newer import CONFIGS
+
+TRAINING = reference.load_json('newer/training.json.gz')
+NAMES = [key.removeprefix('optim/') for key in TRAINING if key.startswith('optim/')]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_optimizer(name):
+    config = load_config(CONFIGS[name])
+    model = build_detector(reference.make_deterministic(config.model.to_dict()))
+    groups = build_optim_wrapper(model, read_plan(config).optim_wrapper).optimizer.param_groups
+    found = {id(group['params'][0]): [group['lr'], group['weight_decay']] for group in groups}
+    expected = TRAINING[f'optim/{name}']['parameters']
+    shared = {name for name, value in expected.items() if value == 'shared'}
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    assert {key: found[id(parameters[key])] for key in expected if key not in shared} == {
+        key: value for key, value in expected.items() if key not in shared
+    }
+    assert len(groups) == len(expected) - len(shared)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_learning_rate(name):
+    values = TRAINING[f'lr/{name}']
+    config = load_config(CONFIGS[name])
+    plan, length = read_plan(config), values['epoch_length']
+    epochs = config.runner.max_epochs
+    assert epochs == values['epochs']
+    found = [
+        plan.lr.value(config.optimizer.lr, Progress(i // length, i, epochs, epochs * length))
+        for i in values['iteration']
+    ]
+    # from one iteration to the next the source multiplies, and so rounds
+    assert found == pytest.approx(values['lr'], rel=1e-6)
+
+
+@pytest.mark.parametrize('momentum', ['0.0002', '0.0001'])
+def test_averages(momentum):
+    values = TRAINING[f'ema/{momentum}']
+    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    average = ExpMomentumEMA(net, float(momentum), values['gamma'], update_buffers=values['update_buffers'])
+    for step, expected in enumerate(values['averages']):
+        for key, value in net.state_dict().items():
+            if value.is_floating_point():
+                drawn = reference.random_state(f'ema-{step}-{key}').standard_normal(tuple(value.shape))
+                value.copy_(torch.from_numpy(abs(drawn)))
+        average.update_parameters(net)
+        state = average.module.state_dict()
+        for key, value in expected.items():
+            assert state[key].flatten().tolist() == pytest.approx(value, rel=1e-5, abs=1e-6)
+
+
+def test_an_average_falls_in_some_time():
+    with pytest.raises(UserError, match='gamma must be above 0, got 0'):
+        ExpMomentumEMA(nn.Linear(1, 1), gamma=0)

@@ -1,0 +1,162 @@
+"""RTMDet's head: its targets, losses and options beyond what whole detectors show."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmrotate.models import build_detector, build_head, build_loss, build_neck
+from mmrotate.models.dense_heads.rtmdet_head import best_pairs
+from mmrotate.utils.errors import ArgumentError
+from tests.helpers import golden, reference, zoo
+from tests.models.test_golden_newer import filled, model_config
+
+TINY = 'rotated_rtmdet_tiny-3x-dota'
+
+
+def small(head=(), version='le90'):
+    """A narrow RTMDet of three classes."""
+    cfg = model_config(TINY)
+    cfg['backbone'].update(widen_factor=0.125, init_cfg=None)
+    cfg['neck'].update(in_channels=[32, 64, 128], out_channels=16)
+    coder = dict(type='DistanceAnglePointCoder', angle_version=version)
+    parts = dict(in_channels=16, feat_channels=16, num_classes=3, angle_version=version, bbox_coder=coder)
+    cfg['bbox_head'].update(parts, **dict(head))
+    if 'type' in dict(head):
+        del cfg['bbox_head']['share_conv']
+    return cfg
+
+
+@pytest.mark.parametrize('name', [TINY, 'rotated_rtmdet_s-3x-dota'])
+def test_targets_are_those_of_the_reference(name):
+    model, values, img = filled(name)
+    size = values['input_hw']
+    truth = [reference.ground_truth(values['seed'], i, 'le90', size, 15) for i in range(2)]
+    boxes, labels = map(list, zip(*truth, strict=True))
+    head = model.bbox_head
+    with torch.no_grad():
+        outputs = head(model.extract_feat(img))
+    points = head._grid(outputs[0])
+    rows = [[m.flatten(2).transpose(1, 2) for m in maps] for maps in outputs]
+    found = head.get_targets(points, *rows, boxes, labels, reference.metas(*size))
+    keys = ('labels', 'label_weights', 'bbox_targets', 'assign_metrics')
+    for key, levels in zip(keys, found, strict=True):
+        expected = golden.tensor(f'{name}/{key}', 'newer/rtmdet_targets.npz')
+        torch.testing.assert_close(torch.cat(levels, 1), expected, rtol=1e-5, atol=1e-5, check_dtype=False)
+
+
+@pytest.mark.parametrize('mode', ['linear', 'square', 'log'])
+def test_rotated_iou_loss(mode):
+    values = {
+        key: golden.tensor(f'loss_rotated_iou_{mode}/{key}', 'newer/ops.npz')
+        for key in ('pred', 'target', 'weight', 'out', 'grad')
+    }
+    pred, weight = values['pred'].requires_grad_(), values['weight']
+    loss = build_loss(dict(type='RotatedIoULoss', mode=mode, loss_weight=2.0))
+    out = loss(pred, values['target'], weight, avg_factor=weight.sum())
+    out.backward()
+    torch.testing.assert_close(out.detach(), values['out'], rtol=1e-4, atol=1e-6)
+    scale = values['grad'].abs().max()
+    torch.testing.assert_close(pred.grad / scale, values['grad'] / scale, rtol=1e-3, atol=1e-4)
+
+
+CSL = dict(type='CSLCoder', angle_version='le90', omega=4, window='gaussian', radius=1)
+OPTIONS = {
+    'plain': {},
+    'one tower': dict(type='RotatedRTMDetHead', exp_on_reg=True, scale_angle=True),
+    'objectness': dict(with_objectness=True, share_conv=False, pred_kernel_size=3),
+    'upright and classes': dict(
+        use_hbbox_loss=True,
+        angle_coder=CSL,
+        loss_angle=dict(type='SmoothFocalLoss', loss_weight=0.2),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+    ),
+}
+
+
+@pytest.mark.parametrize('counts', [(2, 0), (0, 0), (500, 1)])
+@pytest.mark.parametrize('option', OPTIONS)
+def test_hard_batches(option, counts):
+    model = build_detector(small(OPTIONS[option])).train()
+    model.init_weights()
+    batch = zoo.batch(counts, (96, 64), 'le90', beyond=20)
+    losses = model.forward_train(**batch)
+    model._parse_losses(losses)[0].backward()
+    assert all(v.isfinite() for values in losses.values() for v in values)
+    bare = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert bare == []
+    with torch.no_grad():
+        result = model.eval().simple_test(batch['img'], batch['img_metas'])
+    assert all(np.isfinite(boxes).all() for image in result for boxes in image)
+
+
+@pytest.mark.parametrize('version', zoo.VERSIONS)
+def test_every_angle_version(version):
+    model = reference.fill(build_detector(small(version=version)))
+    batch = zoo.batch((3, 2), (64, 64), version)
+    losses = model.forward_train(**batch)
+    assert all(v.isfinite() for values in losses.values() for v in values)
+    with torch.no_grad():
+        boxes = np.concatenate(model.simple_test(batch['img'], batch['img_metas'])[0])
+    assert len(boxes) and (boxes[:, 2:4] > 0).all()
+
+
+def test_losses_under_mixed_precision_are_those_of_float32():
+    model = build_detector(small()).train()
+    batch = zoo.batch((5, 2), (64, 64), 'le90')
+    whole = model._parse_losses(model.forward_train(**batch))[0]
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.forward_train(**batch)
+    assert {v.dtype for values in losses.values() for v in values} == {torch.float32}
+    assert model._parse_losses(losses)[0].item() == pytest.approx(whole.item(), rel=0.05)
+
+
+def test_positions_beyond_an_image_do_not_count():
+    model = build_detector(small()).train()
+    batch = zoo.batch((2, 2), (64, 64), 'le90')
+    batch['img_metas'][1]['pad_shape'] = (64, 32, 3)
+    head, seen = model.bbox_head, []
+    whole = head.loss_cls.forward
+    head.loss_cls.forward = lambda *args, **kwargs: seen.append(args[2]) or whole(*args, **kwargs)
+    model.forward_train(**batch)
+    first = seen[0].view(2, 8, 8)
+    assert first[0].all() and first[1, :, :4].all() and not first[1, :, 4:].any()
+
+
+def test_the_best_pairs_of_box_and_class():
+    scores = torch.tensor([[0.1, 0.9], [0.5, 0.6], [0.2, 0.05]])
+    rows, labels, values = best_pairs(scores, 0.1, 3)
+    assert rows.tolist() == [0, 1, 1] and labels.tolist() == [1, 1, 0]
+    torch.testing.assert_close(values, torch.tensor([0.9, 0.6, 0.5]))
+    assert [field.tolist() for field in best_pairs(scores, 0.55, -1)[:2]] == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(angle_version='oc'), "angle_version and that of bbox_coder must be the same, got 'oc' and 'le90'"),
+        (dict(use_hbbox_loss=True), 'use_hbbox_loss=True needs a loss_bbox of 4 numbers, got RotatedIoULoss'),
+        (dict(angle_coder=CSL), 'need a loss_angle'),
+    ],
+)
+def test_parts_that_do_not_fit(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        build_head(small(options)['bbox_head'])
+
+
+def test_the_necks_take_any_channels_and_odd_maps():
+    maps = [torch.rand(1, channels, *size) for channels, size in ((40, (9, 7)), (112, (5, 4)), (320, (3, 2)))]
+    for kind in ('CSPNeXtPAFPN', 'YOLOXPAFPN'):
+        neck = build_neck(dict(type=kind, in_channels=[40, 112, 320], out_channels=24, num_csp_blocks=1))
+        assert [tuple(out.shape) for out in neck(maps)] == [(1, 24, 9, 7), (1, 24, 5, 4), (1, 24, 3, 2)]
+        with pytest.raises(ArgumentError, match='the neck needs 3 maps, got 2'):
+            neck(maps[:2])
+
+
+def test_pretrained_heads_keep_the_prior_of_what_the_file_leaves_out(tmp_path):
+    weights = build_head(small()['bbox_head'])
+    torch.save({f'bbox_head.{k}': v for k, v in weights.state_dict().items() if 'rtm_cls' not in k}, tmp_path / 'a.pth')
+    pretrained = dict(type='Pretrained', prefix='bbox_head.', checkpoint=str(tmp_path / 'a.pth'))
+    head = build_head(small(dict(init_cfg=pretrained))['bbox_head'])
+    head.init_weights()
+    assert head.rtm_cls[0].bias.sigmoid().allclose(torch.tensor(0.01))
+    assert torch.equal(head.reg_convs[0][0].conv.weight, weights.reg_convs[0][0].conv.weight)
