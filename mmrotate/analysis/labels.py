@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from mmrotate.core.evaluation import all_objects
+from mmrotate.datasets.image_folder import image_size
+from mmrotate.utils import UserError
 from mmrotate.utils.files import replacing
 
 from .breakdown import DEGREES, Table, range_names
@@ -62,18 +63,17 @@ def gather_labels(dataset: Any, sized: int = _SIZED) -> LabelTable:
     boxes, labels, ignored = (np.concatenate(part) for part in zip(*annotations, strict=True))
     sizes = np.full((len(paths), 2), np.nan)
     for i in np.unique(np.linspace(0, len(paths) - 1, min(sized, len(paths))).astype(int)):
-        sizes[i] = image_size(paths[i]) or (np.nan, np.nan)
+        sizes[i] = _size_of(paths[i])
     place = boxes[:, :2] / sizes[image]
     return LabelTable(list(dataset.CLASSES), len(annotations), image, labels, boxes, ignored, place)
 
 
-def image_size(path: str | Path) -> tuple[int, int] | None:
-    """Width and height that the head of an image file says; None where it is not understood."""
+def _size_of(path: str) -> tuple[float, float]:
+    """Width and height of an image; NaN where it is not understood: a training says so when it reads it."""
     try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return None
+        return image_size(path)
+    except (UserError, OSError):
+        return math.nan, math.nan
 
 
 def save_labels(path: Path, table: LabelTable) -> None:

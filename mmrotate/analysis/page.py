@@ -22,7 +22,7 @@ body { margin: 0 auto; padding: 2.5rem 1.5rem 5rem; max-width: 62rem; color: var
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 3.5rem 0 0.25rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 p { margin: 0.75rem 0; max-width: 46rem; }
-.lead { color: var(--soft); }
+.lead { color: var(--soft); white-space: pre-line; }
 nav { margin: 1.5rem 0; }
 nav ol { margin: 0; padding-left: 1.2rem; columns: 2 16rem; }
 a { color: var(--link); text-decoration: none; }
@@ -35,7 +35,7 @@ table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tab
 th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, td.text { text-align: left; }
 tr.last td { font-weight: 600; border-bottom: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1.5rem; margin: 1.25rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
@@ -106,17 +106,17 @@ def _rows(block: Rows) -> str:
     rows = []
     for number, row in enumerate(block.table.rows, 1):
         kind = ' class="last"' if block.has_total and number == len(block.table.rows) else ''
-        rows.append(f'<tr{kind}>{"".join(f"<td>{_text(_cell(value))}</td>" for value in row)}</tr>')
+        rows.append(f'<tr{kind}>{"".join(map(_cell, row))}</tr>')
     table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     return f'<figure style="width: 100%">{table}<figcaption>{_text(block.caption)}</figcaption></figure>\n'
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return '-'
+    if isinstance(value, str):
+        return f'<td class="text">{_text(value)}</td>'
     if isinstance(value, float):
-        return f'{value:.3f}' if abs(value) <= 1 else f'{value:,.1f}'
-    return f'{value:,}' if isinstance(value, int) else str(value)
+        return f'<td>{f"{value:.3f}" if abs(value) <= 1 else f"{value:,.1f}"}</td>'
+    return f'<td>{"-" if value is None else f"{value:,}"}</td>'
 
 
 def _anchor(title: str) -> str:

@@ -1,31 +1,46 @@
-"""``mmrotate browse``: what a training sees, images with their boxes after the pipeline."""
+"""``mmrotate browse``: images with their boxes, as they stand in data or as a training sees them."""
 
 import argparse
 import functools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from mmengine.config import Config
 from tqdm import tqdm
 
+from mmrotate.apis.inference import innermost_dataset
 from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command, whole_number
+from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.core import imshow_det_rbboxes
 from mmrotate.core.visualization import has_screen
+from mmrotate.datasets.mix_dataset import MultiImageMixDataset
+from mmrotate.datasets.source_dataset import SourceDataset
 from mmrotate.engine import files_of_config, load_config, open_dataset
 from mmrotate.utils import UserError
 from mmrotate.utils.places import check_outputs
 
 # what comes after them is no picture any more
 _FORMATTING = ('DefaultFormatBundle', 'Normalize', 'Collect')
+# what only a config in YAML or JSON has, at the beginning of a line or in quotes
+_KEY_OF_A_CONFIG = re.compile(r'^(_base_|model|data) *:|"(_base_|model)" *:', re.MULTILINE)
+_HEAD = 1 << 16  # characters that are looked at
+_AS_IT_IS = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3."""
-    parser.add_argument('config', help=f'{CONFIG_HELP}; the data are those of data.train')
+    text = f'a {CONFIG_HELP}: samples of data.train after its pipeline; or data: a {SOURCE_HELP}'
+    parser.add_argument('config', metavar='CONFIG|DATA', help=text)
+    add_source_options(parser, 'DATA')
+    parser.add_argument('--part', help='of DATA only this part, e.g. val (default: all)')
+    text = 'draw DATA after the training pipeline of this config (default: as it is)'
+    parser.add_argument('--augment', metavar='CONFIG', help=text)
     text = f'steps of the pipeline to leave out, beside {", ".join(_FORMATTING)}'
     parser.add_argument('--skip-type', nargs='+', default=[], metavar='STEP', help=text)
-    text = 'folder for the pictures (default: none where windows open, else work_dirs/CONFIG/browse)'
+    text = 'folder for the pictures (default: none where windows open, else work_dirs/NAME/browse)'
     parser.add_argument('--output-dir', help=text)
     parser.add_argument('--not-show', action='store_true', help='open no window')
     parser.add_argument('--show-interval', type=float, default=2, help='seconds that a window stays (default: 2)')
@@ -33,25 +48,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
+class _Set(NamedTuple):
+    """Samples to look at."""
+
+    dataset: Any
+    folder: str  # of their pictures, within that of all
+    inputs: list[Path]  # files that are read
+
+
 def run(args: argparse.Namespace) -> None:
     """Show or write the pictures."""
-    cfg = load_config(args.config, args.cfg_options)
     shows = not args.not_show and has_screen()
     folder = Path(args.output_dir) if args.output_dir else None
     if folder is None and not shows:
-        folder = Path('work_dirs', Path(args.config).stem, 'browse')
-    if not (cfg.get('data') or {}).get('train'):
-        raise UserError(f'{args.config} has no data.train to browse')
-    cfg.data.train = without_steps(cfg.data.train, {*_FORMATTING, *args.skip_type})
-    dataset = open_dataset(cfg, 'train')
+        folder = Path('work_dirs', Path(args.config).resolve().stem, 'browse')
+    sets = _sets_of_data(args) if is_data(args.config) else [_set_of_config(args)]
     if folder is not None:
         check_outputs([], [], [('--output-dir', folder)])
-    inputs = {path.resolve() for path in files_of_config(cfg)}
+    count = sum(_draw(each, folder and folder / each.folder, shows, args) for each in sets)
+    if folder is not None:
+        print(f'{count} pictures written: {folder}')
+
+
+def _draw(samples: _Set, folder: Path | None, shows: bool, args: argparse.Namespace) -> int:
+    """Draw the samples of a dataset; gives their number."""
+    dataset, inputs = samples.dataset, {path.resolve() for path in samples.inputs}
     count = min(len(dataset), args.number or len(dataset))
     for name, sample in tqdm(_named(dataset, count), 'browse', count):
         target = None if folder is None else folder / name
         if target is not None and target.resolve() in inputs:
-            raise UserError(f'--output-dir {folder} holds the images themselves: name another folder')
+            raise UserError(f'--output-dir {args.output_dir} holds the images themselves: name another folder')
         imshow_det_rbboxes(
             sample['img'],
             sample['gt_bboxes'],
@@ -63,8 +89,51 @@ def run(args: argparse.Namespace) -> None:
             wait_time=args.show_interval,
             out_file=target,
         )
-    if folder is not None:
-        print(f'{count} pictures written: {folder}')
+    return count
+
+
+def is_data(path: str) -> bool:
+    """Whether a path is data, and no config: a folder, a label file, or a YAML file that names folders."""
+    place = Path(path)
+    if not place.is_file() or place.suffix == '.py':
+        return place.is_dir()
+    with place.open(encoding='utf-8', errors='replace') as file:
+        return _KEY_OF_A_CONFIG.search(file.read(_HEAD)) is None
+
+
+def _set_of_config(args: argparse.Namespace) -> _Set:
+    cfg = _training_config(args.config, args)
+    if args.part or args.augment or args.wanted or args.classes:
+        raise UserError('--part, --augment, --from and --classes go to DATA, not to a config')
+    return _Set(open_dataset(cfg, 'train'), '', files_of_config(cfg))
+
+
+def _training_config(path: str, args: argparse.Namespace) -> Config:
+    """A config whose training pipeline gives pictures."""
+    cfg = load_config(path, args.cfg_options)
+    if not (cfg.get('data') or {}).get('train'):
+        raise UserError(f'{path} has no data.train to browse')
+    cfg.data.train = without_steps(cfg.data.train, {*_FORMATTING, *args.skip_type})
+    return cfg
+
+
+def _sets_of_data(args: argparse.Namespace) -> list[_Set]:
+    """A set for each part of the data."""
+    source = open_source(args.config, args)
+    if args.part and args.part not in source.splits:
+        raise UserError(f'--part {args.part}: {args.config} has the parts {", ".join(source.splits)}')
+    parts = [args.part] if args.part else list(source.splits)
+    train: Any = _training_config(args.augment, args).data.train if args.augment else {'pipeline': _AS_IT_IS}
+    inner = innermost_dataset(train)
+    sets = []
+    for part in parts:
+        version = inner.get('version', 'le90')
+        dataset: Any = SourceDataset(source, part, inner['pipeline'], version, filter_empty_gt=False)
+        inputs = [Path(dataset.image_path(i)) for i in range(len(dataset))]
+        if train.get('type') == 'MultiImageMixDataset':
+            dataset = MultiImageMixDataset(dataset, train['pipeline'])
+        sets.append(_Set(dataset, part, inputs))
+    return sets
 
 
 def without_steps(part: Any, skipped: Collection[str]) -> Any:

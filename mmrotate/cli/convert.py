@@ -5,11 +5,10 @@ import functools
 from pathlib import Path
 
 from mmrotate.cli.common import run_command, whole_number
-from mmrotate.datasets.base import RotatedDataset
+from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.datasets.convert import IMAGES, Report, convert
 from mmrotate.datasets.formats import FORMATS
 from mmrotate.datasets.formats.frame import LOSSES
-from mmrotate.datasets.sources import recognise
 
 _FORMATS = '\n'.join(f'  {row.name:14} {row.summary}' for row in FORMATS.values())
 _TEXT = f"""Turn labels of one format into another, and say what is lost.
@@ -21,13 +20,10 @@ The formats:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    text = 'folder of a data set, a label file, or a YAML file as of Ultralytics; what it is is found out'
-    parser.add_argument('source', metavar='SRC', help=text)
+    parser.add_argument('source', metavar='SRC', help=SOURCE_HELP)
     parser.add_argument('target', metavar='DST', type=Path, help='folder for the result: a new one, or an empty one')
     parser.add_argument('--to', required=True, choices=FORMATS, metavar='FORMAT', help='format to write')
-    parser.add_argument('--from', dest='wanted', choices=FORMATS, metavar='FORMAT', help='format of SRC, if unclear')
-    text = 'names of the classes where SRC has numbers and lists no names: some names, or a file with one a line'
-    parser.add_argument('--classes', nargs='+', metavar='NAME', help=text)
+    add_source_options(parser, 'SRC')
     text = 'what becomes of the images: symbolic links to them (default), copies, or none'
     parser.add_argument('--images', choices=IMAGES, default='link', help=text)
     text = 'go on with a run that was interrupted or left images out, by its journal in DST'
@@ -37,10 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Recognise, convert, and say what was lost."""
-    given = args.classes[0] if args.classes and len(args.classes) == 1 else args.classes
-    classes = RotatedDataset.get_classes(given) if given else ()
-    source = recognise(args.source, args.wanted, classes)
-    print(source.describe())
+    source = open_source(args.source, args)
     report = convert(source, args.target, FORMATS[args.to], args.images, args.resume, args.nproc)
     if report.tally.done and not report.tally.interrupted:
         _say(args, report)

@@ -25,6 +25,7 @@ COMMANDS = {
     'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
     'print-config': ('print_config', 'print a config with all that its bases bring'),
     'convert': ('convert', 'turn labels of one format into another'),
+    'check': ('check', 'what is in data, and what is wrong with it'),
     'browse': ('browse', 'look at images and boxes as a training sees them'),
     'download-dataset': ('download_dataset', 'fetch a dataset'),
     'benchmark': ('benchmark', 'measure images a second'),

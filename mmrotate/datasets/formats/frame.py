@@ -114,12 +114,17 @@ class PerImage(Format):
     prefix: str = ''
     absent_is_empty: bool = False
 
-    def items(self, split: Split) -> list[Item]:
-        """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
+    def files(self, split: Split) -> tuple[dict[str, Path], dict[str, str]]:
+        """The label files, and the images relative to their folder, of a part, by the stem of the image."""
         labels = {self._image_stem(name): split.labels / name for name in walk(split.labels, (self.suffix,))}
         images = {stem_of(name): name for name in reversed(walk(split.images, IMAGE_SUFFIXES))} if split.images else {}
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write
+        return labels, images
+
+    def items(self, split: Split) -> list[Item]:
+        """The label files of a part and their images, sorted; a MissingFilesError if images are missing."""
+        labels, images = self.files(split)
         every = sorted({**labels, **(images if self.absent_is_empty else {})})
         wanted = listed_stems(split) if split.listed else dict.fromkeys(every)
         if split.images and (missing := [stem for stem in wanted if stem not in images]):

@@ -1,0 +1,26 @@
+"""What the commands share that take data of any format."""
+
+import argparse
+
+from mmrotate.datasets.base import RotatedDataset
+from mmrotate.datasets.formats import FORMATS
+from mmrotate.datasets.sources import Source, recognise
+
+SOURCE_HELP = 'folder of a data set, a label file, or a YAML file as of Ultralytics; what it is is found out'
+
+
+def add_source_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """``--from`` and ``--classes``; ``name`` is what the help calls the data."""
+    parser.add_argument(
+        '--from', dest='wanted', choices=FORMATS, metavar='FORMAT', help=f'format of {name}, if unclear'
+    )
+    text = f'names of the classes where {name} has numbers and lists no names: some names, or a file with one a line'
+    parser.add_argument('--classes', nargs='+', metavar='NAME', help=text)
+
+
+def open_source(path: str, args: argparse.Namespace) -> Source:
+    """The data at a path, as the options say or as it is recognised; what it is and why is printed."""
+    given = args.classes[0] if args.classes and len(args.classes) == 1 else args.classes
+    source = recognise(path, args.wanted, RotatedDataset.get_classes(given) if given else ())
+    print(source.describe())
+    return source
