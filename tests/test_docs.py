@@ -78,7 +78,8 @@ def test_own_data(tmp_path, monkeypatch, split):
     (folder / 'images').mkdir(parents=True)
     (folder / 'labels').mkdir()
     shutil.copy(image, folder / 'images/a12.jpg')
-    lines = (ROOT / 'docs/data.md').read_text(encoding='utf-8').split('```')[1]
+    blocks = (ROOT / 'docs/data.md').read_text(encoding='utf-8').split('```')[1::2]
+    lines = next(block for block in blocks if block.strip()[0].isdigit())
     (folder / 'labels/a12.txt').write_text(lines, encoding='utf-8')
     monkeypatch.chdir(tmp_path)
     dataset = build_dataset(cfg.data[split], {'test_mode': split != 'train'})

@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmrotate.apis.inference import innermost_dataset
+from mmrotate.core.patch import slide_window
 from mmrotate.datasets import dataset_config
 from mmrotate.datasets.image_folder import image_size
 from mmrotate.datasets.sources import ALL, Source
@@ -26,7 +27,7 @@ _EVALUATIONS = 10
 _HELD_OUT = 10
 _SIZES_READ = 200
 _DIVISOR = 32
-# images up to this many times as large as the config's are resized; larger ones lose too much
+# images up to this many times as large as the config's are resized, of larger ones windows are taken
 _LARGEST = 2.0
 _NAMES = {'train': ('train', 'trainval', ALL), 'val': ('val', 'valid', 'validation', 'test', ALL), 'test': ('test',)}
 
@@ -119,7 +120,9 @@ def own_config(name: str, cfg: Config, source: Source, wishes: Wishes, work_dir:
     counts = _set_data(cfg, source, parts, found, work_dir, lines)
     cfg.model = _with_classes(cfg.model, len(found.classes))
     lines.append(f'num_classes: {len(found.classes)} in every head')
-    _set_scale(cfg, found, wishes, lines)
+    scale = _set_scale(cfg, found, wishes, lines)
+    if max(found.size) > _LARGEST * max(scale):
+        _set_tiles(cfg, found, counts, max(scale), work_dir, lines)
     _set_start(name, cfg, wishes, lines)
     _set_schedule(cfg, counts, wishes, lines)
     return lines
@@ -195,7 +198,7 @@ def _with_classes(value: Any, count: int) -> Any:
     return value
 
 
-def _set_scale(cfg: Config, found: Survey, wishes: Wishes, lines: list[str]) -> None:
+def _set_scale(cfg: Config, found: Survey, wishes: Wishes, lines: list[str]) -> tuple[int, int]:
     """Resize images to what was asked for, or to their own size if it is not too large."""
     old = _scale_of(cfg.data.test.pipeline)
     if wishes.img_scale is not None:
@@ -208,11 +211,31 @@ def _set_scale(cfg: Config, found: Survey, wishes: Wishes, lines: list[str]) -> 
     for pipeline in _pipelines(cfg):
         _rescale(pipeline, max(scale) / max(old), old, scale)
     lines.append(f'image size: {scale[0]} x {scale[1]}, {reason}')
-    if max(found.size) > _LARGEST * max(scale):
+    return scale
+
+
+def _set_tiles(cfg: Config, found: Survey, counts: dict[str, int], side: int, work_dir: Path, lines: list[str]) -> None:
+    """Train and validate on windows of the images; ``counts`` become about those of the windows."""
+    gap = side // 5
+    tiles = len(slide_window(*found.size, [side], [side - gap]))
+    if 'dataset' in cfg.data.train:
         lines.append(
-            f'the images are {max(found.size) / max(scale):.1f} times as large as that: small objects will be lost. '
-            f'`mmrotate split` cuts them into tiles to train on; --img-scale keeps more of them'
+            f'the images are much larger, and this config mixes them: cut them by `mmrotate split --sizes {side}`'
         )
+        return
+    load = dict(type='LoadPatchFromImage', padding_value=(104, 116, 124))
+    for use in ('train', 'val'):
+        data = cfg.data[use]
+        data['pipeline'] = [load, *data['pipeline'][1:]]
+        training = dict(filter_empty_gt=False) if use == 'train' else {}
+        windows = dict(type='LargeImageDataset', sizes=[side], gaps=[gap], dataset={**data, **training})
+        share = dict(empty_share=0.1) if use == 'train' else {}
+        cfg.data[use] = {**windows, **share, 'index_file': str((work_dir / f'{use}_windows.npz').resolve())}
+        counts[use] *= tiles
+    lines.append(
+        f'the images are larger than that: a sample is a window of {side} pixels, about {tiles} an image. `mmrotate '
+        f'infer --tile {side}` searches whole images so; `mmrotate test` wants tiles of `mmrotate split`'
+    )
 
 
 def _pipelines(cfg: Config) -> Iterator[list]:

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from mmrotate.datasets.sources import recognise
 from mmrotate.engine import load_config
 from mmrotate.models import build_detector
 from mmrotate.utils import UserError
+from tests.helpers.scenes import write_scene
 
 SAMPLES = Path(__file__).parents[1] / 'data' / 'hit_uav'
 HIT_UAV = ['Bicycle', 'Car', 'OtherVehicle', 'Person']
@@ -127,13 +127,19 @@ def test_sizes_and_wishes(dota, tmp_path):
     assert cfg.runner.max_epochs == 40 and cfg.lr_config.step == [27, 37]
     cfg, text = made(name, recognise(dota), tmp_path, pretrained='weights.pth')
     assert cfg.load_from == 'weights.pth' and 'start: from the weights weights.pth' in text
-    large = tmp_path / 'large'
-    shutil.copytree(dota / 'labelTxt', large / 'labelTxt')
-    (large / 'images').mkdir()
-    for path in (dota / 'images').iterdir():
-        cv2.imwrite(str(large / 'images' / f'{path.stem}.png'), np.zeros((2200, 3000), np.uint8))
-    cfg, text = made(name, recognise(large), tmp_path)
-    assert cfg.data.test.pipeline[1].img_scale == (1024, 1024) and 'mmrotate split' in text
+
+
+def test_of_large_images_windows_are_taken(tmp_path):
+    write_scene(tmp_path / 'scenes', 'P0', (2700, 2300))
+    write_scene(tmp_path / 'scenes', 'P1', (2700, 2300))
+    name = 'rotated_retinanet_obb_r50_fpn_1x_dota_le90'
+    cfg, text = made(name, recognise(tmp_path / 'scenes'), tmp_path)
+    assert cfg.data.test.pipeline[1].img_scale == (1024, 1024) and 'about 12 an image' in text
+    train, val = build_dataset(cfg.data.train), build_dataset(cfg.data.val, dict(test_mode=True))
+    assert train[0]['img'].shape[1:] == (1024, 1024) and len(val) == 12
+    assert (tmp_path / 'train_windows.npz').is_file()
+    cfg, text = made(name, recognise(tmp_path / 'scenes'), tmp_path, img_scale=(1440, 1440))
+    assert cfg.data.train.type == 'AnyFolderDataset' and 'window' not in text
 
 
 def test_data_without_objects_or_with_one_image_is_refused(dota, tmp_path):
