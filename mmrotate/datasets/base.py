@@ -16,7 +16,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Picture, Reader, load_data, pack_labels, read_many
+from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_many
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
@@ -77,7 +77,7 @@ class RotatedDataset(Dataset):
             self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
             self._filter_empty()
-        self.img_ids = [Path(self.image_name(i)).stem for i in range(len(self))]
+        self.img_ids = [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Give ``data_infos``, in test mode without ``ann`` if there are no annotations at all.
@@ -105,9 +105,8 @@ class RotatedDataset(Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        folder = Path(self.img_prefix)
-        pictures = {name: Picture(name, folder, self.CLASSES) for name in files}
-        return self.pack_annotations(read_many(files, reader, names, self.version, pictures), files)
+        found = read_many(files, reader, names, self.version, Path(self.img_prefix), self.CLASSES)
+        return self.pack_annotations(found, files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
         """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""

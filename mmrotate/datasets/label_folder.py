@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmrotate.utils import get_root_logger
@@ -68,7 +67,7 @@ class LabelFolderDataset(RotatedDataset):
             )
         return [dict(filename=name) for name in images.values()]
 
-    def _load_labelled(self, labels: dict[str, Path]) -> list[dict]:
+    def _load_labelled(self, labels: dict[str, str]) -> list[dict]:
         images = find_images(self.img_prefix)
         names = self.class_names()
         if 'classes' not in images:
@@ -82,7 +81,7 @@ class LabelFolderDataset(RotatedDataset):
         bare = [dict(filename=name, ann=dict(nothing)) for name in images.values() if name not in files]
         return sorted(infos + bare, key=lambda info: info['filename'])
 
-    def _with_images(self, labels: dict[str, Path], images: dict[str, str], names: ClassNames) -> dict[str, Path]:
+    def _with_images(self, labels: dict[str, str], images: dict[str, str], names: ClassNames) -> dict[str, str]:
         """The label files, each of which needs an image unless it would be left out for being empty."""
         endings = ', '.join(IMAGE_SUFFIXES)
         if not images:

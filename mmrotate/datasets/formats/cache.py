@@ -9,9 +9,9 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,12 @@ import mmrotate
 from mmrotate.utils import get_root_logger
 from mmrotate.utils.files import WriteError, replacing
 
-from .record import ClassNames, Picture, Reader
+from .record import Reader
 
 VARIABLE = 'MMROTATE_LABEL_CACHE'
 LEAST_FILES = 1000  # fewer are soon read
 _KEPT = 20  # data sets in the cache
-_NO_STAMP = (-1, -1)
+_STAMPS = ('stamps', 'images', 'stamps of images')  # what is kept beside the arrays
 
 
 class LabelCache(NamedTuple):
@@ -36,59 +36,47 @@ class LabelCache(NamedTuple):
 
     path: Path
     stamps: np.ndarray  # (files, 2) int64: size and time of the label files
-    pictures: Sequence[Picture]  # whose images count too where the reader asked for their size
 
     @classmethod
-    def of(
-        cls,
-        files: Mapping[str, str | Path],
-        reader: Reader,
-        names: ClassNames,
-        version: str,
-        pictures: Sequence[Picture],
-    ) -> 'LabelCache | None':
-        """That of some label files, as they are now; None if they are few, or nothing is to be kept."""
+    def of(cls, files: Mapping[str, str | Path], reader: Reader, settings: Any) -> 'LabelCache | None':
+        """That of some label files, as they are now; None if they are few, or nothing is to be kept.
+
+        ``settings``, plain values, are what reading depends on beside the files and the reader.
+        """
         folder, kind = cache_folder(), _kind_of(reader)
-        if len(files) < LEAST_FILES or folder is None or kind is None or names.open:
+        if len(files) < LEAST_FILES or folder is None or kind is None:
             return None
-        paths = [os.path.abspath(path) for path in files.values()]
-        key = [kind, list(names.index.items()), sorted(names.others), version, list(pictures[0].classes)]
-        key += [str(pictures[0].folder), mmrotate.__version__, _code_stamps(), paths, list(files)]
+        here = os.getcwd()
+        paths = [os.path.join(here, path) for path in files.values()]
+        key = [kind, settings, mmrotate.__version__, _code_stamps(), paths, list(files)]
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
-        return cls(folder / f'{name}.npz', _stamps(paths), pictures)
+        return cls(folder / f'{name}.npz', _stamps(paths))
 
     def load(self) -> dict[str, np.ndarray] | None:
         """The arrays, if they are of the files as they are now."""
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = dict(file)
-            stamps, images = arrays.pop('file stamps'), arrays.pop('image stamps')
-            used = np.flatnonzero((images != _NO_STAMP).any(1))
-            fresh = np.array_equal(stamps, self.stamps) and np.array_equal(images[used], self._image_stamps(used))
+            own, images, stamps = (arrays.pop(key) for key in _STAMPS)
+            fresh = np.array_equal(own, self.stamps) and np.array_equal(stamps, _stamps(images.tolist()))
             if fresh:
                 os.utime(self.path)
             return arrays if fresh else None
         except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
             return None
 
-    def save(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep arrays; where that is impossible the log says so."""
-        images = np.full_like(self.stamps, -1)
-        used = [i for i, picture in enumerate(self.pictures) if 'size' in vars(picture)]
-        images[used] = self._image_stamps(used)
+    def save(self, arrays: Mapping[str, np.ndarray], images: Sequence[str]) -> None:
+        """Keep arrays that depend on the sizes of some images too; where that is impossible the log says so."""
+        stamps = dict(zip(_STAMPS, (self.stamps, np.array(images, np.str_), _stamps(images)), strict=True))
         try:
             with replacing(self.path) as temporary, temporary.open('wb') as file:
-                np.savez(file, **arrays, **{'file stamps': self.stamps, 'image stamps': images})  # type: ignore[arg-type]
+                np.savez(file, **arrays, **stamps)  # type: ignore[arg-type]
             found = sorted(self.path.parent.glob('*.npz'), key=os.path.getmtime, reverse=True)
             for old in found[_KEPT:]:
                 old.unlink(missing_ok=True)
             get_root_logger().info(f'labels are kept in {self.path} ({VARIABLE}=off turns that off)')
         except (WriteError, OSError) as error:
             get_root_logger().info(f'labels are not kept for the next start: {error}')
-
-    def _image_stamps(self, used: Iterable[int]) -> np.ndarray:
-        pictures = (self.pictures[i] for i in used)
-        return _stamps([os.path.join(picture.folder or '', picture.name) for picture in pictures])
 
 
 def cache_folder() -> Path | None:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,51 +44,68 @@ class _Table(NamedTuple):
 
 
 def read_many(
-    files: Mapping[str, str | Path], reader: Reader, names: ClassNames, version: str, pictures: Mapping[str, Picture]
-) -> dict[str, Labels]:
+    files: Mapping[str, str | Path], reader: Reader, names: ClassNames, version: str, images: Path,
+    classes: Sequence[str],
+) -> dict[str, Labels]:  # fmt: skip
     """The objects of label files, given by the name of their image, as :func:`.record.read_labels` gives them.
 
     Of many files they are kept in a cache, see :class:`.cache.LabelCache`.
 
+    Args:
+        files: paths of the label files.
+        reader: the reader of their format.
+        names: the classes.
+        version: that of the boxes' angles.
+        images: the folder of the images.
+        classes: the names that numbers of classes in the files stand for.
+
     Raises:
         LabelError: a file cannot be read.
     """
-    cache = LabelCache.of(files, reader, names, version, list(pictures.values()))
+    if not files:
+        return {}
+    settings = [names.index, sorted(names.others), version, os.path.abspath(images), list(classes)]
+    cache = None if names.open else LabelCache.of(files, reader, settings)
     kept = cache.load() if cache else None
-    table = _Table(**kept) if kept else _read(files, reader, names, version, pictures)
-    if cache and not kept:
-        cache.save(table._asdict())
+    if kept:
+        return dict(zip(files, _Table(**kept).split(), strict=True))
+    pictures: list[Picture] = []  # those that a reader was given
+
+    def read(content: bytes, image: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, collections.Counter[str]]:
+        pictures.append(Picture(image, images, classes))
+        left: collections.Counter[str] = collections.Counter()
+        return *check_entries(reader(content, names, pictures[-1]), names, left), left
+
+    quick = _QUICK.get(reader)
+    items = list(files.items())
+    starts = range(0, len(items), _AT_ONCE)
+    table = _joined([_read_part(items[i : i + _AT_ONCE], i, read, quick, names, version) for i in starts])
+    if cache:
+        cache.save(table._asdict(), [os.path.join(images, each.name) for each in pictures if 'size' in vars(each)])
     return dict(zip(files, table.split(), strict=True))
 
 
-def _read(
-    files: Mapping[str, str | Path], reader: Reader, names: ClassNames, version: str, pictures: Mapping[str, Picture]
-) -> _Table:
-    items = list(files.items())
-    parts = [
-        _read_part(items[start : start + _AT_ONCE], start, reader, names, version, pictures)
-        for start in range(0, max(len(items), 1), _AT_ONCE)
-    ]
-    columns = [np.concatenate(column) for column in zip(*(part for part, _ in parts), strict=True)]
+def _joined(parts: Sequence[tuple[Sequence[np.ndarray], dict[int, dict[str, int]]]]) -> _Table:
+    columns = [np.concatenate(column) for column in zip(*(columns for columns, _ in parts), strict=True)]
     others = {file: left for _, each in parts for file, left in each.items()}
     return _Table._make([*columns, np.frombuffer(json.dumps(others).encode(), np.uint8)])
 
 
 def _read_part(
-    items: Sequence[tuple[str, str | Path]], first: int, reader: Reader, names: ClassNames, version: str,
-    pictures: Mapping[str, Picture],
+    items: Sequence[tuple[str, str | Path]], first: int, read: Callable[[bytes, str], Any], quick: Quick | None,
+    names: ClassNames, version: str,
 ) -> tuple[Sequence[np.ndarray], dict[int, dict[str, int]]]:  # fmt: skip
     """The arrays of a table, and objects of other classes, by the number of the file."""
     contents = [_content(path) for _, path in items]
-    usual = _QUICK[reader](contents, names) if reader in _QUICK else {}
+    usual = quick(contents, names) if quick else {}
     columns, others = [], {}
     for index, (content, (name, path)) in enumerate(zip(contents, items, strict=True)):
         if index in usual:
             columns.append(usual[index])
             continue
-        left: collections.Counter[str] = collections.Counter()
         with naming_file(path):
-            columns.append(check_entries(reader(content, names, pictures[name]), names, left))
+            *arrays, left = read(content, name)
+        columns.append(arrays)
         if left:
             others[first + index] = dict(left)
     counts = np.array([len(labels) for _, labels, _ in columns], np.int64)
