@@ -96,7 +96,7 @@ def test_what_is_wrong_is_said_as_of_one_file(files, line):
 
 
 def test_a_file_that_is_gone_is_named(files):
-    with pytest.raises(LabelError, match='cannot read the label file .*gone'):
+    with pytest.raises(LabelError, match=r'cannot read the label file .*gone'):
         read({**files, 'gone.png': 'gone.txt'})
 
 
