@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,10 +24,13 @@ from mmrotate.datasets.formats import (
     Entry,
     Format,
     PerImage,
+    Picture,
     Record,
     Split,
     check_record,
     gather,
+    read_labels,
+    read_many,
 )
 from mmrotate.datasets.formats.record import naming_file
 from mmrotate.utils import UserError, get_root_logger
@@ -84,9 +88,9 @@ def image() -> bytes:
 
 
 def damage(data: bytes, rng: random.Random) -> bytes:
-    """The file after one or two changes of words, lines, bytes, or values of JSON."""
+    """The file after one or two changes of values, words, lines, or bytes."""
     for _ in range(rng.randint(1, 2)):
-        data = rng.choice((_word, _word, _word, _value, _bytes, _lines, _cut))(data, rng)
+        data = rng.choice((_value, _value, _value, _value, _word, _word, _bytes, _lines, _cut))(data, rng)
     return data
 
 
@@ -100,22 +104,44 @@ def _word(data: bytes, rng: random.Random) -> bytes:
 
 
 def _value(data: bytes, rng: random.Random) -> bytes:
-    """A value of JSON gives way to one of another type, or goes; of another file an element is doubled or gone."""
+    """A value of JSON or an element of XML gives way to another, or goes; of another file a word."""
     try:
-        content = json.loads(data)
+        return json.dumps(_changed(json.loads(data), rng)).encode()
     except (ValueError, RecursionError):
-        pieces = re.split(rb'(?=<[a-zA-Z])', data)
-        at = rng.randrange(len(pieces))
-        return b''.join(pieces[:at] + pieces[at : at + 1] * rng.choice((0, 2)) + pieces[at + 1 :])
+        pass
+    try:
+        return ElementTree.tostring(_changed_xml(ElementTree.fromstring(data), rng))
+    except (ElementTree.ParseError, LookupError, ValueError):
+        return _word(data, rng)
+
+
+def _changed(content: Any, rng: random.Random) -> Any:
     places = list(_places(content))
     if not places:
-        return json.dumps(rng.choice(VALUES)).encode()
+        return rng.choice(VALUES)
     holder, key = rng.choice(places)
     if rng.random() < 0.2:
         del holder[key]
     else:
-        holder[key] = rng.choice(VALUES)
-    return json.dumps(content).encode()
+        holder[key] = rng.choice((*VALUES, *TOKENS))
+    return content
+
+
+def _changed_xml(root: ElementTree.Element, rng: random.Random) -> ElementTree.Element:
+    """A text, an attribute or a tag is another one, or an element is gone or doubled."""
+    holder = rng.choice([item for item in root.iter() if len(item)] or [root])
+    item, kind = rng.choice(list(holder) or [root]), rng.randrange(6)
+    if kind == 0 and item is not root:
+        holder.remove(item)
+    elif kind == 1 and item is not root:
+        holder.append(item)
+    elif kind == 2:
+        item.tag = rng.choice([other.tag for other in root.iter()])
+    elif item.attrib:
+        item.set(rng.choice(list(item.attrib)), rng.choice(TOKENS))
+    else:
+        item.text = rng.choice(TOKENS)
+    return root
 
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:
@@ -168,8 +194,36 @@ def run_case(index: int, folder: Path) -> str:
         return 'refused' if str(label) in str(error) else f'FAULT: no file in the message: {error}'
 
 
+def read_alone_and_at_once(form: PerImage, label: Path, names: ClassNames, version: str) -> None:
+    """Whether a file that is read with many others, as datasets do, is read as it is alone.
+
+    Raises:
+        AssertionError: it is not.
+        UserError: it cannot be read in both ways.
+    """
+    picture = Picture('a.png', label.parent, CLASSES)
+    found = []
+    for reads in (
+        lambda: read_many({'a.png': label}, form.parse, names, version, {'a.png': picture})['a.png'],
+        lambda: read_labels(label, form.parse, names, version, picture),
+    ):
+        try:
+            found.append(reads())
+        except UserError as error:
+            found.append(error)
+    many, alone = found
+    if isinstance(many, UserError) and isinstance(alone, UserError):
+        raise alone
+    assert not isinstance(many, UserError) and not isinstance(alone, UserError), f'read in one way only: {found}'
+    for key, values in alone.annotation(0).items():
+        assert np.array_equal(values, many.annotation(0)[key]), f'{key} differ: {found}'
+    assert (many.degenerate, many.others) == (alone.degenerate, alone.others), f'other things left out: {found}'
+
+
 def outcome(form: Format, label: Path, names: ClassNames, version: str) -> str:
     """Whether the objects of a file are sound."""
+    if isinstance(form, PerImage):
+        read_alone_and_at_once(form, label, names, version)
     split = Split(label.parent if isinstance(form, PerImage) else label, label.parent)
     for record in form.read(split, CLASSES, names):
         with naming_file(label):

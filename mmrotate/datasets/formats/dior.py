@@ -13,13 +13,13 @@ The files in ``Annotations/Horizontal Bounding Boxes`` have ``bndbox`` instead. 
 in any case of letters, as the files write some in capitals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from .documents import told_by
 from .frame import PerImage
-from .record import ClassNames, Record
+from .record import ClassNames, Entry, Picture
 from .shapes import corners
-from .voc import UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import UPRIGHT, Outline, read_objects, writer_of
 
 CORNERS = Outline(
     'robndbox',
@@ -27,14 +27,12 @@ CORNERS = Outline(
 )
 
 
-def _class(name: str, names: ClassNames) -> str:
-    return name.lower() if name not in names and name.lower() in names else name
-
-
-def write_dior(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record."""
-    del classes
-    return annotation(record, lambda shape: outline_of(CORNERS.tag, CORNERS.keys, corners(shape)))
+def read_dior(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del picture
+    for entry in read_objects(content, 'DIOR-R', CORNERS, UPRIGHT):
+        lower = entry.name.lower()
+        yield entry._replace(name=lower) if entry.name not in names and lower in names else entry
 
 
 DIOR = PerImage(
@@ -42,8 +40,8 @@ DIOR = PerImage(
     summary='DIOR-R, an XML file an image: robndbox with x_left_top ... y_left_bottom',
     suffix='.xml',
     suits=told_by('robndbox with x_left_top', b'<annotation', b'<x_left_top'),
-    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('DIOR-R', CORNERS, UPRIGHT, alias=_class),
-    dump=write_dior,
+    parse=read_dior,
+    dump=writer_of(lambda shape: CORNERS.element(corners(shape))),
 )

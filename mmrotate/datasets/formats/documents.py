@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .frame import number_text
-from .record import Entry, EntryError, check_entry
+from .record import Entry, EntryError, LabelError, check_entry
 from .shapes import quadrilateral
 
 Element = ElementTree.Element
@@ -102,5 +102,5 @@ def _written(value: str | float) -> str:
     if not isinstance(value, str):
         return number_text(value)
     if unfit := _UNFIT_FOR_XML.search(value):
-        raise ValueError(f'the character {unfit.group()!r} of {value!r} cannot stand in XML')
+        raise LabelError(f'the character {unfit.group()!r} of {value!r} cannot stand in XML')
     return value

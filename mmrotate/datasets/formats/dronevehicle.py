@@ -13,27 +13,23 @@ for objects of no class; images have a white border of 100 pixels, which stays, 
 from programs that read it; no file was at hand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from .documents import told_by
 from .frame import PerImage
-from .record import ClassNames, Record
+from .record import ClassNames, Entry, Picture
 from .shapes import corners
-from .voc import CORNER_KEYS, UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import CORNER_KEYS, UPRIGHT, Outline, read_objects, writer_of
 
 CORNERS = Outline('polygon', CORNER_KEYS)
 _MEANT = {'feright car': 'freight car', 'feright_car': 'freight car', 'feright': 'freight car', 'truvk': 'truck'}
 
 
-def _class(name: str, names: ClassNames) -> str:
-    del names
-    return _MEANT.get(name, name)
-
-
-def write_dronevehicle(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record."""
-    del classes
-    return annotation(record, lambda shape: outline_of(CORNERS.tag, CORNERS.keys, corners(shape)))
+def read_dronevehicle(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    for entry in read_objects(content, 'DroneVehicle', CORNERS, UPRIGHT):
+        yield entry._replace(name=_MEANT.get(entry.name, entry.name))
 
 
 DRONEVEHICLE = PerImage(
@@ -43,8 +39,8 @@ DRONEVEHICLE = PerImage(
     suits=told_by(
         'annotation/object with polygon', b'<annotation', b'<polygon>', b'<x1>', without=(b'<rotated_bndbox',)
     ),
-    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('DroneVehicle', CORNERS, UPRIGHT, alias=_class),
-    dump=write_dronevehicle,
+    parse=read_dronevehicle,
+    dump=writer_of(lambda shape: CORNERS.element(corners(shape))),
 )

@@ -37,10 +37,11 @@ def parse_fiftyone(path: Path, images: Path | None) -> Iterator[Record]:
             'this is no labels.json of FiftyOne (export the type FiftyOneImageDetectionDataset): an object "labels" is '
             f'needed, got {found}'
         )
-    names = {str(PurePath(name).with_suffix('')): name for name in walk(images, IMAGE_SUFFIXES)} if images else {}
+    files = walk(images, IMAGE_SUFFIXES) if images else []
+    names = {key: name for name in files for key in (str(PurePath(name).with_suffix('')), name)}
     for key, objects in labels.items():
         place = f'image {key!r}'
-        if images is None or not (name := names.get(key, key if key in names.values() else '')):
+        if images is None or not (name := names.get(key)):
             raise EntryError(place, f'the size of the image is needed, and there is none in {images}')
         size = image_size(images / name)
         if not isinstance(objects or [], list):
@@ -104,7 +105,7 @@ FIFTYONE = PerSet(
     summary='FiftyOne, labels.json of FiftyOneImageDetectionDataset: bounding_box, rotation',
     suffix='.json',
     suits=told_by('labels as of FiftyOne', b'"classes"', b'"labels"', without=(b'"shapes"', b'"images"')),
-    holds=frozenset(('turned', 'score', 'class', 'empty')),
+    holds=frozenset(('turned', 'score', 'empty')),
     images='{split}/data',
     labels='{split}/labels.json',
     needs_size=True,

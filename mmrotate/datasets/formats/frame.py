@@ -17,6 +17,7 @@ LOSSES = {
     'turned': 'turned objects, written as the upright box around them',
     'corners': 'quadrilaterals that are no rectangles, written as a turned box',
     'difficulty': 'objects with a difficulty, which is left out',
+    'grade': 'objects of a difficulty other than 0 and 1, written as one of them',
     'score': 'objects with a score, which is left out',
     'heading': 'objects with a heading, which is left out',
     'class': 'objects of classes that the format does not know, written as one that it does',

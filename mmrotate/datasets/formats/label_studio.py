@@ -34,7 +34,7 @@ _KEYS = ('x', 'y', 'width', 'height')
 _RECTANGLE, _POLYGON = 'rectanglelabels', 'polygonlabels'
 # of the whole image
 _NO_SHAPES = ('choices', 'textarea', 'rating', 'number', 'datetime', 'taxonomy', 'relation', 'pairwise', 'ranker')
-_UPLOADED = re.compile('[0-9a-f]{8}-(.+)')
+_UPLOADED = re.compile('^[0-9a-f]{8}-(.+)')
 
 
 def parse_label_studio(path: Path, images: Path | None) -> Iterator[Record]:
@@ -68,7 +68,7 @@ def _results(place: str, task: dict) -> list[Any]:
 
 
 def _image(place: str, data: Any, images: Path | None) -> str:
-    """The path of the image of a task in the folder of the images."""
+    """What the image of a task is called; where the images are, an address whose end is a path among them."""
     values = [data.get('image'), *data.values()] if isinstance(data, dict) else []
     addresses = [
         unquote(value.partition('?d=')[2] or urlsplit(value).path) for value in values if isinstance(value, str)
@@ -76,11 +76,8 @@ def _image(place: str, data: Any, images: Path | None) -> str:
     found = [address for address in addresses if address.lower().endswith(IMAGE_SUFFIXES)]
     if not found:
         raise EntryError(place, f'no address of an image in data: {str(data)[:80]}')
-    parts = [part for part in PurePosixPath(found[0]).parts if part not in ('/', '..')]
-    tails = ['/'.join(parts[i:]) for i in range(len(parts))]
-    uploaded = _UPLOADED.fullmatch(parts[-1])
-    names = [*tails, *(uploaded.groups() if uploaded else ())]
-    return next((name for name in names if images and (images / name).is_file()), names[-1])
+    bare = _UPLOADED.sub(r'\1', PurePosixPath(found[0]).name)
+    return bare if images is None or (images / bare).is_file() else found[0].lstrip('/')
 
 
 def _size(place: str, result: Any) -> tuple[int, int]:
@@ -149,7 +146,7 @@ def _written(entry: Entry, record: Record) -> dict[str, Any]:
 
 def _stems(content: bytes) -> list[str]:
     stems = named_stems(content)
-    return [*stems, *(match[1] for stem in stems if (match := _UPLOADED.fullmatch(stem)))]
+    return [*stems, *(_UPLOADED.sub(r'\1', stem) for stem in stems)]
 
 
 LABEL_STUDIO = PerSet(
@@ -157,7 +154,7 @@ LABEL_STUDIO = PerSet(
     summary='Label Studio, one JSON file of tasks: rectanglelabels with rotation, polygonlabels',
     suffix='.json',
     suits=told_by('tasks as of Label Studio', b'"data"', b'"original_width"', b'"result"'),
-    holds=frozenset(('turned', 'corners', 'score', 'class', 'empty')),
+    holds=frozenset(('turned', 'corners', 'score', 'empty', 'size')),
     labels='{split}/label-studio.json',
     needs_size=True,
     parse=parse_label_studio,

@@ -110,7 +110,7 @@ LABELME = PerImage(
     summary='LabelMe, a JSON file an image: polygon, oriented_rectangle, rectangle',
     suffix='.json',
     suits=told_by('shapes as of LabelMe', *_MARKS, without=_OWN_MARKS),
-    holds=frozenset(('turned', 'corners', 'class', 'empty')),
+    holds=frozenset(('turned', 'corners', 'empty', 'size')),
     labels='{split}/images',
     needs_size=True,
     parse=read_labelme,
@@ -121,6 +121,6 @@ X_ANYLABELING = replace(
     name='x-anylabeling',
     summary='X-AnyLabeling, a JSON file an image: rotation, polygon, rectangle',
     suits=_suits_xanylabeling,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'class', 'empty')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'empty', 'size')),
     dump=write_xanylabeling,
 )

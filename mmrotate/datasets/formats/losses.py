@@ -20,6 +20,7 @@ def _of_entry(entry: Entry, row: Format) -> list[str]:
         'turned': 'turned' not in row.holds and not is_upright(entry.shape),
         'corners': 'corners' not in row.holds and not is_rectangle(entry.shape),
         'difficulty': bool(entry.difficulty),
+        'grade': entry.difficulty not in (0, 1) and 'difficulty' in row.holds,
         'score': entry.score is not None,
         'heading': entry.heading is not None,
     }

@@ -8,6 +8,7 @@ import collections
 import functools
 import math
 import numbers
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from .shapes import corners
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
 _NEXT = [1, 2, 3, 0]
+_CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
 
 class LabelError(UserError, ValueError):
@@ -133,9 +135,11 @@ class AnyNames(ClassNames):
         return bool(name)
 
     def label(self, name: str) -> int:
-        """Label of a class; a ValueError if it has no name."""
+        """Label of a class; a ValueError if it has no name, or one that no line of text can hold."""
         if not name:
             raise ValueError('an object has no name of a class')
+        if _CONTROL.search(name):
+            raise ValueError(f'the name {name!r} of a class holds a line end or another control character')
         return self.index.setdefault(name, len(self.index))
 
 

@@ -22,43 +22,42 @@ HRSID is COCO, with the outlines of the ships as polygons: the format ``coco`` r
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from .documents import Element, told_by
 from .frame import PerImage
-from .record import Record
+from .record import ClassNames, Entry, Picture
 from .shapes import Shape, box, corners
-from .voc import CORNER_KEYS, UPRIGHT, Outline, annotation, outline_of, reader_of
+from .voc import CORNER_KEYS, UPRIGHT, Outline, read_objects, writer_of
 
 CORNERS = Outline('rotated_bndbox', CORNER_KEYS)
 _BOX_KEYS = tuple(f'rotated_bbox_{key}' for key in ('cx', 'cy', 'w', 'h', 'theta'))
 LONG_HEIGHT = Outline('robndbox', ('cx', 'cy', 'h', 'w', 'angle'))  # read as a box whose width lies at the angle
 
 
-def write_ssdd(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record of SSDD."""
-    del classes
-    return annotation(record, _ssdd_outline)
+def read_ssdd(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file of SSDD; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'SSDD', CORNERS, UPRIGHT)
+
+
+def read_rsdd(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file of RSDD-SAR; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'RSDD-SAR', LONG_HEIGHT)
 
 
 def _ssdd_outline(shape: Shape) -> Element:
     *sides, angle = box(shape)
-    values = (*sides, math.degrees(angle), *corners(shape))
-    return outline_of(CORNERS.tag, (*_BOX_KEYS, *CORNERS.keys), values)
-
-
-def write_rsdd(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record of RSDD-SAR: angles in [-pi/2, pi/2)."""
-    del classes
-    return annotation(record, _rsdd_outline)
+    return Outline(CORNERS.tag, (*_BOX_KEYS, *CORNERS.keys)).element((*sides, math.degrees(angle), *corners(shape)))
 
 
 def _rsdd_outline(shape: Shape) -> Element:
+    """Angles are in [-pi/2, pi/2)."""
     x, y, w, h, angle = box(shape)
-    long, short = max(w, h), min(w, h)
     angle = angle if w >= h else angle + math.pi / 2
     turned = (angle + math.pi / 2) % math.pi - math.pi / 2
-    return outline_of(LONG_HEIGHT.tag, LONG_HEIGHT.keys, (x, y, long, short, turned))
+    return LONG_HEIGHT.element((x, y, max(w, h), min(w, h), turned))
 
 
 def _suits_rsdd(content: bytes) -> str | None:
@@ -72,18 +71,18 @@ SSDD = PerImage(
     summary='SSDD (SSDD+, RSSDD), an XML file an image: rotated_bndbox with corners',
     suffix='.xml',
     suits=told_by('rotated_bndbox', b'<annotation', b'<rotated_bndbox'),
-    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('SSDD', CORNERS, UPRIGHT),
-    dump=write_ssdd,
+    parse=read_ssdd,
+    dump=writer_of(_ssdd_outline),
 )
 RSDD = PerImage(
     name='rsdd',
     summary='RSDD-SAR, an XML file an image: robndbox with cx cy h w angle, h along the angle',
     suffix='.xml',
     suits=_suits_rsdd,
-    holds=frozenset(('turned', 'difficulty', 'class', 'empty', 'size')),
+    holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('RSDD-SAR', LONG_HEIGHT),
-    dump=write_rsdd,
+    parse=read_rsdd,
+    dump=writer_of(_rsdd_outline),
 )

@@ -25,10 +25,10 @@ def parse_csv(path: Path, images: Path | None = None) -> Iterator[Record]:
     """The records of a file, in the order of their first rows; see :class:`.frame.PerSet`."""
     del images
     rows = csv.DictReader(io.StringIO(text_of(path.read_bytes()), newline=''), skipinitialspace=True)
-    columns = _shape_columns(rows.fieldnames or ())
     found: dict[str, list[Entry]] = {}
     sizes: dict[str, tuple[int, int] | None] = {}
     try:
+        columns = _shape_columns(rows.fieldnames or ())
         for row in rows:
             place = f'line {rows.line_num}'
             if not (name := row['image']):
@@ -100,7 +100,7 @@ CSV = PerSet(
     summary='a table: image, x1, y1 ... x4, y4, class, difficulty, score, heading, width, height',
     suffix='.csv',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'heading', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'score', 'heading', 'empty', 'size')),
     images='{split}',
     labels='{split}.csv',
     parse=parse_csv,

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from .documents import Element, element, layout, parse_xml, text, told_by, xml_text
 from .frame import PerImage
-from .record import ClassNames, Entry, EntryError, Picture, Reader, Record
+from .record import ClassNames, Entry, EntryError, Picture, Record
 from .shapes import Shape, box, is_upright, upright
 
 Values = Sequence[str | float]
@@ -51,6 +51,10 @@ class Outline(NamedTuple):
             raise ValueError(f'{self.tag} has no {", ".join(missing)}, but {found}')
         return self.shape([text(outline, key) for key in self.keys])
 
+    def element(self, values: Iterable[float]) -> Element:
+        """The element with these numbers for its keys."""
+        return element(self.tag, *(element(key, value) for key, value in zip(self.keys, values, strict=True)))
+
 
 def from_upright(sides: Values) -> Values:
     """The corners of left, top, right, bottom."""
@@ -63,26 +67,26 @@ UPRIGHT = Outline('bndbox', ('xmin', 'ymin', 'xmax', 'ymax'), from_upright)
 TURNED = Outline('robndbox', ('cx', 'cy', 'w', 'h', 'angle'))
 
 
-def reader_of(kind: str, *outlines: Outline, alias: Callable[[str, ClassNames], str] | None = None) -> Reader:
-    """A reader of the objects of ``annotation/object``.
+def read_objects(content: bytes, kind: str, *outlines: Outline) -> Iterator[Entry]:
+    """The objects of ``annotation/object`` in a file.
 
     Args:
+        content: of the file.
         kind: what files of the format are called in messages.
         outlines: the elements that say where an object is; the first that is there counts.
-        alias: the name in a file, and the classes, to the class that is meant.
     """
+    root = parse_xml(content)
+    if root.tag != 'annotation' or root.find('objects') is not None:
+        raise ValueError(f'this is no annotation of {kind}: annotation/object is needed, got {layout(root)}')
+    for number, item in enumerate(root.findall('object'), start=1):
+        place = f'object {number}'
+        yield Entry(place, _shape(place, item, outlines), text(item, 'name'), text(item, 'difficult') or 0)
 
-    def read(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
-        del picture
-        root = parse_xml(content)
-        if root.tag != 'annotation' or root.find('objects') is not None:
-            raise ValueError(f'this is no annotation of {kind}: annotation/object is needed, got {layout(root)}')
-        for number, item in enumerate(root.findall('object'), start=1):
-            place, name = f'object {number}', text(item, 'name')
-            name = alias(name, names) if alias else name
-            yield Entry(place, _shape(place, item, outlines), name, text(item, 'difficult') or 0)
 
-    return read
+def read_voc(content: bytes, names: ClassNames, picture: Picture) -> Iterator[Entry]:
+    """Objects of a file; see :data:`mmrotate.datasets.formats.record.Reader`."""
+    del names, picture
+    return read_objects(content, 'VOC or roLabelImg', TURNED, UPRIGHT)
 
 
 def _shape(place: str, item: Element, outlines: Iterable[Outline]) -> Values:
@@ -96,18 +100,20 @@ def _shape(place: str, item: Element, outlines: Iterable[Outline]) -> Values:
     raise EntryError(place, f'one of {tags} is needed, got {[part.tag for part in item][:10]}')
 
 
-def annotation(record: Record, outline: Callable[[Shape], Element], names: Callable[[str], str] = str) -> str:
-    """The file of a record, whose objects have an element that ``outline`` makes of a shape."""
-    objects = [
-        element(
-            'object',
-            element('name', names(entry.name)),
-            element('difficult', str(entry.difficulty)),
-            outline(entry.shape),
-        )
-        for entry in record.entries
-    ]
-    return xml_text(element('annotation', element('filename', record.image), *sizes(record), *objects))
+def writer_of(outline: Callable[[Shape], Element]) -> Callable[[Record, Sequence[str]], str]:
+    """A writer of records, whose objects have an element that ``outline`` makes of a shape."""
+
+    def write(record: Record, classes: Sequence[str]) -> str:
+        del classes
+        objects = [_object(entry, outline(entry.shape)) for entry in record.entries]
+        return xml_text(element('annotation', element('filename', record.image), *sizes(record), *objects))
+
+    return write
+
+
+def _object(entry: Entry, outline: Element) -> Element:
+    parts = {'type': outline.tag, 'name': entry.name, 'difficult': str(entry.difficulty)}  # roLabelImg needs the type
+    return element('object', *(element(key, value) for key, value in parts.items()), outline)
 
 
 def sizes(record: Record) -> list[Element]:
@@ -118,21 +124,9 @@ def sizes(record: Record) -> list[Element]:
     return [element('size', *(element(key, value) for key, value in parts))]
 
 
-def outline_of(tag: str, keys: Iterable[str], values: Iterable[float]) -> Element:
-    """An element with a number in each of the elements in it."""
-    return element(tag, *(element(key, value) for key, value in zip(keys, values, strict=True)))
-
-
-def write_voc(record: Record, classes: Sequence[str]) -> str:
-    """The file of a record: ``bndbox`` for upright objects, ``robndbox`` for turned ones."""
-    del classes
-    return annotation(record, _outline)
-
-
 def _outline(shape: Shape) -> Element:
-    if is_upright(shape):
-        return outline_of(UPRIGHT.tag, UPRIGHT.keys, upright(shape))
-    return outline_of(TURNED.tag, TURNED.keys, box(shape))
+    """``bndbox`` for an upright object, ``robndbox`` for a turned one."""
+    return UPRIGHT.element(upright(shape)) if is_upright(shape) else TURNED.element(box(shape))
 
 
 VOC = PerImage(
@@ -144,8 +138,8 @@ VOC = PerImage(
         b'<annotation',
         without=(b'<x_left_top', b'<rotated_bndbox', b'<polygon', b'<objects', b'<annotations', b'RSDD'),
     ),
-    holds=frozenset(('turned', 'difficulty', 'class', 'empty', 'size')),
+    holds=frozenset(('turned', 'difficulty', 'grade', 'empty', 'size')),
     labels='{split}/annotations',
-    parse=reader_of('VOC or roLabelImg', TURNED, UPRIGHT),
-    dump=write_voc,
+    parse=read_voc,
+    dump=writer_of(_outline),
 )

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmrotate.datasets.formats import FORMATS, AnyNames, LabelError, PerImage, Split, check_record
+from mmrotate.datasets.formats import FORMATS, AnyNames, Entry, LabelError, PerImage, Record, Split, check_record
+from mmrotate.datasets.formats.losses import losses_of
 from mmrotate.datasets.formats.record import naming_file
 from mmrotate.datasets.formats.shapes import corners
 from mmrotate.datasets.sources import recognise
@@ -193,6 +194,8 @@ WRONG = [
     ('label-studio.json', 'b.png', 'b.mp4', 'task 2: no address of an image in data'),
     ('fiftyone.json', '[0.46875, ', '[', "image 'a', object 2: a bounding_box of four fractions is needed"),
     ('fiftyone.json', '"label": 1', '"label": 2', "image 'a', object 2: a label is needed, .* got 2"),
+    ('labelme.json', '"ship"', r'"a\nb"', r"shape 2: the name 'a\\nb' of a class holds a line end"),
+    ('cvat.xml', 'name="a.png"', 'name="../z.png"', "the image '../z.png' is no path relative"),
     ('fiftyone.json', '"b"', '"c"', "image 'c': the size of the image is needed, and there is none"),
 ]
 
@@ -205,3 +208,16 @@ def test_wrong_files_are_named(read, name, old, new, message):
         records = read(name, content.replace(old, new).encode())
         assert records is None
     assert str(error.value).startswith('/')
+
+
+def test_the_docs_list_every_format():
+    page = (DATA.parents[1] / 'docs/data.md').read_text(encoding='utf-8')
+    table = page.partition('## Label formats')[2].partition('\n## ')[0]
+    rows = [line.split('|')[1] for line in table.splitlines() if line.startswith('| `')]
+    assert sorted(name.strip(' `') for row in rows for name in row.split(',')) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize(('name', 'lost'), [('icdar2015', {'grade': 1}), ('x-anylabeling', {'grade': 1}), ('voc', {})])
+def test_difficulties_that_a_format_only_flags_are_counted(name, lost):
+    objects = [Entry('', QUAD if name != 'voc' else TURNED, 'text', difficulty) for difficulty in (0, 1, 2)]
+    assert losses_of(Record('a.png', objects), FORMATS[name]) == lost
