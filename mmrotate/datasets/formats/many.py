@@ -18,6 +18,7 @@ from .record import ClassNames, Labels, Picture, Reader, check_entries, check_sc
 Quick = Callable[[Sequence[bytes], ClassNames], Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
 _QUICK: dict[Reader, Quick] = {read_dota: parse_dota_files}
 _AT_ONCE = 2000  # files whose content is held in memory together
+_BLOCK = 1 << 16  # bytes that are read at once; of a file fewer come only at its end
 
 
 class _Table(NamedTuple):
@@ -35,10 +36,11 @@ class _Table(NamedTuple):
         """The objects of each file; their arrays are parts of the table's."""
         ends = np.cumsum(self.counts).tolist()
         others = {int(file): collections.Counter(names) for file, names in json.loads(self.others.tobytes()).items()}
+        nothing: collections.Counter[str] = collections.Counter()
         rows = zip([0, *ends[:-1]], ends, self.degenerate.tolist(), strict=True)
         return [
             Labels(self.bboxes[start:end], self.labels[start:end], self.polygons[start:end],
-                   self.difficulties[start:end], degenerate, others.get(file, collections.Counter()))
+                   self.difficulties[start:end], degenerate, others.get(file, nothing))
             for file, (start, end, degenerate) in enumerate(rows)
         ]  # fmt: skip
 
@@ -126,10 +128,9 @@ def _content(path: str | Path) -> bytes:
     with naming_file(path):
         file = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
         try:
-            size = os.fstat(file).st_size
-            content = os.read(file, size + 1)
-            while more := os.read(file, 1 << 20) if len(content) != size else b'':
-                content += more
+            content = part = os.read(file, _BLOCK)
+            while len(part) == _BLOCK:
+                content += (part := os.read(file, _BLOCK))
             return content
         finally:
             os.close(file)

@@ -282,18 +282,25 @@ def pack_shapes(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarray,
 
     Each of ``shapes`` is (n, 8) or (n, 5); boxes of other files do not matter to those of one.
     """
+    if all(each.shape[1] == 8 for each in shapes):
+        return _pack_corners(shapes, version)
     is_box = np.repeat([each.shape[1] == 5 for each in shapes], [len(each) for each in shapes])
     boxes, polygons = np.empty((len(is_box), 5), np.float32), np.empty((len(is_box), 8), np.float32)
     good = np.empty(len(is_box), bool)
     if not is_box.all():
-        polygons[~is_box] = uncross(np.concatenate([each for each in shapes if each.shape[1] == 8], dtype=np.float32))
-        boxes[~is_box], good[~is_box] = polys2obb_np(polygons[~is_box], version)
-    if is_box.any():
-        x, y, w, h, theta = np.concatenate([each for each in shapes if each.shape[1] == 5]).T
-        boxes[is_box] = np.stack([x, y, *regularize(w, h, theta, version)], 1)
-        good[is_box] = (boxes[is_box, 2:4] >= MIN_SIDE).all(1)
-        polygons[is_box] = obb2poly_np(boxes[is_box], version)
+        of_corners = _pack_corners([each for each in shapes if each.shape[1] == 8], version)
+        boxes[~is_box], polygons[~is_box], good[~is_box] = of_corners
+    x, y, w, h, theta = np.concatenate([each for each in shapes if each.shape[1] == 5]).T
+    boxes[is_box] = np.stack([x, y, *regularize(w, h, theta, version)], 1)
+    good[is_box] = (boxes[is_box, 2:4] >= MIN_SIDE).all(1)
+    polygons[is_box] = obb2poly_np(boxes[is_box], version)
     return boxes, polygons, good
+
+
+def _pack_corners(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    polygons = uncross(np.concatenate(shapes, dtype=np.float32))
+    boxes, good = polys2obb_np(polygons, version)
+    return boxes.astype(np.float32), polygons, good
 
 
 def uncross(polygons: np.ndarray) -> np.ndarray:

@@ -105,15 +105,15 @@ def writer_of(outline: Callable[[Shape], Element]) -> Callable[[Record, Sequence
 
     def write(record: Record, classes: Sequence[str]) -> str:
         del classes
-        objects = [
-            element(
-                'object', element('name', entry.name), element('difficult', str(entry.difficulty)), outline(entry.shape)
-            )
-            for entry in record.entries
-        ]
+        objects = [_object(entry, outline(entry.shape)) for entry in record.entries]
         return xml_text(element('annotation', element('filename', record.image), *sizes(record), *objects))
 
     return write
+
+
+def _object(entry: Entry, outline: Element) -> Element:
+    parts = {'type': outline.tag, 'name': entry.name, 'difficult': str(entry.difficulty)}  # roLabelImg needs the type
+    return element('object', *(element(key, value) for key, value in parts.items()), outline)
 
 
 def sizes(record: Record) -> list[Element]:
