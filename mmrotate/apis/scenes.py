@@ -67,7 +67,7 @@ def times_larger(size: Size, scale: Size) -> float:
     return max(max(size) / max(scale), min(size) / min(scale))
 
 
-def test_scale(cfg: Config) -> Size:
+def pipeline_scale(cfg: Config) -> Size:
     """Width and height to which the test pipeline of a config brings images.
 
     Raises:

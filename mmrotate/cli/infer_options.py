@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmrotate.apis.products import FORMS
-from mmrotate.apis.scenes import MUCH_LARGER, RULE, Search, Size, test_scale, times_larger
+from mmrotate.apis.scenes import MUCH_LARGER, RULE, Search, Size, pipeline_scale, times_larger
 from mmrotate.apis.tiles import FLIPS
 from mmrotate.cli.common import score
 from mmrotate.core.scene import STRETCHES
@@ -61,7 +61,7 @@ def search_of(args: argparse.Namespace, cfg: Config, files: Sequence[Path]) -> S
     rule = RULE._replace(
         class_agnostic=args.class_agnostic, **{key: value for key, value in merging.items() if value is not None}
     )
-    tile = test_scale(cfg) if args.tile == _AUTO else args.tile
+    tile = pipeline_scale(cfg) if args.tile == _AUTO else args.tile
     search = Search(
         tile, args.tile == _AUTO, rule=rule, **{key: value for key, value in options.items() if value is not None}
     )
@@ -81,7 +81,7 @@ def forms(text: str) -> tuple[str, ...]:
 def _warn_of_large(cfg: Config, files: Sequence[Path]) -> None:
     """Say once that an image is much larger than the detector sees it."""
     try:
-        scale = test_scale(cfg)
+        scale = pipeline_scale(cfg)
     except UserError:
         return
     for file in files:

@@ -24,6 +24,7 @@ from mmrotate.apis.results import image_entry, write_entries_json
 from mmrotate.apis.scenes import Search
 from mmrotate.cli.common import made_with
 from mmrotate.core.evaluation import finite_results
+from mmrotate.core.raster import Raster
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image
 from mmrotate.engine import files_of_config, rank_and_size
@@ -106,8 +107,12 @@ class Outputs:
         if self._search is None:
             draw_result(self._model, file, result, target, args.show, **options)
             return
-        with Scene(file, self._search.bands, self._search.stretch) as scene:
+        with self._scene(file) as scene:
             write_picture(self._model, scene, result, target, show=args.show, **options)
+
+    def _scene(self, file: Path) -> Scene:
+        search = self._search or Search()
+        return Scene(file, search.bands, search.stretch)
 
     def _leave(self, tally: Tally) -> None:
         """The journal stays where something is left to do."""
@@ -192,12 +197,13 @@ class FolderOutputs(Outputs):
         self.journal = ItemFiles(self._folder / '.done', {**settings, 'to': again}, resume)
 
     def _value(self, index: int, result: Any) -> Any:
-        file, search = self._files[index], self._search or Search()
-        with Scene(file, search.bands, search.stretch) as scene:
-            if 'crops' in self._forms:
+        file = self._files[index]
+        if 'crops' in self._forms:
+            with self._scene(file) as scene:
                 write_crops(scene, result, self._model.CLASSES, self._folder / 'crops')
-            place = place_of(file) if 'geojson' in self._forms else None
-            return Found(str(file), (scene.width, scene.height), result, place).plain()
+        with Raster(file) as raster:
+            size = raster.width, raster.height
+        return Found(str(file), size, result, place_of(file) if 'geojson' in self._forms else None).plain()
 
     def _check_places(self) -> None:
         systems = {place_of(file).crs for file in self._files}

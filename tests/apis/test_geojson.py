@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,3 +95,10 @@ def test_what_is_nowhere_on_earth_is_refused(tmp_path):
     own = '+proj=tmerc +lat_0=1 +lon_0=7 +k=0.99 +x_0=3 +y_0=5 +datum=WGS84 +units=m'
     with pytest.raises(UserError, match='no number of EPSG'):
         authority_of(place_of(write_tiff(tmp_path / 'b.tif', BLANK, own)))
+
+
+def test_without_rasterio_its_extra_is_named(tmp_path, monkeypatch):
+    path = write_tiff(tmp_path / 'a.tif', BLANK)
+    monkeypatch.setitem(sys.modules, 'rasterio', None)
+    with pytest.raises(UserError, match=r"pip install 'mmrotate\[geo\]'"):
+        place_of(path)

@@ -3,12 +3,15 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import HashStore
 
 from mmrotate.cli.test import main as run_test
+from mmrotate.engine import distributed
 from mmrotate.engine.distributed import (
     _waiting_group,
     gather_objects,
@@ -179,3 +182,13 @@ def test_a_process_that_dies_is_started_anew(trained):
     assert (trained / 'died').exists()
     assert 'resumed' in out
     assert_same_weights(trained / 'work' / 'latest.pth', trained / 'elastic' / 'latest.pth')
+
+
+def test_processes_of_a_start_agree_on_a_name_that_no_earlier_start_has():
+    store = HashStore()
+    store.set('here 1', 'of a dead one')
+    with ThreadPoolExecutor(3) as pool:
+        starts = [set(pool.map(lambda rank: distributed._agree(store, rank, 3), range(3))) for _ in range(2)]
+        fewer = set(pool.map(lambda rank: distributed._agree(store, rank, 2), range(2)))
+    assert [len(names) for names in (*starts, fewer)] == [1, 1, 1]
+    assert len(set.union(*starts, fewer)) == 3
