@@ -199,6 +199,8 @@ def test_faults_of_a_submission_are_told_with_an_exit_code(patches, tmp_path, ca
     assert main(['check-submission', str(patches), '--images', str(names)]) == 0
     assert main(['check-submission', str(patches), '--images', str(names), '--classes', 'dota']) == 1
     assert "no file of the class 'baseball-diamond'" in capsys.readouterr().out
+    assert main(['check-submission', str(patches), '--images', str(names), '--classes', 'dota2.0']) == 1
+    assert "no file of the class 'helipad'" in capsys.readouterr().out
     for options in ([str(tmp_path / 'none')], [str(patches), '--images', str(tmp_path / 'none')]):
         assert main(['check-submission', *options]) == 1
     assert 'there is no file or folder' in capsys.readouterr().err
