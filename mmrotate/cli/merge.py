@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     scenes = scenes_of(source.images)
     rule = MergeRule(args.iou_thr, args.class_agnostic, args.iof_thr, args.fuse_thr)
     check_sizes(scenes, rule, args.patch_size)
-    check_names([scene.name for scene in scenes], source.classes)
+    check_names(source.images, source.classes)
     check_task_folder(out, source.classes, args.task, args.resume)
     tell_scenes(scenes)
     settings = {

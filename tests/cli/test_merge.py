@@ -102,6 +102,13 @@ def test_a_pickle_needs_the_config_that_names_its_images(tmp_path, capsys):
     assert (len(first.read_text().splitlines()), second.read_text()) == (5, '')
 
 
+def test_two_images_of_a_name_are_refused(tmp_path, capsys):
+    found = [[np.zeros((0, 6), np.float32)]] * 2
+    write_results_json(tmp_path / 'results.json', ['0/P1__64__0___0.png', '1/P1__64__0___0.png'], found, ['ship'])
+    assert main(['merge', str(tmp_path / 'results.json'), '--out', str(tmp_path / 'sub')]) == 1
+    assert '1 image names stand for several images' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('options', 'said'),
     [
