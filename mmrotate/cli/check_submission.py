@@ -5,10 +5,13 @@ import functools
 from pathlib import Path
 
 from mmrotate.cli.common import run_command
-from mmrotate.datasets.dota import DOTADataset
+from mmrotate.datasets.dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset
 from mmrotate.datasets.image_folder import find_images
 from mmrotate.datasets.submission_check import inspect_submission
 from mmrotate.utils import UserError
+
+# names that stand for all classes of a data set
+_DATA_SETS = {'dota': DOTADataset, 'dota1.5': DOTAv15Dataset, 'dota2.0': DOTAv2Dataset}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('submission', help='zip, or folder with files Task1_CLASS.txt or Task2_CLASS.txt')
     text = 'the images of the test set: their folder, or a text file with a name a line (default: any name is good)'
     parser.add_argument('--images', help=text)
-    text = 'names of the classes, or of DOTA 1.0 by "dota" (default: any)'
+    text = f'names of the classes, or for those of a data set one of {", ".join(_DATA_SETS)} (default: any)'
     parser.add_argument('--classes', nargs='+', help=text)
 
 
@@ -24,7 +27,9 @@ def run(args: argparse.Namespace) -> None:
     """Tell faults by file and line."""
     if not Path(args.submission).exists():
         raise UserError(f'there is no file or folder {args.submission}')
-    classes = list(DOTADataset.CLASSES) if args.classes == ['dota'] else args.classes
+    classes = args.classes
+    if classes and len(classes) == 1 and classes[0] in _DATA_SETS:
+        classes = _DATA_SETS[classes[0]].CLASSES
     report = inspect_submission(args.submission, classes, _names(args.images) if args.images else None)
     for fault in report.faults:
         print(fault)

@@ -15,6 +15,7 @@ from mmrotate.apis.results import image_entry, write_entries_json
 from mmrotate.cli.common import add_config_options, run_command, score, whole_number
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.patch import MergeRule
+from mmrotate.datasets.image_folder import IMAGE_SUFFIXES
 from mmrotate.datasets.scenes import Scene, check_sizes, merge_scene, scenes_of, tell_scenes
 from mmrotate.datasets.submission import Results, check_names, check_task_folder, write_task
 from mmrotate.datasets.task_files import TaskFiles
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     scenes = scenes_of(source.images)
     rule = MergeRule(args.iou_thr, args.class_agnostic, args.iof_thr, args.fuse_thr)
     check_sizes(scenes, rule, args.patch_size)
-    check_names([scene.name for scene in scenes], source.classes)
+    check_names(source.images, source.classes)
     check_task_folder(out, source.classes, args.task, args.resume)
     tell_scenes(scenes)
     settings = {
@@ -99,6 +100,8 @@ def _inputs(args: argparse.Namespace) -> list[Path]:
     path = Path(args.results)
     if (args.config is not None) != (path.suffix in ('.pkl', '.pickle')):
         raise UserError('--config belongs to results in a .pkl, whose images it names: give both, or none of them')
+    if args.cfg_options and not args.config:
+        raise UserError('--cfg-options needs --config')
     if path.is_dir():
         return sorted(path.glob('Task1_*.txt'))
     return [path, *(files_of_config(load_config(args.config, args.cfg_options)) if args.config else [])]
@@ -111,7 +114,7 @@ def _open(args: argparse.Namespace) -> Any:
         return TaskFiles(path)
     if path.suffix == '.json':
         found = read_json_results(path)
-        names = [Path(image).stem for image in found.images]
+        names = [_without_ending(Path(image)) for image in found.images]
         return _InMemory(found.classes, names, 'le90', finite_results(list(found.images.values())))
     if not args.config:
         raise UserError(f'{path} is no folder, .json or .pkl with results')
@@ -119,6 +122,11 @@ def _open(args: argparse.Namespace) -> Any:
     names = [name for leaf in dataset.leaves for name in leaf.img_ids]
     results = finite_results([r for _, part in dataset.of_leaves(read_results(path, dataset)) for r in part])
     return _InMemory(dataset.CLASSES, names, dataset.version, results)
+
+
+def _without_ending(image: Path) -> str:
+    """Name of an image; the factor in a patch's name, ``P1__0.5__0___0``, is no ending."""
+    return image.stem if image.suffix.lower() in IMAGE_SUFFIXES else image.name
 
 
 def _merge(args: argparse.Namespace, source: Any, scenes: Sequence[Scene], rule: MergeRule, journal: Journal) -> Tally:

@@ -57,7 +57,8 @@ class TaskFiles:
         for label, start, end in self._places[name]:
             rows[label].append(self._read(label, start, end))
         none = np.zeros((0, 9), np.float32)
-        return [self._boxes(name, np.concatenate([none, *each])) for each in rows]
+        ends = np.cumsum([sum(map(len, each)) for each in rows])
+        return np.split(self._boxes(name, np.concatenate([none, *(part for each in rows for part in each)])), ends[:-1])
 
     def _read(self, label: int, start: int, end: int) -> np.ndarray:
         """Score and corners (n, 9) of lines that are one after the other."""

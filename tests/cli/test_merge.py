@@ -102,12 +102,29 @@ def test_a_pickle_needs_the_config_that_names_its_images(tmp_path, capsys):
     assert (len(first.read_text().splitlines()), second.read_text()) == (5, '')
 
 
+def test_a_factor_in_a_name_is_no_ending(tmp_path):
+    box = np.array([[10, 20, 8, 4, 0.3, 0.9]], np.float32)
+    for name in ('P1__0.5__100___50', 'P1__0.5__100___50.png'):
+        write_results_json(tmp_path / f'{name}.json', [name], [[box]], ['ship'])
+        assert main(['merge', str(tmp_path / f'{name}.json'), '--out', str(tmp_path / name)]) == 0
+        name, _, *corners = (tmp_path / name / 'Task1_ship.txt').read_text().split()
+        assert name == 'P1' and sum(map(float, corners)) == pytest.approx(4 * (220 + 140), abs=0.05)
+
+
+def test_two_images_of_a_name_are_refused(tmp_path, capsys):
+    found = [[np.zeros((0, 6), np.float32)]] * 2
+    write_results_json(tmp_path / 'results.json', ['0/P1__64__0___0.png', '1/P1__64__0___0.png'], found, ['ship'])
+    assert main(['merge', str(tmp_path / 'results.json'), '--out', str(tmp_path / 'sub')]) == 1
+    assert '1 image names stand for several images' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('options', 'said'),
     [
         (['--iof-thr', '0.5'], 'iof_thr needs the size of each patch, which the names of 1 of them do not say'),
         (['--out', 'full'], 'holds files'),
         (['--json', 'patches/Task1_ship.txt'], 'would overwrite'),
+        (['--cfg-options', 'a=1'], '--cfg-options needs --config'),
         (['--resume'], None),
     ],
 )
@@ -199,6 +216,8 @@ def test_faults_of_a_submission_are_told_with_an_exit_code(patches, tmp_path, ca
     assert main(['check-submission', str(patches), '--images', str(names)]) == 0
     assert main(['check-submission', str(patches), '--images', str(names), '--classes', 'dota']) == 1
     assert "no file of the class 'baseball-diamond'" in capsys.readouterr().out
+    assert main(['check-submission', str(patches), '--images', str(names), '--classes', 'dota2.0']) == 1
+    assert "no file of the class 'helipad'" in capsys.readouterr().out
     for options in ([str(tmp_path / 'none')], [str(patches), '--images', str(tmp_path / 'none')]):
         assert main(['check-submission', *options]) == 1
     assert 'there is no file or folder' in capsys.readouterr().err

@@ -85,7 +85,7 @@ def eval_coco(
     ranks = found.ranks[order]
     for a, (low, high) in enumerate(AREAS.values()):
         ignored = found.crowd | (found.gt_areas < low) | (found.gt_areas > high)
-        counts = np.bincount(found.gt_labels[~ignored], minlength=count)
+        counts = np.bincount(found.gt_labels[~ignored], minlength=count)[:count]
         outside = (found.areas < low) | (found.areas > high)
         pairs = _by_preference(found, ignored)
         for t, threshold in enumerate(iou_thrs):
@@ -96,7 +96,7 @@ def eval_coco(
                 of_class = (true[rows], false[rows], ranks[rows])
                 values = [_score(*of_class, number, int(counts[label])) for number in proposal_nums]
                 precision[t, label, a], recall[t, label, a] = zip(*values, strict=True)
-    num_gts = np.bincount(found.gt_labels[~found.crowd], minlength=count)
+    num_gts = np.bincount(found.gt_labels[~found.crowd], minlength=count)[:count]
     return CocoScores(precision, recall, num_gts, np.diff(ends))
 
 

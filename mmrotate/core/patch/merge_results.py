@@ -154,7 +154,7 @@ def merge_boxes(
         order = np.concatenate([order[~cut[order]], order[cut[order]]])
     dets, labels = dets[order], labels[order]
     boxes = torch.from_numpy(dets[:, :5]).to(device)
-    places = torch.arange(len(dets), 0, -1, dtype=torch.float64, device=device)  # in place of scores
+    places = torch.arange(len(dets), 0, -1, dtype=torch.float32, device=device)  # in place of scores
     classes = torch.from_numpy(labels).to(device)
     index = batched_nms_rotated(boxes, places, classes, rule.iou_thr, rule.class_agnostic)[1].cpu().numpy()
     groups = np.zeros_like(labels) if rule.class_agnostic else labels

@@ -111,3 +111,11 @@ def test_without_objects_the_scores_are_minus_one():
     assert found.num_dets.tolist() == [1]
     with pytest.raises(ValueError, match='1 images have detections, but 0'):
         eval_coco([[np.zeros((0, 6))]], [], (0.5,))
+
+
+def test_objects_of_classes_that_no_detector_knows_do_not_matter():
+    results, annotations = crowded_images()
+    fewer = eval_coco([result[:2] for result in results], annotations, (0.5,))
+    whole = eval_coco(results, annotations, (0.5,))
+    np.testing.assert_array_equal(fewer.precision, whole.precision[:, :2])
+    assert fewer.num_gts.tolist() == whole.num_gts.tolist()[:2]

@@ -29,6 +29,8 @@ def test_metrics_and_arguments(dataset):
     assert told(dataset, metric=['mAP', 'AP75'], iou_thr=0.5, proposal_nums=(100,), nproc=4) == []
     (text,) = told(dataset, metric='mAPP')
     assert text.startswith("evaluation: unknown metric 'mAPP'; did you mean 'mAP'?")
+    (text,) = told(dataset, metric='recall', classwise=True)
+    assert "classwise=True is for no metric of ['recall']" in text
     (text,) = told(dataset, iou_thrr=0.5)
     assert "DOTADataset.evaluate does not know the argument 'iou_thrr'; did you mean 'iou_thr'?" in text
     (text,) = told(ConcatDataset([dataset, dataset]), iou_thrr=0.5)
@@ -45,6 +47,8 @@ def test_data_without_annotations_cannot_be_scored():
     [
         ({}, ['mAP']),
         ({'metric': ['AP50', 'AP75']}, ['mAP', 'AP50', 'AP75']),
+        ({'metric': 'bbox', 'metric_items': ['mAP', 'AR@100']}, ['bbox_mAP', 'bbox_AR@100']),
+        ({'metric': 'proposal_fast', 'proposal_nums': [5]}, ['AR@5']),
         ({'scale_ranges': [(0, 32), (32, 1e5)]}, ['mAP', 'mAP_0_32', 'mAP_32_100000']),
     ],
 )
