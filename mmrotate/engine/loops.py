@@ -232,7 +232,7 @@ class EvaluationLoop(BaseLoop):
         results = predict_everywhere(detector, self.dataloader, len(self.dataset))
         scores = {} if results is None else self.dataset.evaluate(results, logger=self.runner.logger, **self.options)
         metrics = share_from_first(dict(scores))
-        self.runner.call_hook('after_val_epoch', metrics=metrics)
+        self.runner.call_hook('after_val_epoch', metrics=metrics, results=results)
         self.runner.call_hook('after_val')
         return metrics
 
