@@ -47,3 +47,11 @@ class ResLayer(_ResLayer):
         planes, pools = out_channels // block.expansion, avg_down and stride != 1
         super().__init__(block, in_channels, planes, num_blocks, stride, pools, **kwargs)
         make_equivariant(self, image_layer=nn.Identity())
+
+
+class BBoxTestMixin:
+    """A base of RoI heads of 0.x; the tests of boxes stand in the RoI heads themselves."""
+
+
+class MaskTestMixin:
+    """Its kin for masks, of which there are none."""

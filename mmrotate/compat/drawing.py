@@ -1,4 +1,4 @@
-"""Boxes drawn into axes of matplotlib, as MMRotate 0.3 did."""
+"""Boxes drawn into axes of matplotlib, and its colours, as MMRotate 0.3 had them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,3 +19,8 @@ def draw_rbboxes(
     for corners, own in zip(rbox_corners(np.asarray(bboxes, np.float64)[:, :5]), each, strict=True):
         ax.plot(*np.concatenate([corners, corners[:1]]).T, color=own, alpha=alpha, linewidth=thickness)
     return ax
+
+
+def palette_val(palette: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+    """Colours of matplotlib, in 0..1, from those in 0..255."""
+    return [tuple(value / 255 for value in color) for color in palette]

@@ -20,7 +20,7 @@ def _under(package: str, names: str, places: str) -> dict[str, str]:
 # paths and places without the leading ``mmrotate.``; '' is the package itself
 PLACES: dict[str, str] = {
     '': f'core {_CORE} core.patch core.visualization core.post_processing models datasets utils compat.versions',
-    'core': f'{_CORE} core.patch',
+    'core': f'{_CORE} core.patch compat.standins.parts compat.standins.boxes',
     'apis.inference': 'apis.patches apis.asynchronous apis.show',
     'core.anchor.anchor_generator': 'core.anchor',
     'core.bbox.coder': _BBOX,
@@ -28,8 +28,11 @@ PLACES: dict[str, str] = {
     'core.bbox.transforms': 'compat.transforms core.bbox',
     'core.bbox.utils': _BBOX,
     'core.bbox.utils.gmm': _BBOX,
+    'core.visualization': 'compat.drawing',
     'core.visualization.image': 'compat.drawing',
+    'core.visualization.palette': 'compat.drawing',
     'datasets': 'datasets.pipelines',
+    'datasets.builder': 'registry',
     'datasets.pipelines.transforms': 'datasets.pipelines',
     'datasets.sar': 'datasets.dota',
     'models': _EVERY_MODEL,
@@ -44,10 +47,12 @@ PLACES: dict[str, str] = {
     'models.roi_heads.bbox_heads.bbox_head': 'models.roi_heads.bbox_head',
     'models.roi_heads.standard_roi_head': _ROI,
     'models.roi_heads.base_roi_head': _ROI,
+    'models.roi_heads.test_mixins': 'compat.blocks',
     'models.utils': 'ops compat.enn',
     'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
     'models.utils.ripool': 'ops',
+    'utils': 'compat.standins.parallel compat.memory compat.configs',
     'utils.compat_config': 'utils.compat',
     'utils.misc': 'utils',
     'utils.setup_env': 'utils',
@@ -110,6 +115,7 @@ SPELLED_OTHERWISE: dict[str, str] = {
     'KFIoURRetinaHead': 'models.dense_heads:RotatedRetinaHead',
     'KFIoURRetinaRefineHead': 'models.dense_heads:RotatedRetinaRefineHead',
     'KFIoUODMRefineHead': 'models.dense_heads:ODMRefineHead',
+    'get_device': 'engine:pick_device',
     'RotatedATSSHead': 'models.dense_heads:RotatedRetinaHead',
 }
 

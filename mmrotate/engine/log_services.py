@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from mmrotate.core import imshow_det_rbboxes
+from mmrotate.core.images import read_image
 from mmrotate.engine.distributed import rank_and_size
 from mmrotate.engine.loggers import LOG_SUFFIXES, LoggerHook, logs_of
 from mmrotate.registry import HOOKS
@@ -112,7 +115,7 @@ class WandbLoggerHook(ServiceLoggerHook):
         for metric, summary in self.define_metric_cfg.items():
             self.service.define_metric(metric, summary=summary)
 
-    def send(self, tags: dict[str, float], step: int) -> None:
+    def send(self, tags: Mapping[str, Any], step: int) -> None:
         """Tell the values."""
         if self.with_step:
             self.service.log(tags, step=step, commit=self.commit)
@@ -135,15 +138,15 @@ class WandbLoggerHook(ServiceLoggerHook):
 
 @HOOKS.register_module()
 class MMDetWandbHook(WandbLoggerHook):
-    """Logs to Weights & Biases, and sends the checkpoints there. Images with boxes it does not send, and says so.
+    """Logs to Weights & Biases, and sends checkpoints there, and pictures of the validation data with their boxes.
 
     Args:
         init_kwargs: Arguments of ``wandb.init``.
         interval: Iterations between two logs.
         log_checkpoint: Send each regular checkpoint, at the end of its epoch.
         log_checkpoint_metadata: Send epoch and scores with it.
-        num_eval_images: Of no effect, as is ``bbox_score_thr``.
-        bbox_score_thr: See there.
+        num_eval_images: Images that are sent at each evaluation, the truth beside the detections.
+        bbox_score_thr: Lowest score of a detection that is drawn.
         kwargs: Arguments of WandbLoggerHook.
     """
 
@@ -159,26 +162,36 @@ class MMDetWandbHook(WandbLoggerHook):
     ) -> None:
         super().__init__(init_kwargs, interval=interval, **kwargs)
         self.log_checkpoint, self.log_checkpoint_metadata = log_checkpoint, log_checkpoint_metadata
-        self.num_eval_images = num_eval_images
+        self.num_eval_images, self.bbox_score_thr = num_eval_images, bbox_score_thr
         self._scores: dict[str, Any] = {}
         self._sent: str | None = None
-
-    def start(self, runner: Any) -> None:
-        """Open a run."""
-        super().start(runner)
-        if self.num_eval_images > 0:
-            runner.logger.warning(
-                'MMDetWandbHook sends no images: num_eval_images=%d has no effect', self.num_eval_images
-            )
 
     def before_train_epoch(self, runner: Any) -> None:
         """Send the checkpoint of the epoch before, which is evaluated by now."""
         self._send_checkpoint(runner)
 
-    def after_val_epoch(self, runner: Any, metrics: Mapping[str, Any] | None = None) -> None:
-        """Log the scores, and keep them for the checkpoint."""
+    def after_val_epoch(
+        self, runner: Any, metrics: Mapping[str, Any] | None = None, results: Sequence[Any] | None = None
+    ) -> None:
+        """Log scores and pictures, and keep the scores for the checkpoint; only rank 0 has ``results``."""
+        if pictures := self._pictures(runner.val_loop.dataset, (results or [])[: self.num_eval_images]):
+            self.send({'val/images': pictures}, self.get_iter(runner))
         super().after_val_epoch(runner, metrics)
         self._scores = dict(metrics or {})
+
+    def _pictures(self, dataset: Any, results: Sequence[Any]) -> list[Any]:
+        pictures = []
+        for index, per_class in enumerate(results):
+            image, truth = read_image(dataset.image_path(index)), dataset.get_ann_info(index)
+            labels = np.repeat(np.arange(len(per_class)), [len(dets) for dets in per_class])
+            named: dict[str, Any] = dict(class_names=dataset.CLASSES, bbox_color=dataset.PALETTE, show=False)
+            both = [
+                imshow_det_rbboxes(image, truth['bboxes'], truth['labels'], **named),
+                imshow_det_rbboxes(image, np.concatenate(per_class), labels, score_thr=self.bbox_score_thr, **named),
+            ]
+            caption = f'{dataset.image_name(index)}: truth, detections'
+            pictures.append(self.service.Image(np.hstack(both)[..., ::-1], caption=caption))
+        return pictures
 
     def stop(self, runner: Any) -> None:
         """Send the last checkpoint and the logs, and close the run."""

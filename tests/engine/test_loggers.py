@@ -5,6 +5,8 @@ import math
 import sys
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
 from mmrotate.engine.log_buffer import LogBuffer
@@ -177,8 +179,22 @@ def test_checkpoints_are_sent_with_their_scores(tmp_path, monkeypatch):
     assert sent == ['epoch_1.pth', 'epoch_2.pth']
     details = [kwargs['metadata'] for path, _, kwargs in calls if path == 'Artifact']
     assert [one['epoch'] for one in details] == [1, 2] and all('mAP' in one for one in details)
-    (log,) = (path.read_text() for path in (tmp_path / 'w').glob('*.log'))
-    assert log.count('MMDetWandbHook sends no images') == 1
+
+
+def test_pictures_of_an_evaluation_are_sent(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setitem(sys.modules, 'wandb', Recorder(calls))
+    hook = "dict(type='MMDetWandbHook', num_eval_images=2, bbox_score_thr=0.0, log_artifact=False)"
+    config = write_config(tmp_path, f'log_config = dict(hooks=[{hook}])\nrunner = dict(max_epochs=1)')
+    train(config, tmp_path / 'w')
+    images = [(args[0], kwargs['caption']) for path, args, kwargs in calls if path == 'Image']
+    assert [caption for _, caption in images] == ['img0.png: truth, detections', 'img1.png: truth, detections']
+    plain = cv2.imread(str(tmp_path / 'data/images/img0.png'))[..., ::-1]
+    truth, found = np.split(images[0][0], 2, axis=1)
+    assert truth.shape == found.shape == plain.shape
+    assert (truth != plain).any() and (found != plain).any() and (truth != found).any()
+    (sent,) = (args[0]['val/images'] for path, args, _ in calls if path == 'log' and 'val/images' in args[0])
+    assert len(sent) == 2
 
 
 @pytest.mark.parametrize('kind', ['WandbLoggerHook', 'MMDetWandbHook'])

@@ -50,7 +50,7 @@ _INSIDE = {
         'accuracy cross_entropy_loss focal_loss iou_loss mse_loss smooth_l1_loss utils'
     ),
     'mmdet.models.necks': 'fpn pafpn',
-    'mmdet.models.roi_heads': 'base_roi_head bbox_heads builder mask_heads roi_extractors shared_heads',
+    'mmdet.models.roi_heads': 'base_roi_head bbox_heads builder mask_heads roi_extractors shared_heads test_mixins',
     'mmdet.models.roi_heads.roi_extractors': 'single_level_roi_extractor',
     'mmdet.models.utils': 'builder make_divisible misc res_layer se_layer',
     'mmdet.utils': 'collect_env compat_config logger misc setup_env util_distribution',

@@ -123,6 +123,7 @@ NAMES: dict[str, dict[str, str]] = {
             'build_prior_generator'
         ),
         'mmrotate.core.visualization': 'get_palette',
+        'mmrotate.compat.drawing': 'palette_val',
         f'{_OWN}.boxes': (
             'BaseAssigner BaseBBoxCoder BaseSampler BitmapMasks PseudoBBoxCoder bbox2distance bbox2result '
             'bbox_cxcywh_to_xyxy bbox_flip bbox_mapping bbox_mapping_back bbox_rescale bbox_xyxy_to_cxcywh '
@@ -165,6 +166,7 @@ NAMES: dict[str, dict[str, str]] = {
             'TwoStageDetector=RotatedTwoStageDetector'
         ),
         'mmrotate.models.roi_heads': 'BaseRoIHead=RotatedBaseRoIHead SingleRoIExtractor',
+        'mmrotate.compat.blocks': 'BBoxTestMixin MaskTestMixin',
         'mmrotate.models.losses': (
             'BalancedL1Loss BoundedIoULoss CIoULoss CrossEntropyLoss DIoULoss DistributionFocalLoss FocalLoss GHMC '
             'GHMR GIoULoss GaussianFocalLoss IoULoss L1Loss MSELoss QualityFocalLoss SmoothL1Loss VarifocalLoss '
@@ -189,6 +191,8 @@ NAMES: dict[str, dict[str, str]] = {
             'collect_env compat_cfg find_latest_checkpoint get_root_logger setup_multi_processes'
         ),
         'mmrotate.engine': 'get_device=pick_device',
+        'mmrotate.compat.configs': 'replace_cfg_vals update_data_root',
+        'mmrotate.compat.memory': 'AvoidCUDAOOM AvoidOOM',
         f'{_OWN}.parallel': 'build_ddp build_dp',
         f'{_OWN}.parts': 'get_caller_name',
     },
