@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from torch import Tensor
 
 from mmrotate.core.bbox.angle import regularize
@@ -18,6 +20,9 @@ _VARIANTS = (
     *('r50', 're50', 'fpn', 'refpn', '1x', '2x', '3x', '6x', '40e', 'fp16', 'ms', 'rr', 'dota'),
     *('hrsc', 'ssdd', 'hrsid', 'adamw', 'convnext', 'swin', 'tiny(?!_(r50|kfiou|kld))'),
 )
+CONFIGS = Path(__file__).parents[2] / 'configs'
+# methods that 0.3 has not
+NEWER = {'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py'}
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
 
@@ -52,7 +57,14 @@ def _shrink(model: dict) -> dict:
     for part in walk({k: v for k, v in model.items() if k != 'backbone'}):
         _narrow(part)
     channels = [8, 16, 32, 64]
-    if model['backbone']['type'] != 'ReResNet':
+    if model['backbone']['type'] == 'CSPNeXt':
+        model['backbone'] = dict(model['backbone'], widen_factor=0.125, init_cfg=None)
+        model['neck'] = dict(model['neck'], in_channels=[32, 64, 128], out_channels=16)
+        model['bbox_head'].update(in_channels=16, feat_channels=16)
+        for part in walk(model):
+            if part.get('type') == 'SyncBN':  # of one image of 32 px the last map has one pixel
+                part.update(type='GN', num_groups=4)
+    elif model['backbone']['type'] != 'ReResNet':
         model['backbone'] = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
         model['neck'] = dict(model['neck'], in_channels=channels)
     return reference.make_deterministic(model)
@@ -64,6 +76,8 @@ def _methods() -> dict[str, dict]:
     for name in sorted(zoo, key=lambda n: n.split('/')[-1]):
         model = zoo[name]['config']['model']
         methods.setdefault(_method(name.split('/')[-1]), model)
+    for name, config in NEWER.items():
+        methods[name] = Config.fromfile(CONFIGS / config, import_custom_modules=False).model.to_dict()
     return methods
 
 

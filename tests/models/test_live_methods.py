@@ -13,6 +13,7 @@ SIZE, VERSION = (64, 96), 'le90'
 _ANCHORS = 'forward forward_single get_anchors get_targets loss loss_single get_bboxes _get_bboxes_single'
 _POINTS = 'forward forward_single get_points get_targets offset_to_pts loss get_bboxes _get_bboxes_single'
 _FCOS = 'forward forward_single get_targets loss get_bboxes _get_bboxes_single refine_bboxes centerness_target'
+_RTMDET = 'forward forward_single get_targets loss loss_single get_bboxes _get_bboxes_single'
 # head -> its documented methods, and the detectors that use it: config and where the head stands in it
 HEADS = {
     'RotatedAnchorHead': (f'{_ANCHORS} aug_test merge_aug_bboxes', [('anchors', 'bbox_head')]),
@@ -31,6 +32,7 @@ HEADS = {
     'OrientedRPNHead': (_ANCHORS, [('oriented_rcnn', 'rpn_head')]),
     'RotatedFCOSHead': (_FCOS, [('fcos', 'bbox_head'), ('fcos_refined', 'fam_head')]),
     'CSLRFCOSHead': (_FCOS, [('fcos_csl', 'bbox_head'), ('fcos_csl_refined', 'fam_head')]),
+    'RotatedRTMDetSepBNHead': (_RTMDET, [('rtmdet', 'bbox_head')]),
     'RotatedRepPointsHead': (
         f'{_POINTS} loss_single points2rotrect get_cfa_targets get_pos_loss reassign',
         [('plain', 'bbox_head'), ('cfa', 'bbox_head')],
@@ -68,6 +70,7 @@ def _config(name: str) -> dict:
         'kfiou': lambda: configs.kfiou(configs.retinanet(VERSION)),
         'r3det': lambda: configs.r3det(VERSION, 2),
         's2anet_kfiou': lambda: configs.kfiou(configs.s2anet(VERSION)),
+        'rtmdet': lambda: zoo.tiny('rotated_rtmdet'),
         'fcos_csl': lambda: configs.fcos(VERSION, 'csl'),
         'fcos_refined': lambda: _refined('together'),
         'fcos_csl_refined': lambda: _refined('csl'),

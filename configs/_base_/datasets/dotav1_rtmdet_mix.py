@@ -1,15 +1,15 @@
 # DOTA 1.0 for RTMDet with mosaics and mixtures of images, and in the last epochs (train_pipeline_stage2) without
 _base_ = './dotav1_rtmdet.py'
 
-size, finish = _base_.size, _base_.finish
+size = _base_.size
 change = [
     _base_.rotate,
     dict(type='RRandomCrop', crop_size=size),
     dict(type='YOLOXHSVRandomAug'),
     _base_.flip,
-    finish[0],
+    _base_.pad,
 ]
-load, last = _base_.train_pipeline[:2], [*finish[1:], _base_.collect]
+load, last = _base_.train_pipeline[:2], [*_base_.finish, _base_.collect]
 train_pipeline = [
     *load,
     dict(type='CachedMosaic', img_scale=size, pad_val=114.0),

@@ -1,37 +1,14 @@
 # HRSC2016 for RTMDet: flips and rotations in one pipeline, padded by grey to one size; angle version le90
-_base_ = './hrsc_le90.py'
+_base_ = ['./hrsc_le90.py', './rtmdet_steps.py']
 
 size = (800, 800)
-img_norm_cfg = dict(mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395], to_rgb=False)
-finish = [
-    dict(type='Pad', size=size, pad_val=dict(img=(114, 114, 114))),
-    dict(type='Normalize', **img_norm_cfg),
-    dict(type='DefaultFormatBundle'),
-]
-rotate = dict(
-    type='PolyRandomRotate',
-    rotate_ratio=0.5,
-    angles_range=180,
-    auto_bound=False,
-    allow_negative=True,
-    version=_base_.angle_version,
-)
-flip = dict(
-    type='RRandomFlip',
-    flip_ratio=[0.25, 0.25, 0.25],
-    direction=['horizontal', 'vertical', 'diagonal'],
-    version=_base_.angle_version,
-)
-collect = dict(type='Collect', keys=['img', 'gt_bboxes', 'gt_labels'])
-train_pipeline = [*_base_.train_pipeline[:3], flip, rotate, *finish, collect]
+pad = dict(type='Pad', size=size, pad_val=dict(img=(114, 114, 114)))
+finish = _base_.finish
+train_pipeline = [*_base_.train_pipeline[:3], _base_.flip, _base_.rotate, pad, *finish, _base_.collect]
+transforms = [dict(type='RResize'), pad, *finish, dict(type='Collect', keys=['img'])]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(
-        type='MultiScaleFlipAug',
-        img_scale=size,
-        flip=False,
-        transforms=[dict(type='RResize'), *finish, dict(type='Collect', keys=['img'])],
-    ),
+    dict(type='MultiScaleFlipAug', img_scale=size, flip=False, transforms=transforms),
 ]
 data = dict(
     samples_per_gpu=8,
