@@ -1,98 +1,129 @@
-"""Damaged label files: each is read, or refused by an error that names it; no box of no size or place gets through."""
+"""Damaged label files: each is read, or refused by an error that names it; no box of no size or place gets through.
 
+Every row of :data:`mmrotate.datasets.formats.FORMATS` has its turn, with the file of ``tests/data/formats`` and one
+that its own writer makes.
+"""
+
+import json
 import logging
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
-from mmrotate.datasets import DOTADataset, HRSCDataset, LabelError
-from mmrotate.utils import get_root_logger
+from mmrotate.datasets.formats import (
+    FORMATS,
+    AnyNames,
+    ClassNames,
+    Entry,
+    Format,
+    PerImage,
+    Record,
+    Split,
+    check_record,
+    gather,
+)
+from mmrotate.datasets.formats.record import naming_file
+from mmrotate.utils import UserError, get_root_logger
 
 get_root_logger().setLevel(logging.ERROR)  # a warning of left out objects for every other case
 
-DOTA = """imagesource:GoogleEarth
-gsd:0.12
-10 10 60 10 60 30 10 30 Car 0
-100.5 200.25 150.5 200.25 150.5 220 100.5 220 Person 1
-387.88 70.54 412.94 76.24 401.39 131.07 374.33 125.37 OtherVehicle 0
-"""
-HRSC_OBJECT = """    <HRSC_Object><Object_ID>{}</Object_ID><Class_ID>{}</Class_ID><difficult>0</difficult>
-      <mbox_cx>{}</mbox_cx><mbox_cy>{}</mbox_cy><mbox_w>{}</mbox_w><mbox_h>{}</mbox_h><mbox_ang>{}</mbox_ang>
-    </HRSC_Object>
-"""
-SHIPS = [(100000001, 273.58, 373.86, 269.8683, 50.052, 1.4157), (100000005, 258.6, 269.4, 387.6, 84.9, -1.19)]
-HRSC = f"""<?xml version="1.0" encoding="utf-8"?>
-<HRSC_Image>
-  <Img_ID>a</Img_ID>
-  <HRSC_Objects>
-{''.join(HRSC_OBJECT.format(number, *ship) for number, ship in enumerate(SHIPS))}  </HRSC_Objects>
-</HRSC_Image>
-"""
+NAME, COUNT = 'readers', 10_000 * len(FORMATS)
+SAMPLES = Path(__file__).parents[2] / 'tests/data/formats'
+CLASSES = ('Car', 'Other Ship', 'ship')
+SIZE = (640, 512)
+WRITTEN = (
+    Entry('', [35.5, 20.0, 50.0, 20.0, 0.3], 'Car', 1, 0.5, -1.2),
+    Entry('', [387.88, 70.54, 412.94, 76.24, 401.39, 131.07, 374.33, 125.37], 'Other Ship'),
+    Entry('', [10.0, 10.0, 60.0, 10.0, 60.0, 30.0, 10.0, 30.0], 'ship'),
+)
 # what stands in damaged files, and what a parser of numbers may take for one
-HOSTILE = """nan inf -inf 1e39 -1e39 3.5e38 1e400 1e20 0 -0 -5 1_000 0x10 ١٢ 99999999999999999999 9223372036854775808
-1e30 True None , ; . - : " ' < > & &amp; &foo; <!-- --> <![CDATA[ ]]> </HRSC_Object> <HRSC_Object> HRSC_Objectsx
-annotation robndbox bndbox base64 rot13 utf-16 gbk foo Car Ship 船 {} [] {"a":"""
+HOSTILE = """nan inf -inf NaN Infinity 1e39 -1e39 3.5e38 1e400 1e20 0 -0 -5 1_000 0x10 ١٢ 99999999999999999999 1e30
+9223372036854775808 True None , ; . - : " ' < > & &amp; &foo; <!-- --> <![CDATA[ ]]> </object> <object> annotation
+robndbox bndbox polygon image base64 rot13 utf-16 gbk foo Car ship 船 {} [] {"a": ### ../../a /etc/a a.png"""
 TOKENS = [*HOSTILE.split(), ' ', '\n', '\t', '\r', '\0', '\ufeff', '']
+# what may stand in JSON where something else is expected
+VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    1e39,
+    float('nan'),
+    float('inf'),
+    10**400,
+    '',
+    'Car',
+    'a.png',
+    '7',
+    [],
+    [[]],
+    {},
+    {'a': 1},
+)
 
 
-def open_dota(label: Path, version: str) -> DOTADataset:
-    """The dataset of a DOTA label file with an image beside it."""
-    return DOTADataset(
-        str(label.parent), [], version, img_prefix=str(label.parent), test_mode=True,
-        classes=('Car', 'Person', 'OtherVehicle', 'Other Ship'),
-    )  # fmt: skip
-
-
-def open_hrsc(label: Path, version: str) -> HRSCDataset:
-    """The dataset of an HRSC label file with an image beside it."""
-    folder = str(label.parent)
-    (label.parent / 'images.lst').write_text(label.stem)
-    return HRSCDataset(
-        f'{folder}/images.lst', [], folder, folder, classwise=True, version=version, img_prefix=folder, test_mode=True
-    )
-
-
-class Reader(NamedTuple):
-    """How files of a format are opened, and a valid one."""
-
-    open: Callable[[Path, str], DOTADataset | HRSCDataset]
-    suffix: str
-    valid: str
-
-
-READERS = (Reader(open_dota, '.txt', DOTA), Reader(open_hrsc, '.xml', HRSC))
-NAME, COUNT = 'readers', 10_000 * len(READERS)
+@cache
+def valid(name: str) -> list[bytes]:
+    """Files of a format without fault."""
+    form, record = FORMATS[name], Record('a.png', WRITTEN, SIZE)
+    written = form.dump(record, CLASSES) if isinstance(form, PerImage) else ''.join(form.dump([record], CLASSES))
+    return [written.encode(), *(path.read_bytes() for path in SAMPLES.glob(f'{name}.*'))]
 
 
 @cache
 def image() -> bytes:
-    """A file with an image of 640 x 512 pixels."""
-    return cv2.imencode('.png', np.zeros((512, 640, 3), np.uint8))[1].tobytes()
+    """A file with an image of the size."""
+    return cv2.imencode('.png', np.zeros(SIZE[::-1], np.uint8))[1].tobytes()
 
 
-def damage(text: str, rng: random.Random) -> bytes:
-    """The file after one or two changes of tokens, lines, or bytes."""
-    data = text.encode()
+def damage(data: bytes, rng: random.Random) -> bytes:
+    """The file after one or two changes of words, lines, bytes, or values of JSON."""
     for _ in range(rng.randint(1, 2)):
-        data = rng.choice((_token, _token, _token, _bytes, _lines, _cut))(data, rng)
+        data = rng.choice((_word, _word, _word, _value, _bytes, _lines, _cut))(data, rng)
     return data
 
 
-def _token(data: bytes, rng: random.Random) -> bytes:
+def _word(data: bytes, rng: random.Random) -> bytes:
     """A number, a name or a sign gives way to something else."""
-    marks = [b'0', b'1', b'.', b'Car', b'HRSC_Object', b'utf-8', b'mbox', b' ']
-    start = data.find(rng.choice(marks), rng.randrange(len(data) + 1))
-    if start < 0:
+    words = list(re.finditer(rb'[\w.+-]+|[^\w\s]', data))
+    if not words:
         return data
-    end = start
-    while end < len(data) and data[end : end + 1] not in b' \n<>"':
-        end += 1
-    return data[:start] + rng.choice(TOKENS).encode() + data[end:]
+    word = rng.choice(words)
+    return data[: word.start()] + rng.choice(TOKENS).encode() + data[word.end() :]
+
+
+def _value(data: bytes, rng: random.Random) -> bytes:
+    """A value of JSON gives way to one of another type, or goes; of another file an element is doubled or gone."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        pieces = re.split(rb'(?=<[a-zA-Z])', data)
+        at = rng.randrange(len(pieces))
+        return b''.join(pieces[:at] + pieces[at : at + 1] * rng.choice((0, 2)) + pieces[at + 1 :])
+    places = list(_places(content))
+    if not places:
+        return json.dumps(rng.choice(VALUES)).encode()
+    holder, key = rng.choice(places)
+    if rng.random() < 0.2:
+        del holder[key]
+    else:
+        holder[key] = rng.choice(VALUES)
+    return json.dumps(content).encode()
+
+
+def _places(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a value in JSON: what holds it, and its key or index."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        yield content, key
+        yield from _places(value)
 
 
 def _bytes(data: bytes, rng: random.Random) -> bytes:
@@ -112,27 +143,41 @@ def _lines(data: bytes, rng: random.Random) -> bytes:
 
 
 def _cut(data: bytes, rng: random.Random) -> bytes:
-    """A piece is lost, or the file comes in another encoding."""
-    if rng.random() < 0.2:
+    """A piece is lost, or the file comes in another encoding, or nested without end."""
+    kind = rng.random()
+    if kind < 0.2:
         return data.decode('utf-8', 'replace').encode(rng.choice(('utf-16', 'utf-32', 'utf-8-sig', 'utf-16-le')))
+    if kind < 0.25:
+        return rng.choice((b'[', b'{"a":', b'<a>')) * 100_000
     start = rng.randrange(len(data) + 1)
     return data[:start] + data[start + rng.randint(0, 200) :]
 
 
 def run_case(index: int, folder: Path) -> str:
-    """Damage a valid file of the reader whose turn it is, and read it under one of the angle versions."""
+    """Damage a valid file of the format whose turn it is, and read it under one of the angle versions."""
     rng = random.Random(index)
-    reader = READERS[index % len(READERS)]
-    label = folder / f'a{reader.suffix}'
-    label.write_bytes(damage(reader.valid, rng))
+    form = list(FORMATS.values())[index % len(FORMATS)]
+    label = folder / f'a{form.suffix}'
+    label.write_bytes(damage(rng.choice(valid(form.name)), rng))
     (folder / 'a.png').write_bytes(image())
+    closed = ClassNames({name: i for i, name in enumerate(CLASSES)}, ('text',))
+    names = closed if rng.random() < 0.2 else AnyNames()
     try:
-        dataset = reader.open(label, rng.choice(('oc', 'le90', 'le135')))
-    except LabelError as error:
+        return outcome(form, label, names, rng.choice(('oc', 'le90', 'le135')))
+    except UserError as error:
         return 'refused' if str(label) in str(error) else f'FAULT: no file in the message: {error}'
-    ann = dataset.get_ann_info(0)
-    boxes = np.concatenate([ann['bboxes'], ann['bboxes_ignore']])
-    polygons = np.concatenate([ann['polygons'], ann['polygons_ignore']])
-    if not (np.isfinite(boxes).all() and np.isfinite(polygons).all()):
-        return f'FAULT: numbers that are not finite: {boxes.tolist()}'
-    return 'value' if (boxes[:, 2:4] > 0).all() else f'FAULT: sides that are not positive: {boxes.tolist()}'
+
+
+def outcome(form: Format, label: Path, names: ClassNames, version: str) -> str:
+    """Whether the objects of a file are sound."""
+    split = Split(label.parent if isinstance(form, PerImage) else label, label.parent)
+    for record in form.read(split, CLASSES, names):
+        with naming_file(label):
+            labels = gather(record.entries, names, version)
+            entries = check_record(record, names).entries
+        numbers = [value for e in entries for value in (*e.shape, e.difficulty, e.score or 0, e.heading or 0)]
+        if not all(np.isfinite(values).all() for values in (labels.bboxes, labels.polygons, numbers)):
+            return f'FAULT: numbers that are not finite: {labels.bboxes.tolist()}, {entries}'
+        if not (labels.bboxes[:, 2:4] > 0).all():
+            return f'FAULT: sides that are not positive: {labels.bboxes.tolist()}'
+    return 'value'

@@ -7,10 +7,11 @@ from . import pipelines
 from .base import RotatedDataset
 from .builder import build_dataloader, build_dataset, collate
 from .custom import CustomDataset
-from .dota import DOTADataset, HITUAVDataset, SARDataset
+from .dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset, HITUAVDataset, SARDataset
 from .formats import LabelError
 from .hrsc import HRSCDataset
 from .mix_dataset import MultiImageMixDataset
 from .pipelines import BadImageError
+from .published import CocoRotatedDataset, DIORDataset, FAIR1MDataset, ICDAR2015Dataset, YOLOOBBDataset
 from .samplers import ClassAwareSampler
 from .wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset

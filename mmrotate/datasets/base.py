@@ -16,7 +16,7 @@ from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_labels
+from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_many
 from .metrics import evaluate_map, score_names
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
@@ -77,7 +77,7 @@ class RotatedDataset(Dataset):
             self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
             self._filter_empty()
-        self.img_ids = [Path(self.image_name(i)).stem for i in range(len(self))]
+        self.img_ids = [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
 
     def load_annotations(self, ann_file: str) -> list[dict]:
         """Give ``data_infos``, in test mode without ``ann`` if there are no annotations at all.
@@ -88,9 +88,14 @@ class RotatedDataset(Dataset):
         """
         raise NotImplementedError
 
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes of the data set, of which the argument ``classes`` may be a part."""
+        return tuple(type(self).CLASSES)
+
     def class_names(self) -> ClassNames:
         """The classes to read; of a data set's own classes the others are known, to be left out."""
-        own = type(self).CLASSES
+        own = self.own_classes
         index = {name: i for i, name in enumerate(self.CLASSES)}
         return ClassNames(index, own if set(index) <= set(own) else ())
 
@@ -100,16 +105,17 @@ class RotatedDataset(Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        found = {name: read_labels(path, reader, names, self.version) for name, path in files.items()}
+        found = read_many(files, reader, names, self.version, Path(self.img_prefix), self.CLASSES)
         return self.pack_annotations(found, files)
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
         """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""
         degenerate: collections.Counter[str] = collections.Counter()
         for name, labels in found.items():
-            degenerate[os.fspath(places[name])] += labels.degenerate
+            if labels.degenerate:
+                degenerate[os.fspath(places[name])] += labels.degenerate
         _warn_degenerate(degenerate)
-        others = sum((labels.others for labels in found.values()), collections.Counter())
+        others = sum((labels.others for labels in found.values() if labels.others), collections.Counter())
         if others:
             counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
             get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {counts}')

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mmrotate.utils import UserError
 from mmrotate.utils.files import copy_atomically, replacing
 from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
+from mmrotate.utils.lock import remove_leftovers
 from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
 
@@ -19,7 +20,7 @@ from .formats import FORMATS, AnyNames, Entry, Format, Item, LabelError, PerImag
 from .formats.frame import stem_of
 from .formats.losses import losses_of
 from .formats.record import naming_file
-from .image_folder import MissingFilesError, image_size
+from .image_folder import MissingFilesError, image_size, walk_folders
 from .sources import Source
 
 IMAGES = ('link', 'copy', 'none')  # what becomes of the images
@@ -130,6 +131,9 @@ def convert(
         UserError: the target cannot be written to, or holds what is read; two images have one name.
     """
     _check_target(source, target, resume)
+    if resume:
+        for folder, _ in walk_folders(target):
+            remove_leftovers(folder)
     units = list(_units(source, row))
     task = _Task(source.format.name, row.name, source.splits, source.classes, target, images)
     if not source.format.numbered:

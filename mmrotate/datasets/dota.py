@@ -1,103 +1,74 @@
-"""Datasets with labels in the DOTA format."""
+"""DOTA and other datasets with labels in its format."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmrotate.core.visualization import DOTA_PALETTE, HIT_UAV_PALETTE, SAR_PALETTE
 from mmrotate.registry import DATASETS
-from mmrotate.utils import get_root_logger
+from mmrotate.utils.arguments import ArgumentError
 
-from .base import RotatedDataset
-from .formats import ClassNames, read_dota, read_labels
-from .image_folder import (
-    IMAGE_SUFFIXES,
-    OTHER_LABELS,
-    MissingFilesError,
-    check_folders,
-    describe_place,
-    find_images,
-    find_labels,
+from .label_folder import LabelFolderDataset
+
+_CLASSES = tuple(
+    'plane baseball-diamond bridge ground-track-field small-vehicle large-vehicle ship tennis-court '
+    'basketball-court storage-tank soccer-ball-field roundabout harbor swimming-pool helicopter '
+    'container-crane airport helipad'.split()
 )
+# how many of the classes and colours a version of the data set has
+DATA_VERSIONS = {'1.0': 15, '1.5': 16, '2.0': 18}
 
 
 @DATASETS.register_module()
-class DOTADataset(RotatedDataset):
-    """DOTA, and every dataset with one text file of corners per image.
-
-    ``ann_file`` is the folder of the text files (see :mod:`mmrotate.datasets.dota_labels`); ``img_prefix`` holds the
-    images, found by their stem. In test mode a folder without text files is one of images without annotations. Boxes
-    below about two pixels are dropped and counted in a warning.
+class DOTADataset(LabelFolderDataset):
+    """DOTA, and every dataset with one text file of corners per image: :mod:`mmrotate.datasets.formats.dota`.
 
     Args:
-        ann_file, pipeline, version, kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`; in test mode
-            ``ann_file`` may be the folder of the images.
-        difficulty: objects with a larger value are ignored: no object to find, and no error to find them, as on DOTA's
-            server. (0.x dropped them, which made finding them an error; in training both are the same unless a
-            pipeline collects ``gt_bboxes_ignore``.)
+        ann_file, pipeline, difficulty, kwargs: see :class:`mmrotate.datasets.label_folder.LabelFolderDataset`.
+        version: an angle version ('oc', 'le90', 'le135'), as in 0.x, or one of DOTA itself ('1.0', '1.5', '2.0'), which
+            says the classes; :class:`DOTAv15Dataset` and :class:`DOTAv2Dataset` are the same with an angle version.
+        angle_version: the angle version, where ``version`` is one of DOTA.
     """
 
-    CLASSES: tuple[str, ...] = tuple(
-        'plane baseball-diamond bridge ground-track-field small-vehicle large-vehicle ship tennis-court '
-        'basketball-court storage-tank soccer-ball-field roundabout harbor swimming-pool helicopter'.split()
-    )
-    PALETTE: Any = DOTA_PALETTE
+    CLASSES: tuple[str, ...] = _CLASSES[:15]
+    PALETTE: Any = DOTA_PALETTE[:15]
 
     def __init__(
-        self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 100, **kwargs: Any
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict],
+        version: str = 'oc',
+        difficulty: int = 100,
+        angle_version: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        self.difficulty = difficulty
-        super().__init__(ann_file, pipeline, version, **kwargs)
+        self.data_version = str(version) if str(version) in DATA_VERSIONS else None  # a config may have it as a number
+        if self.data_version:
+            version, self.PALETTE = angle_version or 'oc', DOTA_PALETTE[: DATA_VERSIONS[self.data_version]]
+            kwargs['classes'] = self.own_classes if kwargs.get('classes') is None else kwargs['classes']
+        elif angle_version not in (None, version):
+            raise ArgumentError(f'version={version!r} is an angle version, and angle_version={angle_version!r} another')
+        super().__init__(ann_file, pipeline, version, difficulty, **kwargs)
 
-    def load_annotations(self, ann_folder: str) -> list[dict]:
-        """Read every label file, each of which needs an image, or in test mode list the images."""
-        check_folders(ann_file=ann_folder, img_prefix=self.img_prefix)
-        if labels := find_labels(ann_folder) if ann_folder else {}:
-            return self._load_labelled(labels)
-        place = describe_place(ann_folder)
-        images = find_images(self.img_prefix or ann_folder)
-        other_format = any(suffix in place for suffix in OTHER_LABELS) and not find_images(ann_folder)
-        if not self.test_mode or other_format or (images and os.path.isfile(ann_folder)):
-            raise MissingFilesError(f'no label files (*.txt) in the folder ann_file={ann_folder!r}{place}')
-        if not images:
-            raise MissingFilesError(
-                f'no label files (*.txt) in ann_file={ann_folder!r}, and no images '
-                f'({", ".join(IMAGE_SUFFIXES)}) in img_prefix={self.img_prefix!r}'
-            )
-        return [dict(filename=name) for name in images.values()]
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The classes of the data set, of which the argument ``classes`` may be a part."""
+        return _CLASSES[: DATA_VERSIONS[self.data_version]] if self.data_version else super().own_classes
 
-    def _load_labelled(self, labels: dict[str, Path]) -> list[dict]:
-        images = find_images(self.img_prefix)
-        names = self.class_names()
-        if 'classes' not in images:
-            labels.pop('classes', None)  # the list of names that labelling tools write
-        labels = self._with_images(labels, images, names)
-        return self.read_annotations({images[stem]: path for stem, path in labels.items()}, read_dota, names)
 
-    def _with_images(self, labels: dict[str, Path], images: dict[str, str], names: ClassNames) -> dict[str, Path]:
-        """The label files, each of which needs an image unless it would be left out for being empty."""
-        endings = ', '.join(IMAGE_SUFFIXES)
-        if not images:
-            raise MissingFilesError(
-                f'no images ({endings}) in img_prefix={self.img_prefix!r}, but '
-                f'{len(labels)} label files in ann_file={self.ann_file!r}'
-            )
-        missing = [stem for stem in labels if stem not in images]
-        if not self.test_mode and self.filter_empty_gt:
-            empty = {stem for stem in missing if not len(read_labels(labels[stem], read_dota, names, self.version))}
-            missing = [stem for stem in missing if stem not in empty]
-            if empty:
-                get_root_logger().info(f'{len(empty)} label files without objects and without an image: left out')
-                labels = {stem: path for stem, path in labels.items() if stem not in empty}
-        if missing:
-            raise MissingFilesError(
-                f'{len(missing)} of {len(labels)} label files have no image, the first: {labels[missing[0]]} '
-                f'needs {os.path.join(self.img_prefix, missing[0])} with one of {endings}'
-            )
-        if unlabelled := len(images) - len(labels):
-            get_root_logger().info(f'{unlabelled} images without a label file: left out')
-        return labels
+@DATASETS.register_module()
+class DOTAv15Dataset(DOTADataset):
+    """DOTA 1.5: container cranes, and small objects of about ten pixels, as well."""
+
+    CLASSES: tuple[str, ...] = _CLASSES[:16]
+    PALETTE: Any = DOTA_PALETTE[:16]
+
+
+@DATASETS.register_module()
+class DOTAv2Dataset(DOTADataset):
+    """DOTA 2.0: airports and helipads as well."""
+
+    CLASSES: tuple[str, ...] = _CLASSES
+    PALETTE: Any = DOTA_PALETTE
 
 
 @DATASETS.register_module()

@@ -1,35 +1,30 @@
 """HRSC2016: ships in harbours, annotated by XML files."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from mmrotate.core.visualization import HRSC_PALETTE
 from mmrotate.registry import DATASETS
-from mmrotate.utils.files import near_files
 
-from .base import RotatedDataset
-from .formats import ClassNames
+from .formats import ClassNames, Reader
 from .formats.hrsc import KINDS, NO_KIND, read_hrsc
-from .image_folder import IMAGE_SUFFIXES, MissingFilesError, check_folders, find_images
+from .listed import ListedDataset
 from .metrics import METRICS
 from .submission import Results
 
 
 @DATASETS.register_module()
-class HRSCDataset(RotatedDataset):
+class HRSCDataset(ListedDataset):
     """HRSC2016 (Liu et al., ICPRAM 2017): one class, or the 31 kinds of ships.
 
     Args:
-        ann_file: text file with the name of an image, without its ending, in each line.
-        img_subdir: folder of the images, where ``img_prefix`` is not given.
-        ann_subdir: folder of the XML files.
+        ann_file, pipeline, img_subdir, ann_subdir, version, kwargs: see
+            :class:`mmrotate.datasets.listed.ListedDataset`.
         classwise: a class for each kind of ship; objects of other kinds are left out.
-        pipeline, version, kwargs: see :class:`mmrotate.datasets.base.RotatedDataset`.
     """
 
+    FORMAT = 'hrsc'
     CLASSES: tuple[str, ...] = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
     PALETTE: Any = HRSC_PALETTE
@@ -45,32 +40,11 @@ class HRSCDataset(RotatedDataset):
         version: str = 'oc',
         **kwargs: Any,
     ) -> None:
-        root = kwargs.get('data_root') or ''
-        self.img_subdir, self.ann_subdir = os.path.join(root, img_subdir), os.path.join(root, ann_subdir)
         self.classwise = classwise
         if classwise:
             self.PALETTE = None  # distinct colours
             kwargs['classes'] = kwargs.get('classes') or self.HRSC_CLASSES
-        kwargs['img_prefix'] = kwargs.get('img_prefix') or img_subdir
-        super().__init__(ann_file, pipeline, version, **kwargs)
-
-    def load_annotations(self, ann_file: str) -> list[dict]:
-        """Read the XML file of every image in the list."""
-        if not os.path.isfile(ann_file):
-            raise MissingFilesError(f'no list of images ann_file={ann_file!r}{near_files(Path(ann_file))}')
-        check_folders(img_prefix=self.img_prefix, ann_subdir=self.ann_subdir)
-        names = Path(ann_file).read_text(encoding='utf-8-sig').split()
-        images = find_images(self.img_prefix)
-        paths = {name: os.path.join(self.ann_subdir, f'{name}.xml') for name in names}
-        missing = [path for path in paths.values() if not os.path.isfile(path)]
-        missing += [os.path.join(self.img_prefix, name) for name in names if name not in images]
-        if missing:
-            raise MissingFilesError(
-                f'{len(missing)} files of {ann_file} are missing, the first: {missing[0]} '
-                f'(images end in one of {", ".join(IMAGE_SUFFIXES)})'
-            )
-        reader = partial(read_hrsc, kinds=self.classwise)
-        return self.read_annotations({images[name]: path for name, path in paths.items()}, reader, self._names())
+        super().__init__(ann_file, pipeline, img_subdir, ann_subdir, version, **kwargs)
 
     def evaluate(  # type: ignore[override]  # 0.x had the last two the other way round
         self,
@@ -87,8 +61,9 @@ class HRSCDataset(RotatedDataset):
         settings = (metric, logger, proposal_nums, iou_thr, scale_ranges, nproc, use_07_metric)
         return super().evaluate(results, *settings)
 
-    def _names(self) -> ClassNames:
+    def reader(self) -> tuple[Reader, ClassNames]:
         """The kinds of ships, or all as the first class."""
+        reader = partial(read_hrsc, kinds=self.classwise)
         if not self.classwise:
-            return ClassNames({'ship': 0})
-        return ClassNames({name: i for i, name in enumerate(self.CLASSES)}, (*self.HRSC_CLASSES, NO_KIND))
+            return reader, ClassNames({'ship': 0})
+        return reader, ClassNames({name: i for i, name in enumerate(self.CLASSES)}, (*self.HRSC_CLASSES, NO_KIND))

@@ -47,10 +47,10 @@ def image_size(path: str | Path) -> tuple[int, int]:
         return raster.width, raster.height
 
 
-def find_labels(folder: str | Path) -> dict[str, Path]:
-    """Text files of a folder as {stem: path}, sorted by name."""
+def find_labels(folder: str | Path, suffix: str = '.txt', prefix: str = '') -> dict[str, str]:
+    """Files of a folder as {stem of the image: path}, sorted by name; ``prefix`` may stand before the stem."""
     files = sorted(_files(folder), key=''.join)
-    return {stem: Path(folder, stem + suffix) for stem, suffix in files if suffix.lower() == '.txt'}
+    return {stem.removeprefix(prefix): os.path.join(folder, stem + end) for stem, end in files if end.lower() == suffix}
 
 
 def describe_place(path: str | Path) -> str:

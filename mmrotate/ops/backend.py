@@ -185,6 +185,12 @@ def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
         raise MemoryError(f'{name} ran out of memory')
 
 
+def library_function(name: str) -> Any:
+    """A function of the C++ library that is of no type of numbers; None where there is none."""
+    library = None if _forced() == 'torch' else _library()
+    return getattr(library, name, None)
+
+
 def threads() -> ctypes.c_int:
     """Threads that an operation may use: those of PyTorch."""
     return ctypes.c_int(torch.get_num_threads())

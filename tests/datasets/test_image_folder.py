@@ -14,9 +14,9 @@ def test_labels_by_stem(tmp_path):
     for name in ('b.txt', 'a.TXT', 'a.png', 'P1__1__0___0.txt'):
         (tmp_path / name).touch()
     assert find_labels(str(tmp_path)) == {
-        'P1__1__0___0': tmp_path / 'P1__1__0___0.txt',
-        'a': tmp_path / 'a.TXT',
-        'b': tmp_path / 'b.txt',
+        'P1__1__0___0': str(tmp_path / 'P1__1__0___0.txt'),
+        'a': str(tmp_path / 'a.TXT'),
+        'b': str(tmp_path / 'b.txt'),
     }
 
 

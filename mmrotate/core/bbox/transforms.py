@@ -119,11 +119,9 @@ def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
     OpenCV's: often two rectangles are the smallest, and the published models were trained on its choice.
     Its range of angles, which changed between versions, does not matter.
     """
-    boxes = np.zeros((len(polys), 5))
-    for row, poly in zip(boxes, polys.astype(np.float32), strict=True):
-        centre, sides, degrees = cv2.minAreaRect(poly.reshape(4, 2))
-        row[:] = *centre, *sides, np.deg2rad(degrees)
-    w, h, theta = regularize(boxes[:, 2], boxes[:, 3], boxes[:, 4], version)
+    found = map(cv2.minAreaRect, polys.astype(np.float32).reshape(-1, 4, 2))
+    boxes = np.array([(*centre, *sides, degrees) for centre, sides, degrees in found]).reshape(-1, 5)
+    w, h, theta = regularize(boxes[:, 2], boxes[:, 3], np.deg2rad(boxes[:, 4]), version)
     return np.concatenate([boxes[:, :2], _stack([w, h, theta])], 1)
 
 

@@ -17,6 +17,11 @@ def _rgb(digits: str) -> list[Color]:
 
 DOTA_PALETTE = _rgb(
     'a52a2a bdb76b 00ff00 ff0000 8a2be2 ff8000 ff00ff 00ffff ffc1c1 003399 fffacd 008b8b ffff00 937474 0000ff'
+    'dc143c 770b20 00008e'  # of 1.5 and 2.0
+)
+DIOR_PALETTE = _rgb(
+    'dc143c 770b20 00008e 0000e6 6a00e4 003c64 005064 000046 0000c0 faaa1e 64aa1e dcdc00 af74af fa001e a52a2a ff4dff'
+    '00e2fc b6b6ff 005200 78a69d'
 )
 SAR_PALETTE = _rgb('00ff00')
 HRSC_PALETTE = _rgb('00ff00')

@@ -15,7 +15,7 @@ How a format is added:
 6. A file of the format in ``tests/datasets/formats``; the tests that convert there and back take it from the table.
 """
 
-from .coco import COCO
+from .coco import COCO, coco_classes
 from .cvat import CVAT
 from .dior import DIOR
 from .dota import DOTA, read_dota
@@ -27,6 +27,7 @@ from .hrsc import HRSC, read_hrsc
 from .icdar2015 import ICDAR2015
 from .label_studio import LABEL_STUDIO
 from .labelme import LABELME, X_ANYLABELING
+from .many import read_many
 from .middle import files_of, load_data, load_middle, read_middle
 from .record import (
     AnyNames,

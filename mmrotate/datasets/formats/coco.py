@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 
 from .documents import numbers, parse_json, polygon
 from .frame import PerSet
-from .record import Entry, EntryError, Record
+from .record import Entry, EntryError, Record, naming_file
 from .shapes import area, corners, upright
 
 
@@ -42,6 +42,16 @@ def parse_coco(path: Path, images: Path | None = None) -> Iterator[Record]:
         known = all(isinstance(side, int) and side > 0 for side in size)
         name = text_at(image, 'file_name', f'image {number}')
         yield Record(name, objects[image['id']], size if known else None)
+
+
+def coco_classes(path: str | Path) -> tuple[str, ...]:
+    """The names of the categories of a file, in its order; a LabelError if it is none of COCO."""
+    with naming_file(path):
+        data = parse_json(Path(path).read_bytes())
+        categories = data.get('categories') if isinstance(data, dict) else None
+        if not isinstance(categories, list) or not all(isinstance(category, dict) for category in categories):
+            raise ValueError("this is no annotation file of COCO: it has no list 'categories'")
+        return tuple(text_at(category, 'name', f'category {i}') for i, category in enumerate(categories))
 
 
 def text_at(item: Mapping[str, Any], key: str, place: str) -> str:

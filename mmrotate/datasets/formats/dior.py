@@ -42,7 +42,7 @@ DIOR = PerImage(
     summary='DIOR-R, an XML file an image: robndbox with x_left_top ... y_left_bottom',
     suffix='.xml',
     suits=told_by('robndbox with x_left_top', b'<annotation', b'<x_left_top'),
-    holds=frozenset(('turned', 'corners', 'difficulty', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('DIOR-R', CORNERS, UPRIGHT, alias=_class),
     dump=write_dior,

@@ -43,7 +43,7 @@ DRONEVEHICLE = PerImage(
     suits=told_by(
         'annotation/object with polygon', b'<annotation', b'<polygon>', b'<x1>', without=(b'<rotated_bndbox',)
     ),
-    holds=frozenset(('turned', 'corners', 'difficulty', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'class', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('DroneVehicle', CORNERS, UPRIGHT, alias=_class),
     dump=write_dronevehicle,

@@ -93,7 +93,10 @@ def _fractions(shape: Shape, width: int, height: int) -> list[float]:
 
 
 def _stems(content: bytes) -> list[str]:
-    return [key.decode('utf-8', 'replace') for key in re.findall(rb'"([^"]+)":\s*(?:\[\s*[{\]]|null)', content)]
+    return [
+        key.decode('utf-8', 'replace').rpartition('/')[2]
+        for key in re.findall(rb'"([^"]+)":\s*(?:\[\s*[{\]]|null)', content)
+    ]
 
 
 FIFTYONE = PerSet(
@@ -101,7 +104,7 @@ FIFTYONE = PerSet(
     summary='FiftyOne, labels.json of FiftyOneImageDetectionDataset: bounding_box, rotation',
     suffix='.json',
     suits=told_by('labels as of FiftyOne', b'"classes"', b'"labels"', without=(b'"shapes"', b'"images"')),
-    holds=frozenset(('turned', 'score', 'empty')),
+    holds=frozenset(('turned', 'score', 'class', 'empty')),
     images='{split}/data',
     labels='{split}/labels.json',
     needs_size=True,

@@ -153,12 +153,12 @@ def _stems(content: bytes) -> list[str]:
 
 
 LABEL_STUDIO = PerSet(
-    name='label_studio',
+    name='label-studio',
     summary='Label Studio, one JSON file of tasks: rectanglelabels with rotation, polygonlabels',
     suffix='.json',
     suits=told_by('tasks as of Label Studio', b'"data"', b'"original_width"', b'"result"'),
-    holds=frozenset(('turned', 'corners', 'score', 'empty')),
-    labels='{split}/label_studio.json',
+    holds=frozenset(('turned', 'corners', 'score', 'class', 'empty')),
+    labels='{split}/label-studio.json',
     needs_size=True,
     parse=parse_label_studio,
     dump=dump_label_studio,

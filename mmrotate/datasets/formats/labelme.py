@@ -110,7 +110,7 @@ LABELME = PerImage(
     summary='LabelMe, a JSON file an image: polygon, oriented_rectangle, rectangle',
     suffix='.json',
     suits=told_by('shapes as of LabelMe', *_MARKS, without=_OWN_MARKS),
-    holds=frozenset(('turned', 'corners', 'empty')),
+    holds=frozenset(('turned', 'corners', 'class', 'empty')),
     labels='{split}/images',
     needs_size=True,
     parse=read_labelme,
@@ -118,9 +118,9 @@ LABELME = PerImage(
 )
 X_ANYLABELING = replace(
     LABELME,
-    name='xanylabeling',
+    name='x-anylabeling',
     summary='X-AnyLabeling, a JSON file an image: rotation, polygon, rectangle',
     suits=_suits_xanylabeling,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'empty')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'score', 'class', 'empty')),
     dump=write_xanylabeling,
 )

@@ -161,6 +161,8 @@ class Labels:
         """As the dict that datasets hold; objects above ``difficulty`` are those to ignore."""
         keep = self.difficulties <= difficulty
         every = {'bboxes': self.bboxes, 'labels': self.labels, 'polygons': self.polygons}
+        if keep.all():  # the most frequent case, of many images at once
+            return every | {f'{key}_ignore': v[:0] for key, v in every.items()}
         return {f'{key}{end}': v[mask] for end, mask in (('', keep), ('_ignore', ~keep)) for key, v in every.items()}
 
 
@@ -235,29 +237,66 @@ def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
         EntryError, ValueError: what is wrong with one of them, or with all, see :func:`read_labels`.
     """
     others: collections.Counter[str] = collections.Counter()
-    objects = list(_checked(entries, names, others))
-    labels = pack_labels(objects, version)
-    _check_scale(objects, labels)
-    labels.others = others
-    return labels
+    shapes, kinds, difficulties = check_entries(entries, names, others)
+    boxes, polygons, good = pack_shapes([shapes], version)
+    if not good.any():
+        check_scale(shapes)
+    return Labels(boxes[good], kinds[good], polygons[good], difficulties[good], int((~good).sum()), others)
 
 
 def pack_labels(objects: Sequence[tuple[Sequence[float], int, int]], version: str) -> Labels:
     """Labels of objects given as shape, label and difficulty; boxes among corners become corners too."""
+    shapes, kinds, difficulties = _arrays(objects)
+    boxes, polygons, good = pack_shapes([shapes], version)
+    return Labels(boxes[good], kinds[good], polygons[good], difficulties[good], degenerate=int((~good).sum()))
+
+
+def check_entries(
+    entries: Iterable[Entry], names: ClassNames, others: collections.Counter[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shapes (n, 8) or (n, 5), float64, labels (n,) and difficulties (n,) of entries.
+
+    Those of other classes are counted in ``others`` instead, by their name.
+
+    Raises:
+        EntryError: what is wrong with one of them.
+    """
+    return _arrays(list(_checked(entries, names, others)))
+
+
+def _arrays(objects: Sequence[tuple[Sequence[float], int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not objects:
+        return np.zeros((0, 8)), np.zeros(0, np.int64), np.zeros(0, np.int64)
     if len({len(shape) for shape, *_ in objects}) > 1:
         objects = [(corners(shape), label, difficulty) for shape, label, difficulty in objects]
-    columns = zip(*objects, strict=True) if objects else ((), (), ())
-    shapes, labels, difficulties = map(np.array, columns, (np.float64, np.int64, np.int64))
-    if shapes.size == 0 or shapes.shape[1] == 8:
-        polygons = uncross(shapes.reshape(-1, 8).astype(np.float32))
-        boxes, good = polys2obb_np(polygons, version)
-        boxes = boxes.astype(np.float32)
-    else:
-        x, y, w, h, theta = shapes.T
-        boxes = np.stack([x, y, *regularize(w, h, theta, version)], 1).astype(np.float32)
-        good = np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
-        polygons = obb2poly_np(boxes, version)
-    return Labels(boxes[good], labels[good], polygons[good], difficulties[good], degenerate=int((~good).sum()))
+    shapes, labels, difficulties = zip(*objects, strict=True)
+    return np.array(shapes, np.float64), np.array(labels, np.int64), np.array(difficulties, np.int64)
+
+
+def pack_shapes(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (n, 5) and polygons (n, 8), float32, of the shapes of some files, and which of them (n,) are objects.
+
+    Each of ``shapes`` is (n, 8) or (n, 5); boxes of other files do not matter to those of one.
+    """
+    if all(each.shape[1] == 8 for each in shapes):
+        return _pack_corners(shapes, version)
+    is_box = np.repeat([each.shape[1] == 5 for each in shapes], [len(each) for each in shapes])
+    boxes, polygons = np.empty((len(is_box), 5), np.float32), np.empty((len(is_box), 8), np.float32)
+    good = np.empty(len(is_box), bool)
+    if not is_box.all():
+        of_corners = _pack_corners([each for each in shapes if each.shape[1] == 8], version)
+        boxes[~is_box], polygons[~is_box], good[~is_box] = of_corners
+    x, y, w, h, theta = np.concatenate([each for each in shapes if each.shape[1] == 5]).T
+    boxes[is_box] = np.stack([x, y, *regularize(w, h, theta, version)], 1)
+    good[is_box] = (boxes[is_box, 2:4] >= MIN_SIDE).all(1)
+    polygons[is_box] = obb2poly_np(boxes[is_box], version)
+    return boxes, polygons, good
+
+
+def _pack_corners(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    polygons = uncross(np.concatenate(shapes, dtype=np.float32))
+    boxes, good = polys2obb_np(polygons, version)
+    return boxes.astype(np.float32), polygons, good
 
 
 def uncross(polygons: np.ndarray) -> np.ndarray:
@@ -303,7 +342,7 @@ def _positions(values: Sequence[str | float]) -> list[float]:
         # a sum that is no number, or too large, has its reason in one of them; it is the quicker question
         if sum(map(abs, found)) <= MAX_PIXEL and '_' not in ''.join(map(str, values)):
             return found
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = []
     for value in values:
         if not _is_number(value):
@@ -326,17 +365,15 @@ def _is_number(value: object) -> bool:
         return False
     try:
         return abs(float(value)) <= MAX_PIXEL
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 
-def _check_scale(objects: Sequence[tuple[Sequence[float], int, int]], labels: Labels) -> None:
-    """Refuse a file whose objects all are so small because their places are fractions of the image."""
-    if len(labels) or not objects:
-        return
-    places = np.array([shape[:4] if len(shape) == 5 else shape for shape, *_ in objects])
+def check_scale(shapes: np.ndarray) -> None:
+    """Refuse a file none of whose objects has a size because their places are fractions of the image."""
+    places = shapes[:, :4] if shapes.shape[1] == 5 else shapes
     # corners of turned boxes may lie somewhat outside of the image
-    if -1 <= places.min() and places.max() <= 2 and (places % 1 > 0).any():
+    if places.size and -1 <= places.min() and places.max() <= 2 and (places % 1 > 0).any():
         raise ValueError(
             'all places lie between 0 and 1: they look normalised, fractions of the image (as in YOLO files); needed '
             'are pixels: multiply x by the width and y by the height of the image'

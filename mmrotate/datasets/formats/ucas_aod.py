@@ -67,11 +67,11 @@ def _suits(content: bytes) -> str | None:
 
 
 UCAS_AOD = PerImage(
-    name='ucas_aod',
+    name='ucas-aod',
     summary=f'UCAS-AOD, a text file an image: [class] {_COLUMNS}',
     suffix='.txt',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'empty')),
+    holds=frozenset(('turned', 'corners', 'class', 'empty')),
     labels='{split}/labels',
     parse=read_ucas_aod,
     dump=write_ucas_aod,

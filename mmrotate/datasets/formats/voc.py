@@ -144,7 +144,7 @@ VOC = PerImage(
         b'<annotation',
         without=(b'<x_left_top', b'<rotated_bndbox', b'<polygon', b'<objects', b'<annotations', b'RSDD'),
     ),
-    holds=frozenset(('turned', 'difficulty', 'empty', 'size')),
+    holds=frozenset(('turned', 'difficulty', 'class', 'empty', 'size')),
     labels='{split}/annotations',
     parse=reader_of('VOC or roLabelImg', TURNED, UPRIGHT),
     dump=write_voc,

@@ -34,15 +34,15 @@ EXPECTED = {
         ('text', 1, [374, 155, 409, 155, 409, 170, 374, 170]),
         ('text', 0, [492, 151, 551, 151, 551, 170, 492, 170]),
     ],
-    'ucas_aod.txt': [('airplane', 0, QUAD), ('car', 0, UPRIGHT)],
+    'ucas-aod.txt': [('airplane', 0, QUAD), ('car', 0, UPRIGHT)],
     'labelme.json': [
         ('car', 0, [110.5, *QUAD[1:]]),
         ('ship', 0, UPRIGHT),
         ('car', 0, [460, 420, 400, 420, 400, 400, 460, 400]),
     ],
-    'xanylabeling.json': [('car', 1, TURNED), ('ship', 0, UPRIGHT)],
+    'x-anylabeling.json': [('car', 1, TURNED), ('ship', 0, UPRIGHT)],
     'cvat.xml': [('car', 1, TURNED), ('ship', 0, UPRIGHT), ('car', 0, QUAD)],
-    'label_studio.json': [('car', 0, TURNED), ('ship', 0, [320, 256, 480, 256, 480, 384, 400, 384])],
+    'label-studio.json': [('car', 0, TURNED), ('ship', 0, [320, 256, 480, 256, 480, 384, 400, 384])],
     'fiftyone.json': [('car', 0, TURNED), ('ship', 0, UPRIGHT)],
 }
 
@@ -104,14 +104,14 @@ def test_the_angle_of_rsdd_is_that_of_the_long_height(read):
 
 
 def test_what_else_is_in_files_of_labelling_tools(read):
-    assert [e.score for e in read('x', SAMPLES['xanylabeling.json'].read_bytes(), 'xanylabeling')['a'].entries] == [
+    assert [e.score for e in read('x', SAMPLES['x-anylabeling.json'].read_bytes(), 'x-anylabeling')['a'].entries] == [
         None,
         0.75,
     ]
     assert [e.score for e in read('x', SAMPLES['fiftyone.json'].read_bytes(), 'fiftyone')['a'].entries] == [0.9, None]
-    tasks = SAMPLES['label_studio.json'].read_bytes().replace(b'"predictions": []', b'"ids": []')
+    tasks = SAMPLES['label-studio.json'].read_bytes().replace(b'"predictions": []', b'"ids": []')
     predicted = tasks.replace(b'"annotations"', b'"predictions"').replace(b'"type": "re', b'"score": 0.5, "type": "re')
-    assert [entry.score for entry in read('x', predicted, 'label_studio')['a'].entries] == [0.5, None]
+    assert [entry.score for entry in read('x', predicted, 'label-studio')['a'].entries] == [0.5, None]
 
 
 def test_codrone_is_dota(read):
@@ -123,11 +123,11 @@ def test_codrone_is_dota(read):
 def test_the_folder_of_ucas_aod_says_the_class(tmp_path, folder):
     (tmp_path / folder).mkdir(parents=True)
     cv2.imwrite(f'{tmp_path / folder}/P1.png', np.zeros((9, 9), np.uint8))
-    line = SAMPLES['ucas_aod.txt'].read_text().splitlines()[0].removeprefix('airplane\t')
+    line = SAMPLES['ucas-aod.txt'].read_text().splitlines()[0].removeprefix('airplane\t')
     (tmp_path / folder / 'P1.txt').write_text(line)
     for split in (Split(tmp_path, tmp_path), Split(tmp_path / folder, tmp_path / folder)):
         try:
-            name = next(FORMATS['ucas_aod'].read(split)).entries[0].name
+            name = next(FORMATS['ucas-aod'].read(split)).entries[0].name
         except LabelError as error:
             name = str(error)
         assert name in {'CAR': 'car', 'PLANE/images': 'airplane'}.get(folder, name) and (
@@ -170,27 +170,27 @@ WRONG = [
     ('hrsc.xml', '<header_x>210', '<header_x>left', "object 1, header: the box value 'left'"),
     ('icdar2015.txt', '378,130,Gen', '378 130,Gen', "line 1: the corner value '378 130'"),
     ('icdar2015.txt', '493,115,519,115,519,131,493,131,', '493,115,', 'line 2: 8 or 9 columns .* got 3'),
-    ('ucas_aod.txt', '\t40\t20', '', r'line 2: 13 numbers .* got 11'),
+    ('ucas-aod.txt', '\t40\t20', '', r'line 2: 13 numbers .* got 11'),
     ('labelme.json', '"polygon"', '"circle"', "shape 1: the shape_type 'circle' is no box; those read: rectangle"),
     ('labelme.json', '[300.0, 310.0]', '[300.0]', r'shape 2: points \[\[x, y\], ...\] are needed'),
     ('labelme.json', '110.5', 'null', 'shape 1: the corner value None'),
     ('labelme.json', '"shapes"', '"forms"', 'no file of LabelMe or X-AnyLabeling: a list "shapes" is needed'),
-    ('xanylabeling.json', 'true', '"yes"', "shape 1: the difficulty must be an integer, got 'yes'"),
-    ('xanylabeling.json', '0.75', 'NaN', 'shape 2: the score nan is no finite number'),
+    ('x-anylabeling.json', 'true', '"yes"', "shape 1: the difficulty must be an integer, got 'yes'"),
+    ('x-anylabeling.json', '0.75', 'NaN', 'shape 2: the score nan is no finite number'),
     ('cvat.xml', 'xtl="300"', '', "image 'a.png', shape 2: the box value ''"),
     ('cvat.xml', '110.00,120.00;', '110.00;', "image 'a.png', shape 3: points as"),
     ('cvat.xml', 'box', 'ellipse', "image 'a.png', shape 1: a ellipse is no box; those read: box, polygon"),
     ('cvat.xml', 'image id', 'track id', 'no XML|the tracks of CVAT for video'),
     (
-        'label_studio.json',
+        'label-studio.json',
         '"original_width": 640',
         '"original_width": "w"',
         "task 1, result 1: the box value 'w'|task 1",
     ),
-    ('label_studio.json', '"rectanglelabels"', '"brushlabels"', "task 1, result 1: the type 'brushlabels' is no box"),
-    ('label_studio.json', '"rotation": 36', '"rotation": "x36', 'no JSON that can be read'),
-    ('label_studio.json', '"result": []', '"result": 7', 'task 2: result must be a list, got 7'),
-    ('label_studio.json', 'b.png', 'b.mp4', 'task 2: no address of an image in data'),
+    ('label-studio.json', '"rectanglelabels"', '"brushlabels"', "task 1, result 1: the type 'brushlabels' is no box"),
+    ('label-studio.json', '"rotation": 36', '"rotation": "x36', 'no JSON that can be read'),
+    ('label-studio.json', '"result": []', '"result": 7', 'task 2: result must be a list, got 7'),
+    ('label-studio.json', 'b.png', 'b.mp4', 'task 2: no address of an image in data'),
     ('fiftyone.json', '[0.46875, ', '[', "image 'a', object 2: a bounding_box of four fractions is needed"),
     ('fiftyone.json', '"label": 1', '"label": 2', "image 'a', object 2: a label is needed, .* got 2"),
     ('fiftyone.json', '"b"', '"c"', "image 'c': the size of the image is needed, and there is none"),

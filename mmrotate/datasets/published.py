@@ -1,0 +1,123 @@
+"""Published data sets that are a label format and a list of classes."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from mmrotate.core.visualization import DIOR_PALETTE
+from mmrotate.registry import DATASETS
+from mmrotate.utils.arguments import ArgumentError
+
+from .formats import ClassNames, coco_classes
+from .label_file import LabelFileDataset
+from .label_folder import LabelFolderDataset
+from .listed import ListedDataset
+
+
+@DATASETS.register_module()
+class DIORDataset(ListedDataset):
+    """DIOR-R (Cheng et al., TGRS 60, 2022): :mod:`mmrotate.datasets.formats.dior`.
+
+    Args:
+        ann_file, pipeline, img_subdir, ann_subdir, version, kwargs: see
+            :class:`mmrotate.datasets.listed.ListedDataset`. ``ann_subdir`` may be that of the upright boxes too,
+            'Annotations/Horizontal Bounding Boxes'.
+    """
+
+    FORMAT = 'dior'
+    CLASSES: tuple[str, ...] = tuple(
+        'airplane airport baseballfield basketballcourt bridge chimney expressway-service-area '
+        'expressway-toll-station dam golffield groundtrackfield harbor overpass ship stadium storagetank '
+        'tenniscourt trainstation vehicle windmill'.split()
+    )
+    PALETTE: Any = DIOR_PALETTE
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict],
+        img_subdir: str = 'JPEGImages-trainval',
+        ann_subdir: str = 'Annotations/Oriented Bounding Boxes',
+        version: str = 'oc',
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(ann_file, pipeline, img_subdir, ann_subdir, version, **kwargs)
+
+
+@DATASETS.register_module()
+class FAIR1MDataset(LabelFolderDataset):
+    """FAIR1M (Sun et al., ISPRS 184, 2022), ``ann_file`` its XML files: :mod:`mmrotate.datasets.formats.fair1m`."""
+
+    FORMAT = 'fair1m'
+    # fmt: off
+    CLASSES: tuple[str, ...] = (
+        'Passenger Ship', 'Liquid Cargo Ship', 'Dry Cargo Ship', 'Motorboat', 'Fishing Boat', 'Warship',
+        'Engineering Ship', 'other-ship', 'Tugboat', 'Small Car', 'Cargo Truck', 'Van', 'Trailer', 'other-vehicle',
+        'Dump Truck', 'Bus', 'Tractor', 'Excavator', 'Truck Tractor', 'Boeing737', 'Boeing747', 'Boeing777',
+        'Boeing787', 'other-airplane', 'C919', 'A220', 'A321', 'A330', 'A350', 'ARJ21', 'Tennis Court',
+        'Football Field', 'Basketball Court', 'Baseball Field', 'Intersection', 'Bridge', 'Roundabout',
+    )
+    # fmt: on
+
+
+@DATASETS.register_module()
+class ICDAR2015Dataset(LabelFolderDataset):
+    """Text of ICDAR2015 (challenge 4): :mod:`mmrotate.datasets.formats.icdar2015`.
+
+    Text that cannot be read ('###') has the difficulty 1, and is ignored unless ``difficulty`` is at least that.
+    """
+
+    FORMAT = 'icdar2015'
+    CLASSES: tuple[str, ...] = ('text',)
+
+    def __init__(
+        self, ann_file: str, pipeline: Sequence[dict], version: str = 'oc', difficulty: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(ann_file, pipeline, version, difficulty, **kwargs)
+
+
+@DATASETS.register_module()
+class YOLOOBBDataset(LabelFolderDataset):
+    """Labels as Ultralytics has them: :mod:`mmrotate.datasets.formats.yolo`.
+
+    ``classes`` are all names of the data set, in the order that the numbers in the files count. An image without a
+    label file has no objects.
+    """
+
+    FORMAT = 'yolo-obb'
+
+    @classmethod
+    def get_classes(cls, classes: str | Sequence[str] | None = None) -> tuple[str, ...]:
+        """Class names, from what the argument ``classes`` may be."""
+        if classes is None and not cls.CLASSES:
+            raise ArgumentError(f'{cls.__name__} needs classes: the names of data.yaml, in their order')
+        return super().get_classes(classes)
+
+
+@DATASETS.register_module()
+class CocoRotatedDataset(LabelFileDataset):
+    """Labels in COCO's JSON: :mod:`mmrotate.datasets.formats.coco`.
+
+    Args:
+        classes: those to read; objects of other categories of the file are left out, and counted in the log. None: all
+            categories, in the order of the file.
+        ann_file, pipeline, version, kwargs: see :class:`mmrotate.datasets.label_file.LabelFileDataset`; crowds have the
+            difficulty 1.
+    """
+
+    FORMAT = 'coco'
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict],
+        version: str = 'oc',
+        classes: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._categories = coco_classes(os.path.join(kwargs.get('data_root') or '', ann_file))
+        super().__init__(ann_file, pipeline, version, classes=classes or self.CLASSES or self._categories, **kwargs)
+
+    def class_names(self) -> ClassNames:
+        """The classes to read; the other categories of the file are known, to be left out."""
+        return ClassNames({name: i for i, name in enumerate(self.CLASSES)}, self._categories)
