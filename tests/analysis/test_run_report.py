@@ -14,8 +14,9 @@ from mmrotate.analysis import run_hook
 from mmrotate.analysis.breakdown import Table
 from mmrotate.analysis.logs import TrainingLog
 from mmrotate.analysis.page import Picture, Rows, Section, page_of
+from mmrotate.analysis.results import Judged
 from mmrotate.analysis.run_curves import log_tables
-from mmrotate.analysis.run_folder import RunFolder, load_snapshot
+from mmrotate.analysis.run_folder import RunFolder, Snapshot, load_snapshot, save_snapshot
 from mmrotate.analysis.run_report import write_report
 from mmrotate.apis import rate_finder
 from mmrotate.cli import main
@@ -181,3 +182,22 @@ def test_a_page_escapes_what_it_is_given(tmp_path):
     assert '<i>' not in page and '&lt;i&gt;' in page and '<b>' not in page and 'S &amp; T' in page
     missing = Section('one', '', [Picture(tmp_path / 'none.png', 'nothing')])
     assert '<img' not in page_of('', '', [], [missing])
+
+
+NONE = np.zeros((0, 6), np.float32)
+BOX = np.array([[20, 20, 16, 8, 0.3]], np.float32)
+
+
+@pytest.mark.parametrize('found', [NONE, np.c_[BOX, 0.7].astype(np.float32)], ids=['nothing found', 'found'])
+@pytest.mark.parametrize('objects', [BOX[:0], BOX], ids=['no object', 'an object'])
+def test_an_evaluation_may_be_empty(tmp_path, found, objects):
+    """A report is made of whatever there is; the images are gone."""
+    annotation = {'bboxes': objects, 'labels': np.zeros(len(objects), int)}
+    both = Judged(['a.png', 'b.png'], ['car', 'ship'], [[found, NONE], [NONE, NONE]], [annotation] * 2)
+    snapshot = Snapshot(both, ['a.png', 'b.png'], [(255, 0, 0), (0, 0, 255)], 1, 10, 'mAP', {'mAP': 0.0}, 0.5, True)
+    run = RunFolder(tmp_path)
+    save_snapshot(run.evaluation, snapshot)
+    assert load_snapshot(run.evaluation).judged.annotations[0]['bboxes'].tolist() == objects.tolist()
+    assert titles(write_report(tmp_path)) == SECTIONS[2:]
+    mean = rows(run.report / 'classes.csv')[-1]
+    assert (mean['objects'], float(mean['R'])) == (str(2 * len(objects)), 0.5 * (len(found) * len(objects)))
