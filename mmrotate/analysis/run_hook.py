@@ -40,7 +40,7 @@ class RunReportHook(Hook):
         self._best: float | None = None
         self._seconds = 0.0  # that the report took
         self._start = 0.0
-        self._is_drawn = False
+        self._told: set[str] = set()
 
     def before_train(self, runner: Any) -> None:
         """Note what is trained on."""
@@ -67,7 +67,7 @@ class RunReportHook(Hook):
             name, rule = chosen_score(self.evaluation, metrics)
             if not is_better(float(metrics[name]), self._best, rule):
                 return
-            self._best, self._is_drawn = float(metrics[name]), False
+            self._best = float(metrics[name])
             save_snapshot(RunFolder(runner.work_dir).evaluation, self._snapshot(runner, name, metrics, results))
             if self._seconds <= _SHARE * (time.monotonic() - self._start):
                 self._draw(runner)
@@ -103,13 +103,15 @@ class RunReportHook(Hook):
 
     @contextmanager
     def _aside(self, runner: Any) -> Iterator[None]:
-        """Measure the time, and turn errors into a warning."""
+        """Measure the time, and turn errors into warnings, each once."""
         start = time.monotonic()
         try:
             yield
         except Exception as error:
-            text = 'the report of this training lacks something (%s: %s); the training goes on'
-            runner.logger.warning(text, type(error).__name__, str(error).partition('\n')[0])
+            reason = f'{type(error).__name__}: {error}'.partition('\n')[0]
+            if reason not in self._told:
+                runner.logger.warning('the report of this training lacks something (%s); the training goes on', reason)
+            self._told.add(reason)
         self._seconds += time.monotonic() - start
 
 

@@ -74,7 +74,7 @@ def build_runner(
             validation=_validation(plan, datasets, cfg, distributed),
         ),
         optim_wrapper=plan.optim_wrapper,
-        auto_scale_lr=cfg.get('auto_scale_lr'),
+        auto_scale_lr=_scaling(cfg, plan),
         custom_hooks=[*_hooks(plan, evaluation), *_patience(cfg, evaluation), *loggers],
         **_environment(cfg),
         **_log_parts(cfg, plan, loggers),
@@ -106,6 +106,14 @@ def _hooks(plan: Plan, evaluation: Evaluation | None) -> list[Hook]:
     if plan.optimizer_hook:
         hooks += build_custom_hooks([{'priority': 'ABOVE_NORMAL', **plan.optimizer_hook}])
     return [*hooks, *build_custom_hooks(plan.custom_hooks)]
+
+
+def _scaling(cfg: Config, plan: Plan) -> dict[str, Any] | None:
+    """``auto_scale_lr`` as mmengine takes it, for the images of a batch: a step may have those of several."""
+    given = cfg.get('auto_scale_lr')
+    if not (given and given.get('enable')):
+        return given
+    return {**given, 'base_batch_size': given['base_batch_size'] / plan.optim_wrapper.get('accumulative_counts', 1)}
 
 
 def _patience(cfg: Config, evaluation: Evaluation | None) -> list[Hook]:

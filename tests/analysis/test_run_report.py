@@ -14,8 +14,9 @@ from mmrotate.analysis import run_hook
 from mmrotate.analysis.breakdown import Table
 from mmrotate.analysis.logs import TrainingLog
 from mmrotate.analysis.page import Picture, Rows, Section, page_of
+from mmrotate.analysis.results import Judged
 from mmrotate.analysis.run_curves import log_tables
-from mmrotate.analysis.run_folder import RunFolder, load_snapshot
+from mmrotate.analysis.run_folder import RunFolder, Snapshot, load_snapshot, save_snapshot
 from mmrotate.analysis.run_report import write_report
 from mmrotate.apis import rate_finder
 from mmrotate.cli import main
@@ -123,12 +124,33 @@ def test_it_is_switched_off(folder, tmp_path, options):
 
 def test_what_goes_wrong_is_one_warning(folder, tmp_path, monkeypatch, log):
     monkeypatch.setattr(run_hook, 'gather_labels', lambda dataset: 1 / 0)
-    monkeypatch.setattr(run_hook, 'save_snapshot', lambda *args: 1 / 0)
-    train(folder / 'tiny.py', tmp_path, '--cfg-options', 'runner.max_epochs=1')
+    monkeypatch.setattr(run_hook, 'save_snapshot', lambda *args: [][0])
+    # two evaluations fail alike, which is said once
+    train(folder / 'tiny.py', tmp_path, '--cfg-options', 'runner.max_epochs=2')
     told = [record.getMessage() for record in log if record.levelname == 'WARNING']
-    lacking = [text for text in told if 'ZeroDivisionError: division by zero' in text]
-    assert len(lacking) == 2 and all('the training goes on' in text for text in lacking)
-    assert (tmp_path / 'epoch_1.pth').is_file()
+    lacking = [text.partition('(')[2].partition(':')[0] for text in told if 'the training goes on' in text]
+    assert lacking == ['ZeroDivisionError', 'IndexError']
+    assert (tmp_path / 'epoch_2.pth').is_file()
+
+
+def test_only_the_first_process_writes(monkeypatch):
+    monkeypatch.setattr(run_hook, 'rank_and_size', lambda: (1, 2))
+    hook = run_hook.RunReportHook(None)
+    for point in (hook.before_train, hook.after_train):
+        point(None)  # it does not even look at the runner
+    hook.after_val_epoch(None, {'mAP': 1.0}, [[]])
+
+
+def test_drawing_keeps_to_its_share_of_the_time(folder, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(run_hook.RunReportHook, '_draw', lambda hook, runner: drawn.append(runner.iter))
+    clock = iter(range(1000))
+    monkeypatch.setattr(run_hook.time, 'monotonic', lambda: next(clock))  # whatever is done takes a second
+    train(folder / 'tiny.py', tmp_path)
+    assert drawn == [0, 9]  # at the start and at the end: three seconds of thirty are more than a fiftieth
+    monkeypatch.setattr(run_hook, '_SHARE', 1.0)
+    train(folder / 'tiny.py', tmp_path / 'more')
+    assert 3 in drawn[2:] and drawn[-1] == 9
 
 
 def test_the_report_changes_no_weights(folder, tmp_path):
@@ -160,3 +182,22 @@ def test_a_page_escapes_what_it_is_given(tmp_path):
     assert '<i>' not in page and '&lt;i&gt;' in page and '<b>' not in page and 'S &amp; T' in page
     missing = Section('one', '', [Picture(tmp_path / 'none.png', 'nothing')])
     assert '<img' not in page_of('', '', [], [missing])
+
+
+NONE = np.zeros((0, 6), np.float32)
+BOX = np.array([[20, 20, 16, 8, 0.3]], np.float32)
+
+
+@pytest.mark.parametrize('found', [NONE, np.c_[BOX, 0.7].astype(np.float32)], ids=['nothing found', 'found'])
+@pytest.mark.parametrize('objects', [BOX[:0], BOX], ids=['no object', 'an object'])
+def test_an_evaluation_may_be_empty(tmp_path, found, objects):
+    """A report is made of whatever there is; the images are gone."""
+    annotation = {'bboxes': objects, 'labels': np.zeros(len(objects), int)}
+    both = Judged(['a.png', 'b.png'], ['car', 'ship'], [[found, NONE], [NONE, NONE]], [annotation] * 2)
+    snapshot = Snapshot(both, ['a.png', 'b.png'], [(255, 0, 0), (0, 0, 255)], 1, 10, 'mAP', {'mAP': 0.0}, 0.5, True)
+    run = RunFolder(tmp_path)
+    save_snapshot(run.evaluation, snapshot)
+    assert load_snapshot(run.evaluation).judged.annotations[0]['bboxes'].tolist() == objects.tolist()
+    assert titles(write_report(tmp_path)) == SECTIONS[2:]
+    mean = rows(run.report / 'classes.csv')[-1]
+    assert (mean['objects'], float(mean['R'])) == (str(2 * len(objects)), 0.5 * (len(found) * len(objects)))

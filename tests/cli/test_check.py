@@ -132,6 +132,14 @@ def test_other_formats_too(data, row, capsys):
     }  # fmt: skip
 
 
+def test_a_part_whose_labels_are_mostly_damaged_is_not_passed_over(data):
+    for path in (data / 'train/labelTxt').glob('[adefg].txt'):
+        path.write_text('damaged')
+    assert check(data) == 1
+    told = [fault for fault in faults(data.parent / 'out') if fault['file'] == str(data / 'train/labelTxt')]
+    assert [fault['kind'] for fault in told] == ['file'] and 'left out' in told[0]['text']
+
+
 def test_what_cannot_be_recognised_is_said(tmp_path, capsys):
     (tmp_path / 'nothing').mkdir()
     assert check(tmp_path / 'nothing') == 1

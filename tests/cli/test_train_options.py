@@ -117,6 +117,15 @@ def test_accumulated_batches_equal_the_large_one(tmp_path, option):
     assert not torch.allclose(other['bbox_head.bias'], large['bbox_head.bias'], rtol=1e-5)
 
 
+def test_a_rate_is_scaled_to_the_images_a_step(config, tmp_path):
+    options = ['--no-validate', '--auto-scale-lr', '--cfg-options', 'auto_scale_lr.base_batch_size=2']
+    train(
+        config, tmp_path, '--batch', '2', '--accumulate', '3', *options, 'runner.max_epochs=1', 'lr_config.warmup=None'
+    )
+    line = json.loads(next(tmp_path.glob('*.log.json')).read_text().splitlines()[1])
+    assert line['lr'] == pytest.approx(3 * 0.02)
+
+
 def test_two_ways_to_accumulate_are_refused(config, capsys):
     options = ['--nominal-batch', '4', '--cfg-options', 'optimizer_config.cumulative_iters=2']
     assert 'both say when to step' in fails(config, capsys, *options)
