@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -29,12 +30,13 @@ def frame(results: dict, window: Sequence[int], fill: float | Sequence[float] = 
 
 
 def _window(img: np.ndarray, left: int, top: int, w: int, h: int, fill: float | Sequence[float]) -> np.ndarray:
-    out = np.empty((h, w, *img.shape[2:]), img.dtype)
-    out[...] = fill
+    height, width = img.shape[:2]
     shown = img[max(top, 0) : max(top + h, 0), max(left, 0) : max(left + w, 0)]
-    y, x = max(-top, 0), max(-left, 0)
-    out[y : y + shown.shape[0], x : x + shown.shape[1]] = shown
-    return out
+    if not shown.size:
+        return np.full((h, w, *img.shape[2:]), fill, img.dtype)
+    sides = (max(-top, 0), max(top + h - height, 0), max(-left, 0), max(left + w - width, 0))
+    colour = [fill] * 4 if isinstance(fill, (int, float)) else list(fill)
+    return cv2.copyMakeBorder(shown, *sides, cv2.BORDER_CONSTANT, value=colour)
 
 
 def keep_centres(results: dict) -> None:
