@@ -17,10 +17,10 @@ from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
 
 from .formats import FORMATS, AnyNames, Entry, Format, Item, LabelError, PerImage, PerSet, Record, Split, check_record
-from .formats.frame import stem_of
+from .formats.frame import stem_of, walk
 from .formats.losses import losses_of
 from .formats.record import naming_file
-from .image_folder import MissingFilesError, image_size, walk_folders
+from .image_folder import IMAGE_SUFFIXES, MissingFilesError, image_size, walk_folders
 from .sources import Source
 
 IMAGES = ('link', 'copy', 'none')  # what becomes of the images
@@ -93,12 +93,13 @@ class _Task:
 
 
 class Report(NamedTuple):
-    """How a conversion went; ``lost`` counts by the names in :data:`.formats.frame.LOSSES`."""
+    """How a conversion went."""
 
     tally: Tally
     objects: int
     classes: Sequence[str]
-    lost: collections.Counter[str]
+    lost: collections.Counter[str]  # by the names in :data:`.formats.frame.LOSSES`
+    unlabelled: int = 0  # images without a label file, which are left out
 
 
 class _Written(Iterable[Record]):
@@ -149,7 +150,7 @@ def convert(
     if not tally.interrupted:
         report = _finish(task, journal, [unit for unit, item in zip(units, items, strict=True) if journal.holds(*item)])
     journal.close() if tally.failures or tally.interrupted else journal.remove()
-    return report._replace(tally=tally)
+    return report._replace(tally=tally, unlabelled=sum(_unlabelled(source, part) for part in source.splits))
 
 
 def _finish(task: _Task, journal: Journal, done: Sequence[_Unit]) -> Report:
@@ -194,6 +195,14 @@ def _units(source: Source, row: Format) -> Iterator[_Unit]:
             if (other := taken.setdefault((part, name), content.image)) is not content.image:
                 raise UserError(f'{split.labels}: {other} and {content.image} would be one image in {row.name}')
             yield _Unit(part, content)
+
+
+def _unlabelled(source: Source, part: str) -> int:
+    """Number of images of a part that have no label file, where that does not mean that they have no objects."""
+    split, row = source.splits[part], source.format
+    if split.images is None or split.listed or not isinstance(row, PerImage) or row.absent_is_empty:
+        return 0
+    return len({stem_of(name) for name in walk(split.images, IMAGE_SUFFIXES)}) - len(row.items(split))
 
 
 def _all_classes(task: _Task, units: Sequence[_Unit], processes: int) -> list[str]:

@@ -167,6 +167,12 @@ def test_two_images_of_one_name_are_refused(dota, tmp_path, capsys):
     assert 'train0.png and train0.jpg would be one image in dota' in capsys.readouterr().err
 
 
+def test_images_without_a_label_file_are_counted(dota, tmp_path, capsys):
+    (dota / 'train/labelTxt/train1.txt').unlink()
+    assert convert(dota, tmp_path / 'new', '--to', 'coco') == 0
+    assert 'left out: 1 images without a label file' in capsys.readouterr().out
+
+
 def test_a_missing_image_is_named(dota, tmp_path, capsys):
     convert(dota, tmp_path / 'csv', '--to', 'csv')
     (tmp_path / 'csv/train/train1.png').unlink()
