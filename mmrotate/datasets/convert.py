@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from mmrotate.utils import UserError
 from mmrotate.utils.files import copy_atomically, replacing
-from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
+from mmrotate.utils.journal import Failure, Journal, Stamp, Tally, file_stamp
 from mmrotate.utils.lock import remove_leftovers
 from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
@@ -131,6 +131,8 @@ def convert(
     Raises:
         UserError: the target cannot be written to, or holds what is read; two images have one name.
     """
+    if source.format.numbered and not source.classes:
+        raise UserError(f'{source.path}: its labels have numbers of classes, and nothing lists their names: give them (--classes)')
     _check_target(source, target, resume)
     if resume:
         for folder, _ in walk_folders(target):
@@ -178,11 +180,10 @@ def _check_target(source: Source, target: Path, resume: bool) -> None:
     if not resume and not (target / JOURNAL).exists() and target.is_dir() and any(target.iterdir()):
         raise UserError(f'{target} is not empty: name a new folder, or go on with an earlier run by --resume')
     real = os.path.realpath(target)
-    for split in source.splits.values():
-        for place in filter(None, (split.labels, split.images)):
-            common = os.path.commonpath([real, path := os.path.realpath(place)])
-            if common == real or (common == path and place.is_dir()):
-                raise UserError(f'the target {target} and {place}, which is read, lie in each other')
+    for place in {source.path, *(place for split in source.splits.values() for place in split[:2] if place)}:
+        common = os.path.commonpath([real, path := os.path.realpath(place)])
+        if common == real or (common == path and place.is_dir()):
+            raise UserError(f'the target {target} and {place}, which is read, lie in each other')
 
 
 def _units(source: Source, row: Format) -> Iterator[_Unit]:
@@ -208,7 +209,11 @@ def _unlabelled(source: Source, part: str) -> int:
 def _all_classes(task: _Task, units: Sequence[_Unit], processes: int) -> list[str]:
     """The classes that the source lists, and after them, sorted, those that only its objects name."""
     found = work_on(task.names, enumerate(units), processes)
-    names = {name for _, each in tqdm(found, 'classes', len(units), disable=None) for name in each}
+    names: set[str] = set()
+    for _, each in tqdm(found, 'classes', len(units), disable=None):
+        if isinstance(each, Failure):
+            raise UserError(each)
+        names.update(each)
     return [*task.classes, *sorted(names - set(task.classes))]
 
 
