@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
 def _say(args: argparse.Namespace, report: Report) -> None:
     classes = ', '.join(report.classes[:20]) + (', ...' if len(report.classes) > 20 else '')
     print(f'{report.tally.done} images, {report.objects} objects, {len(report.classes)} classes: {classes}')
+    if report.unlabelled:
+        print(f'left out: {report.unlabelled} images without a label file')
     for name, text in LOSSES.items():
         if count := report.lost[name]:
             print(f'lost: {count} {text}')

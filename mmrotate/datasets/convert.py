@@ -11,16 +11,16 @@ from tqdm import tqdm
 
 from mmrotate.utils import UserError
 from mmrotate.utils.files import copy_atomically, replacing
-from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
+from mmrotate.utils.journal import Failure, Journal, Stamp, Tally, file_stamp
 from mmrotate.utils.lock import remove_leftovers
 from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
 
 from .formats import FORMATS, AnyNames, Entry, Format, Item, LabelError, PerImage, PerSet, Record, Split, check_record
-from .formats.frame import stem_of
+from .formats.frame import stem_of, walk
 from .formats.losses import losses_of
 from .formats.record import naming_file
-from .image_folder import MissingFilesError, image_size, walk_folders
+from .image_folder import IMAGE_SUFFIXES, MissingFilesError, image_size, walk_folders
 from .sources import Source
 
 IMAGES = ('link', 'copy', 'none')  # what becomes of the images
@@ -93,12 +93,13 @@ class _Task:
 
 
 class Report(NamedTuple):
-    """How a conversion went; ``lost`` counts by the names in :data:`.formats.frame.LOSSES`."""
+    """How a conversion went."""
 
     tally: Tally
     objects: int
     classes: Sequence[str]
-    lost: collections.Counter[str]
+    lost: collections.Counter[str]  # by the names in :data:`.formats.frame.LOSSES`
+    unlabelled: int = 0  # images without a label file, which are left out
 
 
 class _Written(Iterable[Record]):
@@ -130,6 +131,8 @@ def convert(
     Raises:
         UserError: the target cannot be written to, or holds what is read; two images have one name.
     """
+    if source.format.numbered and not source.classes:
+        raise UserError(f'{source.path}: its labels have numbers of classes, and nothing lists their names: give them (--classes)')
     _check_target(source, target, resume)
     if resume:
         for folder, _ in walk_folders(target):
@@ -149,7 +152,7 @@ def convert(
     if not tally.interrupted:
         report = _finish(task, journal, [unit for unit, item in zip(units, items, strict=True) if journal.holds(*item)])
     journal.close() if tally.failures or tally.interrupted else journal.remove()
-    return report._replace(tally=tally)
+    return report._replace(tally=tally, unlabelled=sum(_unlabelled(source, part) for part in source.splits))
 
 
 def _finish(task: _Task, journal: Journal, done: Sequence[_Unit]) -> Report:
@@ -177,11 +180,10 @@ def _check_target(source: Source, target: Path, resume: bool) -> None:
     if not resume and not (target / JOURNAL).exists() and target.is_dir() and any(target.iterdir()):
         raise UserError(f'{target} is not empty: name a new folder, or go on with an earlier run by --resume')
     real = os.path.realpath(target)
-    for split in source.splits.values():
-        for place in filter(None, (split.labels, split.images)):
-            common = os.path.commonpath([real, path := os.path.realpath(place)])
-            if common == real or (common == path and place.is_dir()):
-                raise UserError(f'the target {target} and {place}, which is read, lie in each other')
+    for place in {source.path, *(place for split in source.splits.values() for place in split[:2] if place)}:
+        common = os.path.commonpath([real, path := os.path.realpath(place)])
+        if common == real or (common == path and place.is_dir()):
+            raise UserError(f'the target {target} and {place}, which is read, lie in each other')
 
 
 def _units(source: Source, row: Format) -> Iterator[_Unit]:
@@ -196,10 +198,22 @@ def _units(source: Source, row: Format) -> Iterator[_Unit]:
             yield _Unit(part, content)
 
 
+def _unlabelled(source: Source, part: str) -> int:
+    """Number of images of a part that have no label file, where that does not mean that they have no objects."""
+    split, row = source.splits[part], source.format
+    if split.images is None or split.listed or not isinstance(row, PerImage) or row.absent_is_empty:
+        return 0
+    return len({stem_of(name) for name in walk(split.images, IMAGE_SUFFIXES)}) - len(row.items(split))
+
+
 def _all_classes(task: _Task, units: Sequence[_Unit], processes: int) -> list[str]:
     """The classes that the source lists, and after them, sorted, those that only its objects name."""
     found = work_on(task.names, enumerate(units), processes)
-    names = {name for _, each in tqdm(found, 'classes', len(units), disable=None) for name in each}
+    names: set[str] = set()
+    for _, each in tqdm(found, 'classes', len(units), disable=None):
+        if isinstance(each, Failure):
+            raise UserError(each)
+        names.update(each)
     return [*task.classes, *sorted(names - set(task.classes))]
 
 

@@ -131,7 +131,7 @@ def test_numbers_need_names(dota, tmp_path, capsys):
     convert(dota, tmp_path / 'yolo', '--to', 'yolo-xywhr')
     (tmp_path / 'yolo/data.yaml').unlink()
     assert convert(tmp_path / 'yolo', tmp_path / 'csv', '--to', 'csv') == 1
-    assert "'0' is no number of a class" in capsys.readouterr().err
+    assert 'nothing lists their names' in capsys.readouterr().err
     assert convert(tmp_path / 'yolo', tmp_path / 'new', '--to', 'csv', '--classes', 'big ship', 'plane') == 0
     assert 'train0.png,10,10,60,10,60,30,10,30,big ship,0,,,200,100' in (tmp_path / 'new/train.csv').read_text()
 
@@ -148,6 +148,7 @@ def test_sizes_that_the_labels_say_are_held_against_the_images(dota, tmp_path, c
     ('target', 'reason'),
     [
         ('.', 'is not empty'),
+        ('dota/new', 'lie in each other'),
         ('dota/train/labelTxt/new', 'lie in each other'),
         ('dota/train/labelTxt/train0.txt', 'is a file'),
     ],
@@ -165,6 +166,12 @@ def test_two_images_of_one_name_are_refused(dota, tmp_path, capsys):
     (tmp_path / 'all.json').write_text(json.dumps(data))
     assert convert(tmp_path / 'all.json', tmp_path / 'new', '--to', 'dota') == 1
     assert 'train0.png and train0.jpg would be one image in dota' in capsys.readouterr().err
+
+
+def test_images_without_a_label_file_are_counted(dota, tmp_path, capsys):
+    (dota / 'train/labelTxt/train1.txt').unlink()
+    assert convert(dota, tmp_path / 'new', '--to', 'coco') == 0
+    assert 'left out: 1 images without a label file' in capsys.readouterr().out
 
 
 def test_a_missing_image_is_named(dota, tmp_path, capsys):

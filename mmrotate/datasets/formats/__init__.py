@@ -23,6 +23,7 @@ from .dronevehicle import DRONEVEHICLE
 from .fair1m import FAIR1M
 from .fiftyone import FIFTYONE
 from .frame import Format, Item, PerImage, PerSet, Split, listed_stems
+from .geojson import GEOJSON
 from .hrsc import HRSC, read_hrsc
 from .icdar2015 import ICDAR2015
 from .label_studio import LABEL_STUDIO
@@ -52,7 +53,7 @@ from .voc import VOC
 from .yolo import YOLO_OBB, YOLO_XYWHR
 
 FORMATS: dict[str, Format] = {row.name: row for row in (
-    DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV,
+    DOTA, YOLO_OBB, YOLO_XYWHR, COCO, CSV, GEOJSON,
     HRSC, VOC, DIOR, FAIR1M, SSDD, RSDD, ICDAR2015, UCAS_AOD, DRONEVEHICLE,
     LABELME, X_ANYLABELING, CVAT, LABEL_STUDIO, FIFTYONE,
 )}  # fmt: skip

@@ -122,6 +122,11 @@ class PerImage(Format):
             labels.pop('classes', None)  # the list of names that labelling tools write
         every = sorted({**labels, **(images if self.absent_is_empty else {})})
         wanted = listed_stems(split) if split.listed else dict.fromkeys(every)
+        if not self.absent_is_empty and (bare := [stem for stem in wanted if stem not in labels]):
+            raise MissingFilesError(
+                f'{len(bare)} of {len(wanted)} images that {split.listed} lists have no label file in {split.labels}, '
+                f'the first: {bare[0]}'
+            )
         if split.images and (missing := [stem for stem in wanted if stem not in images]):
             raise MissingFilesError(
                 f'{len(missing)} of {len(wanted)} label files have no image in {split.images}, the first: '
@@ -206,10 +211,16 @@ def listed_stems(split: Split) -> dict[str, None]:
     """The stems that the list of a part names, each once, in its order; its lines may be paths of images too."""
     assert split.listed is not None
     names = [line.strip() for line in split.listed.read_text('utf-8-sig').splitlines() if line.strip()]
-    folder = os.path.join(os.path.realpath(split.images), '') if split.images else '/'
-    paths = (os.path.realpath(split.listed.parent / name) for name in names)
+    folder = os.path.join(os.path.abspath(split.images), '') if split.images else '/'
+    paths = (os.path.abspath(split.listed.parent / name) for name in names)
     inside = (os.path.relpath(p, folder) if p.startswith(folder) else n for p, n in zip(paths, names, strict=True))
-    return dict.fromkeys(stem_of(name) for name in inside)
+    return dict.fromkeys(image_stem(name) for name in inside)
+
+
+def image_stem(name: str) -> str:
+    """The name of an image without its ending, if it has one: ``a.b`` stays as it is."""
+    stem, end = os.path.splitext(name)
+    return stem if end.lower() in IMAGE_SUFFIXES else name
 
 
 def number_text(value: float, decimals: int = 6) -> str:

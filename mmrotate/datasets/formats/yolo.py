@@ -6,6 +6,7 @@ take lines of the other, and upright boxes ``number x y w h``. The numbers count
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -115,18 +116,11 @@ YOLO_OBB = PerImage(
     dump=write_yolo_obb,
     absent_is_empty=True,
 )
-YOLO_XYWHR = PerImage(
+YOLO_XYWHR = replace(
+    YOLO_OBB,
     name='yolo-xywhr',
     summary='a text file an image: class-number x y w h angle as fractions and radians, and data.yaml',
-    suffix='.txt',
     suits=_suits_xywhr,
-    holds=frozenset(('turned', 'score', 'empty')),
-    images='images/{split}',
-    labels='labels/{split}',
-    numbered=True,
-    needs_size=True,
-    finish=write_data_yaml,
-    parse=read_yolo,
+    holds=YOLO_OBB.holds - {'corners'},
     dump=write_yolo_xywhr,
-    absent_is_empty=True,
 )

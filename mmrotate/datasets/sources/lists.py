@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..formats import Split
+from ..formats.frame import image_stem
 from .tree import Tree, part_of
 
 _CLASS_FILES = ('classes.txt', 'obj.names', 'names.txt')
@@ -46,4 +47,4 @@ def _stems(path: Path) -> list[str]:
             lines = [line.strip() for line, _ in zip(file, range(_LINES), strict=False)]
     except (OSError, UnicodeDecodeError):
         return []
-    return [os.path.splitext(os.path.basename(line))[0] for line in lines if line]
+    return [image_stem(os.path.basename(line)) for line in lines if line]

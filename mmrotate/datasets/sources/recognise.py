@@ -76,14 +76,17 @@ def _formats(wanted: str | None) -> Mapping[str, Format]:
 def _from_yaml(path: Path, yaml: Path, formats: Mapping[str, Format], classes: Sequence[str]) -> Source:
     """The data that a YAML file describes: it says where images are and the classes, the labels say their format."""
     described = read_yaml(yaml)
-    found, lists = [], {}
+    found, lists, files = [], {}, {}
     for part, (images, labels, listed) in described.parts.items():
         each = list(_label_folders(Tree(labels), formats, images))
         if not each:
             raise SourceError(f'{yaml}, {part}: no label files of a known format in {labels}{describe_place(labels)}')
         found += each
         lists[part] = Split(labels, images, listed)
+        files[part] = each[0].place
     chosen, kept = _choose(found, yaml.parent)
+    if isinstance(chosen, PerSet):
+        lists = {part: split._replace(labels=files[part]) for part, split in lists.items()}
     reason = f'{yaml} names its folders, and in {kept[0].named(yaml.parent)}: {kept[0].fits[chosen.name]}'
     return Source(path, chosen, lists, tuple(classes) or described.classes, reason)
 

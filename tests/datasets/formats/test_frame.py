@@ -33,6 +33,20 @@ def test_a_list_chooses_the_images(split, tmp_path):
     assert [record.image for record in DOTA.read(split._replace(listed=tmp_path / 'list.txt'))] == ['part/a.tif']
 
 
+def test_a_list_may_have_stems_with_dots_and_paths_of_linked_images(split, tmp_path):
+    (split.images / 'x.y.png').symlink_to(split.images / 'b.png')
+    (split.labels / 'x.y.txt').write_text('')
+    for line in ('x.y', 'images/x.y.png', str(split.images / 'x.y.png')):
+        (tmp_path / 'list.txt').write_text(f'{line}\n')
+        assert [item.image for item in DOTA.items(split._replace(listed=tmp_path / 'list.txt'))] == ['x.y.png']
+
+
+def test_an_image_that_is_listed_needs_a_label_file(split, tmp_path):
+    (tmp_path / 'list.txt').write_text('b\nc\n')
+    with pytest.raises(MissingFilesError, match=r'1 of 2 images that .*list\.txt lists have no label file.*: c'):
+        DOTA.items(split._replace(listed=tmp_path / 'list.txt'))
+
+
 def test_a_label_file_without_an_image_is_named(split, tmp_path):
     (tmp_path / 'labels/z.txt').write_text('')
     with pytest.raises(MissingFilesError, match=r'1 of 3 .*z\.txt'):

@@ -1,0 +1,170 @@
+"""GeoJSON: one file with a polygon for each object.
+
+What is written has pixel coordinates, which the member ``"coordinates": "pixels"`` of the collection says, and the
+properties ``image``, ``class``, and where there are some ``difficulty``, ``score``, ``heading``, ``width`` and
+``height`` (of the image). An image without objects is a feature without geometry.
+
+Read are files of others too: polygons of any number of points, with a ``class`` (or ``label``, or ``name``), and an
+``image`` unless there is but one. Without that member the coordinates of a georeferenced image are those of the member
+``crs``, else longitude and latitude (RFC 7946); rasterio (extra ``geo``) turns them into pixels.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmrotate.core.raster import Raster
+from mmrotate.utils.imports import import_package
+
+from ..image_folder import find_images
+from .coco import text_at
+from .documents import numbers, parse_json, polygon
+from .frame import PerSet
+from .record import Entry, EntryError, Record
+from .shapes import corners
+
+_PIXELS = 'pixels'
+_WGS84 = 'OGC:CRS84'  # longitude, latitude
+_CLASSES = ('class', 'label', 'name')
+ToPixels = Callable[[Sequence[float]], Sequence[float]]  # x1, y1, x2 ... of a file to those of an image
+
+
+def parse_geojson(path: Path, images: Path | None = None) -> Iterator[Record]:
+    """The records of a file, in the order of their first features; see :class:`.frame.PerSet`."""
+    data = parse_json(path.read_bytes())
+    features = data.get('features') if isinstance(data, dict) else None
+    if not isinstance(features, list):
+        raise ValueError('this is no GeoJSON: a FeatureCollection with features is needed')
+    found: dict[str, list[Entry]] = {}
+    sizes: dict[str, tuple[int, int] | None] = {}
+    ways: dict[str, ToPixels | None] = {}
+    for number, feature in enumerate(features):
+        place = f'feature {number}'
+        if not isinstance(feature, dict):
+            raise EntryError(place, f'a feature is needed, got {str(feature)[:60]}')
+        properties = feature.get('properties') or {}
+        name = _image_of(properties, images, place)
+        entries = found.setdefault(name, [])
+        sizes[name] = sizes.get(name) or _size(properties)
+        if feature.get('geometry') is not None:
+            if name not in ways:
+                ways[name] = _way_to_pixels(data, images, name)
+            entries.append(_entry(feature['geometry'], properties, ways[name], place))
+    return (Record(name, entries, sizes[name]) for name, entries in found.items())
+
+
+def _image_of(properties: Mapping[str, Any], images: Path | None, place: str) -> str:
+    if properties.get('image') is None and images is not None and len(every := find_images(images)) == 1:
+        return next(iter(every.values()))
+    return text_at(properties, 'image', place)
+
+
+def _size(properties: Mapping[str, Any]) -> tuple[int, int] | None:
+    width, height = properties.get('width'), properties.get('height')
+    known = isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0
+    return (width, height) if known else None  # type: ignore[return-value]
+
+
+def _entry(geometry: Any, properties: Mapping[str, Any], way: ToPixels | None, place: str) -> Entry:
+    values = numbers(place, _ring(geometry, place))
+    if way is not None:
+        values = numbers(place, way(values))
+    name = next((properties[key] for key in _CLASSES if isinstance(properties.get(key), str)), '')
+    score, heading = properties.get('score'), properties.get('heading')
+    return Entry(place, polygon(place, values), name, properties.get('difficulty') or 0, score, heading)
+
+
+def _ring(geometry: Any, place: str) -> list[Any]:
+    """The points of the outer ring of a polygon, without the last, which closes it: x1, y1, x2 ..."""
+    kind, parts = (geometry.get('type'), geometry.get('coordinates')) if isinstance(geometry, dict) else (None, None)
+    if kind == 'MultiPolygon' and isinstance(parts, list) and len(parts) == 1:
+        kind, parts = 'Polygon', parts[0]
+    ring = parts[0] if kind == 'Polygon' and isinstance(parts, list) and parts else None
+    if not isinstance(ring, list) or not all(isinstance(point, list) and len(point) >= 2 for point in ring):
+        raise EntryError(place, f'a Polygon is needed, got {str(geometry)[:60]}')
+    points = ring[:-1] if len(ring) > 1 and ring[0] == ring[-1] else ring
+    return [value for point in points for value in point[:2]]
+
+
+def _way_to_pixels(data: Mapping[str, Any], images: Path | None, name: str) -> ToPixels | None:
+    """How coordinates become pixels of an image; None if they are."""
+    if data.get('coordinates') == _PIXELS:
+        return None
+    place = _georeference(images / name) if images else None
+    if place is None:
+        if data.get('crs') is not None:
+            raise ValueError(f'it has a crs, but the image {name} is not there or has none to turn it into pixels')
+        return None
+    own = data.get('crs')
+    named = (own.get('properties') or {}).get('name') if isinstance(own, dict) else None
+    warp = import_package('rasterio.warp', 'the crs of GeoJSON', 'geo')
+    crs = import_package('rasterio.crs', 'the crs of GeoJSON', 'geo')
+    try:
+        source = crs.CRS.from_user_input(named or _WGS84)
+    except ValueError as error:  # CRSError is one
+        raise ValueError(f'the crs {named!r} is not known: {error}') from None
+
+    target, (a, b, c, d, e, f, *_) = place
+
+    def to_pixels(values: Sequence[float]) -> list[float]:
+        points = zip(*warp.transform(source, target, values[::2], values[1::2]), strict=True)
+        return [value for x, y in points for value in (a * x + b * y + c, d * x + e * y + f)]
+
+    return to_pixels
+
+
+def _georeference(path: Path) -> tuple[Any, Sequence[float]] | None:
+    """The CRS of an image, and the transform of coordinates in it into pixels; None if it has none."""
+    if not path.is_file():
+        return None
+    if path.suffix.lower() in ('.tif', '.tiff'):
+        import_package('rasterio', 'the place of a TIFF on the Earth', 'geo')
+    with Raster(path) as raster:
+        if raster.dataset is None or raster.dataset.crs is None:
+            return None
+        return raster.dataset.crs, ~raster.dataset.transform
+
+
+def dump_geojson(records: Iterable[Record], classes: Sequence[str]) -> Iterator[str]:
+    """The text of a file, in pieces; a line for each feature."""
+    del classes
+    yield f'{{"type": "FeatureCollection", "coordinates": "{_PIXELS}", "features": ['
+    for number, feature in enumerate(feature for record in records for feature in _features(record)):
+        yield f'{"," if number else ""}\n{json.dumps(feature, ensure_ascii=False)}'
+    yield '\n]}\n'
+
+
+def _features(record: Record) -> Iterator[dict[str, Any]]:
+    size = {} if record.size is None else dict(zip(('width', 'height'), record.size, strict=True))
+    for e in record.entries:
+        points = [round(value, 6) for value in corners(e.shape)]
+        ring = [points[i : i + 2] for i in (0, 2, 4, 6, 0)]
+        found = {'difficulty': e.difficulty or None, 'score': e.score, 'heading': e.heading}
+        known = {key: value for key, value in found.items() if value is not None}
+        geometry = {'type': 'Polygon', 'coordinates': [ring]}
+        yield _feature(geometry, {'image': record.image, 'class': e.name, **known, **size})
+    if not record.entries:
+        yield _feature(None, {'image': record.image, **size})
+
+
+def _feature(geometry: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {'type': 'Feature', 'properties': properties, 'geometry': geometry}
+
+
+def _suits(content: bytes) -> str | None:
+    """Why a file is one of the format."""
+    return 'a FeatureCollection of GeoJSON' if b'"FeatureCollection"' in content[:4096] else None
+
+
+GEOJSON = PerSet(
+    name='geojson',
+    summary='GeoJSON: polygons with class and image; pixels, or read from the coordinates of georeferenced images',
+    suffix='.geojson',
+    suits=_suits,
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'score', 'heading', 'empty', 'size')),
+    images='{split}',
+    labels='{split}.geojson',
+    parse=parse_geojson,
+    dump=dump_geojson,
+)
