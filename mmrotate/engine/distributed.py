@@ -2,7 +2,10 @@
 
 import datetime
 import functools
+import json
 import os
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +19,7 @@ from mmrotate.utils import UserError, get_root_logger
 
 DEVICES = 'cpu, cuda, cuda:1'
 _DAY = datetime.timedelta(days=1)
+_BLINK = 0.05  # seconds between two looks
 
 # rank of this process and number of processes; (0, 1) without a group
 rank_and_size = mmengine_dist.get_dist_info
@@ -50,18 +54,49 @@ def init_dist(launcher: str, backend: str | None = None, port: int | None = None
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
     if isinstance(timeout := kwargs.get('timeout'), int | float):
         kwargs['timeout'] = datetime.timedelta(seconds=timeout)
-    dist.init_process_group(backend, **_fresh_meeting(launcher), **kwargs)
+    dist.init_process_group(backend, **_meeting(launcher), **kwargs)
 
 
-def _fresh_meeting(launcher: str) -> dict[str, Any]:
-    """Where processes that torchrun started anew meet: the addresses of the dead are not there."""
-    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')
-    if launcher != 'pytorch' or attempt == '0':
+def _meeting(launcher: str) -> dict[str, Any]:
+    """Where processes meet. Torchrun's store outlives them: each start has a part of it, without the dead of others."""
+    if launcher != 'pytorch' or 'TORCHELASTIC_RUN_ID' not in os.environ:
         return {}
-    store, rank, size = next(dist.rendezvous('env://'))
-    return dict(
-        store=dist.PrefixStore(f'attempt {attempt} of {os.environ["MASTER_PORT"]}', store), rank=rank, world_size=size
-    )
+    store, rank, size = _store_of_torchrun()
+    return dict(store=dist.PrefixStore(_agree(store, rank, size), store), rank=rank, world_size=size)
+
+
+@functools.lru_cache(maxsize=1)
+def _store_of_torchrun() -> tuple[Any, int, int]:
+    """The store, the rank of this process and the number of processes."""
+    return next(dist.rendezvous('env://'))
+
+
+def began_before(work: str) -> bool:
+    """Whether torchrun has started processes for this ``work`` that have ended; one process asks, once."""
+    if 'TORCHELASTIC_RUN_ID' not in os.environ or not dist.is_initialized():
+        return False
+    begins: int = _store_of_torchrun()[0].add(f'begins {work}', 1)
+    return begins > 1 or os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') != '0'
+
+
+def _agree(store: Any, rank: int, size: int) -> str:
+    """A name that all processes of this start share, and none of an earlier one.
+
+    Each writes a name of its own. The first tells whom it sees until all have found themselves among them; machines
+    may be started anew at different times, and count their starts differently.
+    """
+    mine = uuid.uuid4().hex
+    store.set(f'here {rank}', mine)
+    while True:
+        if rank == 0:
+            keys = [f'here {other}' for other in range(size)]
+            store.set('seen', json.dumps([store.get(key).decode() if store.check([key]) else '' for key in keys]))
+        seen = json.loads(store.get('seen'))
+        if len(seen) == size and seen[rank] == mine:
+            store.set(f'{seen[0]} {rank}', '')
+            if rank > 0 or store.check([f'{mine} {other}' for other in range(size)]):
+                return str(seen[0])
+        time.sleep(_BLINK)
 
 
 def leave_dist() -> None:

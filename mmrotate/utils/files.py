@@ -83,6 +83,11 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file has a name of :func:`replacing`, as one that a killed process left."""
+    return re.fullmatch(r'\..+\.\d+\.tmp', path.name) is not None
+
+
 def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write a file (text as UTF-8) through :func:`replacing`."""
     data = content.encode('utf-8') if isinstance(content, str) else content

@@ -107,7 +107,7 @@ class Journal:
             try:
                 content = json.loads(line)
                 if number == 1:
-                    self._check(content['made with'], settings)
+                    check_settings(self.path, content['made with'], settings)
                 else:
                     self._places[content['item']] = (content['stamp'], end)
             except (ValueError, KeyError, TypeError) as error:
@@ -119,14 +119,16 @@ class Journal:
         with self.path.open('rb') as lines:
             yield from (line for line in lines if line.endswith(b'\n'))
 
-    def _check(self, made_with: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        now = json.loads(json.dumps(dict(settings)))
-        other = [f'{key} {made_with.get(key)}, now {now.get(key)}' for key in now if made_with.get(key) != now[key]]
-        if other:
-            raise UserError(
-                f'--resume: {self.path} was made with {"; ".join(other)}. Give the same again, or leave out --resume '
-                'to start anew'
-            )
+
+def check_settings(path: Path, made_with: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuse to go on with what the file ``path`` says was made with other settings; a UserError tells which."""
+    now = json.loads(json.dumps(dict(settings)))
+    other = [f'{key} {made_with.get(key)}, now {now.get(key)}' for key in now if made_with.get(key) != now[key]]
+    if other:
+        raise UserError(
+            f'--resume: {path} was made with {"; ".join(other)}. Give the same again, or leave out --resume '
+            'to start anew'
+        )
 
 
 class Failure(str):
