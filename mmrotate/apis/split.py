@@ -1,20 +1,24 @@
-"""Large images and their labels cut into tiles, in several processes."""
+"""Large images and their labels cut into tiles, in several processes, on several machines."""
 
 import functools
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from mmrotate.datasets.splitting import IMAGES, LABELS, Job, SplitError, TileSettings, split_image
-from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
+from mmrotate.engine.distributed import began_before, gather_objects, rank_and_size, share_from_first
+from mmrotate.engine.queue import SharedQueue
+from mmrotate.utils import UserError
+from mmrotate.utils.files import is_temporary
+from mmrotate.utils.item_files import ItemFiles
+from mmrotate.utils.journal import Stamp, Tally, file_stamp
 from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
 
-JOURNAL = 'split.journal'
-_LEFT_OVER = re.compile(r'\..+\.\d+\.tmp')
+DONE = '.done'
 
 
 def split_images(
@@ -22,46 +26,60 @@ def split_images(
 ) -> dict[str, int]:
     """Write the tiles of all images, those of an image by one process; they do not depend on how many there are.
 
+    All processes of a group call it, and share the images.
+
     Args:
         jobs: The images, no two of one name in a part.
         settings: How tiles are cut.
         out: The folder for all; without ``resume`` it is empty or does not exist.
-        processes: How many work at once; each holds an image.
+        processes: How many work at once, of each process of the group; each holds an image.
         resume: Go on with what an earlier run of the same settings has begun.
 
     Returns:
-        The number of images, tiles, objects, and objects that are in no tile.
+        The number of images, tiles, objects, and objects that are in no tile; of processes but the first nothing.
 
     Raises:
         UserError: Images could not be split, they are named, all others are done; or ``out`` cannot be used.
         KeyboardInterrupt: It was interrupted; what is done is kept.
     """
-    _check(jobs, out, resume)
-    _clear(jobs, out)
-    journal = Journal(out / JOURNAL, {key: str(value) for key, value in asdict(settings).items()}, resume)
+    plain = {key: str(value) for key, value in asdict(settings).items()}
     items = [(str(job.image), _stamp(job)) for job in jobs]
-    todo = [i for i, item in enumerate(items) if not journal.holds(*item)]
-    tally = Tally(len(jobs), done=len(jobs) - len(todo))
-    counts = [journal[items[i][0]] for i in sorted(set(range(len(jobs))) - set(todo))]
-
-    def keep(index: int, result: dict[str, int]) -> dict[str, int]:
-        counts.append(result)
-        return result
-
+    first = rank_and_size()[0] == 0
+    todo = share_from_first(_begin(jobs, items, plain, out, resume) if first else None)
+    if isinstance(todo, UserError):
+        raise todo
+    files: Any = ItemFiles(out / DONE, plain, resume=True)  # the tally takes it as a journal
+    queue = SharedQueue(len(todo))
     split = functools.partial(split_image, settings=settings, out=out)
-    outcomes = work_on(split, ((i, jobs[i]) for i in todo), min(processes, max(len(todo), 1)))
-    try:
-        tally.work(tqdm(outcomes, 'split', len(todo), unit='image'), items, keep, journal)
-    finally:
-        outcomes.close()
-        journal.close() if tally.done < len(jobs) else journal.remove()
-    tally.finish(resumable=True)
-    return {'images': len(jobs), **{key: sum(each[key] for each in counts) for key in ('tiles', 'objects', 'lost')}}
+    outcomes = work_on(split, ((i, jobs[i]) for i in map(todo.__getitem__, queue)), min(processes, len(todo)))
+    tally = Tally(len(jobs))
+    tally.work(tqdm(outcomes, 'split', len(todo), unit='image'), items, lambda _, counts: counts, files)
+    outcomes.close()
+    if (tallies := gather_objects(tally)) is None:
+        return {}
+    return _finish(tallies, len(jobs) - len(todo), items, files)
 
 
 def _stamp(job: Job) -> Stamp:
-    stamps = [file_stamp(job.image) or [], (file_stamp(job.source) if job.source else None) or []]
-    return [*stamps[0], *stamps[1]]
+    stamps = [file_stamp(job.image), file_stamp(job.source) if job.source else None]
+    return [number for stamp in stamps for number in stamp or []]
+
+
+def _begin(
+    jobs: Sequence[Job], items: Sequence[tuple[str, Stamp]], settings: dict[str, str], out: Path, resume: bool
+) -> list[int] | UserError:
+    """Which images are to do; an error is given back, for all processes."""
+    try:
+        resume = resume or began_before(f'split {out}')
+        _check(jobs, out, resume)
+        files = ItemFiles(out / DONE, settings, resume)
+        for folder in {out / job.part / kind for job in jobs for kind in (IMAGES, LABELS)}:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in filter(is_temporary, folder.iterdir()):  # what a kill left half written
+                path.unlink(missing_ok=True)
+    except UserError as error:
+        return error
+    return [i for i, item in enumerate(items) if not files.holds(*item)]
 
 
 def _check(jobs: Sequence[Job], out: Path, resume: bool) -> None:
@@ -69,20 +87,24 @@ def _check(jobs: Sequence[Job], out: Path, resume: bool) -> None:
         raise SplitError('there is no image to split')
     seen: dict[tuple[str, str], Path] = {}
     for job in jobs:
-        if (first := seen.setdefault((job.part, job.name), job.image)) != job.image:
-            raise SplitError(f'the tiles of {first} and {job.image} would have the same names: split them one by one')
+        if (other := seen.setdefault((job.part, job.name), job.image)) != job.image:
+            raise SplitError(f'the tiles of {other} and {job.image} would have the same names: split them one by one')
     check_outputs([], [], [('--save-dir', out)])
-    if not resume and out.is_dir() and any(out.iterdir()):
-        how = f'--resume goes on with the run that left {JOURNAL}' if (out / JOURNAL).is_file() else 'empty it'
+    begun = (out / DONE).is_dir()
+    if out.is_dir() and any(out.iterdir()) and not (resume and begun):
+        how = '--resume goes on with what was begun there' if begun else 'empty it'
         raise SplitError(f'--save-dir {out} holds files: name another folder, or {how}')
 
 
-def _clear(jobs: Sequence[Job], out: Path) -> None:
-    """Make the folders of all tiles; what a kill left half written goes."""
-    for part in {job.part for job in jobs}:
-        for kind in (IMAGES, LABELS):
-            folder = out / part / kind
-            folder.mkdir(parents=True, exist_ok=True)
-            for file in folder.glob('.*.tmp'):
-                if _LEFT_OVER.fullmatch(file.name):
-                    file.unlink(missing_ok=True)
+def _finish(
+    tallies: Sequence[Tally], before: int, items: Sequence[tuple[str, Stamp]], files: ItemFiles
+) -> dict[str, int]:
+    """Say how it went, for all processes; ``before`` images were done by earlier runs."""
+    tally = tallies[0]
+    tally.done = before + sum(each.done for each in tallies)
+    tally.failures = {name: reason for each in tallies for name, reason in each.failures.items()}
+    tally.interrupted = any(each.interrupted for each in tallies)
+    tally.finish(resumable=True)
+    counts = [files[name] for name, _ in items]
+    files.remove()
+    return {'images': len(items), **{key: sum(each[key] for each in counts) for key in ('tiles', 'objects', 'lost')}}

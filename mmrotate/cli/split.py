@@ -3,6 +3,7 @@
 import argparse
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mmrotate.datasets.formats import FORMATS, Split
 from mmrotate.datasets.image_folder import check_folders
 from mmrotate.datasets.sources import ALL, Source, recognise
 from mmrotate.datasets.splitting import SUFFIXES, Job, TileSettings, jobs_of_images, jobs_of_source
+from mmrotate.engine.distributed import LAUNCHERS, init_dist
 from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
 from mmrotate.utils.pool import usable_cores
@@ -85,6 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--nproc', type=whole_number(1), help=text)
     text = 'go on with a run that was interrupted or left images out'
     parser.add_argument('--resume', action='store_true', help=text)
+    text = 'what started several processes, on any number of machines that share the folders; they share the images'
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help=text)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -98,11 +102,18 @@ def run(args: argparse.Namespace) -> None:
     settings = TileSettings(WindowRules(**rules), padding, _dotted(options['save_ext']))
     jobs = list(_jobs(args, options))
     out = Path(options['save_dir'])
-    counts = split_images(jobs, settings, out, options['nproc'] or usable_cores(), args.resume)
+    init_dist(args.launcher, 'gloo')
+    counts = split_images(jobs, settings, out, options['nproc'] or _share_of_cores(), args.resume)
+    if not counts:  # the first process tells
+        return
     print(f'{counts["images"]} images in {counts["tiles"]} tiles, {counts["objects"]} objects')
     if counts['lost']:
         print(f'{counts["lost"]} objects are in no tile: less than {settings.rules.iof_thr:.0%} of them lies in one')
     print(f'written: {out}')
+
+
+def _share_of_cores() -> int:
+    return max(usable_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', '1')), 1)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

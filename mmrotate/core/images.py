@@ -95,11 +95,7 @@ def _warn_once(kind: str, text: str) -> None:
 
 def decode_image(data: bytes, color_type: str, name: str) -> np.ndarray:
     """The image in the bytes of a file, see :func:`read_image`; messages call it ``name``."""
-    if not data:
-        raise BadImageError(f'{name} is an empty file')
-    # OpenCV 4 fills the lost part of a JPEG with grey and says nothing: look for its end mark
-    if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < 0:
-        raise BadImageError(f'{name} is truncated ({len(data)} bytes)')
+    check_whole(data, name)
     pixels = np.frombuffer(data, np.uint8)
     try:
         img = cv2.imdecode(pixels, _FLAGS[color_type])
@@ -116,6 +112,17 @@ def decode_image(data: bytes, color_type: str, name: str) -> np.ndarray:
         reason = 'it is truncated, damaged, of more than four channels or of a format that OpenCV does not read'
         raise BadImageError(f'cannot decode {name} ({len(data)} bytes): {reason}')
     return _with_channels(img, color_type)
+
+
+def check_whole(data: bytes, name: str) -> None:
+    """Raise a BadImageError if a file, of these bytes, is empty, or a JPEG that was cut off.
+
+    Decoders fill the lost part of a JPEG with grey and say nothing: its end mark is looked for.
+    """
+    if not data:
+        raise BadImageError(f'{name} is an empty file')
+    if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < 0:
+        raise BadImageError(f'{name} is truncated ({len(data)} bytes)')
 
 
 def _cut(img: np.ndarray, name: str) -> np.ndarray:

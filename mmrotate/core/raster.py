@@ -18,13 +18,14 @@ from PIL import Image
 
 from mmrotate.utils.imports import import_package
 
-from .images import BadImageError
+from .images import BadImageError, check_whole
 
 WHOLE_PIXELS = 170_000_000  # up to here OpenCV decodes a file as a whole: 500 MB of three bands
 # of decoded blocks, of all files of the process together; rasterio takes bytes where GDAL takes megabytes
 CACHE_BYTES = 256 << 20
 _TIFF = ('.tif', '.tiff')
-_OPENCV = (*_TIFF, '.png', '.jpg', '.jpeg', '.bmp', '.webp')
+_JPEG = ('.jpg', '.jpeg')
+_OPENCV = (*_TIFF, *_JPEG, '.png', '.bmp', '.webp')
 _EXTRA = "pip install 'mmrotate[geo]' brings rasterio, which may read it"
 _GREY = np.array([0.114, 0.587, 0.299])  # shares of blue, green and red
 _ORIENTATION = 0x0112  # tag of EXIF; from 5 on its values make width and height change places
@@ -164,7 +165,9 @@ class Raster:
         # OpenCV keeps alpha and lets EXIF turn the image, but not both
         flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if self._turned else cv2.IMREAD_UNCHANGED
         try:
-            pixels = cv2.imdecode(np.fromfile(self.path, np.uint8), flags)
+            data = self.path.read_bytes()
+            check_whole(data, f'the image {self.path}')
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except (OSError, cv2.error) as error:
             raise BadImageError(f'cannot decode the image {self.path}: {error}') from error
         if pixels is None or pixels.shape[:2] != (self.height, self.width):
@@ -176,6 +179,8 @@ class Raster:
         self._rasterio = import_package(
             'rasterio', f'the image {self.path}, too large for OpenCV or none of its', 'geo'
         )
+        if self.path.suffix.lower() in _JPEG:
+            check_whole(self.path.read_bytes(), f'the image {self.path}')
         with self._gdal():
             self.dataset = self._rasterio.open(self.path)
             self.width, self.height = self.dataset.width, self.dataset.height

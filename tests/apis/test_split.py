@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import time
 
@@ -55,8 +56,10 @@ def test_a_folder_that_holds_files_is_refused(data, tmp_path):
     (tmp_path / 'old').touch()
     with pytest.raises(UserError, match=r'holds files: name another folder, or empty it'):
         split_images(jobs(data), SETTINGS, tmp_path)
-    (tmp_path / 'split.journal').touch()
-    with pytest.raises(UserError, match=r'--resume goes on with the run that left split\.journal'):
+    with pytest.raises(UserError, match=r'holds files: name another folder, or empty it'):
+        split_images(jobs(data), SETTINGS, tmp_path, resume=True)
+    (tmp_path / '.done').mkdir()
+    with pytest.raises(UserError, match=r'--resume goes on with what was begun there'):
         split_images(jobs(data), SETTINGS, tmp_path)
 
 
@@ -81,7 +84,7 @@ def test_a_bad_image_is_named_and_done_once_it_is_mended(data, whole, tmp_path, 
         split_images(given, SETTINGS, tmp_path / 'out', processes)
     assert re.search(r'left out: cannot .* the image', capsys.readouterr().err)
     bad.write_bytes(good)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('P0*')}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').glob('images/P0*')}
     counts = split_images(given, SETTINGS, tmp_path / 'out', processes, resume=True)
     assert files(tmp_path / 'out') == whole and counts['tiles'] == len(whole) // 2
     assert before and all(path.stat().st_mtime_ns == time for path, time in before.items())
@@ -138,18 +141,21 @@ def start(data, out):
         return pid
     try:
         os.setsid()
-        split_images(jobs(data), SETTINGS, out, 2, resume=True)
+        split_images(jobs(data), SETTINGS, out, 2, resume=(out / '.done').exists())
     finally:
         os._exit(0)
 
 
 def test_kills_at_random_moments_end_in_the_same_files(data, whole, tmp_path):
-    chance, kills = random.Random(0), 0
+    chance, kills, out = random.Random(0), 0, tmp_path / 'out'
     while kills < 10:
-        pid = start(data, tmp_path)
+        pid = start(data, out)
         time.sleep(chance.uniform(0.02, 0.2))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         kills += os.waitpid(pid, 0)[1] == signal.SIGKILL
-    os.waitpid(start(data, tmp_path), 0)
-    assert files(tmp_path) == whole
+        if not (out / '.done').exists():  # it was through, or had not begun
+            assert not out.exists() or files(out) == whole
+            shutil.rmtree(out, ignore_errors=True)
+    os.waitpid(start(data, out), 0)
+    assert files(out) == whole

@@ -87,7 +87,10 @@ def test_pixels_without_data(tmp_path):
 def test_colour_maps_are_resolved(tmp_path):
     values = np.random.randint(0, 3, (H, W)).astype(np.uint8)
     colours = {0: (9, 8, 7), 1: (1, 2, 3), 2: (255, 0, 4)}
-    with rasterio.open(tmp_path / 'a.tif', 'w', driver='GTiff', height=H, width=W, count=1, dtype=np.uint8) as f:
+    place = dict(transform=rasterio.Affine(2, 0, 9, 0, -2, 9))
+    with rasterio.open(
+        tmp_path / 'a.tif', 'w', driver='GTiff', height=H, width=W, count=1, dtype=np.uint8, **place
+    ) as f:
         f.write(values, 1)
         f.write_colormap(1, colours)
         f.colorinterp = [ColorInterp.palette]
@@ -158,6 +161,16 @@ def test_a_file_that_was_cut_off(tmp_path, suffix):
         write_tiff(path, pixels(3))
     path.write_bytes(path.read_bytes()[: 300 if suffix == '.png' else -3000])
     with pytest.raises(BadImageError, match=rf'a{suffix}'), Raster(path) as file:
+        file.read(0, 0, W, H)
+
+
+@pytest.mark.parametrize('whole', [H * W, H * W - 1])
+def test_a_jpeg_that_was_cut_off(tmp_path, monkeypatch, whole):
+    """Both libraries would fill it with grey."""
+    path = write(tmp_path / 'a.jpg', pixels(3))
+    path.write_bytes(path.read_bytes()[:-300])
+    monkeypatch.setattr(raster, 'WHOLE_PIXELS', whole)
+    with pytest.raises(BadImageError, match=r'a\.jpg is truncated'), Raster(path) as file:
         file.read(0, 0, W, H)
 
 
