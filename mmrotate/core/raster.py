@@ -20,7 +20,8 @@ from mmrotate.utils.imports import import_package
 from .images import BadImageError
 
 WHOLE_PIXELS = 170_000_000  # up to here OpenCV decodes a file as a whole: 500 MB of three bands
-CACHE_MEGABYTES = 256  # of decoded blocks, of all files of the process together
+# of decoded blocks, of all files of the process together; rasterio takes bytes where GDAL takes megabytes
+CACHE_BYTES = 256 << 20
 _TIFF = ('.tif', '.tiff')
 _OPENCV = (*_TIFF, '.png', '.jpg', '.jpeg', '.bmp', '.webp')
 _EXTRA = "pip install 'mmrotate[geo]' brings rasterio, which may read it"
@@ -229,7 +230,7 @@ class _Gdal:
 
     def __init__(self, rasterio: Any, path: Path) -> None:
         self._errors, self._path = rasterio.errors, path
-        self._settings = rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES)
+        self._settings = rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES)
         self._warnings = warnings.catch_warnings()
 
     def __enter__(self) -> None:
