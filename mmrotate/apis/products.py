@@ -1,8 +1,9 @@
 """What a search of images leaves in a folder: the forms in which detections are written."""
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from mmrotate.core.crops import cut_upright
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image, rbox_corners, write_image
-from mmrotate.datasets.formats import FORMATS, Entry, PerImage, PerSet, Record
+from mmrotate.datasets.formats import COCO, CSV, YOLO_OBB, Entry, PerSet, Record
 from mmrotate.datasets.submission import check_names, write_task
 from mmrotate.utils.files import replacing, write_atomically
 
@@ -21,8 +22,6 @@ from .results import image_entry, write_entries_json
 
 MANY = 100_000  # detections from which on GeoJSON has a line for each, and no collection around them
 PICTURE = 4096  # pixels of the longer side of the picture of a scene that is searched in windows
-_PER_IMAGE = {'yolo': 'yolo-obb'}
-_PER_SET = {'coco': ('coco', 'coco.json'), 'csv': ('csv', 'detections.csv')}
 AT_ONCE = ('pictures', 'crops')  # made when an image is done; the others are made of all at the end
 
 
@@ -63,39 +62,37 @@ class Found:
         return Record(Path(self.image).name, entries, self.size)
 
 
-class Founds:
-    """Images and their detections, which are read one by one each time they are gone through."""
+@dataclass(frozen=True)
+class Findings:
+    """The detections of many images, which are read one by one each time they are gone through.
 
-    def __init__(self, read: Callable[[], Iterator[Found]]) -> None:
-        self._read = read
+    Args:
+        read: Gives them.
+        classes: Names of the classes.
+        count: Number of all detections.
+        system: Coordinates of GeoJSON, see :mod:`.geojson`.
+    """
+
+    read: Callable[[], Iterator[Found]]
+    classes: Sequence[str]
+    count: int
+    system: str = WGS84
 
     def __iter__(self) -> Iterator[Found]:
-        return self._read()
+        return self.read()
 
 
 @dataclass(frozen=True)
 class _Records:
-    founds: Founds
-    classes: Sequence[str]
+    findings: Findings
 
     def __iter__(self) -> Iterator[Record]:
-        return (found.record(self.classes) for found in self.founds)
+        return (found.record(self.findings.classes) for found in self.findings)
 
 
-def write_all(
-    folder: Path, forms: Sequence[str], founds: Founds, classes: Sequence[str], system: str, count: int
-) -> list[Path]:
-    """Write those of the forms that hold all images; gives what was written.
-
-    Args:
-        folder: Where they go.
-        forms: Of :data:`FORMS`.
-        founds: The images and their detections.
-        classes: Names of the classes.
-        system: Of GeoJSON, see :mod:`.geojson`.
-        count: Number of all detections.
-    """
-    return [_WRITERS[form](folder, founds, classes, system, count) for form in forms if form not in AT_ONCE]
+def write_all(folder: Path, forms: Sequence[str], findings: Findings) -> list[Path]:
+    """Write those of the forms, of :data:`FORMS`, that hold all images, into ``folder``; gives what was written."""
+    return [_WRITERS[form](folder, findings) for form in forms if form not in AT_ONCE]
 
 
 def write_picture(model: Any, scene: Scene, result: Sequence[np.ndarray], target: Path | None, **options: Any) -> None:
@@ -115,66 +112,60 @@ def picture_name(image: Path) -> str:
 def write_crops(scene: Scene, result: Sequence[np.ndarray], classes: Sequence[str], folder: Path) -> None:
     """Write each detection, cut out upright, as ``CLASS/IMAGE_NUMBER.png``."""
     for name, dets in zip(classes, result, strict=True):
+        stem = folder / re.sub(r'[^\w .-]', '_', name) / scene.path.stem
         for number, det in enumerate(dets):
-            place = folder / re.sub(r'[^\w .-]', '_', name) / f'{scene.path.stem}_{number:06d}.png'
-            write_image(place, cut_upright(scene.pixels, det))
+            write_image(f'{stem}_{number:06d}.png', cut_upright(scene.pixels, det))
+        for number in itertools.count(len(dets)):  # those of an earlier run that found more
+            if not (beyond := Path(f'{stem}_{number:06d}.png')).is_file():
+                break
+            beyond.unlink()
 
 
-def _json(folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
-    del system, count
+def _json(folder: Path, findings: Findings) -> Path:
     path = folder / 'detections.json'
-    write_entries_json(path, (image_entry(found.image, found.result, classes, 0.0) for found in founds), classes)
+    entries = (image_entry(found.image, found.result, findings.classes, 0.0) for found in findings)
+    write_entries_json(path, entries, findings.classes)
     return path
 
 
-def _geojson(folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
-    crs = None
+def _geojson(folder: Path, findings: Findings) -> Path:
+    system, crs = findings.system, None
     if system != WGS84:
-        crs = next((authority_of(found.place) for found in founds if found.place), None)
-    every = (each for f in founds if f.place for each in features(f.image, f.place, f.result, classes, system))
-    by_line = count >= MANY and crs is None
+        crs = next((authority_of(found.place) for found in findings if found.place), None)
+    placed = ((found, found.place) for found in findings if found.place)
+    every = (one for f, place in placed for one in features(f.image, place, f.result, findings.classes, system))
+    by_line = findings.count >= MANY and crs is None
     path = folder / ('detections.geojsonl' if by_line else 'detections.geojson')
-    _write(path, lines(every) if by_line else collection(every, crs))
+    with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as file:
+        file.writelines(lines(every) if by_line else collection(every, crs))
     return path
 
 
-def _dota(folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
-    del system, count
-    results = ((Path(found.image).stem, found.result) for found in founds)
-    write_task(results, classes, 'le90', folder / 'dota', with_zip=False)
+def _dota(folder: Path, findings: Findings) -> Path:
+    results = ((Path(found.image).stem, found.result) for found in findings)
+    write_task(results, findings.classes, 'le90', folder / 'dota', with_zip=False)
     return folder / 'dota'
 
 
-def _per_image(form: str, folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
-    del system, count
-    row, target = FORMATS[_PER_IMAGE[form]], folder / form
-    assert isinstance(row, PerImage)
-    for record in _Records(founds, classes):
-        row.write(record, target, classes)
-    write_atomically(target / 'classes.txt', ''.join(f'{name}\n' for name in classes))
-    return target
+def _yolo(folder: Path, findings: Findings) -> Path:
+    for record in _Records(findings):
+        YOLO_OBB.write(record, folder / 'yolo', findings.classes)
+    write_atomically(folder / 'yolo/classes.txt', ''.join(f'{name}\n' for name in findings.classes))
+    return folder / 'yolo'
 
 
-def _per_set(form: str, folder: Path, founds: Founds, classes: Sequence[str], system: str, count: int) -> Path:
-    del system, count
-    name, file = _PER_SET[form]
-    row = FORMATS[name]
-    assert isinstance(row, PerSet)
-    row.write(_Records(founds, classes), folder / file, classes)
-    return folder / file
+def _per_set(row: PerSet, name: str, folder: Path, findings: Findings) -> Path:
+    row.write(_Records(findings), folder / name, findings.classes)
+    return folder / name
 
 
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as file:
-        file.writelines(pieces)
-
-
-_WRITERS: dict[str, Callable[[Path, Founds, Sequence[str], str, int], Path]] = {
+_WRITERS: dict[str, Callable[[Path, Findings], Path]] = {
     'json': _json,
     'geojson': _geojson,
     'dota': _dota,
-    **{form: functools.partial(_per_image, form) for form in _PER_IMAGE},
-    **{form: functools.partial(_per_set, form) for form in _PER_SET},
+    'yolo': _yolo,
+    'coco': functools.partial(_per_set, COCO, 'coco.json'),
+    'csv': functools.partial(_per_set, CSV, 'detections.csv'),
 }
 FORMS = (*AT_ONCE, *_WRITERS)
 

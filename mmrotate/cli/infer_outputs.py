@@ -12,8 +12,8 @@ from mmrotate.apis import draw_result
 from mmrotate.apis.geojson import place_of
 from mmrotate.apis.products import (
     AT_ONCE,
+    Findings,
     Found,
-    Founds,
     check_forms,
     picture_name,
     write_all,
@@ -180,12 +180,16 @@ class FolderOutputs(Outputs):
     def close(self, tally: Tally, items: Sequence[tuple[str, Stamp]]) -> list[str]:
         """See :meth:`Outputs.close`."""
         done = self._done(items)
-        founds = Founds(lambda: (Found.of(self.journal[name]) for name in done))
-        counts = [(len(found.result), sum(map(len, found.result))) for found in founds]
+
+        def read() -> Iterator[Found]:
+            return (Found.of(self.journal[name]) for name in done)
+
+        counts = [(len(found.result), sum(map(len, found.result))) for found in read()]
         self.found = sum(count for _, count in counts)
         classes = self._model.CLASSES or [f'class {i}' for i in range(max((number for number, _ in counts), default=0))]
         check_forms(self._forms, [], classes)
-        written = write_all(self._folder, self._forms, founds, classes, self._args.crs, self.found) if done else []
+        findings = Findings(read, classes, self.found, self._args.crs)
+        written = write_all(self._folder, self._forms, findings) if done else []
         self._leave(tally)
         return [*map(str, written), *(str(self._folder / form) for form in self._forms if form in AT_ONCE)]
 
