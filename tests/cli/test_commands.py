@@ -151,8 +151,8 @@ def test_a_test_that_would_do_nothing_is_refused(files, capsys):
 
 def test_an_unknown_metric_is_refused_before_the_model_runs(files, capsys, monkeypatch):
     monkeypatch.setattr('mmrotate.cli.test.init_detector', None)
-    error = error_of(capsys, 'test', *files, '--eval', 'bbox')
-    assert '--eval' in error and "unknown metric 'bbox'; known metrics: ['mAP'" in error
+    error = error_of(capsys, 'test', *files, '--eval', 'segm')
+    assert '--eval' in error and "unknown metric 'segm'; known metrics: ['mAP'" in error
 
 
 # ---- infer
