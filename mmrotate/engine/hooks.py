@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.runner import Priority, get_priority
 
 from mmrotate.engine.batches import files_of
 from mmrotate.engine.checks import check_num_classes
@@ -103,7 +104,18 @@ def build_custom_hooks(configs: Iterable[dict[str, Any]]) -> list[Hook]:
         if not isinstance(config, Mapping):
             raise UserError(f"custom_hooks: each must be dict(type='...'), got {config!r}")
         hook = HOOKS.build({key: value for key, value in config.items() if key != 'priority'})
-        if config.get('priority') is not None:
-            hook.priority = config['priority']
+        if (priority := config.get('priority')) is not None:
+            hook.priority = _known_priority(priority)
         hooks.append(hook)
     return hooks
+
+
+def _known_priority(given: Any) -> Any:
+    try:
+        get_priority(given)
+    except (KeyError, TypeError, ValueError):
+        known = ', '.join(Priority.__members__)
+        raise UserError(
+            f'custom_hooks: priority={given!r} is neither a number from 0 to 100 nor one of {known}'
+        ) from None
+    return given

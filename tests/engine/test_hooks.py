@@ -66,3 +66,9 @@ def test_the_epoch_is_told_to_models_that_ask_for_it():
     SetEpochInfoHook().before_train_epoch(runner)
     SetEpochInfoHook().before_train_epoch(SimpleNamespace(detector=object(), epoch=4))
     assert told == [3]
+
+
+@pytest.mark.parametrize('priority', ['NOPE', 101, [3]])
+def test_a_priority_that_is_none_is_named(priority):
+    with pytest.raises(UserError, match=r'priority=.* is no number from 0 to 100 and none of HIGHEST, '):
+        build_custom_hooks([dict(type='NumClassCheckHook', priority=priority)])
