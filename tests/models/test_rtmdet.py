@@ -7,6 +7,7 @@ import torch
 from mmrotate.models import build_detector, build_head, build_loss, build_neck
 from mmrotate.models.dense_heads.rtmdet_head import best_pairs
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.fuse import fuse_conv_bn
 from tests.helpers import golden, reference, zoo
 from tests.models.test_golden_newer import filled, model_config
 
@@ -108,6 +109,16 @@ def test_losses_under_mixed_precision_are_those_of_float32():
         losses = model.forward_train(**batch)
     assert {v.dtype for values in losses.values() for v in values} == {torch.float32}
     assert model._parse_losses(losses)[0].item() == pytest.approx(whole.item(), rel=0.05)
+
+
+def test_norms_are_folded_into_convolutions_that_levels_share():
+    model = reference.fill(build_detector(small()))
+    images = zoo.batch((1,), (64, 64), 'le90')['img']
+    with torch.no_grad():
+        before = reference.flatten(model.forward_dummy(images))
+        after = reference.flatten(fuse_conv_bn(model).forward_dummy(images))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=1e-4, atol=1e-4)
 
 
 def test_positions_beyond_an_image_do_not_count():

@@ -184,9 +184,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         if self.h_bbox_coder is None:
             boxes, wanted = self._decoded(here, found, turned), targets
         else:
-            boxes, wanted = (
-                self.h_bbox_coder.decode(here, d) for d in (found, self.bbox_coder.encode(here, targets)[:, :4])
-            )
+            sides = self.bbox_coder.encode(here, targets)[:, :4]
+            boxes, wanted = (self.h_bbox_coder.decode(here, d) for d in (found, sides))
         losses['loss_bbox'] = loss_of_rows(self.loss_bbox, boxes, wanted, **weighed)
         if self.loss_angle is not None:
             angle = targets[:, 4:] if self.angle_coder is None else self.angle_coder.encode(targets[:, 4:])
@@ -257,19 +256,13 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         assert self.assigner is not None, 'a head without train_cfg cannot train'
         rows = slice(None) if valid is None else valid
         result = self.assigner.assign(scores[rows], priors[rows], boxes[rows], gt_bboxes, gt_labels, gt_bboxes_ignore)
-        labels = torch.full_like(priors[:, 0], self.num_classes, dtype=torch.long)
-        weights, metrics, targets = (
-            torch.zeros_like(scores[:, 0]),
-            torch.zeros_like(scores[:, 0]),
-            boxes.new_zeros(boxes.shape),
-        )
-        pos_weight, owner = self.train_cfg.get('pos_weight', -1), result.gt_inds
-        taken = owner > 0
-        labels[rows] = torch.where(taken, result.labels, self.num_classes)
-        weights[rows] = torch.where(taken & (pos_weight > 0), pos_weight, 1.0)
-        metrics[rows] = result.max_overlaps * taken
-        targets[rows] = F.pad(gt_bboxes.float(), (0, 0, 1, 0))[owner]
-        return labels, weights, targets, metrics
+        owner, pos_weight = torch.zeros_like(priors[:, 0], dtype=torch.long), self.train_cfg.get('pos_weight', -1)
+        weights, metrics = torch.zeros_like(scores[:, 0]), torch.zeros_like(scores[:, 0])
+        owner[rows], metrics[rows] = result.gt_inds, result.max_overlaps
+        weights[rows] = torch.where((result.gt_inds > 0) & (pos_weight > 0), pos_weight, 1.0)
+        # the place before the first object is that of the background
+        labels = F.pad(gt_labels, (1, 0), value=self.num_classes)[owner]
+        return labels, weights, F.pad(gt_bboxes.float(), (0, 0, 1, 0))[owner], metrics
 
     # --------------------------------------------------------------------------------- testing
     def get_bboxes(
