@@ -15,22 +15,24 @@ from .rate_finder import find_rate
 def settle(model: nn.Module, datasets: Sequence[Any], cfg: Config, distributed: bool = False) -> None:
     """Put numbers into ``cfg`` where ``data.samples_per_gpu`` or ``optimizer.lr`` is 'auto'.
 
-    A training that is resumed takes those that it began with.
+    A training that is resumed takes those that it began with, which its checkpoint holds; see :func:`settled`.
     """
     settle_batch(model, datasets, cfg)
     if (cfg.get('optimizer') or {}).get('lr') == 'auto':
-        former = (_former(cfg).get('optimizer') or {}).get('lr')
-        cfg.optimizer.lr = former or find_rate(model, datasets, cfg, distributed).suggestion
+        cfg.optimizer.lr = _former(cfg).get('lr') or find_rate(model, datasets, cfg, distributed).suggestion
 
 
 def settle_batch(model: nn.Module, datasets: Sequence[Any], cfg: Config) -> None:
     """The part of :func:`settle` for ``data.samples_per_gpu``."""
     if cfg.data.get('samples_per_gpu') == 'auto':
-        former = (_former(cfg).get('data') or {}).get('samples_per_gpu')
-        cfg.data.samples_per_gpu = former or fitting_batch(model, datasets[0], cfg)
+        cfg.data.samples_per_gpu = _former(cfg).get('samples_per_gpu') or fitting_batch(model, datasets[0], cfg)
 
 
-def _former(cfg: Config) -> Config:
-    """The config of the training that this one resumes; an empty one without."""
-    text = load_state(cfg.resume_from)['meta'].get('config') if cfg.get('resume_from') else None
-    return Config.fromstring(text, '.py') if text else Config()
+def settled(cfg: Config) -> dict[str, Any]:
+    """What a checkpoint keeps of the values that may be left open."""
+    return {'samples_per_gpu': cfg.data.get('samples_per_gpu'), 'lr': (cfg.get('optimizer') or {}).get('lr')}
+
+
+def _former(cfg: Config) -> dict[str, Any]:
+    """Those of the training that this one resumes; nothing without."""
+    return load_state(cfg.resume_from)['meta'].get('settled') or {} if cfg.get('resume_from') else {}

@@ -13,7 +13,7 @@ from mmrotate.engine import FinalConfig, build_runner, init_dist, own_folders, r
 from mmrotate.utils import get_root_logger, init_random_seed, load_state, setup_multi_processes
 from mmrotate.utils.files import unused_stem
 
-from .settling import settle
+from .settling import settle, settled
 
 
 def training_seed(cfg: Config) -> int:
@@ -80,9 +80,9 @@ def _train(
     logger.info('seed %d, deterministic %s', cfg.seed, bool(cfg.get('deterministic', False)))
     settle(model, datasets, cfg, distributed)
     final = FinalConfig.of(cfg)
-    meta = {**_meta(datasets, final), **(meta or {})}
+    meta = {**_meta(datasets, final), 'settled': settled(cfg), **(meta or {})}
     runner = build_runner(model, datasets, final, distributed, validate, plain(meta), timestamp)
-    if cfg.get('report', True):
+    if cfg.get('report') is not False:
         runner.register_hook(RunReportHook(read_plan(final).evaluation if validate else None))
     start = time.time()
     runner.train()

@@ -78,7 +78,10 @@ def _gather(source: Source, units: list[Unit], journal: Journal, faults: list[Fa
     for unit in units:
         parts[unit.part].append(unit.name)
         images[unit.name] = unit.image or unit.stem
-    path_of = lambda part, name: str((source.splits[part].images or Path()) / images[name])  # noqa: E731
+
+    def path_of(part: str, name: str) -> str:
+        return str((source.splits[part].images or Path()) / images[name])
+
     return gather_check(parts, path_of, journal.__getitem__, source.classes, faults)
 
 
