@@ -70,5 +70,5 @@ def test_the_epoch_is_told_to_models_that_ask_for_it():
 
 @pytest.mark.parametrize('priority', ['NOPE', 101, [3]])
 def test_a_priority_that_is_none_is_named(priority):
-    with pytest.raises(UserError, match=r'priority=.* is no number from 0 to 100 and none of HIGHEST, '):
+    with pytest.raises(UserError, match=r'priority=.* is neither a number from 0 to 100 nor one of HIGHEST, '):
         build_custom_hooks([dict(type='NumClassCheckHook', priority=priority)])
