@@ -31,7 +31,7 @@ def save(model, path, **meta):
 def test_a_detector_from_a_path_or_a_config(config):
     model = init_detector(str(config), device='cpu')
     assert not model.training
-    assert model.CLASSES == CLASSES  # of the config's test data
+    assert tuple(model.CLASSES) == CLASSES  # of the config's test data
     assert model.cfg.model.type == 'TinyDetector'
     cfg = load_config(config)
     other = init_detector(cfg, device='cpu', cfg_options={'model.width': 6})
