@@ -48,7 +48,10 @@ def _say(args: argparse.Namespace, report: Report) -> None:
     for name, text in LOSSES.items():
         if count := report.lost[name]:
             print(f'lost: {count} {text}')
-    print(f'written: {args.target}, in the format {args.to}' + ('' if report.lost else '; nothing is lost'))
+    print(
+        f'written: {args.target}, in the format {args.to}'
+        + ('' if report.lost or report.tally.failures else '; nothing is lost')
+    )
 
 
 main = functools.partial(run_command, add_arguments, run, 'mmrotate convert', _TEXT)

@@ -132,7 +132,9 @@ def convert(
         UserError: the target cannot be written to, or holds what is read; two images have one name.
     """
     if source.format.numbered and not source.classes:
-        raise UserError(f'{source.path}: its labels have numbers of classes, and nothing lists the names (--classes)')
+        raise UserError(
+            f'{source.path}: its labels have numbers of classes, and nothing lists their names: give them (--classes)'
+        )
     _check_target(source, target, resume)
     if resume:
         for folder, _ in walk_folders(target):

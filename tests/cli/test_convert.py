@@ -131,7 +131,7 @@ def test_numbers_need_names(dota, tmp_path, capsys):
     convert(dota, tmp_path / 'yolo', '--to', 'yolo-xywhr')
     (tmp_path / 'yolo/data.yaml').unlink()
     assert convert(tmp_path / 'yolo', tmp_path / 'csv', '--to', 'csv') == 1
-    assert 'nothing lists the names' in capsys.readouterr().err
+    assert 'nothing lists their names' in capsys.readouterr().err
     assert convert(tmp_path / 'yolo', tmp_path / 'new', '--to', 'csv', '--classes', 'big ship', 'plane') == 0
     assert 'train0.png,10,10,60,10,60,30,10,30,big ship,0,,,200,100' in (tmp_path / 'new/train.csv').read_text()
 
