@@ -86,14 +86,16 @@ class LargeImageDataset(Resampled):
         rules = WindowRules(tuple(sizes), tuple(gaps), tuple(rates), img_rate_thr, iof_thr)
         _check(dataset, empty_share)
         windowed = _in_windows(dataset, rules, index_file)
-        order = sorted(range(len(windowed)), key=lambda i: not windowed.get_cat_ids(i)) if empty_share else None
+        balanced = empty_share is not None and not dataset.test_mode
+        order = sorted(range(len(windowed)), key=lambda i: not windowed.get_cat_ids(i)) if balanced else None
         super().__init__(windowed, order or range(len(windowed)))
         self._empty: Sequence[int] = ()
-        if order and not dataset.test_mode:
-            full = sum(bool(windowed.get_cat_ids(i)) for i in order)
-            slots = min(round(full * empty_share / (1 - empty_share)), len(order) - full)  # type: ignore[operator]
-            self._empty, self.repeat_indices = order[full:], order[: full + slots]
-            self._full = full
+        if order and empty_share is not None:
+            self._full = sum(bool(windowed.get_cat_ids(i)) for i in order)
+            if not self._full:
+                raise UserError(f'no window of {dataset.ann_file} has an object to train on')
+            slots = round(self._full * empty_share / (1 - empty_share))
+            self._empty, self.repeat_indices = order[self._full :], order[: self._full + slots]
 
     def __getitem__(self, index: int) -> dict:
         if self._empty and self._checked(index) >= self._full:

@@ -118,9 +118,13 @@ def test_empty_windows_have_their_share_of_an_epoch(sparse):
     assert len(drawn) > 15 and not drawn & {full.image_name(0), full.image_name(1)}
     assert {balanced[0]['ori_filename'], balanced[1]['ori_filename']} == {full.image_name(0), full.image_name(1)}
     assert len(windows(sparse, dict(large, empty_share=0.99), filter_empty_gt=False)) == 81
+    assert len(windows(sparse, dict(large, empty_share=0), filter_empty_gt=False)) == 2
     # a test sees all, each once
     tested = windows(sparse, dict(large, empty_share=0.5), test_mode=True)
     assert len({tested.image_name(i) for i in range(len(tested))}) == len(tested) == 81
+    (sparse / 'labelTxt/P0.txt').write_text('')
+    with pytest.raises(UserError, match='has an object to train on'):
+        windows(sparse, dict(large, empty_share=0.5), filter_empty_gt=False)
 
 
 def test_windows_are_scored_as_any_images(data):
