@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from tqdm import tqdm
 
@@ -125,10 +126,11 @@ def _together(tallies: Sequence[Tally], before: int) -> Tally:
 
 
 def _is_scene(file: Path, search: Search) -> bool:
-    """Whether a file is read window by window; one that cannot be read is not."""
+    """Whether a file is read window by window, as those are that are no pictures; one that cannot be read is not."""
     try:
         with Raster(file) as raster:
-            return search.reads_windows((raster.width, raster.height))
+            deep = raster.dataset is not None and (raster.dtype != np.uint8 or raster.bands not in (1, 3, 4))
+            return deep or search.reads_windows((raster.width, raster.height))
     except UserError:
         return False
 

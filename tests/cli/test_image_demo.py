@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from mmrotate.cli import infer
+from mmrotate.cli.huge_image_demo import main as huge
 from mmrotate.cli.image_demo import main
+from tests.helpers.tiny import write_config, write_weights
 
 ROOT = Path(__file__).parents[2]
 IMAGE = ROOT / 'demo/images/1_60_30_0_00147.jpg'
@@ -53,3 +56,16 @@ def test_a_palette_that_there_is_not_is_refused_before_anything_runs(given, caps
     assert end.value.code == 2
     assert 'hrsc_classwise' in capsys.readouterr().err  # among those that there are
     assert not given
+
+
+def test_the_demo_of_huge_images(tmp_path, capsys):
+    config, out = write_config(tmp_path), tmp_path / 'out.png'
+    write_weights(config, tmp_path / 'm.pth')
+    image = np.random.default_rng(0).integers(0, 255, (96, 160, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    argv = [*map(str, (tmp_path / 'a.png', config, tmp_path / 'm.pth')), '--out-file', str(out), '--patch_sizes', '64']
+    assert huge([*argv, '--patch_steps', '48', '--img_ratios', '1.0', '0.5', '--device', 'cpu']) == 0
+    assert 'detections with a score from 0.3 on' in capsys.readouterr().err
+    assert cv2.imread(str(out)).shape == image.shape
+    assert huge([*argv, '--patch_steps', '64', '--device', 'cpu']) == 1
+    assert 'a step below each of --patch_sizes [64] is needed' in capsys.readouterr().err

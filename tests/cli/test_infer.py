@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmrotate.apis import init_detector, scenes
+from mmrotate.apis import scenes
 from mmrotate.cli import main
 from mmrotate.core.images import read_image
 from mmrotate.datasets.formats import COCO, YOLO_OBB, Split
 from tests.helpers.geo import write_tiff
 from tests.helpers.pages import ROOT
-from tests.helpers.tiny import write_config
+from tests.helpers.tiny import write_config, write_weights
 
 SHIPPED = (
     ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py',
@@ -31,9 +31,7 @@ def place(tmp_path_factory):
     """A folder with a config, ``m.pth``, and three GeoTIFFs and a picture in ``scenes``, 160 x 128."""
     folder = tmp_path_factory.mktemp('infer')
     config = write_config(folder)
-    model = init_detector(config, device='cpu')
-    model.init_weights()
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'm.pth')
+    write_weights(config, folder / 'm.pth')
     (folder / 'scenes').mkdir()
     rng = np.random.default_rng(0)
     for i in range(3):
@@ -177,6 +175,8 @@ def test_bands_and_stretch(place, tmp_path, capsys):
     path = write_tiff(tmp_path / 'deep.tif', np.random.default_rng(0).integers(90, 3000, (64, 64, 8)).astype(np.uint16))
     assert infer(place, path, '--tile', 32) == 1
     assert 'has 8 bands: choose those for red, green and blue by --bands 3,2,1' in capsys.readouterr().err
+    assert infer(place, path, '--tile', 'auto') == 1  # nor is it read as a whole
+    assert 'choose those' in capsys.readouterr().err
     assert infer(place, path, '--bands', '5,3,2', '--out', tmp_path / 'o', '--to', 'pictures,json') == 0
     said = capsys.readouterr()
     assert 'bands 5, 3, 2 as red, green, blue; uint16 stretched to 0..255 (percentile)' in said.out + said.err

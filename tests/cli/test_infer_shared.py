@@ -8,12 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import torch
 
-from mmrotate.apis import init_detector
 from mmrotate.cli import main
 from mmrotate.engine.queue import SharedQueue
-from tests.helpers.tiny import free_port, write_config, write_data
+from tests.helpers.tiny import free_port, write_config, write_data, write_weights
 
 ROOT = Path(__file__).parents[2]
 # a worker that notes what it detects in, and of which the second dies in its second scene, once
@@ -50,9 +48,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path):
     write_data(tmp_path / 'scenes', 8, 160)
     worker, out = tmp_path / 'worker.py', tmp_path / 'out'
     worker.write_text(WORKER.format(place=str(tmp_path)))
-    model = init_detector(config, device='cpu')
-    model.init_weights()
-    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'm.pth')
+    write_weights(config, tmp_path / 'm.pth')
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
     launch = [sys.executable, '-m', 'torch.distributed.run', '--nnodes', '2', '--nproc-per-node', '1', '--rdzv-backend',
               'c10d', '--rdzv-endpoint', f'127.0.0.1:{free_port()}', '--max-restarts', '2', str(worker)]  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 from mmengine.hooks import Hook
 from torch import nn
 
+from mmrotate.apis import init_detector
 from mmrotate.cli.train import main as train_command
 from mmrotate.engine.distributed import gather_objects
 from mmrotate.registry import HOOKS, MODELS
@@ -174,6 +175,13 @@ def write_config(folder, extra=''):
     path = folder / 'tiny.py'
     path.write_text(CONFIG.format(data=str(data)) + extra)
     return path
+
+
+def write_weights(config, path):
+    """Write a checkpoint of the detector of a config, with its first weights."""
+    model = init_detector(config, device='cpu')
+    model.init_weights()
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
 
 
 class Broken(Exception):
