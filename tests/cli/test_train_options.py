@@ -158,6 +158,26 @@ def test_batch_auto_leaves_the_model_as_it_was(config, monkeypatch):
     assert model.training and all(weight.grad is None for weight in model.parameters())
 
 
+def test_a_batch_too_large_for_the_gpu_is_no_end(config, monkeypatch):
+    """The memory of a GPU is probed as if there were one: an image takes 10, and four do not fit."""
+    cfg = load_config(config)
+    trial = batch_size._Trial(build_detector(cfg.model), open_dataset(cfg, 'train'), torch.device('cpu'), 'float32')
+    trial.momenta, step, seen = 0, trial.step, []
+
+    def limited(count):
+        seen.append(count)
+        if count > 3:
+            raise torch.OutOfMemoryError('CUDA out of memory')
+        step(count)
+
+    monkeypatch.setattr(trial, 'step', limited)
+    for name in ('empty_cache', 'reset_peak_memory_stats'):
+        monkeypatch.setattr(torch.cuda, name, lambda *args: None)
+    monkeypatch.setattr(torch.cuda, 'max_memory_reserved', lambda device: 10 * seen[-1])
+    assert largest_that_fits(trial.memory, 1000, 64) == 3
+    assert seen == [1, 2, 4, 3]
+
+
 def test_batch_auto_trains_and_is_kept_when_resumed(config, tmp_path, monkeypatch):
     monkeypatch.setattr(batch_size.time, 'perf_counter', iter(range(100)).__next__)
     train(config, tmp_path, '--batch', 'auto', '--cfg-options', 'runner.max_epochs=1')
