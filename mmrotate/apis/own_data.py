@@ -80,7 +80,7 @@ def survey(source: Source) -> Survey:
         found.images[part] = count
     if not found.objects or not sizes:
         raise UserError(f'{source.path}: no objects in the labels, or no images: there is nothing to learn')
-    found.classes = found.classes or sorted(found.objects)
+    found.classes += sorted(set(found.objects) - set(found.classes))
     widths, heights = zip(*sizes, strict=True)
     found.size = int(statistics.median(widths)), int(statistics.median(heights))
     found.largest = max(max(size) for size in sizes)
@@ -115,7 +115,7 @@ def own_config(name: str, cfg: Config, source: Source, wishes: Wishes, work_dir:
         UserError: the data cannot be trained on.
     """
     found = survey(source)
-    lines = [*source.describe().splitlines(), *found.lines()]
+    lines = found.lines()
     parts = _parts(source)
     counts = _set_data(cfg, source, parts, found, work_dir, lines)
     cfg.model = _with_classes(cfg.model, len(found.classes))
@@ -128,16 +128,16 @@ def own_config(name: str, cfg: Config, source: Source, wishes: Wishes, work_dir:
     return lines
 
 
-def own_test_data(cfg: Config, source: Source) -> list[str]:
+def own_test_data(cfg: Config, source: Source) -> str:
     """Let ``cfg``, of a detector that was trained, test on ``source``; its classes are those of the config."""
     base = innermost_dataset(cfg.data.test)
     classes = base.get('classes') or innermost_dataset(cfg.data.train).get('classes')
     part = next(
         (name for name in ('test', *_NAMES['val'], 'train') if name in source.splits), next(iter(source.splits))
     )
-    data = dataset_config(source, part, classes or survey(source).classes)
+    data = dataset_config(source, part, classes or source.class_list())
     cfg.data.test = {**data, **{key: base[key] for key in ('pipeline', 'version') if key in base}}
-    return [*source.describe().splitlines(), f'tested on: {part}']
+    return f'tested on: {part}'
 
 
 def _parts(source: Source) -> dict[str, str]:

@@ -16,8 +16,7 @@ from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command, wh
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.core import imshow_det_rbboxes
 from mmrotate.core.visualization import has_screen
-from mmrotate.datasets.mix_dataset import MultiImageMixDataset
-from mmrotate.datasets.source_dataset import SourceDataset
+from mmrotate.datasets import MultiImageMixDataset, build_dataset, dataset_config
 from mmrotate.engine import files_of_config, load_config, open_dataset
 from mmrotate.utils import UserError
 from mmrotate.utils.places import check_outputs
@@ -125,10 +124,12 @@ def _sets_of_data(args: argparse.Namespace) -> list[_Set]:
     parts = [args.part] if args.part else list(source.splits)
     train: Any = _training_config(args.augment, args).data.train if args.augment else {'pipeline': _AS_IT_IS}
     inner = innermost_dataset(train)
+    classes = source.class_list() or ['object']
     sets = []
     for part in parts:
         version = inner.get('version', 'le90')
-        dataset: Any = SourceDataset(source, part, inner['pipeline'], version, filter_empty_gt=False)
+        rest = dict(pipeline=inner['pipeline'], version=version, filter_empty_gt=False)
+        dataset: Any = build_dataset({**dataset_config(source, part, classes), **rest})
         inputs = [Path(dataset.image_path(i)) for i in range(len(dataset))]
         if train.get('type') == 'MultiImageMixDataset':
             dataset = MultiImageMixDataset(dataset, train['pipeline'])

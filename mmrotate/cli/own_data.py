@@ -7,22 +7,16 @@ from mmengine.config import Config
 
 from mmrotate.apis.own_data import Wishes, own_config, own_test_data
 from mmrotate.cli.common import whole_number
-from mmrotate.datasets.formats import FORMATS
-from mmrotate.datasets.sources import Source, recognise
+from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError
-
-_DATA = 'your own data: a folder, a label file, or a YAML file as of Ultralytics; what it is is found out'
-_FROM = 'format of --data, if unclear: ' + ', '.join(FORMATS)
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """``--data`` and what belongs to it."""
     group = parser.add_argument_group('own data')
-    group.add_argument('--data', help=_DATA)
-    group.add_argument('--from', dest='wanted', choices=FORMATS, metavar='FORMAT', help=_FROM)
-    text = 'names of the classes, where the data has numbers and lists no names'
-    group.add_argument('--classes', nargs='+', default=[], metavar='NAME', help=text)
+    group.add_argument('--data', help=f'your own data: {SOURCE_HELP}')
+    add_source_options(group, '--data')
     return group
 
 
@@ -36,11 +30,6 @@ def add_training_data(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--pretrained', metavar='WEIGHTS', help=text)
 
 
-def recognised(args: argparse.Namespace) -> Source:
-    """What ``--data`` is."""
-    return recognise(args.data, args.wanted, args.classes)
-
-
 def config_for(args: argparse.Namespace) -> Config:
     """The config to train; with ``--data`` one that is made from it, written into the work folder."""
     if args.data is None:
@@ -50,7 +39,7 @@ def config_for(args: argparse.Namespace) -> Config:
                 raise UserError(f'--{option} belongs to --data: a config says it by itself (--cfg-options changes it)')
         return load_config(args.config, args.cfg_options)
     cfg, name = load_config(args.config), Path(args.config).stem
-    source = recognised(args)
+    source = open_source(args.data, args)
     args.work_dir = args.work_dir or f'./work_dirs/{name}_{Path(args.data).resolve().stem}'
     Path(args.work_dir).mkdir(parents=True, exist_ok=True)
     wishes = Wishes(args.epochs, _pair(args.img_scale), args.pretrained)
@@ -65,7 +54,7 @@ def config_for(args: argparse.Namespace) -> Config:
 def with_test_data(args: argparse.Namespace, cfg: Config) -> None:
     """Let ``cfg`` test on ``--data``, if it was given."""
     if args.data is not None:
-        print('\n'.join(own_test_data(cfg, recognised(args))))
+        print(own_test_data(cfg, open_source(args.data, args)))
 
 
 def _pair(sides: list[int] | None) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from mmrotate.datasets.sources import Source, recognise
 SOURCE_HELP = 'folder of a data set, a label file, or a YAML file as of Ultralytics; what it is is found out'
 
 
-def add_source_options(parser: argparse.ArgumentParser, name: str) -> None:
+def add_source_options(parser: argparse._ActionsContainer, name: str) -> None:
     """``--from`` and ``--classes``; ``name`` is what the help calls the data."""
     parser.add_argument(
         '--from', dest='wanted', choices=FORMATS, metavar='FORMAT', help=f'format of {name}, if unclear'

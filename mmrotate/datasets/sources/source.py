@@ -37,6 +37,11 @@ class Source:
         """The records of a part, see :meth:`mmrotate.datasets.formats.Format.read`."""
         return self.format.read(self.splits[part], self.classes)
 
+    def class_list(self) -> list[str]:
+        """The names that the data lists, and after them others in its labels, sorted; all labels are read."""
+        named = {entry.name for part in self.splits for record in self.read(part) for entry in record.entries}
+        return [*self.classes, *sorted(named - set(self.classes))]
+
     def describe(self) -> str:
         """What was recognised and why, and where its parts are: some lines."""
         lines = [f'{self.path} is {self.format.name}: {self.reason}']
