@@ -41,6 +41,7 @@ NAME, COUNT = 'readers', 10_000 * len(FORMATS)
 SAMPLES = Path(__file__).parents[2] / 'tests/data/formats'
 CLASSES = ('Car', 'Other Ship', 'ship')
 SIZE = (640, 512)
+LONGEST_MESSAGE = 3000
 WRITTEN = (
     Entry('', [35.5, 20.0, 50.0, 20.0, 0.3], 'Car', 1, 0.5, -1.2),
     Entry('', [387.88, 70.54, 412.94, 76.24, 401.39, 131.07, 374.33, 125.37], 'Other Ship'),
@@ -51,6 +52,7 @@ HOSTILE = """nan inf -inf NaN Infinity 1e39 -1e39 3.5e38 1e400 1e20 0 -0 -5 1_00
 9223372036854775808 True None , ; . - : " ' < > & &amp; &foo; <!-- --> <![CDATA[ ]]> </object> <object> annotation
 robndbox bndbox polygon image base64 rot13 utf-16 gbk foo Car ship 船 {} [] {"a": ### ../../a /etc/a a.png"""
 TOKENS = [*HOSTILE.split(), ' ', '\n', '\t', '\r', '\0', '\ufeff', '']
+_WORD = re.compile(rb'[\w.+-]+|[^\w\s]')
 # what may stand in JSON where something else is expected
 VALUES = (
     None,
@@ -96,10 +98,9 @@ def damage(data: bytes, rng: random.Random) -> bytes:
 
 def _word(data: bytes, rng: random.Random) -> bytes:
     """A number, a name or a sign gives way to something else."""
-    words = list(re.finditer(rb'[\w.+-]+|[^\w\s]', data))
-    if not words:
+    word = _WORD.search(data, rng.randrange(len(data) + 1))
+    if word is None:
         return data
-    word = rng.choice(words)
     return data[: word.start()] + rng.choice(TOKENS).encode() + data[word.end() :]
 
 
@@ -191,7 +192,10 @@ def run_case(index: int, folder: Path) -> str:
     try:
         return outcome(form, label, names, rng.choice(('oc', 'le90', 'le135')))
     except UserError as error:
-        return 'refused' if str(label) in str(error) else f'FAULT: no file in the message: {error}'
+        message = str(error)
+        if len(message) > LONGEST_MESSAGE:
+            return f'FAULT: a message of {len(message)} characters: {message[:200]}'
+        return 'refused' if str(label) in message else f'FAULT: no file in the message: {message}'
 
 
 def read_alone_and_at_once(form: PerImage, label: Path, names: ClassNames, version: str) -> None:
@@ -204,7 +208,7 @@ def read_alone_and_at_once(form: PerImage, label: Path, names: ClassNames, versi
     picture = Picture('a.png', label.parent, CLASSES)
     found = []
     for reads in (
-        lambda: read_many({'a.png': label}, form.parse, names, version, {'a.png': picture})['a.png'],
+        lambda: read_many({'a.png': label}, form.parse, names, version, label.parent, CLASSES)['a.png'],
         lambda: read_labels(label, form.parse, names, version, picture),
     ):
         try:

@@ -29,6 +29,7 @@ from .shapes import corners
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
 _NEXT = [1, 2, 3, 0]
+_LONGEST = 2000  # characters of a message
 _CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
 
@@ -193,9 +194,15 @@ def naming_file(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise LabelError(f'cannot read the label file {path}: {error}') from error
     except EntryError as error:
-        raise LabelError(f'{path}, {error}') from None
+        raise LabelError(f'{path}, {_short(error)}') from None
     except ValueError as error:
-        raise LabelError(f'{path}: {error}') from None
+        raise LabelError(f'{path}: {_short(error)}') from None
+
+
+def _short(error: ValueError) -> str:
+    """What is said of a file; it may hold a line of the file, and that a million characters."""
+    message = str(error)
+    return message if len(message) <= _LONGEST else f'{message[:_LONGEST]} ...'
 
 
 def check_record(record: Record, names: ClassNames) -> Record:

@@ -107,3 +107,11 @@ def test_corners_beyond_float32_in_a_file(tmp_path, corners, version):
     path.write_text(f'10 10 60 10 60 30 10 30 ship 0\n{corners} ship 0\n')
     with pytest.raises(LabelError, match=r'a\.txt, line 2: the corner value'):
         read_dota_labels(path, {'ship': 0}, version)
+
+
+def test_a_message_does_not_hold_a_whole_file(tmp_path):
+    path = tmp_path / 'a.txt'
+    path.write_text('<a>' * 100_000)
+    with pytest.raises(LabelError, match=r"a\.txt, line 1: '<a><a>") as error:
+        read_dota_labels(path, {'ship': 0}, 'le90')
+    assert len(str(error.value)) < 2500
