@@ -48,10 +48,8 @@ def _say(args: argparse.Namespace, report: Report) -> None:
     for name, text in LOSSES.items():
         if count := report.lost[name]:
             print(f'lost: {count} {text}')
-    print(
-        f'written: {args.target}, in the format {args.to}'
-        + ('' if report.lost or report.tally.failures else '; nothing is lost')
-    )
+    lossless = not report.lost and not report.tally.failures
+    print(f'written: {args.target}, in the format {args.to}' + '; nothing is lost' * lossless)
 
 
 main = functools.partial(run_command, add_arguments, run, 'mmrotate convert', _TEXT)
