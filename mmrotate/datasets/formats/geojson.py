@@ -44,6 +44,8 @@ def parse_geojson(path: Path, images: Path | None = None) -> Iterator[Record]:
         if not isinstance(feature, dict):
             raise EntryError(place, f'a feature is needed, got {str(feature)[:60]}')
         properties = feature.get('properties') or {}
+        if not isinstance(properties, dict):
+            raise EntryError(place, f'properties must be an object, got {str(properties)[:60]}')
         name = _image_of(properties, images, place)
         entries = found.setdefault(name, [])
         sizes[name] = sizes.get(name) or _size(properties)

@@ -102,3 +102,10 @@ def test_an_unknown_crs_is_named(read, images):
     data = collection(feature(np.reshape(CORNERS, (4, 2)), {'class': 'a'}), crs={'properties': {'name': 'EPSG:no'}})
     with pytest.raises(LabelError, match="crs 'EPSG:no' is not known"):
         read(data, images)
+
+
+def test_properties_that_are_none(tmp_path):
+    path = tmp_path / 'all.geojson'
+    path.write_text('{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": "a"}]}')
+    with pytest.raises(LabelError, match=r'all\.geojson, feature 0: properties must be an object, got a'):
+        list(FORMATS['geojson'].read(Split(path)))
