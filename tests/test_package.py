@@ -64,8 +64,11 @@ def archives(tmp_path_factory):
     """The source archive, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp('build')
     clone = folder / 'clone'
-    outputs = ('build', 'dist', 'data', 'work_dirs', 'outputs', 'tests')
-    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(*JUNK, *outputs))
+    outputs = {'build', 'dist', 'data', 'work_dirs', 'outputs', 'tests'}
+    junk = shutil.ignore_patterns(*JUNK)
+    shutil.copytree(
+        ROOT, clone, ignore=lambda path, names: junk(path, names) | (outputs if path == str(ROOT) else set())
+    )
     (clone / 'tools/__pycache__').mkdir()
     for junk in ('tools/__pycache__/train.cpython-311.pyc', 'demo/.DS_Store', 'configs/old.py~'):
         (clone / junk).touch()

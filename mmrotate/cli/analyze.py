@@ -334,6 +334,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of ``argv`` (default: the process's); gives the exit code."""
     parser = argparse.ArgumentParser(PROG, description='Tables and pictures of logs and results.')
     words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] not in COMMANDS and Path(words[0]).is_dir():
+    if words and words[0] not in COMMANDS and (Path(words[0]).is_dir() or len(Path(words[0]).parts) > 1):
         words = ['run', *words]
     return run_group(parser, COMMANDS, words)

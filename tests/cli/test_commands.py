@@ -271,6 +271,6 @@ def test_debug_shows_the_traceback(files):
 
 
 def test_other_errors_keep_their_traceback(files, monkeypatch):
-    monkeypatch.setattr('mmrotate.cli.train.load_config', lambda *args: 1 / 0)
+    monkeypatch.setattr('mmrotate.cli.own_data.load_config', lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(['train', files[0]])

@@ -63,7 +63,7 @@ def test_a_run_goes_on_where_it_was_left(files, tmp_path, capsys, monkeypatch):
 
 
 def test_what_cannot_be_done_is_said_before_anything_runs(files, tmp_path, capsys):
-    for options, reason in ((['--out', 'a.pkl'], 'ends in .json'), (['--eval', 'recall'], 'recall')):
+    for options, reason in ((['--out', 'a.pkl'], 'ends in .json'), (['--eval', 'segm'], 'segm')):
         assert run('robustness', *files, *options) == 1
         assert reason in capsys.readouterr().err
     (tmp_path / 'other.json').write_text('{"scores": 3}')

@@ -229,7 +229,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         ignored: list[Any] = list(gt_bboxes_ignore_list or itertools.repeat(None, count))
         outputs = (logits, boxes.unflatten(0, (count, -1)), self._on_image(points, img_metas))
         images = zip(*outputs, gt_bboxes_list, gt_labels_list, ignored, strict=True)
-        targets = [self._get_target_single(priors, *image) for image in images]
+        targets = [self._image_targets(priors, *image) for image in images]
         fields = (torch.stack(field).split(counts, 1) for field in zip(*targets, strict=True))
         return tuple(map(list, fields))
 
@@ -242,7 +242,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         places = torch.cat(points)
         return [(places < places.new_tensor(shape)).all(1) for shape in shapes]
 
-    def _get_target_single(
+    def _image_targets(
         self,
         priors: Tensor,
         scores: Tensor,

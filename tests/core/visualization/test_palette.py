@@ -4,7 +4,7 @@ from mmrotate.core.visualization import DOTA_PALETTE, get_palette, to_color
 
 
 def test_named_palettes_are_continued_and_cut():
-    assert get_palette('dota', 15) == DOTA_PALETTE
+    assert get_palette('dota', 18) == DOTA_PALETTE  # of DOTA 2.0, whose first 15 are those of 1.0
     assert get_palette('dota', 3) == DOTA_PALETTE[:3]
     longer = get_palette('sar', 4)
     assert longer[0] == (0, 255, 0) and len(set(longer)) == 4
