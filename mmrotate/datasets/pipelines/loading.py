@@ -11,7 +11,7 @@ from mmrotate.registry import PIPELINES
 from mmrotate.utils import UserError
 from mmrotate.utils.errors import ArgumentError
 
-from .backends import open_backend
+from .backends import joined_path, open_backend
 from .boxes import keep_boxes
 from .image import COLOR_TYPES, BadImageError, as_image, decode_image, read_image, swap_red_and_blue
 
@@ -45,7 +45,7 @@ class LoadImageFromFile:
     def __call__(self, results: dict) -> dict:
         """Read the image; a BadImageError says that its file is missing or damaged."""
         name, prefix = results['img_info']['filename'], results.get('img_prefix')
-        filename = str(Path(prefix) / name) if prefix else str(name)
+        filename = joined_path(prefix, name)
         results['filename'], results['ori_filename'] = filename, str(name)
         return self._set_image(results, self._read(filename))
 

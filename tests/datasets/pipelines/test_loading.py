@@ -1,3 +1,10 @@
+import functools
+import http.server
+import pickle
+import sys
+import threading
+import zipfile
+
 import cv2
 import mmengine.fileio
 import numpy as np
@@ -123,17 +130,70 @@ def test_images_of_another_storage(info, tmp_path):
             step(dict(img_prefix='some', img_info=dict(filename=name)))
 
 
+def test_images_of_an_archive(info, tmp_path):
+    with zipfile.ZipFile(tmp_path / 'images.zip', 'w') as archive:
+        archive.write(tmp_path / 'a.png', 'train/a.png')
+        archive.writestr('train/bad.png', b'no image')
+    step = LoadImageFromFile(file_client_args=dict(backend='zip', zip_path=str(tmp_path / 'images.zip')))
+    expected = LoadImageFromFile()(dict(info))['img']
+    # workers get a copy of the step, and open the archive anew
+    for each in (step, pickle.loads(pickle.dumps(step))):
+        results = each(dict(img_prefix='train', img_info=dict(filename='a.png')))
+        np.testing.assert_array_equal(results['img'], expected)
+    for name, message in (('bad.png', 'cannot decode'), ('b.png', 'There is no item')):
+        with pytest.raises(BadImageError, match=message):
+            step(dict(img_prefix='train', img_info=dict(filename=name)))
+
+
+def test_images_of_a_server(info, tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    step = LoadImageFromFile(file_client_args=dict(backend='http', timeout=5))
+    prefix = f'http://127.0.0.1:{server.server_port}/'
+    try:
+        results = step(dict(img_prefix=prefix, img_info=dict(filename='a.png')))
+        np.testing.assert_array_equal(results['img'], LoadImageFromFile()(dict(info))['img'])
+        assert results['filename'] == f'{prefix}a.png'
+        with pytest.raises(BadImageError, match=r'gone.png: .*404'):
+            step(dict(img_prefix=prefix, img_info=dict(filename='gone.png')))
+    finally:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(BadImageError, match='refused'):
+        step(dict(img_prefix=prefix, img_info=dict(filename='a.png')))
+    with pytest.raises(BadImageError, match='img_prefix names the server'):
+        step(dict(img_prefix='images', img_info=dict(filename='a.png')))
+
+
+def test_images_of_any_storage_that_fsspec_knows(info, tmp_path, monkeypatch):
+    class Fsspec:
+        @staticmethod
+        def open(path, mode, anon):
+            assert (path, mode, anon) == ('s3://bucket/images/a.png', 'rb', True)
+            return (tmp_path / 'a.png').open('rb')
+
+    monkeypatch.setitem(sys.modules, 'fsspec', Fsspec)
+    monkeypatch.setattr('mmrotate.datasets.pipelines.backends.find_spec', lambda name: Fsspec)
+    step = LoadImageFromFile(file_client_args=dict(backend='fsspec', anon=True))
+    results = step(dict(img_prefix='s3://bucket/images', img_info=dict(filename='a.png')))
+    np.testing.assert_array_equal(results['img'], LoadImageFromFile()(dict(info))['img'])
+
+
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
-        (dict(backend='http'), "backend='http': .*download them"),
+        (dict(backend='zip', zip_path='no.zip'), "backend='zip': .*no zip archive"),
+        (dict(backend='zip'), "backend='zip': .*zip_path"),
+        (dict(backend='fsspec'), "backend='fsspec' needs the package fsspec: pip install fsspec"),
         (dict(backend='petrel'), "backend='petrel': .*mount the storage"),
         (dict(backend='ceph'), "backend='ceph': .*mount the storage"),
         (dict(backend='memcached'), "backend='memcached' needs the package mc"),
         (dict(backend='lmdb', path='x'), "backend='lmdb'"),
     ],
 )
-def test_storages_that_cannot_be_used_are_refused(args, message):
+def test_storages_that_cannot_be_used_are_refused(args, message, monkeypatch):
+    monkeypatch.setattr('mmrotate.datasets.pipelines.backends.find_spec', lambda name: None)
     with pytest.raises(UserError, match=rf'file_client_args: {message}'):
         LoadImageFromFile(file_client_args=args)
 
