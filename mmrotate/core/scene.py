@@ -28,7 +28,6 @@ class Scene:
     Attributes:
         width, height: In pixels.
         changed: Whether values or bands are not those of the file.
-        said: What is done to the values, a line.
 
     Raises:
         BadImageError: The file cannot be read, or has other numbers of bands.
