@@ -1,7 +1,7 @@
 """Losses of classification and box regression."""
 
 from .boxes import BalancedL1Loss, GIoULoss, IoULoss, L1Loss, MSELoss, RotatedIoULoss, SmoothL1Loss
-from .classification import CrossEntropyLoss, FocalLoss, SmoothFocalLoss, accuracy
+from .classification import CrossEntropyLoss, FocalLoss, PolyLoss, SmoothFocalLoss, accuracy
 from .gaussian import GDLoss, GDLoss_v1, KFLoss, KLDRepPointsLoss
 from .harmonized import GHMC, GHMR
 from .horizontal import BoundedIoULoss, CIoULoss, DIoULoss

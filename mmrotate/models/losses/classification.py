@@ -128,3 +128,38 @@ class SmoothFocalLoss(FocalLoss):
         use_sigmoid: bool = True,
     ) -> None:
         super().__init__(use_sigmoid, gamma, alpha, reduction, loss_weight)
+
+
+@MODELS.register_module()
+class PolyLoss(FocalLoss):
+    """:class:`FocalLoss` with more weight on its first polynomial term: ``+ epsilon (1 - p)^(gamma + 1)``.
+
+    ``p`` is the probability of what is right. Leng et al., PolyLoss, ICLR 2022: Poly-1, whose detectors have an
+    ``epsilon`` of -1; ``gamma=0`` and ``alpha=-1`` make it that of cross entropy.
+
+    Args:
+        use_sigmoid, gamma, alpha, reduction, loss_weight: As of :class:`FocalLoss`; the term is weighted by
+            ``alpha`` too.
+        epsilon: Factor of the term, at least -1.
+    """
+
+    def __init__(
+        self,
+        use_sigmoid: bool = True,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        epsilon: float = -1.0,
+    ) -> None:
+        super().__init__(use_sigmoid, gamma, alpha, reduction, loss_weight)
+        if epsilon < -1:
+            raise ArgumentError(f'epsilon must be at least -1, got {epsilon}')
+        self.epsilon = epsilon
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Logits (n, C) and labels (n,), C for background, or targets (n, C) -> (n, C)."""
+        truth = one_hot(target, pred.size(1)) if target.dim() == 1 else target
+        wrong = pred.sigmoid() * (1 - truth) + (-pred).sigmoid() * truth
+        share = self.alpha * truth + (1 - self.alpha) * (1 - truth) if self.alpha >= 0 else 1.0
+        return super().compute(pred, target) + self.epsilon * share * wrong ** (self.gamma + 1)

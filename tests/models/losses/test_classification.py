@@ -1,6 +1,8 @@
-"""Focal loss of soft targets."""
+"""Focal losses: of soft targets, and with polynomial terms."""
 
+import pytest
 import torch
+from torch.nn import functional as F
 
 from mmrotate.models import build_loss
 from tests.helpers.golden import tensor
@@ -21,3 +23,25 @@ def test_hard_targets_are_the_focal_loss():
     soft = build_loss(dict(type='SmoothFocalLoss', gamma=1.5, alpha=0.4))(logits, hard)
     plain = build_loss(dict(type='FocalLoss', gamma=1.5, alpha=0.4))(logits, labels)
     torch.testing.assert_close(soft, plain)
+
+
+def test_poly_loss_is_that_of_the_paper():
+    logits, labels = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 3, 1])
+    truth = F.one_hot(labels, 4)[:, :3].double()
+    right = torch.where(truth > 0, logits.sigmoid(), 1 - logits.sigmoid())
+    alpha = torch.where(truth > 0, 0.25, 0.75)
+    for gamma, epsilon in ((2.0, -1.0), (1.0, 0.5), (2.0, 0.0)):
+        loss = build_loss(dict(type='PolyLoss', gamma=gamma, epsilon=epsilon, reduction='none'))
+        expected = alpha * (-((1 - right) ** gamma) * right.log() + epsilon * (1 - right) ** (gamma + 1))
+        torch.testing.assert_close(loss(logits, labels), expected)
+        torch.testing.assert_close(loss(logits, truth), expected)
+    cross = build_loss(dict(type='PolyLoss', gamma=0.0, alpha=-1, epsilon=1.0, reduction='none'))(logits, labels)
+    torch.testing.assert_close(cross, -right.log() + 1 - right)
+
+
+def test_poly_loss_of_far_logits_has_finite_gradients():
+    logits = torch.tensor([[100.0, -100.0], [-100.0, 100.0]], requires_grad=True)
+    build_loss(dict(type='PolyLoss'))(logits, torch.tensor([1, 1])).backward()
+    assert logits.grad.isfinite().all() and logits.grad[0, 1] < 0
+    with pytest.raises(ValueError, match='epsilon'):
+        build_loss(dict(type='PolyLoss', epsilon=-2))
