@@ -6,7 +6,7 @@ from mmrotate.datasets import build_dataset
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS, without_scope
 
-from .test_data import write_sample
+from .test_data import first_class, write_sample
 from .test_zoo import resolve
 
 SOURCES = reference.load_json('newer/configs.json.gz')
@@ -76,7 +76,8 @@ def test_data_build_and_give_samples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = resolve(CONFIGS[f'rotated_rtmdet_{name}'])
     train = config['data']['train']
-    write_sample(train.get('dataset', train))
+    inner = train.get('dataset', train)
+    write_sample(inner, first_class(inner))
     size = 800 if 'hrsc' in name else 1024
     dataset = build_dataset(train)
     # mosaics begin when some images were seen
@@ -85,5 +86,5 @@ def test_data_build_and_give_samples(name, tmp_path, monkeypatch):
         assert sample['img'].shape == (3, size, size) and sample['gt_bboxes'].shape[1] == 5
     assert sample['gt_labels'].numel() == len(sample['gt_bboxes']) > 0
     for split in ('val', 'test'):
-        write_sample(config['data'][split])
+        write_sample(config['data'][split], first_class(config['data'][split]))
         assert build_dataset({**config['data'][split], 'test_mode': True})[0]['img'][0].shape == (3, size, size)
