@@ -42,7 +42,7 @@ def test_of_pipeline_steps(step):
         lambda: inference_detector_by_patches(None, IMAGE, [8], [4], [1.0], 0.1, bs=0),
         lambda: eval_rbbox_map([[]], []),
         lambda: imshow_det_rbboxes(IMAGE, np.zeros((1, 4)), np.zeros(1)),
-        lambda: slide_window(8, 8, [4], [4]),
+        lambda: slide_window(8, 8, [4], [5]),
         lambda: get_multiscale_patch([4], [2, 2], [1.0]),
         lambda: merge_results([[np.zeros((0, 6))]], np.zeros((2, 2)), (8, 8)),
         lambda: check_results([], 1, ['ship']),

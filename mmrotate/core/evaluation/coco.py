@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 from .columns import Image, Table, pairs_from, read_images
 from .curves import sorted_average
 
@@ -74,7 +76,7 @@ def eval_coco(
             share of the detection that lies in the crowd, as COCO's own program has it.
     """
     if len(det_results) != len(annotations):
-        raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
+        raise ArgumentError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
     count = 1 if class_agnostic else max(map(len, det_results), default=0)
     images = read_images(det_results, annotations, class_agnostic)
     found = _gather(images, max(min(iou_thrs), _LEAST), proposal_nums[-1], crowd_mode)

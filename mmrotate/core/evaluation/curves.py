@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 # the recalls at which precision is read, by mode
 _POINTS = {'11points': np.arange(0, 1 + 1e-3, 0.1), '101points': np.linspace(0, 1, 101)}
 
@@ -19,7 +21,7 @@ def average_precision(recalls: np.ndarray, precisions: np.ndarray, mode: str = '
             ``'11points'`` (VOC 2007), or of 101, ``'101points'`` (COCO).
     """
     if mode != 'area' and mode not in _POINTS:
-        raise ValueError(f"mode must be 'area', {' or '.join(map(repr, _POINTS))}, got {mode!r}")
+        raise ArgumentError(f"mode must be 'area', {' or '.join(map(repr, _POINTS))}, got {mode!r}")
     curves = zip(np.atleast_2d(recalls), np.atleast_2d(precisions), strict=True)
     ap = np.array([_average(recall, precision, mode) for recall, precision in curves], np.float32)
     return ap[0] if recalls.ndim == 1 else ap

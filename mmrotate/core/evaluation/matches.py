@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from mmrotate.ops import box_iou_rotated
+from mmrotate.utils.errors import ArgumentError
 
 from .columns import SIDES, Image, Table, read_images
 
@@ -68,7 +69,7 @@ def match_classes(det_results: Sequence[Sequence[np.ndarray]], annotations: Sequ
     The images are gone through one by one, each class with the detections of all of them at the end.
     """
     if len(det_results) != len(annotations):
-        raise ValueError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
+        raise ArgumentError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
     found = Table(np.int32, np.float64, SIDES, np.float32, np.int32)
     objects = Table(np.int32, SIDES, bool)
     for image in read_images(det_results, annotations):

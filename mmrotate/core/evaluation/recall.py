@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mmrotate.utils.errors import ArgumentError
+
 from .columns import pairs_from, read_images
 from .tables import print_recalls
 
@@ -31,7 +33,7 @@ def eval_recalls(
         Recalls (numbers, thresholds) in [0, 1]; 0 without objects.
     """
     if len(gts) != len(proposals):
-        raise ValueError(f'{len(proposals)} images have proposals, but {len(gts)} objects')
+        raise ArgumentError(f'{len(proposals)} images have proposals, but {len(gts)} objects')
     scored = [[_scored(np.asarray(boxes))] for boxes in proposals]
     numbers = [max((len(each[0]) for each in scored), default=0)] if proposal_nums is None else proposal_nums
     annotations = [dict(bboxes=boxes, labels=np.zeros(len(boxes), int)) for boxes in gts]
@@ -44,7 +46,7 @@ def eval_recalls(
 def _scored(boxes: np.ndarray) -> np.ndarray:
     """Proposals (n, 6); those without scores get falling ones."""
     if boxes.ndim != 2 or boxes.shape[1] not in (5, 6):
-        raise ValueError(f'proposals must be (n, 5) or, with scores, (n, 6), got {boxes.shape}')
+        raise ArgumentError(f'proposals must be (n, 5) or, with scores, (n, 6), got {boxes.shape}')
     return boxes if boxes.shape[1] == 6 else np.c_[boxes, -np.arange(len(boxes))]
 
 

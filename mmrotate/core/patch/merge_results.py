@@ -99,7 +99,7 @@ def merge_results(
     cut = None
     if iof_thr is not None:
         if sizes is None:
-            raise ValueError('merge_results: iof_thr needs the sizes of the patches')
+            raise ArgumentError('merge_results: iof_thr needs the sizes of the patches')
         cut = _cut_at_borders(results, np.asarray(offsets), np.asarray(sizes))
     per_class = [
         np.concatenate([translate_bboxes(dets, offset) for dets, offset in zip(patches, offsets, strict=True)])

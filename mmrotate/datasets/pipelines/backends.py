@@ -14,6 +14,7 @@ from mmengine.fileio import get_file_backend
 from mmengine.fileio.backends import backends
 
 from mmrotate.utils import UserError
+from mmrotate.utils.errors import ArgumentError
 
 _DISK = ('disk', 'local')
 _REFUSED = {
@@ -60,7 +61,7 @@ class Zipped:
 
     def __init__(self, zip_path: str) -> None:
         if not zipfile.is_zipfile(zip_path):
-            raise ValueError(f'zip_path={zip_path!r} is no zip archive')
+            raise ArgumentError(f'zip_path={zip_path!r} is no zip archive')
         self.zip_path = zip_path
         self._process = -1
         self._archive: zipfile.ZipFile | None = None

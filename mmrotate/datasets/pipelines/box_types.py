@@ -8,6 +8,7 @@ import torch
 
 from mmrotate.core.bbox import hbb2obb, obb2poly_np, obb2xyxy, polys2obb_np
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 # numbers of a box of each kind
 _WIDTHS = dict(hbox=4, rbox=5, qbox=8)
@@ -32,7 +33,7 @@ class ConvertBoxType:
 
     def __post_init__(self) -> None:
         if strange := sorted(set(self.box_type_mapping.values()) - set(_WIDTHS)):
-            raise ValueError(f'box_type_mapping: kinds of boxes are {list(_WIDTHS)}, got {strange}')
+            raise ArgumentError(f'box_type_mapping: kinds of boxes are {list(_WIDTHS)}, got {strange}')
 
     def __call__(self, results: dict) -> dict:
         """Convert."""
@@ -45,7 +46,7 @@ def convert_boxes(boxes: np.ndarray, kind: str, version: str) -> np.ndarray:
     """Boxes of any kind (n, 4), (n, 5) or (n, 8) as those of a kind; see :class:`ConvertBoxType`."""
     width = boxes.shape[-1]
     if width not in _WIDTHS.values():
-        raise ValueError(f'boxes (n, 4), (n, 5) or (n, 8) are needed, got {boxes.shape}')
+        raise ArgumentError(f'boxes (n, 4), (n, 5) or (n, 8) are needed, got {boxes.shape}')
     if width == _WIDTHS[kind]:
         return boxes
     if width == 8 and kind == 'hbox':

@@ -10,6 +10,7 @@ import torch
 
 from mmrotate.core.bbox import rbbox_overlaps
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import centres_inside, keep_boxes
 
@@ -68,7 +69,7 @@ class Expand:
     def __post_init__(self) -> None:
         low, high = self.ratio_range
         if not 1 <= low <= high:
-            raise ValueError(f'ratio_range: (smallest, largest) of at least 1, got {self.ratio_range}')
+            raise ArgumentError(f'ratio_range: (smallest, largest) of at least 1, got {self.ratio_range}')
 
     def __call__(self, results: dict) -> dict:
         """Expand; changes img_shape and pad_shape."""
@@ -168,9 +169,9 @@ class RandomCenterCropPad:
 
     def __post_init__(self) -> None:
         if self.test_mode != (self.crop_size is None):
-            raise ValueError('RandomCenterCropPad: crop_size is needed in training, and no part of a test')
+            raise ArgumentError('RandomCenterCropPad: crop_size is needed in training, and no part of a test')
         if self.test_mode and self.test_pad_mode[0] not in ('logical_or', 'size_divisor'):
-            raise ValueError(f"test_pad_mode: ('logical_or' or 'size_divisor', n), got {self.test_pad_mode!r}")
+            raise ArgumentError(f"test_pad_mode: ('logical_or' or 'size_divisor', n), got {self.test_pad_mode!r}")
 
     def __call__(self, results: dict) -> dict:
         """Crop and pad; sets img_shape, pad_shape and border (top, bottom, left, right of the image in the canvas)."""

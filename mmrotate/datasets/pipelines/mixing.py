@@ -224,7 +224,7 @@ class CachedMixUp(MixUp):
 
 def _cache(step: Any, least: int) -> _Cache:
     if step.max_cached_images <= least:
-        raise ValueError(f'max_cached_images must be above {least}, got {step.max_cached_images}')
+        raise ArgumentError(f'max_cached_images must be above {least}, got {step.max_cached_images}')
     return _Cache(step.max_cached_images, step.random_pop)
 
 
@@ -237,7 +237,7 @@ def _without_mixed(results: Any) -> Any:
 
 def _check_prob(prob: float) -> None:
     if not 0 <= prob <= 1:
-        raise ValueError(f'prob must be in [0, 1], got {prob}')
+        raise ArgumentError(f'prob must be in [0, 1], got {prob}')
 
 
 def _check_scale(img_scale: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .affine import move
 from .boxes import centres_inside, keep_boxes
@@ -46,15 +47,15 @@ def move_and_keep(results: dict, matrix: np.ndarray, fill: Fill, version: str, m
 
 def _check_chances(level: float | None = None, **chances: float) -> None:
     if level is not None and not 0 <= level <= _MAX_LEVEL:
-        raise ValueError(f'level: a number from 0 to {_MAX_LEVEL} is needed, got {level!r}')
+        raise ArgumentError(f'level: a number from 0 to {_MAX_LEVEL} is needed, got {level!r}')
     for name, chance in chances.items():
         if not 0 <= chance <= 1:
-            raise ValueError(f'{name}: a probability in [0, 1] is needed, got {chance!r}')
+            raise ArgumentError(f'{name}: a probability in [0, 1] is needed, got {chance!r}')
 
 
 def _check_direction(direction: str) -> None:
     if direction not in _DIRECTIONS:
-        raise ValueError(f'direction must be one of {_DIRECTIONS}, got {direction!r}')
+        raise ArgumentError(f'direction must be one of {_DIRECTIONS}, got {direction!r}')
 
 
 def _drawn(level: float, most: float, prob: float, negative: float) -> float | None:
@@ -98,7 +99,7 @@ class Rotate:
 
     def __post_init__(self) -> None:
         if (self.level is None) == (self.rotate_angle is None):
-            raise ValueError('Rotate needs either level or rotate_angle')
+            raise ArgumentError('Rotate needs either level or rotate_angle')
         _check_chances(self.level, prob=self.prob, random_negative_prob=self.random_negative_prob)
 
     def __call__(self, results: dict) -> dict | None:
@@ -215,7 +216,7 @@ class RandomRotate:
     def __post_init__(self) -> None:
         _check_chances(prob=self.prob)
         if not 0 < self.angle_range <= 180:
-            raise ValueError(f'angle_range: degrees in (0, 180] are needed, got {self.angle_range!r}')
+            raise ArgumentError(f'angle_range: degrees in (0, 180] are needed, got {self.angle_range!r}')
 
     def __call__(self, results: dict) -> dict | None:
         """Turn; sets rotate_angle (degrees, clockwise) if it does."""
@@ -243,7 +244,7 @@ class RandomChoiceRotate:
     def __post_init__(self) -> None:
         _check_chances(prob=self.prob)
         if isinstance(self.angles, (int, float, str)) or not len(self.angles):
-            raise ValueError(f'angles: a list of degrees is needed, got {self.angles!r}')
+            raise ArgumentError(f'angles: a list of degrees is needed, got {self.angles!r}')
 
     def __call__(self, results: dict) -> dict | None:
         """Turn; sets rotate_angle (degrees, clockwise) if it does."""

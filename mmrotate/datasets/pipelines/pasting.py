@@ -8,6 +8,7 @@ import numpy as np
 
 from mmrotate.core.bbox import obb2poly_np
 from mmrotate.registry import PIPELINES
+from mmrotate.utils.errors import ArgumentError
 
 from .boxes import keep_boxes
 from .mixing import mixed_samples
@@ -45,7 +46,7 @@ class CopyPaste:
         other = {**other}
         h, w = results['img'].shape[:2]
         if other['img'].shape[:2] != (h, w):
-            raise ValueError(
+            raise ArgumentError(
                 f'CopyPaste needs two images of one size, got {other["img"].shape[:2]} and {(h, w)}: resize, crop or '
                 'pad them before it'
             )
