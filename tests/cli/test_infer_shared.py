@@ -68,8 +68,9 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path):
     images = [f'img{i}.png' for i in range(8)]
     assert {name for log in logs for name in log} == set(images)
     assert [log[-1] for log in logs].count((tmp_path / 'died').read_text()) >= 1
-    times = Counter(name for log in logs for name in log)
-    assert all(times[name] == 1 for log in logs for name in log[:-1])  # the last one may have died with its process
+    # the last of a log may have died with its process, and is then done by another
+    done = Counter(name for log in logs for name in log[:-1])
+    assert set(done.values()) == {1}
     found = json.loads((out / 'detections.json').read_text())['images']
     assert [Path(one['image']).name for one in found] == images
     assert sorted(path.name for path in out.iterdir()) == ['detections.csv', 'detections.json']

@@ -131,7 +131,7 @@ def test_two_processes_resume_exactly(trained):
 
 def noted(folder, name, *hooks):
     """Statistics and averages of the processes after each epoch of a training with these hooks; and its folder."""
-    kinds = ['EMAHook', 'NoteHook', *hooks]
+    kinds = ['EMAHook', 'MeanNoteHook', *hooks]
     options = [f'custom_hooks.{i}.type={kind}' for i, kind in enumerate(kinds)]
     options += ['custom_hooks.0.momentum=0.3', f'custom_hooks.1.path={folder / name}.jsonl']
     extra = f'custom_hooks = [{", ".join(["dict()"] * len(kinds))}]'

@@ -226,7 +226,7 @@ class DieHook(Hook):
 
 
 @HOOKS.register_module(force=True)
-class NoteHook(Hook):
+class MeanNoteHook(Hook):
     """Writes a line an epoch: per process the statistics of the normalisation, and the average of the weights."""
 
     priority = 'LOW'

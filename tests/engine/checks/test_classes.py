@@ -40,7 +40,7 @@ def test_classes_that_are_no_list_of_names():
 
 def test_classes_of_a_split_that_is_not_opened(tmp_path):
     cfg = load_config(write_config(tmp_path))
-    assert written_classes(cfg, 'test') == ('car', 'ship')
+    assert tuple(written_classes(cfg, 'test')) == ('car', 'ship')
     cfg.data.test = [dict(type='RepeatDataset', times=2, dataset=dict(type='HITUAVDataset'))]
     assert written_classes(cfg, 'test')[0] == 'Person'
     cfg.data.test = dict(type='HRSCDataset', classwise=True)
