@@ -108,13 +108,13 @@ def _snow(img: np.ndarray, level: int, random: Random) -> np.ndarray:
 
 
 def _frost(img: np.ndarray, level: int, random: Random) -> np.ndarray:
-    """Needles of ice in six directions on rime, in place of the photographs of the published benchmark."""
+    """Needles of ice in six directions on a film of it, in place of the photographs of the published benchmark."""
     through, thickness = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))[level]
     germs = (random.random(img.shape[:2]) < 0.004).astype(np.float32)
     turn = random.uniform(0, 60)
     needles = np.max([_smeared(germs, 30, 18, turn + 60 * side) for side in range(6)], axis=0)
-    rime = _clouds(img.shape[:2], 1.3, random)
-    ice = 0.7 * np.clip(needles / max(float(needles.max()), 1e-6) * 2, 0, 1) + 0.6 * rime
+    film = _clouds(img.shape[:2], 1.3, random)
+    ice = 0.7 * np.clip(needles / max(float(needles.max()), 1e-6) * 2, 0, 1) + 0.6 * film
     return through * img + thickness * np.clip(ice, 0, 1)[..., None] * _ICE
 
 
