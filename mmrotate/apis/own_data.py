@@ -38,14 +38,14 @@ class Survey:
 
     Args:
         classes: names, in the order that the data gives, else sorted.
-        images: number of images of each part.
+        images: stems of the images of each part.
         objects: number of objects of each class.
         size: width and height of the images, the median of some.
         largest: the longest side of some.
     """
 
     classes: list[str]
-    images: dict[str, int] = field(default_factory=dict)
+    images: dict[str, list[str]] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
     size: tuple[int, int] = (0, 0)
     largest: int = 0
@@ -54,7 +54,7 @@ class Survey:
         """It in words."""
         counts = ', '.join(f'{name} ({self.objects[name]})' for name in self.classes[:30])
         more = ', ...' if len(self.classes) > 30 else ''
-        images = ', '.join(f'{count} in {part}' for part, count in self.images.items())
+        images = ', '.join(f'{len(stems)} in {part}' for part, stems in self.images.items())
         return [
             f'images: {images}; {self.size[0]} x {self.size[1]} pixels, the longest side {self.largest}',
             f'{len(self.classes)} classes: {counts}{more}',
@@ -71,13 +71,12 @@ def survey(source: Source) -> Survey:
     found = Survey(list(source.classes))
     sizes: list[tuple[int, int]] = []
     for part, split in source.splits.items():
-        count = 0
+        stems = found.images[part] = []
         for record in source.read(part):
-            count += 1
+            stems.append(Path(record.image).with_suffix('').as_posix())
             found.objects.update(entry.name for entry in record.entries)
             if split.images and len(sizes) < _SIZES_READ:
                 sizes.append(image_size(split.images / record.image))
-        found.images[part] = count
     if not found.objects or not sizes:
         raise UserError(f'{source.path}: no objects in the labels, or no images: there is nothing to learn')
     found.classes += sorted(set(found.objects) - set(found.classes))
@@ -158,9 +157,9 @@ def _set_data(
 ) -> dict[str, int]:
     """Put the data into the config; gives the number of images for each use."""
     lists: dict[str, Path | None] = dict.fromkeys(parts)
-    counts = {use: found.images[part] for use, part in parts.items()}
+    counts = {use: len(found.images[part]) for use, part in parts.items()}
     if parts['val'] == parts['train']:
-        lists['train'], lists['val'] = _held_out(source, parts['train'], work_dir, counts)
+        lists['train'], lists['val'] = _held_out(source, found.images[parts['train']], work_dir, counts)
         if parts['test'] == parts['val']:
             lists['test'], counts['test'] = lists['val'], counts['val']
     for use, part in parts.items():
@@ -174,9 +173,8 @@ def _set_data(
     return counts
 
 
-def _held_out(source: Source, part: str, work_dir: Path, counts: dict[str, int]) -> list[Path]:
+def _held_out(source: Source, stems: Sequence[str], work_dir: Path, counts: dict[str, int]) -> list[Path]:
     """Lists of images for training and for validation, in the same way each time."""
-    stems = [Path(record.image).with_suffix('').as_posix() for record in source.read(part)]
     ranked = sorted(stems, key=lambda stem: (zlib.crc32(stem.encode()), stem))
     held = set(ranked[: max(len(ranked) // _HELD_OUT, 1)])
     lists = {'train': [stem for stem in stems if stem not in held], 'val': [stem for stem in stems if stem in held]}

@@ -100,10 +100,9 @@ def _finish(
     tallies: Sequence[Tally], before: int, items: Sequence[tuple[str, Stamp]], files: ItemFiles
 ) -> dict[str, int]:
     """Say how it went, for all processes; ``before`` images were done by earlier runs."""
-    tally = tallies[0]
-    tally.done = before + sum(each.done for each in tallies)
-    tally.failures = {name: reason for each in tallies for name, reason in each.failures.items()}
-    tally.interrupted = any(each.interrupted for each in tallies)
+    tally, *others = tallies
+    tally.done += before
+    tally.join(others)
     tally.finish(resumable=True)
     counts = [files[name] for name, _ in items]
     files.remove()

@@ -102,7 +102,9 @@ def run(args: argparse.Namespace) -> None:
         bar = tqdm(results(), total=len(todo), disable=len(files) == 1)
         tally.work(bar, items, outputs.keep, outputs.journal)
     if (tallies := gather_objects(tally)) is not None:
-        _finish(args, outputs, _together(tallies, len(files) - len(todo)), items)
+        tally, *others = tallies
+        tally.join(others, before=len(files) - len(todo))
+        _finish(args, outputs, tally, items)
 
 
 def _finish(args: argparse.Namespace, outputs: Outputs, tally: Tally, items: Sequence[tuple[str, Any]]) -> None:
@@ -113,16 +115,6 @@ def _finish(args: argparse.Namespace, outputs: Outputs, tally: Tally, items: Seq
         for place in places:
             print(f'written: {place}')
     tally.finish(resumable=outputs.journal is not None)
-
-
-def _together(tallies: Sequence[Tally], before: int) -> Tally:
-    """The tally of all processes, of which each counts what was done ``before``."""
-    every = tallies[0]
-    for tally in tallies[1:]:
-        every.done += tally.done - before
-        every.failures |= tally.failures
-        every.interrupted |= tally.interrupted
-    return every
 
 
 def _is_scene(file: Path, search: Search) -> bool:

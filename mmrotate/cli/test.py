@@ -201,8 +201,7 @@ def _joined(parts: list[tuple[dict[int, Any], Tally]]) -> tuple[dict[int, Any], 
     whole = Tally(parts[0][1].total)
     for part, tally in parts:
         results |= part
-        whole.done += tally.done
-        whole.failures |= tally.failures
+        whole.join([tally])
     return results, whole
 
 

@@ -178,6 +178,13 @@ class Tally:
         except KeyboardInterrupt:
             self.interrupted = True
 
+    def join(self, others: Iterable['Tally'], before: int = 0) -> None:
+        """Take in the tallies of other processes, in each of which ``before`` items of earlier runs are counted."""
+        for other in others:
+            self.done += other.done - before
+            self.failures |= other.failures
+            self.interrupted |= other.interrupted
+
     def finish(self, resumable: bool) -> None:
         """Say how the run ended, unless everything is done.
 
