@@ -12,7 +12,7 @@ from mmrotate.engine.batches import files_of, restored_modes, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
 from mmrotate.engine.gradients import name_unused_parameters
-from mmrotate.engine.shortage import naming_shortages, shortage
+from mmrotate.engine.shortage import loaded, naming_shortages, shortage
 from mmrotate.engine.testing import predict_everywhere
 from mmrotate.engine.workflow import ValidationLosses
 from mmrotate.utils import UserError, seed_epoch, seed_iteration
@@ -129,7 +129,7 @@ class TrainLoop(BaseLoop):
         seed_epoch(seed, rank, self.epoch)
         _set_epoch(self.dataloader, self.epoch)
         done = self.iter - self.epoch * self.epoch_length
-        iterator = iter(self.dataloader)
+        iterator = loaded(iter(self.dataloader))
         if done:
             self.runner.logger.info('reading over the %d batches of this epoch that are done', done)
         for index in range(self.epoch_length):

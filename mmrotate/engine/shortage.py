@@ -2,12 +2,15 @@
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 
 from mmrotate.utils import UserError
 
+T = TypeVar('T')
 _SMALLER = (
     'take fewer images per batch (data.samples_per_gpu), smaller ones (img_scale) or mixed precision (fp16), or end '
     'what else uses this memory'
@@ -35,6 +38,8 @@ _SIGNS = (
         f'the machine has no memory left: {_SMALLER}, or {_FEWER_WORKERS}',
     ),
 )
+
+_UNTIL_HEARD = 0.5  # seconds from a broken connection to the signal of the death that broke it
 
 
 class ShortageError(UserError, RuntimeError):
@@ -72,3 +77,20 @@ def naming_shortages() -> Iterator[None]:
         if isinstance(error, ShortageError) or (text := shortage(error)) is None:
             raise
         raise ShortageError(text) from error
+
+
+def loaded(batches: Iterator[T]) -> Iterator[T]:
+    """The ``batches`` of a loader; the death of a loading process is told from inside here, and only here.
+
+    The connection to a dead process breaks a moment before PyTorch hears of the death and raises its error, wherever
+    the program is by then: that may be past the handling of the first error.
+    """
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except ConnectionError:
+            time.sleep(_UNTIL_HEARD)
+            raise
+        yield batch

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset, Subset
 
 from mmrotate.datasets import build_dataloader, collate
-from mmrotate.engine.shortage import naming_shortages
+from mmrotate.engine.shortage import loaded, naming_shortages
 from mmrotate.engine.testing import detect
 from mmrotate.utils import UserError
 from mmrotate.utils.journal import Failure
@@ -42,7 +42,7 @@ def stream_predictions(
     own = dict(dist=False, shuffle=False, seed=0, collate_fn=_together)
     model.eval()
     with naming_shortages():
-        for batch_indices, failures, batch in build_dataloader(guarded, **{**options, **own}):
+        for batch_indices, failures, batch in loaded(iter(build_dataloader(guarded, **{**options, **own}))):
             with torch.no_grad():
                 results = iter(detect(model, batch) if batch else ())
             for index in batch_indices:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mmrotate.datasets import build_dataloader
 from mmrotate.engine.batches import files_of, to_device
 from mmrotate.engine.distributed import gather_objects, interleave, rank_and_size
-from mmrotate.engine.shortage import naming_shortages, shortage
+from mmrotate.engine.shortage import loaded, naming_shortages, shortage
 
 
 class PredictionError(RuntimeError):
@@ -45,7 +45,9 @@ def predict(model: nn.Module, loader: DataLoader, progress: bool = True) -> list
     # in a log file a line every half a minute is enough
     interval, hidden = 0.1 if sys.stderr.isatty() else 30, not progress or rank_and_size()[0] > 0
     with torch.no_grad():
-        for batch in tqdm(loader, desc='test', unit='batch', disable=hidden, mininterval=interval):
+        for batch in tqdm(
+            loaded(iter(loader)), 'test', len(loader), unit='batch', disable=hidden, mininterval=interval
+        ):
             results.extend(detect(model, batch))
     return results
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from mmrotate.engine.shortage import ShortageError, naming_shortages, shortage
+from mmrotate.engine.shortage import ShortageError, loaded, naming_shortages, shortage
 from mmrotate.registry import HOOKS
 from tests.helpers.tiny import train, write_config
 
@@ -79,6 +79,25 @@ def test_a_killed_loading_process_is_not_blamed_on_the_images(tmp_path):
     gc.collect()
     assert 'a process that loads images was killed' in said
     assert 'img' not in said.replace('img_scale', '')
+
+
+def test_a_death_that_is_heard_of_late_is_named_too():
+    def killed(signum, frame):
+        raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed.')
+
+    def batches():
+        yield 1
+        signal.setitimer(signal.ITIMER_REAL, 0.02)  # the signal comes after the connection breaks
+        raise ConnectionResetError(104, 'Connection reset by peer')
+
+    before = signal.signal(signal.SIGALRM, killed)
+    try:
+        with pytest.raises(ShortageError, match='a process that loads images was killed') as raised:
+            with naming_shortages():
+                assert list(loaded(batches())) == [1]
+        assert 'killed by signal' in str(raised.value)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_batch_too_large_is_not_blamed_on_the_images(tmp_path, monkeypatch):
