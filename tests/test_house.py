@@ -103,6 +103,10 @@ def calls(name):
     return [node for node in ast.walk(parse(MODULES[name])) if isinstance(node, ast.Call)]
 
 
+def test_no_file_is_hidden_by_a_package_of_its_name():
+    assert [relative(path) for path in MODULES.values() if path.with_suffix('').is_dir()] == []
+
+
 def test_files_are_short():
     lengths = {relative(path): path.read_text('utf-8').count('\n') for path in SOURCES}
     assert {path: length for path, length in lengths.items() if length > MAX_FILE} == {}
