@@ -59,6 +59,23 @@ def image_entry(
     return {'image': str(image), 'detections': _detections(result, classes, score_thr)}
 
 
+def torchserve_detections(
+    result: Sequence[np.ndarray], classes: Sequence[str], score_thr: float
+) -> list[dict[str, Any]]:
+    """Detections of an image in the form of the TorchServe handler of MMRotate 0.3, class by class.
+
+    Each has ``class_name``, ``bbox`` (cx, cy, w, h in pixels, theta in radians) and ``score``. Those with lower scores
+    than ``score_thr``, or that are not finite, are left out.
+    """
+    (result,) = finite_results([result])
+    return [
+        {'class_name': name, 'bbox': [float(value) for value in box[:5]], 'score': float(box[5])}
+        for name, boxes in zip(classes, result, strict=True)
+        for box in boxes
+        if box[5] >= score_thr
+    ]
+
+
 def write_results_json(
     path: str | Path, images: Images, results: Results, classes: Sequence[str], score_thr: float = 0.0
 ) -> None:

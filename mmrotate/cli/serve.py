@@ -3,10 +3,12 @@
 import argparse
 import functools
 import importlib
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.model_store import read_store
 from mmrotate.utils import UserError
 from mmrotate.utils.imports import import_package
 
@@ -20,9 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--name', help="what clients call the model (default: the name of the config's file)")
     text = 'serve this model too (with it CONFIG and CHECKPOINT may be left out); repeat it for more'
     parser.add_argument('--model', action='append', default=[], metavar='NAME=CONFIG,CHECKPOINT', help=text)
+    text = 'serve the archives (.mar) of this folder, as mmrotate2torchserve.py writes them'
+    parser.add_argument('--model-store', metavar='FOLDER', help=text)
     text = 'address to listen at (default: 127.0.0.1, this machine alone; 0.0.0.0: every network it is in)'
     parser.add_argument('--host', default='127.0.0.1', help=text)
-    parser.add_argument('--port', type=whole_number(1), default=8080, help='(default: 8080)')
+    text = 'one or several; each answers everything (default: 8080; TorchServe has 8080 8081 8082)'
+    parser.add_argument('--port', type=whole_number(1), nargs='+', default=[8080], help=text)
     text = 'processes, each with all models (default: 1)'
     parser.add_argument('--workers', type=whole_number(1), default=1, help=text)
     add_device(parser)
@@ -51,25 +56,38 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Load the models and serve them until the process is told to stop."""
-    models = list(map(_parse, args.model))
+    models = _models(args)
+    if args.workers > 1 and len(args.port) > 1:
+        raise UserError(f'{args.workers} workers listen at one port, got {len(args.port)}')
+    for package in ('fastapi', 'uvicorn', 'python_multipart'):
+        import_package(package, 'mmrotate serve', 'serve')
+    server = importlib.import_module('mmrotate.serve.server')
+    setup: dict[str, Any] = dict(host=args.host, ports=tuple(args.port), workers=args.workers, device=args.device)
+    if args.max_connections is not None:
+        setup['connections'] = args.max_connections
+    setup |= dict(options=dict(args.cfg_options or {}), limits=server.Limits(**_limits(args)))
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.model_store:
+            models += read_store(Path(args.model_store), Path(scratch))
+        _check_names([name for name, *_ in models])
+        server.run(server.Setup(tuple(server.ModelFiles(*model) for model in models), **setup))
+
+
+def _models(args: argparse.Namespace) -> list[tuple[str, ...]]:
+    """Name, config and checkpoint of the models that the options name."""
+    models: list[tuple[str, ...]] = list(map(_parse, args.model))
     if args.config is not None:
         if args.checkpoint is None:
             raise UserError(f'{args.config}: its checkpoint is missing: mmrotate serve CONFIG CHECKPOINT')
         models.insert(0, (args.name or Path(args.config).stem, args.config, args.checkpoint))
-    if not models:
-        raise UserError('no model: give CONFIG and CHECKPOINT, or --model NAME=CONFIG,CHECKPOINT')
-    names = [name for name, *_ in models]
+    if not models and not args.model_store:
+        raise UserError('no model: give CONFIG and CHECKPOINT, --model NAME=CONFIG,CHECKPOINT or --model-store FOLDER')
+    return models
+
+
+def _check_names(names: list[str]) -> None:
     if double := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f'two models are called {double[0]}: give each another name')
-    for package in ('fastapi', 'uvicorn', 'python_multipart'):
-        import_package(package, 'mmrotate serve', 'serve')
-    server = importlib.import_module('mmrotate.serve.server')
-    setup: dict[str, Any] = dict(host=args.host, port=args.port, workers=args.workers, device=args.device)
-    if args.max_connections is not None:
-        setup['connections'] = args.max_connections
-    files = tuple(server.ModelFiles(*model) for model in models)
-    options = dict(args.cfg_options or {})
-    server.run(server.Setup(files, options=options, limits=server.Limits(**_limits(args)), **setup))
 
 
 def _limits(args: argparse.Namespace) -> dict[str, Any]:

@@ -81,14 +81,3 @@ def rich(model: ServedModel, answers: Sequence[Answer], score_thr: float) -> dic
         entry = image_entry(answer.name, result, model.classes, score_thr)
         images.append({'image': answer.name, 'width': answer.width, 'height': answer.height, **entry})
     return {'model': model.name, 'version': model.version, 'classes': list(model.classes), 'images': images}
-
-
-def as_torchserve(model: ServedModel, answer: Answer, score_thr: float) -> list[dict[str, Any]]:
-    """``TorchServeDetection`` of an image, class by class as its handler gives them."""
-    (result,) = finite_results([answer.result])
-    return [
-        {'class_name': name, 'bbox': [float(value) for value in box[:5]], 'score': float(box[5])}
-        for name, boxes in zip(model.classes, result, strict=True)
-        for box in boxes
-        if box[5] >= score_thr
-    ]

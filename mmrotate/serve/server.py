@@ -1,9 +1,10 @@
 """Processes that serve: their models, sockets and time limits."""
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import socket
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from mmrotate.apis import init_detector
 from mmrotate.serve.app import create_app
 from mmrotate.serve.limits import Limits
 from mmrotate.serve.models import ServedModel
+from mmrotate.utils import UserError
 
 _VARIABLE = 'MMROTATE_SERVE'  # workers learn from it what to serve
 _HEAD_SECONDS = 10.0
@@ -24,11 +26,12 @@ _START_SECONDS = 600  # a worker that is still loading its models answers nobody
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model to serve: its name, config and checkpoint."""
+    """A model to serve: its name, config, checkpoint and version."""
 
     name: str
     config: str
     checkpoint: str
+    version: str = '1.0'
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Setup:
         models: At least one.
         options: Values for their configs, keys with dots.
         workers: Processes; each holds all models.
+        ports: Each answers all paths; one for several workers.
         connections: How many clients may be connected to a process; others are told to come later (503).
     """
 
@@ -46,7 +50,7 @@ class Setup:
     device: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     host: str = '127.0.0.1'
-    port: int = 8080
+    ports: tuple[int, ...] = (8080,)
     workers: int = 1
     connections: int = 128
     limits: Limits = field(default_factory=Limits)
@@ -63,6 +67,7 @@ def load(setup: Setup) -> list[ServedModel]:
             one.name,
             init_detector(one.config, one.checkpoint, setup.device, setup.options or None),
             os.path.basename(one.checkpoint),
+            one.version,
         )
         for one in setup.models
     ]
@@ -72,33 +77,41 @@ def run(setup: Setup) -> None:
     """Serve until the process is told to stop; what is in work is finished then."""
     models = load(setup)  # also where workers load them anew: what is wrong is said once, here
     options: dict[str, Any] = dict(
-        host=setup.host,
-        port=setup.port,
         http=_Connection,
         ws='none',
         limit_concurrency=setup.connections,
         timeout_graceful_shutdown=round(setup.limits.timeout),
         timeout_worker_healthcheck=_START_SECONDS,
     )
-    if setup.workers == 1:
-        uvicorn.run(create_app(models, setup.limits), **options)
+    if setup.workers > 1:
+        del models
+        os.environ[_VARIABLE] = json.dumps(asdict(setup))
+        options |= dict(host=setup.host, port=setup.ports[0], workers=setup.workers)
+        uvicorn.run(f'{__name__}:worker_app', factory=True, **options)
         return
-    del models
-    os.environ[_VARIABLE] = json.dumps(asdict(setup))
-    uvicorn.run(f'{__name__}:worker_app', factory=True, workers=setup.workers, **options)
+    sockets = [_listen(setup.host, port) for port in setup.ports]
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(create_app(models, setup.limits), **options)).run(sockets)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        listening = socket.create_server((host, port), family=found[0][0])
+    except OSError as error:
+        raise UserError(f'{host}:{port} cannot be listened at: {error.strerror or error}') from error
+    print(f'listening at http://{host}:{listening.getsockname()[1]}/', flush=True)
+    return listening
 
 
 def worker_app() -> FastAPI:
     """The application of one of several processes."""
     values = json.loads(os.environ[_VARIABLE])
     limits = Limits(**{**values['limits'], 'hosts': tuple(values['limits']['hosts'])})
-    setup = Setup(**{**values, 'models': _files(values['models']), 'limits': limits})
+    models = tuple(ModelFiles(**one) for one in values['models'])
+    setup = Setup(**{**values, 'models': models, 'limits': limits})
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // setup.workers))
     return create_app(load(setup), limits)
-
-
-def _files(values: Sequence[dict[str, str]]) -> tuple[ModelFiles, ...]:
-    return tuple(ModelFiles(**value) for value in values)
 
 
 class _Connection(H11Protocol):

@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from mmrotate.serve.answers import TorchServeDetection, as_torchserve
+from mmrotate.apis.results import torchserve_detections
+from mmrotate.serve.answers import TorchServeDetection
 from mmrotate.serve.limits import RequestError
 from mmrotate.serve.requests import read_images, while_connected
 from mmrotate.serve.v1 import BODY, FAILURES, Score, service_of
@@ -63,6 +64,6 @@ async def _predict(request: Request, name: str, version: str | None, score_thr: 
     if len(images) > 1:
         raise RequestError(400, f'{len(images)} images: /predictions takes one, /v1/detect several')
     (answer,) = await while_connected(request, service.detect(asked, images))
-    found = as_torchserve(asked, answer, score_thr)
+    found = torchserve_detections(answer.result, asked.classes, score_thr)
     service.metrics.add('mmrotate_detections_total', len(found), model=asked.name)
     return JSONResponse(found)

@@ -60,7 +60,7 @@ def local_config(given: str | os.PathLike) -> Path:
     Raises:
         UserError: The package was installed without its configs.
     """
-    return _shipped(f'configs/{zoo_row(os.fspath(given))["config"]}.py') if is_zoo_name(given) else Path(given)
+    return shipped(f'configs/{zoo_row(os.fspath(given))["config"]}.py') if is_zoo_name(given) else Path(given)
 
 
 def local_checkpoint(given: str | os.PathLike) -> Path:
@@ -77,7 +77,7 @@ def local_checkpoint(given: str | os.PathLike) -> Path:
         return Path(name)
     if not (address := zoo_row(name)['checkpoint']):
         raise UserError(f'no weights were published for {name}: `mmrotate train {name}` makes some')
-    return fetch(address) if '://' in address else _shipped(address)
+    return fetch(address) if '://' in address else shipped(address)
 
 
 def checkpoint_at_hand(row: Row) -> Path | None:
@@ -103,7 +103,12 @@ def _root() -> Path:
     return own if (own / 'configs').is_dir() else _PACKAGE.parent
 
 
-def _shipped(path: str) -> Path:
+def shipped(path: str) -> Path:
+    """A file that came with the package, by its path in the clone (``configs/...``, ``tools/...``, ``demo/...``).
+
+    Raises:
+        UserError: The package was installed without it.
+    """
     file = _root() / path
     if not file.is_file():
         raise UserError(f'{file} is missing: install the package anew (pip install --force-reinstall --no-deps .)')

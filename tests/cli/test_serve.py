@@ -23,7 +23,7 @@ def test_options_become_limits(setups):
         ('b', 'b.py', 'b.pth'),
     ]
     assert setup.limits == Limits(batch=3, body=1 << 19, hosts=('x.org', 'y.org'))
-    assert (setup.host, setup.port, setup.workers, setup.device) == ('127.0.0.1', 9, 1, 'cpu')
+    assert (setup.host, setup.ports, setup.workers, setup.device) == ('127.0.0.1', (9,), 1, 'cpu')
     assert setup.options == {'model.depth': 3}
 
 
