@@ -106,7 +106,7 @@ def test_the_wheel_holds_the_package_and_the_zoo_and_no_more(archives):
     own = {name.removeprefix('mmrotate/.mim/') for name in names if name.startswith('mmrotate/.mim/')}
     assert own == shipped_files()
     rest = {name for name in names if not name.startswith(('mmrotate/.mim/', 'mmrotate-'))}
-    assert {Path(name).suffix for name in rest} == {'.py', '.json'}
+    assert {Path(name).suffix for name in rest} == {'.py', '.json', '.html'}
     assert 'mmrotate/utils/zoo.json' in rest and {name.split('/')[0] for name in rest} == {'mmrotate'}
 
 

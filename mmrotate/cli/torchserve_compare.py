@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Ask both, and say where they differ."""
     model = init_detector(args.config, args.checkpoint, device_that_is_here(args.device))
-    own = inference_detector(model, args.img)
+    own: list[np.ndarray] = inference_detector(model, args.img)  # type: ignore[assignment]
     answer = _ask(args.inference_addr, args.model_name, Path(args.img).read_bytes())
     served = _as_result(answer, model.CLASSES)
     own, served = ([boxes[boxes[:, 5] >= args.score_thr] for boxes in result] for result in (own, served))

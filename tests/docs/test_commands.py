@@ -25,6 +25,8 @@ ONLY_READ = {
     '.ci/run': 'runs these tests',
     'bash benchmarks/gpu.sh': 'needs a GPU',
     'torchrun ': 'needs machines; tests/cli/test_infer_shared.py runs it on one',
+    'curl ': 'needs a server; tests/serve/test_server.py sends it',
+    'torchserve ': 'needs TorchServe and Java',
     'mim ': 'needs openmim; tests/test_package.py reads what it asks for',
 }
 SCRIPTS = ('tools/', 'demo/', 'benchmarks/', 'docs/', '.ci/')

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,11 +13,13 @@ import pytest
 import torch
 
 from mmrotate.apis import init_detector
+from tests.helpers.pages import ROOT, commands_of
 from tests.helpers.tiny import write_config
 
 # the detector of the tests, slow enough that a signal comes while it works
 START = """
 import sys, time
+from tests.helpers.pages import ROOT, commands_of
 from tests.helpers.tiny import TinyDetector
 from mmrotate.cli import main
 forward = TinyDetector.forward
@@ -92,6 +95,18 @@ def test_a_server_answers_keeps_nothing_and_finishes_its_work(start, files):
     assert process.returncode in (0, -signal.SIGTERM), said
     assert answers and answers[0]['images'][0]['detections']
     assert 'Traceback' not in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which('curl'), reason='no curl')
+def test_the_commands_of_the_page_are_answered(start):
+    _, address = start()
+    commands = [command for command, _ in commands_of(ROOT / 'docs/serving.md') if command.startswith('curl ')]
+    assert len(commands) == 2
+    for command in commands:
+        command = command.replace('http://127.0.0.1:8080', address).replace('/uav', '/tiny')
+        said = subprocess.run(['sh', '-c', f'{command} -sf'], cwd=ROOT, capture_output=True, check=True).stdout
+        assert json.loads(said)
 
 
 @pytest.mark.slow
