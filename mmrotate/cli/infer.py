@@ -20,7 +20,6 @@ from mmrotate.cli.common import (
     add_config_options,
     add_device,
     palette,
-    picture,
     require_screen,
     run_command,
     score,
@@ -28,6 +27,7 @@ from mmrotate.cli.common import (
 )
 from mmrotate.cli.infer_options import add_search, forms, search_of
 from mmrotate.cli.infer_outputs import FileOutputs, FolderOutputs, Outputs
+from mmrotate.cli.infer_video import add_video_options, picture_or_video, run_videos, videos_of
 from mmrotate.core.raster import Raster
 from mmrotate.engine import init_dist, load_config, stream_predictions
 from mmrotate.engine.amp import half_precision
@@ -41,10 +41,12 @@ _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command; those of the 0.x demo are among them."""
-    parser.add_argument('images', nargs='+', help='image files, folders, or patterns like "a/*.png"')
+    parser.add_argument('images', nargs='+', help='image files, folders, or patterns like "a/*.png"; or videos')
     parser.add_argument('config', help=CONFIG_HELP)
     parser.add_argument('checkpoint', help=CHECKPOINT_HELP)
-    parser.add_argument('--out-file', type=picture, help='the picture of a single image')
+    parser.add_argument(
+        '--out-file', type=picture_or_video, help='the picture of a single image, the video of a single video'
+    )
     parser.add_argument('--out-dir', help='folder for the pictures of all images')
     parser.add_argument('--json', metavar='FILE', help='write all detections into a JSON file')
     parser.add_argument('--out', metavar='DIR', help='folder for the results in the forms of --to')
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images, or tiles, at once (default: 1)')
     parser.add_argument('--palette', type=palette, help='dota, sar, hrsc, hrsc_classwise, hit_uav, random, or a colour')
     add_search(parser)
+    add_video_options(parser)
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started the processes')
     add_device(parser)
     add_config_options(parser, '--options')
@@ -65,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Detect, draw and write, image by image."""
+    if videos_of(args):
+        run_videos(args)
+        return
     require_screen(args.show, '--out-dir')
     files = list(_files(args.images))
     cfg = load_config(args.config, args.cfg_options)

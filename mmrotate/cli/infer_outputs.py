@@ -219,6 +219,8 @@ def _pictures(args: argparse.Namespace, files: Sequence[Path]) -> list[Path | No
     """Where each picture goes; no two at one place."""
     if args.out_file and len(files) > 1:
         raise UserError(f'--out-file is for a single image, got {len(files)}: use --out-dir')
+    if args.out_file and not can_write_image(args.out_file):
+        raise UserError(f'--out-file {args.out_file} is a video, but {files[0]} is an image')
     if args.out_file and args.out_dir:
         raise UserError('--out-file and --out-dir say twice where the picture goes: give one of them')
     if not args.out_dir:

@@ -44,3 +44,42 @@ def prefetched(items: Iterable[T], ahead: int) -> Generator[T, None, None]:
         stopped.set()
         room.release()
         thread.join()
+
+
+def newest(items: Iterable[T]) -> Generator[T, None, None]:
+    """Of items that come at their own pace those that are the newest when the caller asks; the others are dropped.
+
+    An error of theirs comes through. When the caller stops, so does the thread, at the next item.
+    """
+    changed, stopped = threading.Condition(), threading.Event()
+    state: dict[str, list] = {'item': [], 'end': []}
+
+    def take() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if stopped.is_set():
+                    return
+                with changed:
+                    state['item'] = [item]
+                    changed.notify()
+        except BaseException as raised:  # raised anew where the caller is
+            error = raised
+        with changed:
+            state['end'] = [error]
+            changed.notify()
+
+    threading.Thread(target=take, name='newest', daemon=True).start()
+    try:
+        while True:
+            with changed:
+                changed.wait_for(lambda: state['item'] or state['end'])
+                item, state['item'] = state['item'], []
+            if item:
+                yield item[0]
+            elif error := state['end'][0]:
+                raise error
+            else:
+                return
+    finally:
+        stopped.set()

@@ -81,10 +81,11 @@ class TinyDetector(nn.Module):
         return [np.array([row], np.float32), *[empty] * (self.num_classes - 1)]
 
     def show_result(self, img, result, out_file=None, **kwargs):
+        image = cv2.imread(str(img)) if isinstance(img, str | Path) else img
         if out_file is not None:
             Path(out_file).parent.mkdir(parents=True, exist_ok=True)
-            image = cv2.imread(str(img)) if isinstance(img, str | Path) else img
             cv2.imwrite(str(out_file), image)
+        return image
 
 
 @MODELS.register_module(force=True)

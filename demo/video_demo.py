@@ -1,0 +1,7 @@
+"""Detect objects in a video: ``video_demo.py VIDEO CONFIG CHECKPOINT --out OUT``."""
+
+import sys
+
+from mmrotate.cli.video_demo import main
+
+sys.exit(main())

@@ -1,0 +1,130 @@
+"""``mmrotate infer`` on videos, image sequences, cameras and streams."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mmrotate.apis import init_detector
+from mmrotate.apis.video import Seen, VideoLog, detect_video, results_of
+from mmrotate.cli.common import picture, require_screen
+from mmrotate.core.video import Video, VideoWriter, can_write_video, is_video, video_codec
+from mmrotate.engine import files_of_config, load_config
+from mmrotate.engine.amp import half_precision
+from mmrotate.utils import UserError
+from mmrotate.utils.places import check_outputs
+
+# options of images alone, and what stands when they are not given
+_OF_IMAGES = ('out', 'to', 'tile', 'overlap', 'scales', 'flip', 'bands', 'stretch')
+_AHEAD = 8  # pictures that wait to be encoded
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Options of videos alone."""
+    group = parser.add_argument_group('videos', 'files, numbered images (frames/%%05d.png), cameras (0) and streams')
+    group.add_argument('--fps', type=float, help='frames a second of numbered images (default: 25)')
+    group.add_argument('--wait-time', type=float, default=0.001, help='seconds that --show shows a frame')
+
+
+def picture_or_video(text: str) -> str:
+    """The value of an option: a file for a picture or a video."""
+    return text if can_write_video(text) else picture(text)
+
+
+def videos_of(args: argparse.Namespace) -> bool:
+    """Whether the inputs are videos.
+
+    Raises:
+        UserError: Some are, some are not; or an option of images is given.
+    """
+    found = [is_video(name) for name in args.images]
+    if not any(found):
+        return False
+    if not all(found):
+        raise UserError(f'{args.images[found.index(False)]} is no video, others are: give them in runs of their own')
+    if given := next((name for name in _OF_IMAGES if getattr(args, name, None)), None):
+        raise UserError(f'--{given} is for images; videos take --out-file, --out-dir, --json and --show')
+    if len(args.images) > 1 and (args.out_file or args.json):
+        raise UserError(f'{len(args.images)} videos: --out-dir DIR takes their videos and JSON lines')
+    return True
+
+
+def run_videos(args: argparse.Namespace) -> None:
+    """Detect, draw and write, video by video."""
+    require_screen(args.show, '--out-file')
+    cfg = load_config(args.config, args.cfg_options)
+    places = [places_of(args, source) for source in args.images]
+    if not args.show and not any(any(pair) for pair in places):
+        raise UserError('nothing would be kept: give --out-file VIDEO, --json FILE, --out-dir DIR or --show')
+    inputs = [*map(Path, args.images), Path(args.checkpoint), *files_of_config(cfg)]
+    check_outputs([('output', place) for pair in places for place in pair if place], inputs, [])
+    model = init_detector(cfg, args.checkpoint, args.device)
+    for source, (drawn, lines) in zip(args.images, places, strict=True):
+        with half_precision(next(model.parameters()).device, args.half), Video(source, args.fps) as video:
+            _one(args, model, video, drawn, lines)
+
+
+def places_of(args: argparse.Namespace, source: str) -> tuple[Path | None, Path | None]:
+    """The video and the JSON lines that are written of a source."""
+    drawn = Path(args.out_file) if args.out_file else None
+    lines = Path(args.json) if args.json else None
+    if args.out_dir:
+        name = ''.join(c if c.isalnum() or c in '-_.' else '_' for c in Path(source).name) or 'video'
+        stem = Path(name).stem
+        drawn, lines = drawn or Path(args.out_dir, f'{stem}.mp4'), lines or Path(args.out_dir, f'{stem}.jsonl')
+    if drawn:
+        video_codec(drawn)
+    return drawn, lines
+
+
+def _one(args: argparse.Namespace, model: Any, video: Video, drawn: Path | None, lines: Path | None) -> None:
+    log = VideoLog(lines, video, model.CLASSES, args.score_thr) if lines else None
+    entries = log.known() if log and args.resume else []
+    if log:
+        log.begin(entries)
+    known, found, number = results_of(entries, len(model.CLASSES)), 0, 0
+
+    def draw(seen: Seen) -> np.ndarray:
+        shown = dict(score_thr=args.score_thr, bbox_color=args.palette, win_name=video.source)
+        return model.show_result(
+            seen.frame.image, seen.result, show=args.show, wait_time=args.wait_time, out_file=None, **shown
+        )
+
+    with ExitStack() as stack:
+        write = stack.enter_context(encoding(drawn, video, draw)) if drawn else None
+        bar = stack.enter_context(tqdm(total=video.count, unit='frame', desc=Path(video.source).name))
+        for number, seen in enumerate(detect_video(model, video, args.batch_size, known), 1):
+            if log and number > len(known):
+                log.add(seen)
+            if write:
+                write(seen)
+            elif args.show:
+                draw(seen)
+            found += sum(int((boxes[:, 5] >= args.score_thr).sum()) for boxes in seen.result)
+            bar.update()
+    if log:
+        log.end()
+    print(f'{found} detections with a score from {args.score_thr} on in {number} frames of {video.source}')
+    for place in filter(None, (drawn, lines)):
+        print(f'written: {place}')
+
+
+@contextmanager
+def encoding(path: Path, video: Video, draw: Callable[[Seen], np.ndarray]) -> Iterator[Callable[[Seen], None]]:
+    """A function that has a frame drawn and written by a thread, while the caller goes on."""
+    waiting: list[Future] = []
+    with VideoWriter(path, video.fps, video.width, video.height) as writer, ThreadPoolExecutor(1) as thread:
+
+        def write(seen: Seen) -> None:
+            waiting.append(thread.submit(lambda: writer.write(draw(seen), seen.frame.seconds)))
+            if len(waiting) > _AHEAD:
+                waiting.pop(0).result()
+
+        yield write
+        for future in waiting:
+            future.result()
