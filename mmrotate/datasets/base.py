@@ -3,7 +3,8 @@
 import collections
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mmrotate.core.bbox import obb2xyxy
 from mmrotate.utils import ArgumentError, UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
-from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_many
+from .formats import ClassNames, Labels, Reader, load_data, pack_labels, read_table
 from .pipelines import BadImageError, Compose
 from .pipelines.versions import inherit_version
 from .scored import Scored
@@ -73,7 +74,11 @@ class RotatedDataset(Scored, Dataset):
             self._add_proposals(_join(data_root, proposal_file))
         if not test_mode and filter_empty_gt:
             self._filter_empty()
-        self.img_ids = [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
+
+    @cached_property
+    def img_ids(self) -> list[str]:
+        """Name of each image without its ending."""
+        return [os.path.splitext(os.path.basename(self.image_name(i)))[0] for i in range(len(self))]
 
     def set_pipeline(self, pipeline: Sequence[dict]) -> None:
         """Make samples by these steps from now on (in worker processes: from their next start on)."""
@@ -105,20 +110,20 @@ class RotatedDataset(Scored, Dataset):
         Raises:
             LabelError: a file cannot be read, see :func:`mmrotate.datasets.formats.read_labels`.
         """
-        found = read_many(files, reader, names, self.version, Path(self.img_prefix), self.CLASSES)
-        return self.pack_annotations(found, files)
+        table = read_table(files, reader, names, self.version, Path(self.img_prefix), self.CLASSES)
+        if table.degenerate.any():
+            _warn_degenerate(dict(zip(map(str, files.values()), table.degenerate.tolist(), strict=True)))
+        _tell_others(table.left_out().values())
+        annotations = table.annotations(self.difficulty)
+        return [{'filename': name, 'ann': ann} for name, ann in zip(files, annotations, strict=True)]
 
     def pack_annotations(self, found: Mapping[str, Labels], places: Mapping[str, str | Path]) -> list[dict]:
         """``data_infos`` from labels by the name of their image, and their files; what is left out is said."""
         degenerate: collections.Counter[str] = collections.Counter()
         for name, labels in found.items():
-            if labels.degenerate:
-                degenerate[os.fspath(places[name])] += labels.degenerate
+            degenerate[os.fspath(places[name])] += labels.degenerate
         _warn_degenerate(degenerate)
-        others = sum((labels.others for labels in found.values() if labels.others), collections.Counter())
-        if others:
-            counts = ', '.join(f'{name} ({count})' for name, count in others.most_common())
-            get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {counts}')
+        _tell_others(labels.others for labels in found.values())
         return [dict(filename=name, ann=labels.annotation(self.difficulty)) for name, labels in found.items()]
 
     @classmethod
@@ -307,3 +312,10 @@ def _warn_degenerate(counts: Mapping[str, int]) -> None:
     get_root_logger().warning(
         f'{sum(counts.values())} degenerate boxes in {len(counts)} label files dropped: {", ".join(shown)}{more}'
     )
+
+
+def _tell_others(counts: Iterable[collections.Counter[str]]) -> None:
+    """One line for all objects of classes that are known but left out."""
+    if others := sum(filter(None, counts), collections.Counter()):
+        shown = ', '.join(f'{name} ({count})' for name, count in others.most_common())
+        get_root_logger().info(f'{others.total()} objects of classes that are not asked for left out: {shown}')

@@ -33,9 +33,13 @@ def find_images(folder: str | Path) -> dict[str, str]:
 
     Endings count in upper and lower case; a folder that does not exist has no images.
     """
-    images = [file for file in _files(folder) if file[1].lower() in IMAGE_SUFFIXES]
-    images.sort(key=lambda file: (IMAGE_SUFFIXES.index(file[1].lower()), *file), reverse=True)
-    return dict(sorted({stem: stem + suffix for stem, suffix in images}.items()))
+    by_ending: dict[str, dict[str, str]] = {suffix: {} for suffix in IMAGE_SUFFIXES}
+    for name in sorted(_files(folder), reverse=True):
+        stem, ending = _split(name)
+        if (images := by_ending.get(ending)) is not None:
+            images[stem] = name
+    images = {stem: name for suffix in reversed(IMAGE_SUFFIXES) for stem, name in by_ending[suffix].items()}
+    return {stem: images[stem] for stem in sorted(images)}
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -49,8 +53,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 def find_labels(folder: str | Path, suffix: str = '.txt', prefix: str = '') -> dict[str, str]:
     """Files of a folder as {stem of the image: path}, sorted by name; ``prefix`` may stand before the stem."""
-    files = sorted(_files(folder), key=''.join)
-    return {stem.removeprefix(prefix): os.path.join(folder, stem + end) for stem, end in files if end.lower() == suffix}
+    files, place = ((*_split(name), name) for name in sorted(_files(folder))), os.path.join(folder, '')
+    return {stem.removeprefix(prefix): place + name for stem, ending, name in files if ending == suffix}
 
 
 def describe_place(path: str | Path) -> str:
@@ -58,7 +62,7 @@ def describe_place(path: str | Path) -> str:
     if os.path.isfile(path):
         kind = ' (JSON: is it COCO?)' if os.path.splitext(path)[1].lower() == '.json' else ''
         return f'; it is a file{kind}, not a folder'
-    endings = collections.Counter(suffix.lower() for _, suffix in _files(path))
+    endings = collections.Counter(_split(name)[1] for name in _files(path))
     if not endings:
         return ''
     suffix, count = max(endings.items(), key=lambda item: (item[0] in OTHER_LABELS, item[1]))
@@ -81,9 +85,15 @@ def walk_folders(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
         yield folder, [entry.name for entry in entries if entry.is_file()]
 
 
-def _files(folder: str | Path) -> list[tuple[str, str]]:
-    """Stem and ending of each file; hidden ones are none of ours (macOS writes ``._a.png`` beside ``a.png``)."""
+def _files(folder: str | Path) -> list[str]:
+    """Names of the files; hidden ones are none of ours (macOS writes ``._a.png`` beside ``a.png``)."""
     if not os.path.isdir(folder):
         return []
     with os.scandir(folder) as entries:
-        return [os.path.splitext(entry.name) for entry in entries if entry.name[0] != '.' and entry.is_file()]
+        return [entry.name for entry in entries if entry.name[0] != '.' and entry.is_file()]
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem, and ending in lower case, of a name that does not begin with a dot; quicker than ``os.path.splitext``."""
+    stem, dot, ending = name.rpartition('.')
+    return (stem, f'.{ending.lower()}') if dot else (ending, '')

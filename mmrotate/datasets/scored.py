@@ -24,9 +24,13 @@ class Scored:
     img_prefix: str
     version: str
     has_annotations: bool
-    img_ids: list[str]
 
     def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def img_ids(self) -> Sequence[str]:
+        """Name of each image without its ending."""
         raise NotImplementedError
 
     def get_ann_info(self, index: int) -> dict[str, np.ndarray]:

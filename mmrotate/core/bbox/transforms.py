@@ -7,11 +7,11 @@ screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an obb with sides a
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmrotate.ops.min_area_rects import min_area_rects
 from mmrotate.utils.errors import ArgumentError
 
 from .angle import ArrayLike, angle_version, namespace, norm_angle, regularize
@@ -122,15 +122,9 @@ def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
 
 
 def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
-    """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8).
-
-    OpenCV's: often two rectangles are the smallest, and the published models were trained on its choice.
-    Its range of angles, which changed between versions, does not matter.
-    """
-    found = map(cv2.minAreaRect, polys.astype(np.float32).reshape(-1, 4, 2))
-    boxes = np.array([(*centre, *sides, degrees) for centre, sides, degrees in found]).reshape(-1, 5)
-    w, h, theta = regularize(boxes[:, 2], boxes[:, 3], np.deg2rad(boxes[:, 4]), version)
-    return np.concatenate([boxes[:, :2], _stack([w, h, theta])], 1)
+    """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8); those that the published models learned from."""
+    x, y, w, h, theta = min_area_rects(polys).T
+    return _stack([x, y, *regularize(w, h, theta, version)])
 
 
 def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ from .hrsc import HRSC, read_hrsc
 from .icdar2015 import ICDAR2015
 from .label_studio import LABEL_STUDIO
 from .labelme import LABELME, X_ANYLABELING
-from .many import read_many
+from .many import read_many, read_table
 from .middle import files_of, load_data, load_middle, read_middle
 from .record import (
     AnyNames,

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import mmrotate
+from mmrotate.ops.label_files import file_stamps
 from mmrotate.utils import get_root_logger
-from mmrotate.utils.files import WriteError, replacing
+from mmrotate.utils.array_file import map_arrays, save_arrays
+from mmrotate.utils.files import WriteError
 
 from .record import Reader
 
 VARIABLE = 'MMROTATE_LABEL_CACHE'
 LEAST_FILES = 1000  # fewer are soon read
 _KEPT = 20  # data sets in the cache
+_SUFFIX = '.labels'
 _STAMPS = ('stamps', 'images', 'stamps of images')  # what is kept beside the arrays
 
 
@@ -38,40 +40,38 @@ class LabelCache(NamedTuple):
     stamps: np.ndarray  # (files, 2) int64: size and time of the label files
 
     @classmethod
-    def of(cls, files: Mapping[str, str | Path], reader: Reader, settings: Any) -> 'LabelCache | None':
-        """That of some label files, as they are now; None if they are few, or nothing is to be kept.
+    def of(cls, images: Sequence[str], paths: Sequence[str], reader: Reader, settings: Any) -> 'LabelCache | None':
+        """That of the label files of some images, as they are now; None if they are few, or nothing is to be kept.
 
         ``settings``, plain values, are what reading depends on beside the files and the reader.
         """
         folder, kind = cache_folder(), _kind_of(reader)
-        if len(files) < LEAST_FILES or folder is None or kind is None:
+        if len(paths) < LEAST_FILES or folder is None or kind is None:
             return None
-        here = os.getcwd()
-        paths = [os.path.join(here, path) for path in files.values()]
-        key = [kind, settings, mmrotate.__version__, _code_stamps(), paths, list(files)]
+        here = '' if all(map(os.path.isabs, paths)) else os.getcwd()
+        key = [kind, settings, mmrotate.__version__, _code_stamps(), here, paths, images]
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
-        return cls(folder / f'{name}.npz', _stamps(paths))
+        return cls(folder / f'{name}{_SUFFIX}', file_stamps(paths))
 
     def load(self) -> dict[str, np.ndarray] | None:
         """The arrays, if they are of the files as they are now."""
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = dict(file)
+            arrays = map_arrays(self.path)
             own, images, stamps = (arrays.pop(key) for key in _STAMPS)
-            fresh = np.array_equal(own, self.stamps) and np.array_equal(stamps, _stamps(images.tolist()))
+            fresh = np.array_equal(own, self.stamps) and np.array_equal(stamps, file_stamps(json.loads(bytes(images))))
             if fresh:
                 os.utime(self.path)
             return arrays if fresh else None
-        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def save(self, arrays: Mapping[str, np.ndarray], images: Sequence[str]) -> None:
         """Keep arrays that depend on the sizes of some images too; where that is impossible the log says so."""
-        stamps = dict(zip(_STAMPS, (self.stamps, np.array(images, np.str_), _stamps(images)), strict=True))
+        listed = np.frombuffer(json.dumps(images).encode(), np.uint8)
+        stamps = dict(zip(_STAMPS, (self.stamps, listed, file_stamps(images)), strict=True))
         try:
-            with replacing(self.path) as temporary, temporary.open('wb') as file:
-                np.savez(file, **arrays, **stamps)  # type: ignore[arg-type]
-            found = sorted(self.path.parent.glob('*.npz'), key=os.path.getmtime, reverse=True)
+            save_arrays(self.path, {**arrays, **stamps})
+            found = sorted(self.path.parent.glob(f'*{_SUFFIX}'), key=os.path.getmtime, reverse=True)
             for old in found[_KEPT:]:
                 old.unlink(missing_ok=True)
             get_root_logger().info(f'labels are kept in {self.path} ({VARIABLE}=off turns that off)')
@@ -86,18 +86,6 @@ def cache_folder() -> Path | None:
         return None
     home = os.environ.get('XDG_CACHE_HOME') or Path('~', '.cache').expanduser()
     return Path(own).expanduser() if own else Path(home, 'mmrotate', 'labels')
-
-
-def _stamps(paths: Sequence[str]) -> np.ndarray:
-    """Size and time of change of files (n, 2); of one that is not there no stamp that a file has."""
-    stamps = np.full((len(paths), 2), -2, np.int64)
-    for i, path in enumerate(paths):
-        try:
-            found = os.stat(path)
-        except OSError:
-            continue  # the reader says it better
-        stamps[i] = found.st_size, found.st_mtime_ns
-    return stamps
 
 
 def _kind_of(reader: Reader) -> str | None:
@@ -115,5 +103,5 @@ def _kind_of(reader: Reader) -> str | None:
 @functools.cache
 def _code_stamps() -> list[list[int]]:
     """Size and time of the code of the formats: what other code made is made anew."""
-    stamps: list[list[int]] = _stamps(sorted(map(str, Path(__file__).parent.glob('*.py')))).tolist()
+    stamps: list[list[int]] = file_stamps(sorted(map(str, Path(__file__).parent.glob('*.py')))).tolist()
     return stamps

@@ -8,26 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrotate.ops.label_lines import parse_label_lines
+from mmrotate.ops.label_files import read_label_files
 
 from .record import MAX_PIXEL, ClassNames
 
 
-def parse_dota_files(
-    contents: Sequence[bytes], names: ClassNames
-) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Corners (n, 8), labels (n,) and difficulties (n,) of the files that are as usual, by their index."""
+def read_dota_files(
+    paths: Sequence[str], names: ClassNames
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Corners (n, 8), float32, labels (n,) and difficulties (n,) of the files that are as usual, one after the other.
+
+    The last array has the number of objects of each file, -1 for one that is not as usual. None if no file can be.
+    """
     if names.open or any(len(name.split()) != 1 for name in (*names.index, *names.others)):
-        return {}
-    found = parse_label_lines(contents, [name.encode() for name in names.index], MAX_PIXEL)
+        return None
+    found = read_label_files(paths, [name.encode() for name in names.index], MAX_PIXEL)
     if found is None:
-        return {}
+        return None
     corners, classes, difficulties, counts = found
-    labels = np.array(list(names.index.values()), np.int64)[classes]
-    usual, ends = counts >= 0, np.cumsum(np.maximum(counts, 0))
-    starts = ends - np.maximum(counts, 0)
-    columns = (corners, labels, difficulties)
-    return {
-        index: tuple(column[starts[index] : ends[index]] for column in columns)  # type: ignore[misc]
-        for index in np.flatnonzero(usual).tolist()
-    }
+    return corners, np.array(list(names.index.values()), np.int64)[classes], difficulties, counts

@@ -5,50 +5,33 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from .cache import LabelCache
 from .dota import read_dota
-from .dota_lines import parse_dota_files
+from .dota_lines import read_dota_files
+from .label_table import LabelTable
 from .record import ClassNames, Labels, Picture, Reader, check_entries, check_scale, naming_file, pack_shapes
 
-# the contents of files, and the classes, to the files that are as usual: index, corners (n, 8), labels and difficulties
-Quick = Callable[[Sequence[bytes], ClassNames], Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
-_QUICK: dict[Reader, Quick] = {read_dota: parse_dota_files}
-_AT_ONCE = 2000  # files whose content is held in memory together
-_BLOCK = 1 << 16  # bytes that are read at once; of a file fewer come only at its end
-
-
-class _Table(NamedTuple):
-    """The objects of many files, one after the other."""
-
-    bboxes: np.ndarray  # as in Labels, as are the next three
-    labels: np.ndarray
-    polygons: np.ndarray
-    difficulties: np.ndarray
-    counts: np.ndarray  # objects of each file
-    degenerate: np.ndarray  # objects of each file that were left out for their box
-    others: np.ndarray  # uint8, JSON: {number of a file: {class: objects that were left out for it}}
-
-    def split(self) -> list[Labels]:
-        """The objects of each file; their arrays are parts of the table's."""
-        ends = np.cumsum(self.counts).tolist()
-        others = {int(file): collections.Counter(names) for file, names in json.loads(self.others.tobytes()).items()}
-        nothing: collections.Counter[str] = collections.Counter()
-        rows = zip([0, *ends[:-1]], ends, self.degenerate.tolist(), strict=True)
-        return [
-            Labels(self.bboxes[start:end], self.labels[start:end], self.polygons[start:end],
-                   self.difficulties[start:end], degenerate, others.get(file, nothing))
-            for file, (start, end, degenerate) in enumerate(rows)
-        ]  # fmt: skip
+# paths and classes to corners (n, 8), labels (n,) and difficulties (n,) of the files that are as usual, and the number
+# of objects of each file, -1 for one that is not
+Quick = Callable[[Sequence[str], ClassNames], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None]
+_QUICK: dict[Reader, Quick] = {read_dota: read_dota_files}
 
 
 def read_many(
     files: Mapping[str, str | Path], reader: Reader, names: ClassNames, version: str, images: Path,
     classes: Sequence[str],
 ) -> dict[str, Labels]:  # fmt: skip
+    """The objects of label files by the name of their image, from :func:`read_table`."""
+    return dict(zip(files, read_table(files, reader, names, version, images, classes).split(), strict=True))
+
+
+def read_table(
+    files: Mapping[str, str | Path], reader: Reader, names: ClassNames, version: str, images: Path,
+    classes: Sequence[str],
+) -> LabelTable:  # fmt: skip
     """The objects of label files, given by the name of their image, as :func:`.record.read_labels` gives them.
 
     Of many files they are kept in a cache, see :class:`.cache.LabelCache`.
@@ -64,73 +47,59 @@ def read_many(
     Raises:
         LabelError: a file cannot be read.
     """
-    if not files:
-        return {}
+    paths = list(map(str, files.values()))
     settings = [names.index, sorted(names.others), version, os.path.abspath(images), list(classes)]
-    cache = None if names.open else LabelCache.of(files, reader, settings)
-    kept = cache.load() if cache else None
-    if kept:
-        return dict(zip(files, _Table(**kept).split(), strict=True))
-    pictures: list[Picture] = []  # those that a reader was given
-
-    def read(content: bytes, image: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, collections.Counter[str]]:
-        pictures.append(Picture(image, images, classes))
-        left: collections.Counter[str] = collections.Counter()
-        return *check_entries(reader(content, names, pictures[-1]), names, left), left
-
-    quick = _QUICK.get(reader)
-    items = list(files.items())
-    starts = range(0, len(items), _AT_ONCE)
-    table = _joined([_read_part(items[i : i + _AT_ONCE], i, read, quick, names, version) for i in starts])
+    cache = None if names.open else LabelCache.of(list(files), paths, reader, settings)
+    if kept := cache.load() if cache else None:
+        return LabelTable(**kept)
+    careful = _Careful(reader, names, images, classes)
+    table = _read(list(files), paths, careful, version)
     if cache:
-        cache.save(table._asdict(), [os.path.join(images, each.name) for each in pictures if 'size' in vars(each)])
-    return dict(zip(files, table.split(), strict=True))
+        cache.save(table._asdict(), careful.measured())
+    return table
 
 
-def _joined(parts: Sequence[tuple[Sequence[np.ndarray], dict[int, dict[str, int]]]]) -> _Table:
-    columns = [np.concatenate(column) for column in zip(*(columns for columns, _ in parts), strict=True)]
-    others = {file: left for _, each in parts for file, left in each.items()}
-    return _Table._make([*columns, np.frombuffer(json.dumps(others).encode(), np.uint8)])
+class _Careful:
+    """Reads a label file with its reader, and remembers the images."""
 
+    def __init__(self, reader: Reader, names: ClassNames, images: Path, classes: Sequence[str]) -> None:
+        self.reader, self.names, self.images, self.classes = reader, names, images, classes
+        self.quick = _QUICK.get(reader)
+        self._pictures: list[Picture] = []
 
-def _read_part(
-    items: Sequence[tuple[str, str | Path]], first: int, read: Callable[[bytes, str], Any], quick: Quick | None,
-    names: ClassNames, version: str,
-) -> tuple[Sequence[np.ndarray], dict[int, dict[str, int]]]:  # fmt: skip
-    """The arrays of a table, and objects of other classes, by the number of the file."""
-    contents = [_content(path) for _, path in items]
-    usual = quick(contents, names) if quick else {}
-    columns, others = [], {}
-    for index, (content, (name, path)) in enumerate(zip(contents, items, strict=True)):
-        if index in usual:
-            columns.append(usual[index])
-            continue
+    def read(self, image: str, path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, collections.Counter[str]]:
+        """What :func:`.record.check_entries` gives of a file, and the objects that were left out for their class."""
+        left: collections.Counter[str] = collections.Counter()
+        self._pictures.append(Picture(image, self.images, self.classes))
         with naming_file(path):
-            *arrays, left = read(content, name)
-        columns.append(arrays)
-        if left:
-            others[first + index] = dict(left)
-    counts = np.array([len(labels) for _, labels, _ in columns], np.int64)
-    boxes, polygons, good = pack_shapes([shapes for shapes, *_ in columns], version)
-    labels, difficulties = (np.concatenate([each[i] for each in columns]).astype(np.int64) for i in (1, 2))
-    file_of = np.repeat(np.arange(len(items)), counts)
-    kept = np.bincount(file_of[good], minlength=len(items))
-    for index in np.flatnonzero((kept == 0) & (counts > 0)).tolist():
-        with naming_file(items[index][1]):
-            check_scale(columns[index][0])
-    if not good.all():
-        boxes, labels, polygons, difficulties = (each[good] for each in (boxes, labels, polygons, difficulties))
-    return (boxes, labels, polygons, difficulties, kept, counts - kept), others
+            entries = self.reader(Path(path).read_bytes(), self.names, self._pictures[-1])
+            return *check_entries(entries, self.names, left), left
+
+    def measured(self) -> list[str]:
+        """Paths of the images whose size was asked for."""
+        return [os.path.join(self.images, each.name) for each in self._pictures if 'size' in vars(each)]
 
 
-def _content(path: str | Path) -> bytes:
-    """The content of a file; :func:`open` would take twice the time."""
-    with naming_file(path):
-        file = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))
-        try:
-            content = part = os.read(file, _BLOCK)
-            while len(part) == _BLOCK:
-                content += (part := os.read(file, _BLOCK))
-            return content
-        finally:
-            os.close(file)
+def _read(images: Sequence[str], paths: Sequence[str], careful: _Careful, version: str) -> LabelTable:
+    found = careful.quick(paths, careful.names) if careful.quick else None
+    *columns, counts = found or (np.zeros((0, 8)), *np.zeros((2, 0), np.int64), np.full(len(paths), -1))
+    unusual = np.flatnonzero(counts < 0).tolist()
+    read = [careful.read(images[i], paths[i]) for i in unusual]
+    files = np.concatenate([np.flatnonzero(counts >= 0), unusual]).astype(np.int64)  # in the order of the rows
+    counts[unusual] = [len(labels) for _, labels, *_ in read]
+    shapes = [columns[0], *(each[0] for each in read)]
+    labels, difficulties = (np.concatenate([columns[i], *(each[i] for each in read)]) for i in (1, 2))
+    boxes, polygons, good = pack_shapes(shapes, version)
+    file_of = np.repeat(files, counts[files])
+    kept = np.bincount(file_of[good], minlength=len(paths))
+    for i in np.flatnonzero((kept == 0) & (counts > 0)).tolist():
+        shape = careful.read(images[i], paths[i])[0]
+        with naming_file(paths[i]):
+            check_scale(shape)
+    rows = (boxes, labels, polygons, difficulties)
+    if unusual or not good.all():
+        order = np.argsort(file_of, kind='stable')
+        order = order[good[order]]
+        rows = tuple(column[order] for column in rows)
+    others = {i: dict(left) for i, (*_, left) in zip(unusual, read, strict=True) if left}
+    return LabelTable(*rows, kept, counts - kept, np.frombuffer(json.dumps(others).encode(), np.uint8))

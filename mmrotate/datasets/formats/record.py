@@ -315,19 +315,19 @@ def uncross(polygons: np.ndarray) -> np.ndarray:
 
     Boxes are made from the sides, so corners that come row by row would give another box than those around it.
     """
-    corners = polygons.reshape(-1, 4, 2).astype(np.float64)
-    sides = corners[:, _NEXT] - corners
-    after = sides[:, _NEXT]
-    turns = np.sign(sides[..., 0] * after[..., 1] - sides[..., 1] * after[..., 0])
+    x, y = (np.ascontiguousarray(polygons[:, i::2].T, np.float64) for i in (0, 1))
+    dx, dy = x[_NEXT] - x, y[_NEXT] - y
+    turns = dx * dy[_NEXT] - dy * dx[_NEXT]
     # a quadrilateral whose sides cross turns twice to each hand, a dented one once to one of them
-    crossed = (turns > 0).sum(1) + 4 * (turns < 0).sum(1) == 2 + 4 * 2
+    crossed = ((turns > 0).sum(0) == 2) & ((turns < 0).sum(0) == 2)
     if not crossed.any():
         return polygons
-    out = corners[crossed] - corners[crossed].mean(1, keepdims=True)
+    corners = np.stack([x[:, crossed], y[:, crossed]], 2).swapaxes(0, 1)
+    out = corners - corners.mean(1, keepdims=True)
     angles = np.arctan2(out[..., 1], out[..., 0])
     order = np.argsort((angles - angles[:, :1]) % (2 * math.pi), 1)  # the first stays the first
     polygons = polygons.copy()
-    polygons[crossed] = np.take_along_axis(corners[crossed], order[..., None], 1).reshape(-1, 8)
+    polygons[crossed] = np.take_along_axis(corners, order[..., None], 1).reshape(-1, 8)
     return polygons
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmrotate.datasets import DOTADataset
-from mmrotate.datasets.formats import ClassNames, LabelError, cache, many, read_dota, read_labels, read_many
-from mmrotate.datasets.formats.dota_lines import parse_dota_files
+from mmrotate.datasets.formats import ClassNames, LabelError, cache, many, read_dota, read_labels, read_many, read_table
+from mmrotate.datasets.formats.dota_lines import read_dota_files
 from mmrotate.datasets.formats.yolo import read_yolo
 from mmrotate.ops.backend import library_function
 
@@ -68,20 +68,36 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize('version', ['oc', 'le90', 'le135'])
-@pytest.mark.parametrize('at_once', [1, 4, 100])
-def test_many_are_read_as_one_by_one(files, version, at_once, monkeypatch):
-    monkeypatch.setattr(many, '_AT_ONCE', at_once)
+def test_many_are_read_as_one_by_one(files, version):
     assert_same(read(files, version=version), {n: read_labels(p, read_dota, NAMES, version) for n, p in files.items()})
 
 
 def test_the_quick_way_leaves_what_is_unusual(files):
-    contents = [path.read_bytes() for path in files.values()]
-    quick = parse_dota_files(contents, NAMES)
-    if library_function('mmrotate_parse_label_lines') is None:
-        assert quick == {}
+    paths = list(map(str, files.values()))
+    quick = read_dota_files(paths, NAMES)
+    if library_function('mmrotate_read_label_files') is None:
+        assert quick is None
     else:
-        assert sorted(quick) == [*range(4), *range(4 + len(UNUSUAL), len(files))]
-    assert parse_dota_files(contents, ClassNames({'big ship': 0, 'big': 1})) == {}
+        assert np.flatnonzero(quick[3] >= 0).tolist() == [*range(4), *range(4 + len(UNUSUAL), len(files))]
+    assert read_dota_files(paths, ClassNames({'big ship': 0, 'big': 1})) is None
+
+
+@pytest.mark.parametrize('difficulty', [0, 1, 100])
+def test_annotations_of_many_are_those_of_each(files, difficulty):
+    table = read_table(files, read_dota, NAMES, 'le90', '', ())
+    for found, labels in zip(table.annotations(difficulty), read(files).values(), strict=True):
+        expected = labels.annotation(difficulty)
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert np.array_equal(found[key], value) and found[key].dtype == value.dtype, key
+
+
+def test_a_file_of_normalised_corners_is_refused_after_many_others(files):
+    path = list(files.values())[-1]
+    path.write_text('0.1 0.1 0.2 0.1 0.2 0.3 0.1 0.3 ship 0\n')
+    with pytest.raises(LabelError, match='normalised') as found:
+        read(files)
+    assert str(path) in str(found.value)
 
 
 @pytest.mark.parametrize('line', WRONG)
@@ -107,7 +123,7 @@ def test_no_files_are_no_labels():
 def test_from_the_cache_comes_the_same(files, kept, monkeypatch):
     first = read(files)
     assert len(kept()) == 1
-    monkeypatch.setattr(many, '_read_part', None)
+    monkeypatch.setattr(many, '_read', None)
     assert_same(read(files), first)
 
 
