@@ -10,7 +10,7 @@ import pytest
 
 from mmrotate.cli import main
 from mmrotate.cli.convert import add_arguments  # noqa: F401  # so that the imports are done before a fork
-from mmrotate.datasets import convert as module
+from mmrotate.utils.item_files import ItemFiles
 
 LINES = ['10 10 60 10 60 30 10 30 big ship 0', '100.5 50.25 150.5 60 140 90 95 80 plane 1', '5 5 9 5 9 9 5 9 plane 0']
 
@@ -118,7 +118,7 @@ def killed(argv, at):
 
 def test_a_changed_label_file_is_converted_again(dota, tmp_path, monkeypatch):
     path = dota / 'val/labelTxt/val0.txt'
-    monkeypatch.setattr(module.Journal, 'remove', module.Journal.close)  # as if broken off at the end
+    monkeypatch.setattr(ItemFiles, 'remove', ItemFiles.close)  # as if broken off at the end
     assert convert(dota, tmp_path / 'out', '--to', 'dota') == 0
     path.write_text(f'{LINES[0]}\n')
     (tmp_path / 'out/train/labelTxt/train0.txt').unlink()
