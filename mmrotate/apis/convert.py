@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from mmrotate.core.earth import WGS84
 from mmrotate.datasets.convert import Task, Unit, Written, check_target, count_unlabelled, units_of
 from mmrotate.datasets.formats import Format, Item, PerSet
 from mmrotate.datasets.image_folder import walk_folders
@@ -32,11 +33,13 @@ class Report(NamedTuple):
     objects: int = 0
     lost: collections.Counter[str] = collections.Counter()  # by the names in :data:`.formats.frame.LOSSES`
     unlabelled: int = 0  # images without a label file, which are left out
+    nowhere: int | None = None  # images that do not say where on earth they are, of formats that want to know it
 
 
 def convert(
-    source: Source, target: Path, row: Format, images: str = 'link', resume: bool = False, processes: int = 1
-) -> Report | None:
+    source: Source, target: Path, row: Format, images: str = 'link', resume: bool = False, processes: int = 1,
+    crs: str = WGS84,
+) -> Report | None:  # fmt: skip
     """Write the labels of ``source`` into the folder ``target`` in the format ``row``.
 
     All processes of a group call it, and share the images.
@@ -48,6 +51,7 @@ def convert(
         images: 'link' (symbolic links), 'copy' or 'none'.
         resume: go on with a run that was broken off or left images out.
         processes: how many work at it, of each process of the group; the files are the same for any number.
+        crs: coordinates of GeoJSON of georeferenced images: 'wgs84', 'raster' (those of the images) or 'pixels'.
 
     Returns:
         How it went; of processes but the first None.
@@ -61,11 +65,11 @@ def convert(
         )
     resume = ask_first(functools.partial(_may_begin, source, target, resume))
     units = list(units_of(source, row))
-    task = Task(source.format.name, row.name, source.splits, source.classes, target, images)
+    task = Task(source.format.name, row.name, source.splits, source.classes, target, images, crs)
     if not source.format.numbered:
         task = replace(task, classes=_all_classes(task, units, processes))
     settings = {'source': str(source.path), 'from': task.reads, 'to': task.writes, 'classes': list(task.classes)}
-    settings['images'] = images
+    settings |= {'images': images, 'crs': crs}
     items = [(unit.name, _stamp(source, unit)) for unit in units]
 
     def begin() -> list[int]:
@@ -126,9 +130,10 @@ def _finish(report: Report, task: Task, files: ItemFiles, done: Sequence[Unit]) 
             )
     if task.row.finish is not None:
         task.row.finish(task.target, task.classes, splits)
-    objects, lost = 0, collections.Counter[str]()
+    objects, nowhere, lost = 0, 0, collections.Counter[str]()
     for unit in done:
         value: dict[str, Any] = files[unit.name]
         objects += value['objects']
+        nowhere += 'record' in value and value['record'][-1] is None
         lost.update(value['lost'])
-    return report._replace(objects=objects, lost=lost)
+    return report._replace(objects=objects, lost=lost, nowhere=nowhere if 'earth' in task.row.holds else None)

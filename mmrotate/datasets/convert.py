@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmrotate.core.earth import SYSTEMS as EARTH_SYSTEMS
+from mmrotate.core.earth import WGS84, Place
 from mmrotate.utils import UserError
 from mmrotate.utils.files import copy_atomically, replacing
 from mmrotate.utils.item_files import ItemFiles
@@ -14,11 +16,14 @@ from mmrotate.utils.places import check_outputs
 
 from .formats import FORMATS, AnyNames, Entry, Format, Item, LabelError, PerImage, Record, Split, check_record
 from .formats.frame import stem_of, walk
+from .formats.geojson import earth_of
 from .formats.losses import losses_of
 from .formats.record import naming_file
 from .image_folder import IMAGE_SUFFIXES, MissingFilesError, image_size
 from .sources import Source
 
+PIXELS = 'pixels'
+SYSTEMS = (*EARTH_SYSTEMS, PIXELS)
 IMAGES = ('link', 'copy', 'none')  # what becomes of the images
 
 
@@ -44,6 +49,7 @@ class Task:
     classes: Sequence[str]
     target: Path
     images: str
+    crs: str = WGS84  # coordinates of what has a place on earth: one of :data:`SYSTEMS`
 
     @property
     def row(self) -> Format:
@@ -64,6 +70,8 @@ class Task:
         with naming_file(record.place or unit.name):
             record = check_record(record, AnyNames(self.classes))
             record, lost = _with_size(record, split, row)
+            if 'earth' in row.holds and split.images is not None and self.crs != PIXELS:
+                record = record._replace(earth=earth_of(split.images / record.image))
             lost += losses_of(record, row)
             value: dict[str, Any] = {'objects': len(record.entries), 'lost': dict(lost)}
             if lost['empty']:
@@ -71,7 +79,7 @@ class Task:
             if isinstance(row, PerImage):
                 row.write(record, place.labels, self.classes)
             else:
-                value['record'] = [record.image, record.size, [entry[1:] for entry in record.entries]]
+                value['record'] = [record.image, record.size, [entry[1:] for entry in record.entries], record.earth]
         if split.images is not None:
             assert place.images is not None
             _bring_image(split.images / record.image, place.images / record.image, self.images)
@@ -108,8 +116,9 @@ class Written(Iterable[Record]):
     def __iter__(self) -> Iterator[Record]:
         for name in self._names:
             if (found := self._files[name].get('record')) is not None:
-                image, size, entries = found
-                yield Record(image, [Entry('', *entry) for entry in entries], tuple(size) if size else None)
+                image, size, entries, earth = found
+                place = Place(*earth) if earth else None
+                yield Record(image, [Entry('', *entry) for entry in entries], tuple(size) if size else None, '', place)
 
 
 def check_target(source: Source, target: Path, resume: bool) -> None:
