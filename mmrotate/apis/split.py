@@ -30,7 +30,8 @@ def split_images(
         resume: Go on with what an earlier run of the same settings has begun.
 
     Returns:
-        The number of images, tiles, objects, and objects that are in no tile; of processes but the first nothing.
+        The number of images, tiles, objects, objects that are in no tile, and images that are georeferenced; nothing
+        in processes but the first.
 
     Raises:
         UserError: Images could not be split, they are named, all others are done; or ``out`` cannot be used.
@@ -47,7 +48,8 @@ def split_images(
     files = open_files()
     counts = [files[name] for name, _ in items]
     files.remove()
-    return {'images': len(items), **{key: sum(each[key] for each in counts) for key in ('tiles', 'objects', 'lost')}}
+    keys = 'tiles', 'objects', 'lost', 'placed'
+    return {'images': len(items), **{key: sum(each[key] for each in counts) for key in keys}}
 
 
 def _stamp(job: Job) -> Stamp:

@@ -110,6 +110,10 @@ def run(args: argparse.Namespace) -> None:
     print(f'{counts["images"]} images in {counts["tiles"]} tiles, {counts["objects"]} objects')
     if counts['lost']:
         print(f'{counts["lost"]} objects are in no tile: less than {settings.rules.iof_thr:.0%} of them lies in one')
+    if counts['placed'] and settings.suffix != '.tif':
+        print(
+            f'tiles *{settings.suffix} do not say where on earth they are, as {counts["placed"]} images do: --save-ext .tif'
+        )
     print(f'written: {out}')
 
 

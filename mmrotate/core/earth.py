@@ -51,7 +51,10 @@ def place_of(path: str | Path) -> Place:
 
 def _place_in(dataset: Any, refusal: str) -> Place:
     if dataset is None or not (dataset.crs or dataset.gcps[1]):
-        raise NowhereError(f'{refusal}, a coordinate reference system is missing')
+        missing = 'it has rational polynomial coefficients (RPC) only: gdalwarp makes an image that has a transform'
+        if dataset is None or not dataset.rpcs:
+            missing = 'a coordinate reference system is missing'
+        raise NowhereError(f'{refusal}, {missing}')
     if dataset.crs and not dataset.transform.is_identity:
         return Place(dataset.crs.to_wkt(), list(dataset.transform)[:6])
     points, crs = dataset.gcps
@@ -68,13 +71,7 @@ def _place_in(dataset: Any, refusal: str) -> Place:
         hint = f'no affine transform fits its ground control points, the best misses one by {missed:.1f} pixels'
         raise NowhereError(f'{refusal}: {hint}; gdalwarp makes an image of it that has a transform')
     a, b, c, d, e, f = place.transform
-    return place._replace(transform=[a, b, c + middle[0], d, e, f + middle[1]])
-
-
-def moved(transform: Sequence[float], x: float, y: float) -> list[float]:
-    """The transform of the part of an image whose left upper corner is at ``x``, ``y``."""
-    a, b, c, d, e, f = transform
-    return [a, b, a * x + b * y + c, d, e, d * x + e * y + f]
+    return place._replace(transform=[a, b, c + float(middle[0]), d, e, f + float(middle[1])])
 
 
 def pixels_at(place: Place, points: np.ndarray, crs: Any) -> np.ndarray:
