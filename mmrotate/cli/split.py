@@ -111,9 +111,8 @@ def run(args: argparse.Namespace) -> None:
     if counts['lost']:
         print(f'{counts["lost"]} objects are in no tile: less than {settings.rules.iof_thr:.0%} of them lies in one')
     if counts['placed'] and settings.suffix != '.tif':
-        print(
-            f'tiles *{settings.suffix} do not say where on earth they are, as {counts["placed"]} images do: --save-ext .tif'
-        )
+        told = f'{counts["placed"]} images say where on earth they are'
+        print(f'{told}, tiles *{settings.suffix} do not: --save-ext .tif keeps it')
     print(f'written: {out}')
 
 
