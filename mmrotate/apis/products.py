@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from mmrotate.core.crops import cut_upright
+from mmrotate.core.earth import WGS84, Place, authority_of, collection, lines
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image, rbox_corners, write_image
 from mmrotate.datasets.formats import COCO, CSV, YOLO_OBB, Entry, PerSet, Record
 from mmrotate.datasets.submission import check_names, write_task
 from mmrotate.utils.files import replacing, write_atomically
 
-from .geojson import WGS84, Place, authority_of, collection, features, lines
+from .geojson import features
 from .results import image_entry, write_entries_json
 
 MANY = 100_000  # detections from which on GeoJSON has a line for each, and no collection around them
@@ -70,7 +71,7 @@ class Findings:
         read: Gives them.
         classes: Names of the classes.
         count: Number of all detections.
-        system: Coordinates of GeoJSON, see :mod:`.geojson`.
+        system: Coordinates of GeoJSON, see :mod:`mmrotate.core.earth`.
     """
 
     read: Callable[[], Iterator[Found]]

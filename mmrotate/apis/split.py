@@ -4,21 +4,15 @@ import functools
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from mmrotate.datasets.splitting import IMAGES, LABELS, Job, SplitError, TileSettings, split_image
-from mmrotate.engine.distributed import began_before, gather_objects, rank_and_size, share_from_first
-from mmrotate.engine.queue import SharedQueue
-from mmrotate.utils import UserError
+from mmrotate.engine.distributed import began_before
 from mmrotate.utils.files import is_temporary
 from mmrotate.utils.item_files import ItemFiles
-from mmrotate.utils.journal import Stamp, Tally, file_stamp
+from mmrotate.utils.journal import Stamp, file_stamp
 from mmrotate.utils.places import check_outputs
-from mmrotate.utils.pool import work_on
 
-DONE = '.done'
+from .together import DONE, work_together
 
 
 def split_images(
@@ -36,7 +30,8 @@ def split_images(
         resume: Go on with what an earlier run of the same settings has begun.
 
     Returns:
-        The number of images, tiles, objects, and objects that are in no tile; of processes but the first nothing.
+        The number of images, tiles, objects, objects that are in no tile, and images that are georeferenced; nothing
+        in processes but the first.
 
     Raises:
         UserError: Images could not be split, they are named, all others are done; or ``out`` cannot be used.
@@ -44,20 +39,17 @@ def split_images(
     """
     plain = {key: str(value) for key, value in asdict(settings).items()}
     items = [(str(job.image), _stamp(job)) for job in jobs]
-    first = rank_and_size()[0] == 0
-    todo = share_from_first(_begin(jobs, items, plain, out, resume) if first else None)
-    if isinstance(todo, UserError):
-        raise todo
-    files: Any = ItemFiles(out / DONE, plain, resume=True)  # the tally takes it as a journal
-    queue = SharedQueue(len(todo))
     split = functools.partial(split_image, settings=settings, out=out)
-    outcomes = work_on(split, ((i, jobs[i]) for i in map(todo.__getitem__, queue)), min(processes, len(todo)))
-    tally = Tally(len(jobs))
-    tally.work(tqdm(outcomes, 'split', len(todo), unit='image'), items, lambda _, counts: counts, files)
-    outcomes.close()
-    if (tallies := gather_objects(tally)) is None:
+    begin = functools.partial(_begin, jobs, items, plain, out, resume)
+    open_files = functools.partial(ItemFiles, out / DONE, plain, resume=True)
+    if (tally := work_together(split, jobs, items, begin, open_files, processes, 'split')) is None:
         return {}
-    return _finish(tallies, len(jobs) - len(todo), items, files)
+    tally.finish(resumable=True)
+    files = open_files()
+    counts = [files[name] for name, _ in items]
+    files.remove()
+    keys = 'tiles', 'objects', 'lost', 'placed'
+    return {'images': len(items), **{key: sum(each[key] for each in counts) for key in keys}}
 
 
 def _stamp(job: Job) -> Stamp:
@@ -67,18 +59,15 @@ def _stamp(job: Job) -> Stamp:
 
 def _begin(
     jobs: Sequence[Job], items: Sequence[tuple[str, Stamp]], settings: dict[str, str], out: Path, resume: bool
-) -> list[int] | UserError:
-    """Which images are to do; an error is given back, for all processes."""
-    try:
-        resume = resume or began_before(f'split {out}')
-        _check(jobs, out, resume)
-        files = ItemFiles(out / DONE, settings, resume)
-        for folder in {out / job.part / kind for job in jobs for kind in (IMAGES, LABELS)}:
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in filter(is_temporary, folder.iterdir()):  # what a kill left half written
-                path.unlink(missing_ok=True)
-    except UserError as error:
-        return error
+) -> list[int]:
+    """Which images are to do."""
+    resume = resume or began_before(f'split {out}')
+    _check(jobs, out, resume)
+    files = ItemFiles(out / DONE, settings, resume)
+    for folder in {out / job.part / kind for job in jobs for kind in (IMAGES, LABELS)}:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in filter(is_temporary, folder.iterdir()):  # what a kill left half written
+            path.unlink(missing_ok=True)
     return [i for i, item in enumerate(items) if not files.holds(*item)]
 
 
@@ -94,16 +83,3 @@ def _check(jobs: Sequence[Job], out: Path, resume: bool) -> None:
     if out.is_dir() and any(out.iterdir()) and not (resume and begun):
         how = '--resume goes on with what was begun there' if begun else 'empty it'
         raise SplitError(f'--save-dir {out} holds files: name another folder, or {how}')
-
-
-def _finish(
-    tallies: Sequence[Tally], before: int, items: Sequence[tuple[str, Stamp]], files: ItemFiles
-) -> dict[str, int]:
-    """Say how it went, for all processes; ``before`` images were done by earlier runs."""
-    tally, *others = tallies
-    tally.done += before
-    tally.join(others)
-    tally.finish(resumable=True)
-    counts = [files[name] for name, _ in items]
-    files.remove()
-    return {'images': len(items), **{key: sum(each[key] for each in counts) for key in ('tiles', 'objects', 'lost')}}

@@ -10,10 +10,12 @@ from mmrotate.analysis.data_check import Checked, gather_check, summary, write_c
 from mmrotate.cli.common import run_command, whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.datasets.faults import KINDS, Check, Fault, Unit, units_of
+from mmrotate.datasets.image_folder import walk_folders
 from mmrotate.datasets.sources import Source
 from mmrotate.utils import UserError
 from mmrotate.utils.files import write_json
 from mmrotate.utils.journal import Journal, Stamp, Tally, file_stamp
+from mmrotate.utils.lock import remove_leftovers
 from mmrotate.utils.places import check_outputs
 from mmrotate.utils.pool import work_on
 
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
     units = [unit for unit in found if isinstance(unit, Unit)]
     settings = {'data': args.data, 'format': check.format, 'classes': list(check.classes), 'pixels': check.pixels}
     journal = Journal(folder / 'check.journal', settings, args.resume)
+    for place, _ in walk_folders(folder):
+        remove_leftovers(place)
     tally = _work(check, source, units, journal, args.nproc)
     if tally.interrupted or tally.failures:
         journal.close()

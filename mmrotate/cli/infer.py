@@ -127,7 +127,7 @@ def _is_scene(file: Path, search: Search) -> bool:
     """Whether a file is read window by window, as those are that are no pictures; one that cannot be read is not."""
     try:
         with Raster(file) as raster:
-            deep = raster.dataset is not None and (raster.dtype != np.uint8 or raster.bands not in (1, 3, 4))
+            deep = raster.dtype != np.uint8 or (raster.dataset is not None and raster.bands not in (1, 3, 4))
             return deep or search.reads_windows((raster.width, raster.height))
     except UserError:
         return False

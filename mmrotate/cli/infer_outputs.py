@@ -9,7 +9,6 @@ from typing import Any
 from mmengine.config import Config
 
 from mmrotate.apis import draw_result
-from mmrotate.apis.geojson import place_of
 from mmrotate.apis.products import (
     AT_ONCE,
     Findings,
@@ -23,6 +22,7 @@ from mmrotate.apis.products import (
 from mmrotate.apis.results import image_entry, write_entries_json
 from mmrotate.apis.scenes import Search
 from mmrotate.cli.common import made_with
+from mmrotate.core.earth import place_of
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.raster import Raster
 from mmrotate.core.scene import Scene

@@ -5,6 +5,7 @@ import argparse
 from mmrotate.datasets.base import RotatedDataset
 from mmrotate.datasets.formats import FORMATS
 from mmrotate.datasets.sources import Source, recognise
+from mmrotate.engine.distributed import rank_and_size
 
 SOURCE_HELP = 'folder of a data set, a label file, or a YAML file as of Ultralytics; what it is is found out'
 
@@ -22,5 +23,6 @@ def open_source(path: str, args: argparse.Namespace) -> Source:
     """The data at a path, as the options say or as it is recognised; what it is and why is printed."""
     given = args.classes[0] if args.classes and len(args.classes) == 1 else args.classes
     source = recognise(path, args.wanted, RotatedDataset.get_classes(given) if given else ())
-    print(source.describe())
+    if rank_and_size()[0] == 0:
+        print(source.describe())
     return source

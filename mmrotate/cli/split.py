@@ -10,10 +10,11 @@ from typing import Any
 
 from mmrotate.apis.split import split_images
 from mmrotate.cli.common import run_command, whole_number
+from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.core.patch import WindowRules
 from mmrotate.datasets.formats import FORMATS, Split
 from mmrotate.datasets.image_folder import check_folders
-from mmrotate.datasets.sources import ALL, Source, recognise
+from mmrotate.datasets.sources import ALL, Source
 from mmrotate.datasets.splitting import SUFFIXES, Job, TileSettings, jobs_of_images, jobs_of_source
 from mmrotate.engine.distributed import LAUNCHERS, init_dist
 from mmrotate.utils import UserError
@@ -62,9 +63,9 @@ _DEFAULTS: dict[str, Any] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command, named as in MMRotate 0.3; what is not given stands in ``--base-json`` or is a default."""
-    text = 'folder or file of images and labels in any format, or a YAML file as of Ultralytics'
-    parser.add_argument('data', nargs='?', metavar='DATA', help=text)
-    parser.add_argument('--format', choices=FORMATS, help='format of the labels of DATA (default: recognised)')
+    parser.add_argument('data', nargs='?', metavar='DATA', help=SOURCE_HELP)
+    add_source_options(parser, 'DATA')
+    parser.add_argument('--format', dest='wanted', choices=FORMATS, metavar='FORMAT', help='the same as --from')
     parser.add_argument('--img-dirs', nargs='+', metavar='DIR', help='in place of DATA: folders of images')
     text = 'folders of their labels in the DOTA format, one for each of --img-dirs; without it the tiles get none'
     parser.add_argument('--ann-dirs', nargs='+', metavar='DIR', help=text)
@@ -100,15 +101,18 @@ def run(args: argparse.Namespace) -> None:
     rules |= {key: tuple(options[key]) for key in ('sizes', 'gaps', 'rates')}
     padding = None if options['no_padding'] else tuple(options['padding_value'])
     settings = TileSettings(WindowRules(**rules), padding, _dotted(options['save_ext']))
-    jobs = list(_jobs(args, options))
     out = Path(options['save_dir'])
     init_dist(args.launcher, 'gloo')
+    jobs = list(_jobs(args, options))
     counts = split_images(jobs, settings, out, options['nproc'] or _share_of_cores(), args.resume)
     if not counts:  # the first process tells
         return
     print(f'{counts["images"]} images in {counts["tiles"]} tiles, {counts["objects"]} objects')
     if counts['lost']:
         print(f'{counts["lost"]} objects are in no tile: less than {settings.rules.iof_thr:.0%} of them lies in one')
+    if counts['placed'] and settings.suffix != '.tif':
+        told = f'{counts["placed"]} images say where on earth they are'
+        print(f'{told}, tiles *{settings.suffix} do not: --save-ext .tif keeps it')
     print(f'written: {out}')
 
 
@@ -166,9 +170,7 @@ def _jobs(args: argparse.Namespace, options: dict[str, Any]) -> Iterator[Job]:
     if args.data is not None:
         if folders and args.img_dirs:
             raise UserError('DATA and --img-dirs say twice which images are meant: give one of them')
-        source = recognise(args.data, args.format)
-        print(source.describe())
-        yield from jobs_of_source(source)
+        yield from jobs_of_source(open_source(args.data, args))
         return
     if not folders:
         raise UserError('which images? Give DATA, or --img-dirs and --ann-dirs')

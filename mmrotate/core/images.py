@@ -3,12 +3,13 @@
 One set of rules holds for both, so an array gives what a file with its pixels would give.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from mmrotate.utils import UserError, get_root_logger
 
@@ -26,6 +27,9 @@ _HINTS = {
     'Tensor': '; give tensor.permute(1, 2, 0).cpu().numpy() of an image (3, H, W), in BGR order',
     'list': '; several images are one list of arrays or files',
 }
+_TIFF_STARTS = (b'II*\0', b'MM\0*')
+_PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT = 262, 277, 339  # tags of TIFF
+_SIGNED = 2
 _told: set[str] = set()  # warnings are for the first image of their kind
 
 
@@ -97,6 +101,8 @@ def decode_image(data: bytes, color_type: str, name: str) -> np.ndarray:
     """The image in the bytes of a file, see :func:`read_image`; messages call it ``name``."""
     check_whole(data, name)
     pixels = np.frombuffer(data, np.uint8)
+    if data[:4] in _TIFF_STARTS and (tiff := _decode_tiff(data, color_type, name)) is not None:
+        return _with_channels(tiff, color_type)
     try:
         img = cv2.imdecode(pixels, _FLAGS[color_type])
         dark = img is None or img.max() < 16
@@ -112,6 +118,45 @@ def decode_image(data: bytes, color_type: str, name: str) -> np.ndarray:
         reason = 'it is truncated, damaged, of more than four channels or of a format that OpenCV does not read'
         raise BadImageError(f'cannot decode {name} ({len(data)} bytes): {reason}')
     return _with_channels(img, color_type)
+
+
+def _decode_tiff(data: bytes, color_type: str, name: str) -> np.ndarray | None:
+    """A TIFF of a kind that OpenCV does not read as it is: alpha it multiplies in, of plain bands it takes the first.
+
+    None for all others.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode in ('RGBA', 'LA', 'P', 'PA'):
+                turned = image if color_type.endswith('_orientation') else ImageOps.exif_transpose(image)
+                pixels = _of_pillow(turned)
+                return pixels if color_type == 'unchanged' else pixels[..., :3]
+            tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    except Image.UnidentifiedImageError:  # more bits, or bands, than Pillow knows
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        stream = io.BytesIO(data)
+        stream.seek(tags.next)
+        tags.load(stream)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadImageError(f'cannot decode {name} ({len(data)} bytes): {error}') from error
+    hint = 'mmrotate infer --tile reads it (pip install mmrotate[geo]); for a training write it as uint8 or uint16'
+    if _first(tags, _SAMPLE_FORMAT, 1) == _SIGNED:
+        raise BadImageError(f'cannot read {name}: a TIFF of signed numbers; {hint}')
+    if _first(tags, _PHOTOMETRIC, 2) > 1 or (samples := _first(tags, _SAMPLES, 1)) < 3:
+        return None
+    deep: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if samples == 4 or (deep is not None and deep.dtype == np.uint8):
+        what = f'a TIFF of {samples} bands that does not say that they are colours'
+        raise BadImageError(f'cannot read {name}: {what}; gdal_translate -co PHOTOMETRIC=RGB says it, or {hint}')
+    if color_type == 'unchanged' or deep is None or deep.dtype != np.uint16:
+        return deep
+    _warn_of_few_bits(int(deep.max()), name)
+    return (deep >> 8).astype(np.uint8)
+
+
+def _first(tags: Any, tag: int, default: int) -> int:
+    value = tags.get(tag, default)
+    return int(value[0] if isinstance(value, tuple) else value)
 
 
 def check_whole(data: bytes, name: str) -> None:

@@ -26,6 +26,7 @@ CACHE_BYTES = 256 << 20
 _TIFF = ('.tif', '.tiff')
 _JPEG = ('.jpg', '.jpeg')
 _OPENCV = (*_TIFF, *_JPEG, '.png', '.bmp', '.webp')
+_PNG_DEPTH = 24  # where its header has the bits of a band
 _EXTRA = "pip install 'mmrotate[geo]' brings rasterio, which may read it"
 _GREY = np.array([0.114, 0.587, 0.299])  # shares of blue, green and red
 _ORIENTATION = 0x0112  # tag of EXIF; from 5 on its values make width and height change places
@@ -36,7 +37,7 @@ class Raster:
 
     Arrays are (h, w, bands), of the type of the file, also if it has one band. Where no bands are chosen, those of
     files with three or four are in cv2's order, BGR(A), and those of all others in the order of the file. Colour maps
-    are resolved.
+    are resolved, fewer than 8 bits become 0 to 255, and 0 is black.
 
     Attributes:
         path: The file.
@@ -56,6 +57,7 @@ class Raster:
         self._lock = threading.Lock()
         self._decoded: np.ndarray | None = None
         self._colours: np.ndarray | None = None  # of a file with a colour map, by value, in cv2's order
+        self._levels: np.ndarray | None = None  # of a file of few bits, or where 0 is white: brightness by value
         self._turned = False
         if not self._open_for_opencv():
             self._open_by_rasterio()
@@ -69,7 +71,7 @@ class Raster:
     def dtype(self) -> np.dtype:
         """Type of the pixels."""
         if self.dataset is None:
-            return self._pixels.dtype
+            return self._pixels.dtype if self.path.suffix.lower() in _TIFF else self._depth_of_header()
         return np.dtype(np.uint8 if self._has_map else self.dataset.dtypes[0])
 
     @property
@@ -153,6 +155,12 @@ class Raster:
         self.width, self.height = (height, width) if orientation >= 5 else (width, height)
         return True
 
+    def _depth_of_header(self) -> np.dtype:
+        """The type of a file that is no TIFF: of those that OpenCV reads only PNG has more than 8 bits."""
+        with self.path.open('rb') as file:
+            start = file.read(_PNG_DEPTH + 1)
+        return np.dtype(np.uint16 if start[1:4] == b'PNG' and start[_PNG_DEPTH:] == b'\x10' else np.uint8)
+
     @property
     def _pixels(self) -> np.ndarray:
         """The image (H, W, bands) as OpenCV decodes it."""
@@ -184,10 +192,23 @@ class Raster:
         with self._gdal():
             self.dataset = self._rasterio.open(self.path)
             self.width, self.height = self.dataset.width, self.dataset.height
+            if self.dataset.dtypes[0].startswith('complex'):
+                raise BadImageError(f'the image {self.path} has complex numbers: write their amplitude into a file')
+            self._levels = self._find_levels()
             if self._has_map:
                 self._colours = np.zeros((65536, 3), np.uint8)
                 for value, colour in self.dataset.colormap(1).items():
                     self._colours[value] = colour[2::-1]
+
+    def _find_levels(self) -> np.ndarray | None:
+        bits = int(self.dataset.tags(1, ns='IMAGE_STRUCTURE').get('NBITS', 8))
+        inverted = self.dataset.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES'
+        if self._has_map or self.dtype not in (np.uint8, np.uint16) or not (bits < 8 or inverted):
+            return None
+        top = np.iinfo(self.dtype).max
+        levels = np.arange(top + 1, dtype=np.int64) * (255 // (2**bits - 1) if bits < 8 else 1)
+        levels = np.minimum(levels, top)
+        return (top - levels if inverted else levels).astype(self.dtype)
 
     @property
     def _has_map(self) -> bool:
@@ -211,6 +232,7 @@ class Raster:
             values = self._by_rasterio('read', inner, indexes=1, out_shape=(height, width))
             return np.ascontiguousarray(self._colours[values][..., [3 - number for number in numbers]])
         planes = self._by_rasterio('read', inner, indexes=numbers, out_shape=(len(numbers), height, width))
+        planes = planes if self._levels is None else self._levels[planes]
         return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
     def _index(self, number: int) -> int:
@@ -263,21 +285,47 @@ def _fill(image: Raster, padding: Sequence[float] | float) -> np.ndarray:
     return values
 
 
-def write_tiff(path: str | Path, pixels: np.ndarray) -> None:
-    """Write an array (h, w, bands) of any type and number of bands as a compressed TIFF."""
-    rasterio = import_package('rasterio', f'the image {path} of {pixels.shape[2]} bands', 'geo')
+def write_tiff(path: str | Path, pixels: np.ndarray, scene: Raster, x: int, y: int) -> None:
+    """Write a window (h, w, bands) of a scene, whose left upper corner is at ``x``, ``y``, as a compressed TIFF.
+
+    Of any type and number of bands; place on earth, ``nodata`` and mask stay.
+    """
     height, width, bands = pixels.shape
-    size = dict(height=height, width=width, count=bands, dtype=pixels.dtype)
-    with _Gdal(rasterio, Path(path)), rasterio.open(path, 'w', driver='GTiff', compress='deflate', **size) as file:
+    rasterio = import_package('rasterio', f'the image {path} of {bands} bands', 'geo')
+    profile = dict(driver='GTiff', compress='deflate', height=height, width=width, count=bands, dtype=pixels.dtype)
+    if bands in (3, 4):
+        pixels = pixels[..., [2, 1, 0, 3][:bands]]
+        profile |= {'photometric': 'rgb'} if pixels.dtype in (np.uint8, np.uint16) else {}
+    mask = None
+    if (source := scene.dataset) is not None:
+        profile |= _placed(source, rasterio, x, y)
+        profile['nodata'] = None if scene.bands != source.count else source.nodata
+        if all('per_dataset' in (flag.name for flag in flags) for flags in source.mask_flag_enums):
+            mask = None if bands in (2, 4) else scene.valid(x, y, width, height)
+    with _Gdal(rasterio, Path(path), GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, 'w', **profile) as file:
         file.write(pixels.transpose(2, 0, 1))
+        if mask is not None:
+            file.write_mask(mask)
+
+
+def _placed(source: Any, rasterio: Any, x: int, y: int) -> dict[str, Any]:
+    """Where on earth the part of a dataset at ``x``, ``y`` is, as its file says it."""
+    points, crs = source.gcps
+    if not source.crs and crs:
+        moved = [rasterio.control.GroundControlPoint(p.row - y, p.col - x, p.x, p.y, p.z) for p in points]
+        return {'crs': crs, 'gcps': moved}
+    place = {'crs': source.crs} if source.crs else {}
+    if not source.transform.is_identity:
+        place['transform'] = rasterio.windows.transform(rasterio.windows.Window(x, y, 1, 1), source.transform)
+    return place
 
 
 class _Gdal:
     """What GDAL says of a file is an error of the image; what it keeps in memory is bounded."""
 
-    def __init__(self, rasterio: Any, path: Path) -> None:
+    def __init__(self, rasterio: Any, path: Path, **settings: Any) -> None:
         self._errors, self._path = rasterio.errors, path
-        self._settings = rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES)
+        self._settings = rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **settings)
         self._warnings = warnings.catch_warnings()
 
     def __enter__(self) -> None:

@@ -96,11 +96,12 @@ class Scene:
     def _chosen(self, bands: Sequence[int] | None) -> list[int]:
         """Bands for blue, green and red."""
         count = self._raster.bands
+        if bands is None and count == 2 and self.dataset is not None and self.dataset.colorinterp[1].name == 'alpha':
+            bands = [1]
         if bands is None:
             if count not in (1, 3, 4):
-                raise BadImageError(
-                    f'the image {self.path} has {count} bands: choose those for red, green and blue by --bands 3,2,1'
-                )
+                how = 'those for red, green and blue by --bands 3,2,1' if count > 2 else 'one by --bands 1'
+                raise BadImageError(f'the image {self.path} has {count} bands: choose {how}')
             bands = [1] if count == 1 else [1, 2, 3]
         if len(bands) not in (1, 3):
             raise BadImageError(f'one band or three, for red, green and blue, are needed, got {list(bands)}')

@@ -111,7 +111,8 @@ def _name(image: str) -> str:
 def split_image(job: Job, settings: TileSettings, out: Path) -> dict[str, int]:
     """Write the tiles of an image into ``out/PART/images`` and their labels into ``out/PART/annfiles``.
 
-    Gives the number of tiles, of objects of the image, and of those among them that are in no tile.
+    Gives the number of tiles, of objects of the image, of those among them that are in no tile, and whether it is
+    georeferenced.
 
     Raises:
         UserError: The image or its labels cannot be read, a file cannot be written; the message names it.
@@ -132,12 +133,9 @@ def split_image(job: Job, settings: TileSettings, out: Path) -> dict[str, int]:
                 lost[held.objects] = False
                 text = write_dota(Record(name, list(_moved(entries, shapes, held, window))), ())
                 write_atomically(folder / LABELS / f'{name}.txt', text)
-            _write_tile(
-                folder / IMAGES / f'{name}{settings.suffix}',
-                read_window(image, window.tolist(), settings.padding),
-                settings,
-            )
-    return {'tiles': len(windows), 'objects': len(entries), 'lost': int(lost.sum())}
+            _write_tile(folder / IMAGES / f'{name}{settings.suffix}', image, window.tolist(), settings)
+        placed = image.dataset is not None and bool(image.dataset.crs or image.dataset.gcps[1])
+    return {'tiles': len(windows), 'objects': len(entries), 'lost': int(lost.sum()), 'placed': int(placed)}
 
 
 def _moved(entries: Sequence[Entry], shapes: np.ndarray, held: Held, window: np.ndarray) -> Iterator[Entry]:
@@ -148,17 +146,17 @@ def _moved(entries: Sequence[Entry], shapes: np.ndarray, held: Held, window: np.
         yield entry._replace(shape=shape, difficulty=CUT if cut else entry.difficulty)
 
 
-def _write_tile(path: Path, pixels: np.ndarray, settings: TileSettings) -> None:
+def _write_tile(path: Path, image: Raster, window: Sequence[int], settings: TileSettings) -> None:
+    pixels = read_window(image, window, settings.padding)
     bands, suffix = pixels.shape[2], settings.suffix
+    if suffix == '.tif' and image.dataset is not None:
+        with replacing(path) as temporary:
+            write_tiff(temporary, pixels, image, *window[:2])
+        return
     if bands in (1, 3, 4) and (suffix == '.tif' or pixels.dtype in (np.uint8, np.uint16)):
         if suffix in _EIGHT_BITS and pixels.dtype == np.uint8:
             pixels = pixels[..., :3]  # alpha, which these do not hold, is left out when an image is read too
         if suffix not in _EIGHT_BITS or pixels.dtype == np.uint8:
             write_atomically(path, cv2.imencode(suffix, pixels)[1].tobytes())
             return
-    if suffix != '.tif':
-        raise SplitError(
-            f'tiles of {bands} bands of {pixels.dtype} cannot be written as {suffix}: take --save-ext .tif'
-        )
-    with replacing(path) as temporary:
-        write_tiff(temporary, pixels)
+    raise SplitError(f'tiles of {bands} bands of {pixels.dtype} cannot be written as {suffix}: take --save-ext .tif')

@@ -121,7 +121,7 @@ def _patience(cfg: Config, evaluation: Evaluation | None) -> list[Hook]:
         return []
     if evaluation is None:
         raise UserError('patience (--patience) needs evaluations, and this training has none')
-    return [PatienceHook(cfg.patience, evaluation)]
+    return [PatienceHook(evaluation)]
 
 
 def _validation(plan: Plan, datasets: Sequence[Any], cfg: Config, distributed: bool) -> ValidationLosses | None:

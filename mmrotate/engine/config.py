@@ -64,6 +64,12 @@ class Evaluation:
     greater_keys: list[str] | None = None  # scores of which more is better, see ``rule_of``
     less_keys: list[str] | None = None
     out_dir: str | None = None  # folder for the best checkpoint
+    patience: int | None = None  # evaluations in a row that are not the best after which the training ends
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether what comes later depends on it."""
+        return bool(self.save_best or self.patience)
 
     def is_due(self, done: int, last: int) -> bool:
         """Whether to evaluate after ``done`` of ``last`` epochs (or iterations); after the last one always."""
@@ -192,6 +198,7 @@ def read_evaluation(config: Config, by_epoch: bool = True) -> Evaluation | None:
         options=_without(given, _EVALUATION_CONTROL | _EVALUATION_WITHOUT_EFFECT),
         intervals=[tuple(pair) for pair in given.get('dynamic_intervals') or []],
         out_dir=given.get('out_dir'),
+        patience=config.get('patience'),
         **{key: _as_list(given[key]) for key in ('greater_keys', 'less_keys') if given.get(key) is not None},
     )
 

@@ -6,8 +6,8 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 from mmengine import dist as mmengine_dist
@@ -18,6 +18,7 @@ from mmrotate.engine.launchers import LAUNCHERS, name_processes
 from mmrotate.utils import UserError, get_root_logger
 
 DEVICES = 'cpu, cuda, cuda:1'
+_Found = TypeVar('_Found')
 _DAY = datetime.timedelta(days=1)
 _BLINK = 0.05  # seconds between two looks
 
@@ -159,6 +160,19 @@ def share_from_first(value: Any) -> Any:
     content = [value]
     mmengine_dist.broadcast_object_list(content, src=0, group=_side_group())
     return content[0]
+
+
+def ask_first(find_out: Callable[[], _Found]) -> _Found:
+    """What rank 0 finds out, on every rank, on which its UserErrors are raised too."""
+    found: Any = None
+    if rank_and_size()[0] == 0:
+        try:
+            found = find_out()
+        except UserError as error:
+            found = error
+    if isinstance(found := share_from_first(found), UserError):
+        raise found
+    return found  # type: ignore[no-any-return]
 
 
 def interleave(parts: list[list[Any]], count: int) -> list[Any]:

@@ -71,15 +71,16 @@ class TrainLoop(BaseLoop):
         self.stop_training = False  # set by EarlyStoppingHook
         self.epoch = 0  # finished epochs
         self.iter = 0  # finished iterations
+        self.evaluated: int | None = -1  # finished iterations at the last evaluation; None: that is not known
         self._overflows = 0
 
-    def restore(self, epoch: int, iteration: int, epoch_length: int | None) -> None:
-        """Go on after ``epoch`` epochs and ``iteration`` iterations.
+    def restore(self, epoch: int, iteration: int, epoch_length: int | None, evaluated: int | None = None) -> None:
+        """Go on after ``epoch`` epochs and ``iteration`` iterations, the last evaluation after ``evaluated`` of them.
 
         Where the number of batches per epoch is not that of the broken run, an interrupted epoch starts from its
         beginning.
         """
-        self.epoch, self.iter = epoch, iteration
+        self.epoch, self.iter, self.evaluated = epoch, iteration, evaluated
         if epoch_length not in (None, self.epoch_length):
             if self.by_epoch:
                 self.iter = epoch * self.epoch_length
@@ -200,14 +201,21 @@ class TrainLoop(BaseLoop):
             self._evaluate()
 
     def _evaluate_before(self) -> None:
-        """The evaluation that ``evaluation.start`` asks for before the first step; none in the middle of an epoch."""
+        """The evaluation that ``evaluation.start`` asks for before the first step; none in the middle of an epoch.
+
+        And that of a checkpoint, which is written before its evaluation, if the best score or patience depends on it.
+        """
         rule = self.evaluation
         if rule is None or (rule.by_epoch and self.iter != self.epoch * self.epoch_length):
             return
-        if self.iter < self.max_iters and rule.is_due_before(self.epoch if rule.by_epoch else self.iter):
+        done, last = (self.epoch, self.max_epochs) if rule.by_epoch else (self.iter, self.max_iters)
+        missed = self.iter > 0 and self.evaluated not in (None, self.iter)
+        asked_for = self.iter < self.max_iters and rule.is_due_before(done)
+        if asked_for or (missed and rule.is_remembered and rule.is_due(done, last)):
             self._evaluate()
 
     def _evaluate(self) -> None:
+        self.evaluated = self.iter
         with restored_modes(self.runner.model):
             self.runner.val_loop.run()
 

@@ -1,5 +1,6 @@
 """Ending a training that gets no better."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,13 +19,12 @@ class _State:
 
 @dataclass(eq=False)
 class PatienceHook(Hook):
-    """Ends the training after ``patience`` evaluations in a row that were not the best.
+    """Ends the training after ``evaluation.patience`` evaluations in a row that were not the best.
 
     What counts is the score of ``evaluation.save_best`` or, without it, the first one. Its state travels in the
     checkpoints.
     """
 
-    patience: int
     evaluation: Evaluation
     state: _State = field(default_factory=_State, init=False)
 
@@ -37,7 +37,7 @@ class PatienceHook(Hook):
             self.state = _State(float(metrics[name]))
             return
         self.state.waited += 1
-        if self.state.waited >= self.patience:
+        if self.state.waited >= (self.evaluation.patience or math.inf):
             text = 'no better %s in %d evaluations: the training ends here (patience)'
             runner.logger.info(text, name, self.state.waited)
             runner.train_loop.stop_training = True

@@ -148,7 +148,7 @@ class DetectorRunner(FormerRunner):
             self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         else:
             self.logger.warning('%s holds no optimizer: its momenta start anew', filename)
-        self.train_loop.restore(meta['epoch'], meta['iter'], meta.get('epoch_length'))
+        self.train_loop.restore(meta['epoch'], meta['iter'], meta.get('epoch_length'), meta.get('evaluated'))
         messages = meta.get('hook_msgs') or {}
         for hook in self.hooks:
             if isinstance(hook, CheckpointHook):
@@ -174,6 +174,7 @@ class DetectorRunner(FormerRunner):
             'epoch': epoch,
             'iter': iteration,
             'epoch_length': self.train_loop.epoch_length,
+            'evaluated': self.train_loop.evaluated,
             'seed': self.seed,
             'hook_msgs': dict(messages or {}),
             'mmrotate_version': mmrotate.__version__,

@@ -9,7 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from mmrotate.apis.geojson import Place, authority_of, collection, features, lines, place_of, rings_on_earth
+from mmrotate.apis.geojson import features
+from mmrotate.core.earth import Place, authority_of, collection, lines, place_of, rings_on_earth
+from mmrotate.core.visualization import rbox_corners
 from mmrotate.utils import UserError
 from tests.helpers.geo import write_tiff
 
@@ -43,14 +45,14 @@ def signed_area(ring):
 
 def test_a_box_lies_where_its_pixels_are(tmp_path):
     place = place_of(write_tiff(tmp_path / 'a.tif', BLANK, 'EPSG:32633', (465000, 5250000), 0.5))
-    ring = rings_on_earth(place, BOX[:, :5])[0]
+    ring = rings_on_earth(place, rbox_corners(BOX[:, :5]))[0]
     assert ring.shape == (5, 2)
     assert ring[0].tolist() == ring[-1].tolist()
     assert signed_area(ring) > 0  # counterclockwise: the right-hand rule
     centre = from_utm(465000 + 40 * 0.5, 5250000 - 30 * 0.5, 33)
     metre = 1 / 111_000
     np.testing.assert_allclose(ring[:4].mean(0), centre, atol=0.01 * metre)
-    metres = rings_on_earth(place, BOX[:, :5], 'raster')[0]
+    metres = rings_on_earth(place, rbox_corners(BOX[:, :5]), 'raster')[0]
     np.testing.assert_allclose(metres[:4].mean(0), [465020, 5249985], atol=1e-6)
     assert signed_area(metres) == pytest.approx(20 * 8 * 0.25)
     assert authority_of(place) == 'EPSG:32633'

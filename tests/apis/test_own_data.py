@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmrotate.apis.convert import convert
 from mmrotate.apis.inference import innermost_dataset
 from mmrotate.apis.own_data import Wishes, own_config, own_test_data
 from mmrotate.datasets import AnyFolderDataset, build_dataset
-from mmrotate.datasets.convert import convert
 from mmrotate.datasets.formats import FORMATS
 from mmrotate.datasets.sources import recognise
 from mmrotate.engine import load_config

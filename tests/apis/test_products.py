@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from mmrotate.apis import products
-from mmrotate.apis.geojson import place_of
 from mmrotate.apis.products import Findings, Found, picture_name, write_all, write_crops
+from mmrotate.core.earth import place_of
 from mmrotate.core.scene import Scene
 from tests.helpers.geo import write_tiff
 

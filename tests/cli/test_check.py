@@ -2,8 +2,12 @@
 
 import csv
 import json
+import os
+import random
 import shlex
 import shutil
+import signal
+import time
 
 import cv2
 import numpy as np
@@ -12,7 +16,7 @@ from matplotlib.figure import Figure
 
 from mmrotate.analysis import data_check
 from mmrotate.cli import main
-from mmrotate.datasets.faults import KINDS
+from mmrotate.datasets.faults import KINDS, Check
 from tests.helpers.pages import HIT_UAV, ROOT, commands_of
 
 GOOD = '10 10 30 10 30 20 10 20 car 0'
@@ -163,6 +167,30 @@ def test_a_check_goes_on_where_it_was_broken_off(data, monkeypatch, capsys):
     assert faults(data.parent / 'again') == whole
     assert next(count) == 9 + 1  # of the nine that can be read only the one of the interrupt is read again
     assert not list((data.parent / 'again').glob('*.journal'))
+
+
+def killed(data, out, seconds):
+    """Whether a check, whose looks and files take time, is killed after some seconds."""
+    if (child := os.fork()) == 0:
+        look, replace = Check.__call__, os.replace
+        Check.__call__ = lambda *args: (time.sleep(0.03), look(*args))[1]
+        os.replace = lambda *args: (time.sleep(0.03), replace(*args))[1]
+        os._exit(check(data, '--out-dir', out, '--json', out / 'all.json', '--resume'))
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_ten_kills_at_random_moments_end_in_the_same_files(data, monkeypatch):
+    def tree(folder):
+        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+    monkeypatch.chdir(data.parent)
+    assert check(data, '--out-dir', data.parent / 'whole', '--json', data.parent / 'whole/all.json') == 1
+    draw, again = random.Random(0), data.parent / 'again'
+    assert sum([killed(data, again, draw.uniform(0.05, 0.5)) for _ in range(10)]) > 3
+    assert check(data, '--out-dir', again, '--json', again / 'all.json', '--resume') == 1
+    assert tree(again) == tree(data.parent / 'whole')
 
 
 def test_several_processes_find_the_same(data):

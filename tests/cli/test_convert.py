@@ -10,7 +10,8 @@ import pytest
 
 from mmrotate.cli import main
 from mmrotate.cli.convert import add_arguments  # noqa: F401  # so that the imports are done before a fork
-from mmrotate.datasets import convert as module
+from mmrotate.utils.item_files import ItemFiles
+from tests.helpers.geo import write_tiff
 
 LINES = ['10 10 60 10 60 30 10 30 big ship 0', '100.5 50.25 150.5 60 140 90 95 80 plane 1', '5 5 9 5 9 9 5 9 plane 0']
 
@@ -118,7 +119,7 @@ def killed(argv, at):
 
 def test_a_changed_label_file_is_converted_again(dota, tmp_path, monkeypatch):
     path = dota / 'val/labelTxt/val0.txt'
-    monkeypatch.setattr(module.Journal, 'remove', module.Journal.close)  # as if broken off at the end
+    monkeypatch.setattr(ItemFiles, 'remove', ItemFiles.close)  # as if broken off at the end
     assert convert(dota, tmp_path / 'out', '--to', 'dota') == 0
     path.write_text(f'{LINES[0]}\n')
     (tmp_path / 'out/train/labelTxt/train0.txt').unlink()
@@ -181,3 +182,22 @@ def test_a_missing_image_is_named(dota, tmp_path, capsys):
     assert f'no image {tmp_path / "csv/train/train1.png"}' in capsys.readouterr().err
     assert convert(tmp_path / 'csv', tmp_path / 'other', '--to', 'dota', '--images', 'none') == 0
     assert not (tmp_path / 'other/train/images').exists()
+
+
+@pytest.mark.parametrize(('crs', 'said'), [('wgs84', 'longitude and latitude'), ('raster', 'those of the images'),
+                                           ('pixels', 'pixels')])  # fmt: skip
+def test_geojson_of_georeferenced_images(tmp_path, capsys, crs, said):
+    for kind in ('images', 'labelTxt'):
+        (tmp_path / 'dota' / kind).mkdir(parents=True)
+    write_tiff(tmp_path / 'dota/images/a.tif', np.zeros((100, 200, 3), np.uint8))
+    (tmp_path / 'dota/labelTxt/a.txt').write_text(f'{LINES[0]}\n')
+    assert convert(tmp_path / 'dota', tmp_path / 'there', '--to', 'geojson', '--crs', crs) == 0
+    assert f'coordinates: {said}' in capsys.readouterr().out
+    assert convert(tmp_path / 'there', tmp_path / 'back', '--to', 'dota') == 0
+    found = (tmp_path / 'back/all/labelTxt/a.txt').read_text().split()
+    np.testing.assert_allclose(np.array(found[:8], float), np.array(LINES[0].split()[:8], float), atol=1e-3)
+
+
+def test_geojson_says_why_it_has_pixels(dota, tmp_path, capsys):
+    assert convert(dota, tmp_path / 'there', '--to', 'geojson') == 0
+    assert 'coordinates: pixels, for 5 of 5 images are not georeferenced' in capsys.readouterr().out

@@ -183,6 +183,22 @@ def test_bands_and_stretch(place, tmp_path, capsys):
     assert 90 < read_image(tmp_path / 'o/pictures/deep.jpg').mean() < 160
 
 
+@pytest.mark.parametrize('tile', ['auto', '64'])
+def test_16_bits_are_seen_the_same_in_every_format(place, tmp_path, capsys, tile):
+    values = np.random.default_rng(0).integers(90, 3000, (96, 96, 3)).astype(np.uint16)
+    write_tiff(tmp_path / 'deep.tif', values)
+    cv2.imwrite(str(tmp_path / 'deep.png'), values[..., ::-1])
+    found = []
+    for name in ('deep.tif', 'deep.png'):
+        out = tmp_path / name.replace('.', '')
+        options = ['--tile', tile, '--out', str(out), '--to', 'pictures,json', '--score-thr', '0.05']
+        assert infer(place, tmp_path / name, *options) == 0
+        said = capsys.readouterr()
+        assert 'uint16 stretched to 0..255 (percentile)' in said.out + said.err
+        found.append(json.loads((out / 'detections.json').read_text())['images'][0]['detections'])
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ('options', 'expected'),
     [

@@ -61,6 +61,15 @@ def test_patience_travels_in_the_checkpoints(config, tmp_path):
     assert waited == [0, 0, 1, 2]  # a checkpoint is written before its evaluation
 
 
+def test_a_resumed_training_is_as_patient_as_an_unbroken_one(config, tmp_path):
+    options = ['--patience', '2', '--cfg-options', 'optimizer.lr=0.0']
+    train(config, tmp_path / 'work', *options, 'runner.max_epochs=2')
+    train(config, tmp_path / 'work', '--resume', *options, 'runner.max_epochs=9')
+    assert sorted(path.name for path in (tmp_path / 'work').glob('epoch_*')) == [f'epoch_{i}.pth' for i in (1, 2, 3)]
+    meta = load_state(tmp_path / 'work/epoch_3.pth')['meta']
+    assert meta['patience']['waited'] == 1 and meta['evaluated'] == meta['iter'] * 2 // 3
+
+
 def test_patience_needs_evaluations(config, capsys):
     assert 'needs evaluations' in fails(config, capsys, '--patience', '2', '--no-validate')
 

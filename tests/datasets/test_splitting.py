@@ -1,10 +1,15 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.control import GroundControlPoint
+from rasterio.transform import from_origin
 
 from mmrotate.core.bbox import rbbox_overlaps
+from mmrotate.core.earth import place_of
 from mmrotate.core.patch import WindowRules
 from mmrotate.core.raster import BadImageError, Raster
 from mmrotate.datasets import DOTADataset
@@ -43,7 +48,7 @@ def test_tiles_hold_the_pixels_and_objects_of_their_place(tmp_path):
     entries = [square(10, 20, name='old ship'), square(240, 0, 18), square(390, 0), square(236, 236, difficulty=1)]
     job = Job(write_image(tmp_path / 'a.png', pixels), 'a', labels=Record('a.png', entries))
     counts = split_image(job, TileSettings(RULES), tmp_path / 'out')
-    assert counts == {'tiles': 4, 'objects': 4, 'lost': 1}
+    assert counts == {'tiles': 4, 'objects': 4, 'lost': 1, 'placed': 0}
     assert read_lines(tmp_path / 'out') == {
         'a__256__0___0': [
             '10 20 30 20 30 40 10 40 old ship 0',
@@ -151,3 +156,47 @@ def test_a_wrong_label_is_named(tmp_path):
     [job] = jobs_of_source(recognise(tmp_path))
     with pytest.raises(UserError, match=r"a\.txt, line 1: the corner value 'nan'"):
         split_image(job, TileSettings(RULES), tmp_path / 'out')
+
+
+ROTATED = from_origin(500_000, 5_400_000, 0.5, 0.5) @ rasterio.Affine.rotation(20)
+
+
+@pytest.mark.parametrize('kind', ['transform', 'control points'])
+def test_tiles_of_a_georeferenced_scene_keep_their_place(tmp_path, kind):
+    pixels = np.random.default_rng(0).integers(0, 3000, (4, 90, 120)).astype(np.uint16)
+    corners = [(0, 0), (0, 120), (90, 0), (90, 120)]
+    gcps = [GroundControlPoint(row, column, *(ROTATED @ (column, row))) for row, column in corners]
+    place = {'transform': ROTATED} if kind == 'transform' else {'gcps': gcps}
+    size = dict(width=120, height=90, count=4, dtype='uint16', nodata=7)
+    with rasterio.open(tmp_path / 'P.tif', 'w', driver='GTiff', crs='EPSG:32633', **size, **place) as file:
+        file.write(pixels)
+    settings = TileSettings(WindowRules(sizes=(50,), gaps=(10,)), suffix='.tif')
+    (job,) = jobs_of_images(tmp_path)
+    counts = split_image(job, settings, tmp_path / 'out')
+    count = counts['tiles']
+    assert counts['placed'] == 1
+    tiles = list((tmp_path / 'out/images').iterdir())
+    assert len(tiles) == count > 4
+    for path in tiles:
+        x, y = map(int, re.findall(r'(\d+)___(\d+)', path.stem)[0])
+        placed = place_of(path)
+        np.testing.assert_allclose([placed.transform[2], placed.transform[5]], ROTATED @ (x, y), atol=1e-4)
+        with rasterio.open(path) as tile:
+            np.testing.assert_array_equal(tile.read(), pixels[:, y : y + 50, x : x + 50])
+            assert tile.nodata == 7
+
+
+def test_a_tile_keeps_the_mask(tmp_path):
+    mask = np.zeros((60, 80), bool)
+    mask[:, :30] = True
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(tmp_path / 'P.tif', 'w', driver='GTiff', width=80, height=60, count=3, dtype='uint8') as file,
+    ):
+        file.write(np.full((3, 60, 80), 9, np.uint8))
+        file.write_mask(mask)
+    (job,) = jobs_of_images(tmp_path)
+    split_image(job, TileSettings(WindowRules(sizes=(80,), gaps=(0,)), None, '.tif'), tmp_path / 'out')
+    (path,) = (tmp_path / 'out/images').iterdir()
+    with rasterio.open(path) as tile:
+        np.testing.assert_array_equal(tile.dataset_mask() > 0, mask)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmrotate.utils.files import replacing, write_atomically
 
@@ -62,7 +62,8 @@ class Format:
         suffix: the ending of label files, in lower case.
         suits: the content of a label file, at most its first 64 KiB, to a reason in words why it is one of this format,
             or None if it is not. It raises nothing.
-        holds: which of :data:`LOSSES` it does not lose; 'size': the size of the image stands in it.
+        holds: which of :data:`LOSSES` it does not lose; 'size': the size of the image stands in it; 'earth': its
+            coordinates are those of georeferenced images, where it can be.
         only: the names of classes that it can hold; None: all.
         numbered: whether classes are numbers in its files, of a list that the data has elsewhere.
         images, labels: where a data set that is written has them, with ``{split}`` for the name of the part.
@@ -183,7 +184,7 @@ class PerSet(Format):
     """
 
     parse: Callable[[Path, Path | None], Iterable[Record]]
-    dump: Callable[[Iterable[Record], Sequence[str]], Iterable[str]]
+    dump: Callable[..., Iterable[str]]
     stems: Callable[[bytes], list[str]] = named_stems
 
     def read(self, split: Split, classes: Sequence[str] = (), names: ClassNames | None = None) -> Iterator[Record]:
@@ -195,10 +196,10 @@ class PerSet(Format):
                 if wanted is None or stem_of(image) in wanted:
                     yield record._replace(image=image, place=str(split.labels))
 
-    def write(self, records: Iterable[Record], path: Path, classes: Sequence[str]) -> None:
-        """Write the label file of checked records, which may be gone through several times."""
+    def write(self, records: Iterable[Record], path: Path, classes: Sequence[str], **options: Any) -> None:
+        """Write the label file of checked records, which may be gone through several times; ``options`` of ``dump``."""
         with replacing(path) as temporary, temporary.open('w', encoding='utf-8') as file:
-            file.writelines(self.dump(records, classes))
+            file.writelines(self.dump(records, classes, **options))
 
 
 def walk(folder: Path, suffixes: Sequence[str]) -> list[str]:

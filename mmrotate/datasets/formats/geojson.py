@@ -1,20 +1,35 @@
 """GeoJSON: one file with a polygon for each object.
 
-What is written has pixel coordinates, which the member ``"coordinates": "pixels"`` of the collection says, and the
-properties ``image``, ``class``, and where there are some ``difficulty``, ``score``, ``heading``, ``width`` and
-``height`` (of the image). An image without objects is a feature without geometry.
+What is written of georeferenced images has longitude and latitude (RFC 7946) or, with a member ``crs``, the coordinates
+of the images' system. Of others, or where but one of the images is none, it has pixel coordinates, which the member
+``"coordinates": "pixels"`` of the collection says. Features have the properties ``image``, ``class``, and where there
+are some ``difficulty``, ``score``, ``heading``, ``width`` and ``height`` (of the image). An image without objects is a
+feature without geometry.
 
 Read are files of others too: polygons of any number of points, with a ``class`` (or ``label``, or ``name``), and an
 ``image`` unless there is but one. Without that member the coordinates of a georeferenced image are those of the member
 ``crs``, else longitude and latitude (RFC 7946); rasterio (extra ``geo``) turns them into pixels.
 """
 
-import json
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmrotate.core.raster import Raster
+import numpy as np
+
+from mmrotate.core.earth import (
+    WGS84,
+    NowhereError,
+    Place,
+    authority_of,
+    collection,
+    geometry,
+    pixels_at,
+    place_of,
+    rings_on_earth,
+)
+from mmrotate.utils import UserError
 from mmrotate.utils.imports import import_package
 
 from ..image_folder import find_images
@@ -93,61 +108,81 @@ def _way_to_pixels(data: Mapping[str, Any], images: Path | None, name: str) -> T
     """How coordinates become pixels of an image; None if they are."""
     if data.get('coordinates') == _PIXELS:
         return None
-    place = _georeference(images / name) if images else None
-    if place is None:
-        if data.get('crs') is not None:
-            raise ValueError(f'it has a crs, but the image {name} is not there or has none to turn it into pixels')
-        return None
     own = data.get('crs')
+    try:
+        if images is None or not (images / name).is_file():
+            raise NowhereError(f'the image {name} is not there')
+        place = _earth_of(images / name)
+    except NowhereError as error:
+        if own is not None:
+            raise ValueError(f'it has a crs, but {error}: nothing turns it into pixels') from None
+        return None
     named = (own.get('properties') or {}).get('name') if isinstance(own, dict) else None
-    warp = import_package('rasterio.warp', 'the crs of GeoJSON', 'geo')
     crs = import_package('rasterio.crs', 'the crs of GeoJSON', 'geo')
     try:
         source = crs.CRS.from_user_input(named or _WGS84)
     except ValueError as error:  # CRSError is one
         raise ValueError(f'the crs {named!r} is not known: {error}') from None
 
-    target, (a, b, c, d, e, f, *_) = place
-
-    def to_pixels(values: Sequence[float]) -> list[float]:
-        points = zip(*warp.transform(source, target, values[::2], values[1::2]), strict=True)
-        return [value for x, y in points for value in (a * x + b * y + c, d * x + e * y + f)]
+    def to_pixels(values: Sequence[float]) -> Sequence[float]:
+        points = pixels_at(place, np.reshape(values, (-1, 2)), source)
+        from_first = points - points[0]
+        following = np.roll(from_first, -1, 0)
+        turns_left = (from_first[:, 0] * following[:, 1] - following[:, 0] * from_first[:, 1]).sum() < 0
+        # on earth rings are counterclockwise; corners in images are mostly clockwise on the screen
+        return (np.concatenate([points[:1], points[:0:-1]]) if turns_left else points).reshape(-1).tolist()
 
     return to_pixels
 
 
-def _georeference(path: Path) -> tuple[Any, Sequence[float]] | None:
-    """The CRS of an image, and the transform of coordinates in it into pixels; None if it has none."""
-    if not path.is_file():
+def earth_of(path: Path) -> Place | None:
+    """Where on earth an image is; None if it does not say."""
+    try:
+        return _earth_of(path)
+    except NowhereError:
         return None
-    if path.suffix.lower() in ('.tif', '.tiff'):
-        import_package('rasterio', 'the place of a TIFF on the Earth', 'geo')
-    with Raster(path) as raster:
-        if raster.dataset is None or raster.dataset.crs is None:
-            return None
-        return raster.dataset.crs, ~raster.dataset.transform
 
 
-def dump_geojson(records: Iterable[Record], classes: Sequence[str]) -> Iterator[str]:
-    """The text of a file, in pieces; a line for each feature."""
+def _earth_of(path: Path) -> Place:
+    if path.suffix.lower() not in ('.tif', '.tiff') and importlib.util.find_spec('rasterio') is None:
+        raise NowhereError(f'the image {path} is no TIFF')
+    return place_of(path)
+
+
+def dump_geojson(records: Iterable[Record], classes: Sequence[str], system: str = WGS84) -> Iterator[str]:
+    """The text of a file, in pieces; a line for each feature.
+
+    Coordinates are those of ``system`` if all records have a place on earth, else pixels.
+    """
     del classes
-    yield f'{{"type": "FeatureCollection", "coordinates": "{_PIXELS}", "features": ['
-    for number, feature in enumerate(feature for record in records for feature in _features(record)):
-        yield f'{"," if number else ""}\n{json.dumps(feature, ensure_ascii=False)}'
-    yield '\n]}\n'
+    systems = {record.earth and record.earth.crs for record in records}
+    placed = bool(systems) and None not in systems
+    crs = None
+    if placed and system != WGS84:
+        if len(systems) > 1:
+            raise UserError('--crs raster: the images are in several systems, one file has one: take --crs wgs84')
+        crs = authority_of(next(record.earth for record in records if record.earth))
+    features = (each for record in records for each in _features(record, system if placed else _PIXELS))
+    yield from collection(features, crs, **({} if placed else {'coordinates': _PIXELS}))
 
 
-def _features(record: Record) -> Iterator[dict[str, Any]]:
+def _features(record: Record, system: str) -> Iterator[dict[str, Any]]:
     size = {} if record.size is None else dict(zip(('width', 'height'), record.size, strict=True))
-    for e in record.entries:
-        points = [round(value, 6) for value in corners(e.shape)]
-        ring = [points[i : i + 2] for i in (0, 2, 4, 6, 0)]
+    shapes = np.array([corners(e.shape) for e in record.entries]).reshape(-1, 8)
+    for e, shape in zip(record.entries, _geometries(record, shapes, system), strict=True):
         found = {'difficulty': e.difficulty or None, 'score': e.score, 'heading': e.heading}
         known = {key: value for key, value in found.items() if value is not None}
-        geometry = {'type': 'Polygon', 'coordinates': [ring]}
-        yield _feature(geometry, {'image': record.image, 'class': e.name, **known, **size})
+        yield _feature(shape, {'image': record.image, 'class': e.name, **known, **size})
     if not record.entries:
         yield _feature(None, {'image': record.image, **size})
+
+
+def _geometries(record: Record, shapes: np.ndarray, system: str) -> Iterator[dict[str, Any]]:
+    if system != _PIXELS and record.earth is not None:
+        yield from (geometry(ring, system) for ring in rings_on_earth(record.earth, shapes, system))
+        return
+    for points in shapes.round(6).reshape(-1, 4, 2).tolist():
+        yield {'type': 'Polygon', 'coordinates': [[*points, points[0]]]}
 
 
 def _feature(geometry: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,10 +196,10 @@ def _suits(content: bytes) -> str | None:
 
 GEOJSON = PerSet(
     name='geojson',
-    summary='GeoJSON: polygons with class and image; pixels, or read from the coordinates of georeferenced images',
+    summary='GeoJSON: polygons with class and image; longitude and latitude of georeferenced images, else pixels',
     suffix='.geojson',
     suits=_suits,
-    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'score', 'heading', 'empty', 'size')),
+    holds=frozenset(('turned', 'corners', 'difficulty', 'grade', 'score', 'heading', 'empty', 'size', 'earth')),
     images='{split}',
     labels='{split}.geojson',
     parse=parse_geojson,

@@ -20,6 +20,7 @@ import numpy as np
 from mmrotate.core.bbox import obb2poly_np, polys2obb_np
 from mmrotate.core.bbox.angle import regularize
 from mmrotate.core.bbox.transforms import MIN_SIDE
+from mmrotate.core.earth import Place
 from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
 
@@ -94,6 +95,7 @@ class Record(NamedTuple):
     entries: Sequence[Entry]
     size: tuple[int, int] | None = None  # width and height, if they are known
     place: str = ''  # the label file, for messages
+    earth: Place | None = None  # where on earth its pixels are, if it is to be written so
 
 
 class ClassNames:

@@ -8,9 +8,11 @@ import pytest
 import rasterio
 from rasterio.warp import transform
 
+from mmrotate.core.earth import place_of
 from mmrotate.datasets.formats import FORMATS, LabelError, Record, Split, check_record
 from mmrotate.datasets.formats.geojson import dump_geojson
 from mmrotate.datasets.formats.record import AnyNames, Entry
+from mmrotate.utils import UserError
 
 GEOJSON = FORMATS['geojson']
 CORNERS = [10.0, 20.0, 40.0, 25.0, 35.0, 60.0, 5.0, 50.0]
@@ -77,7 +79,7 @@ def test_an_image_without_a_place_has_pixels(read, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((9, 9), np.uint8))
     (record,) = read(collection(feature(np.reshape(CORNERS, (4, 2)), {'class': 'ship'})), tmp_path)
     assert record.entries[0].shape == CORNERS
-    with pytest.raises(LabelError, match=r'has a crs, but the image a\.png is not there or has none'):
+    with pytest.raises(LabelError, match=r'has a crs, but the image .*a\.png is not georef'):
         read(collection(feature(np.reshape(CORNERS, (4, 2)), {}), crs={}), tmp_path)
 
 
@@ -109,3 +111,33 @@ def test_properties_that_are_none(tmp_path):
     path.write_text('{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": "a"}]}')
     with pytest.raises(LabelError, match=r'all\.geojson, feature 0: properties must be an object, got a'):
         list(FORMATS['geojson'].read(Split(path)))
+
+
+@pytest.mark.parametrize('system', ['wgs84', 'raster'])
+def test_labels_of_georeferenced_images_lie_on_earth(read, images, tmp_path, system):
+    """GDAL's own transformation says where the corners are; what is read again is the same to 0.001 pixels."""
+    entry = Entry('', CORNERS, 'ship', 1, None, 0.25)
+    earth = place_of(images / 'a.tif')
+    text = ''.join(dump_geojson([Record('a.tif', [entry], (100, 80), '', earth)], [], system))
+    data = json.loads(text)
+    assert ('crs' in data, 'coordinates' in data) == (system == 'raster', False)
+    ring = np.array(data['features'][0]['geometry']['coordinates'][0])
+    metres = np.array([(PLACE.a * x + PLACE.c, PLACE.e * y + PLACE.f) for x, y in np.reshape(CORNERS, (4, 2))])
+    wanted = metres if system == 'raster' else np.stack(transform(UTM, 'EPSG:4326', *metres.T), 1)
+    np.testing.assert_allclose(ring[[0, 3, 2, 1, 4]], wanted[[0, 1, 2, 3, 0]], rtol=0, atol=1e-5)
+    (record,) = read(text, images)
+    assert record.entries[0].shape == pytest.approx(CORNERS, abs=1e-3)
+    assert record.entries[0][2:] == entry[2:]
+
+
+def test_where_an_image_is_nowhere_all_have_pixels(images):
+    records = [Record('a.tif', [Entry('', CORNERS, 'ship')], None, '', place_of(images / 'a.tif')), Record('b.png', [])]
+    data = json.loads(''.join(dump_geojson(records, [])))
+    assert data['coordinates'] == 'pixels' and data['features'][0]['geometry']['coordinates'][0][0] == [10, 20]
+
+
+def test_one_file_has_one_system(images):
+    own = place_of(images / 'a.tif')
+    other = own._replace(crs=rasterio.CRS.from_epsg(3857).to_wkt())
+    with pytest.raises(UserError, match='the images are in several systems'):
+        ''.join(dump_geojson([Record(n, [], None, '', p) for n, p in (('a', own), ('b', other))], [], 'raster'))

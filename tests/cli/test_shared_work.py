@@ -1,5 +1,6 @@
-"""mmrotate split on several machines: each image once, whoever dies."""
+"""mmrotate split and convert on several machines: each image once, whoever dies."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,26 +14,31 @@ from tests.helpers.scenes import write_scene
 from tests.helpers.tiny import free_port
 
 ROOT = Path(__file__).parents[2]
-# notes what it splits; the second process dies in its second image, once
+# notes what it works on; the second process dies in its second image, once
 WORKER = """
 import os, signal, sys, time
 from pathlib import Path
 from mmrotate.apis import split
 from mmrotate.cli import main
+from mmrotate.datasets.convert import Task
 
-place, one, seen = Path({place!r}), split.split_image, []
+place, seen = Path({place!r}), []
 
-def noted(job, **options):
-    seen.append(job.name)
-    with open(place / f'log-{{os.getpid()}}', 'a') as log:
-        print(job.name, file=log)
-    if os.environ['RANK'] == '1' and len(seen) == 2 and not (place / 'died').exists():
-        (place / 'died').write_text(job.name)
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.5)
-    return one(job, **options)
+def noted(one, name_of):
+    def work(*args, **options):
+        name = name_of(*args)
+        seen.append(name)
+        with open(place / f'log-{{os.getpid()}}', 'a') as log:
+            print(name, file=log)
+        if os.environ['RANK'] == '1' and len(seen) == 2 and not (place / 'died').exists():
+            (place / 'died').write_text(name)
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.5)
+        return one(*args, **options)
+    return work
 
-split.split_image = noted
+split.split_image = noted(split.split_image, lambda job: job.name)
+Task.__call__ = noted(Task.__call__, lambda task, unit: Path(unit.name).stem)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -41,8 +47,19 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 
+def split_command(folder):
+    base = folder / 'base.json'
+    base.write_text(json.dumps({'sizes': [200], 'gaps': [50], 'nproc': 1}))
+    return ['split', str(folder / 'data'), '--base-json', str(base), '--save-dir']
+
+
+def convert_command(folder):
+    return ['convert', str(folder / 'data'), '--to', 'coco']
+
+
 @pytest.mark.slow
-def test_a_killed_machine_loses_nothing_and_doubles_nothing(tmp_path):
+@pytest.mark.parametrize('command', [split_command, convert_command])
+def test_a_killed_machine_loses_nothing_and_doubles_nothing(tmp_path, command):
     for i in range(8):
         write_scene(tmp_path / 'data', f'P{i}', (500, 400))
     worker = tmp_path / 'worker.py'
@@ -50,12 +67,10 @@ def test_a_killed_machine_loses_nothing_and_doubles_nothing(tmp_path):
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
     launch = [sys.executable, '-m', 'torch.distributed.run', '--nnodes', '2', '--nproc-per-node', '1', '--rdzv-backend',
               'c10d', '--rdzv-endpoint', f'127.0.0.1:{free_port()}', '--max-restarts', '2', str(worker)]  # fmt: skip
-    base = tmp_path / 'base.json'
-    base.write_text('{"sizes": [200], "gaps": [50], "nproc": 1}')
-    argv = ['split', str(tmp_path / 'data'), '--base-json', str(base), '--save-dir']
-    command = [*launch, *argv, str(tmp_path / 'out'), '--launcher', 'pytorch']
+    argv = command(tmp_path)
+    shared = [*launch, *argv, str(tmp_path / 'out'), '--launcher', 'pytorch']
     nodes = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)
+        subprocess.Popen(shared, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)
     ]
     try:
         texts = [node.communicate(timeout=300)[0].decode() for node in nodes]
@@ -68,6 +83,6 @@ def test_a_killed_machine_loses_nothing_and_doubles_nothing(tmp_path):
     times = Counter(name for log in logs for name in log)
     last = {log[-1] for log in logs}  # of each process, with which it may have died
     assert all(count == 1 or name in last for name, count in times.items())
-    assert sum('8 images in' in text for text in texts) == 1
+    assert sum('8 images' in text and 'written: ' in text for text in texts) == 1
     assert main([*argv, str(tmp_path / 'alone')]) == 0
     assert files(tmp_path / 'out') == files(tmp_path / 'alone')
