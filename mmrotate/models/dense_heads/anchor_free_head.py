@@ -47,6 +47,8 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     needs_sigmoid = True
     cls_convs: Any
     reg_convs: Any
+    h_bbox_coder: Any
+    gaussian_coder: Any
 
     def __init__(
         self,

@@ -23,8 +23,8 @@ _FAR = 1e6
 
 def _decoded(factors: Tensor, version: str) -> Tensor:
     """Boxes (..., 5) in the form of a version, of means and factors (..., 5)."""
-    x, y, *shape = gaussian_to_boxes(cholesky_to_gaussian(factors)).unbind(-1)
-    return torch.stack([x, y, *regularize(*shape, version)], -1)
+    x, y, w, h, theta = gaussian_to_boxes(cholesky_to_gaussian(factors)).unbind(-1)
+    return torch.stack([x, y, *regularize(w, h, theta, version)], -1)
 
 
 @TASK_UTILS.register_module()
