@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 ARXIV = 'https://arxiv.org/abs/'
 SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x', 108: '9x'}
 V1 = 'https://download.openmmlab.com/mmrotate/v1.0/'
-DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'}
+DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'dior': 'DIOR-R', 'hit': 'HIT-UAV'}
 BACKBONES = {
     'ResNet': 'ResNet-50',
     'ReResNet': 'ReResNet-50',
@@ -45,9 +45,10 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x, of RTMDet-R with 1.x; the trainings were not
-repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU
-thresholds 0.5 to 0.95 (but for S2A-Net and RTMDet-R: at 0.5), to be compared only with itself. HIT-UAV
+checkpoints are those published with MMRotate 0.x, of RTMDet-R and PSC with 1.x, of ACM and GauCho with
+AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it
+is the mean over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R and PSC: at 0.5), to be
+compared only with itself. HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
 are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
@@ -109,15 +110,19 @@ def rows() -> list[Row]:
 
 
 def newer() -> dict[str, Row]:
-    """What 1.x published of the configs of newer methods."""
+    """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
     return {
         name: {
             'mAP': facts.get('mAP'),
-            'checkpoint': f'{V1}{name}/{name.split("/")[1]}-{facts["file"]}.pth' if 'file' in facts else None,
+            'checkpoint': facts.get('checkpoint') or _checkpoint(name, facts.get('file')),
         }
         for name, facts in table.items()
     }
+
+
+def _checkpoint(name: str, file: str | None) -> str | None:
+    return None if file is None else f'{V1}{name}/{name.split("/")[1]}-{file}.pth'
 
 
 def row(name: str, method: Row, facts: Row) -> Row:
