@@ -44,6 +44,7 @@ METHODS = (
     'kfiou/roi_trans_kfiou_ln_r50_fpn_1x_dota_le90',
     'g_reppoints/g_reppoints_r50_fpn_1x_dota_le135',
     'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota',
+    'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota',
 )
 
 

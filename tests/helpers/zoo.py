@@ -22,7 +22,10 @@ _VARIANTS = (
 )
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # methods that 0.3 has not
-NEWER = {'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py'}
+NEWER = {
+    'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
+    'h2rbox': 'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota.py',
+}
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmrotate.models import build_detector, build_head, build_loss, build_neck
-from mmrotate.models.dense_heads.rtmdet_head import best_pairs
+from mmrotate.models.dense_heads.base import best_pairs
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.fuse import fuse_conv_bn
 from tests.helpers import golden, reference, zoo

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 
 from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.bbox import build_assigner, build_bbox_coder
-from mmrotate.core.post_processing import nms_of_labels
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import Detections, Levels, best_scores, in_original, rows_of
-from .fcos_head import FAR, RotatedAnchorFreeHead, mean_over_processes
+from .base import Detections, Levels, rows_of
+from .fcos_head import RotatedAnchorFreeHead, mean_over_processes
+from .fcos_targets import FAR
 
 
 @MODELS.register_module()
@@ -290,20 +290,10 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         rescale: bool | None = False,
     ) -> Detections:
         """Result of one image, of maps (C, H, W) and points (n, 2) by level."""
-        kept = []
-        for *maps, points in zip(cls_scores, bbox_preds, angle_preds, mlvl_points, strict=True):
-            scores, *preds = map(rows_of, maps)
-            rows, labels, values = best_pairs(scores.sigmoid(), cfg.score_thr, cfg.get('nms_pre', -1))
-            kept.append((points[rows], *(field[rows] for field in preds), labels, values))
-        points, distances, angles, labels, values = map(torch.cat, zip(*kept, strict=True))
+        outs = (cls_scores, bbox_preds, angle_preds)
+        points, distances, angles, labels, values = self._best_pairs(outs, mlvl_points, cfg)
         boxes = self._decoded(points, distances, angles)
-        if rescale:
-            boxes = in_original(boxes, scale_factor)
-        # distances may be negative: such a box is none
-        large = (boxes[:, 2:4] > max(cfg.get('min_bbox_size', 0), 0)).all(1)
-        boxes, values, labels = boxes[large], values[large], labels[large]
-        dets, keep = nms_of_labels(boxes, values, labels, cfg.nms, cfg.max_per_img)
-        return dets, labels[keep]
+        return self._detections_of_pairs(boxes, values, labels, scale_factor, cfg, rescale)
 
 
 @MODELS.register_module()
@@ -343,18 +333,6 @@ class RotatedRTMDetSepBNHead(RotatedRTMDetHead):
                 for tower in towers:
                     for own, first in zip(tower.children(), towers[0].children(), strict=True):
                         own.conv = first.conv
-
-
-def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, columns and values (k,) of the scores (n, C) above the threshold, the ``count`` largest, best first.
-
-    All of them, in their order, if ``count`` is not above 0 or they are not more.
-    """
-    values = scores.flatten()
-    index = (values > threshold).nonzero().squeeze(1)
-    if 0 < count < len(index):
-        index = index[best_scores(values[index], count)]
-    return index // scores.size(1), index % scores.size(1), values[index]
 
 
 def _geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
