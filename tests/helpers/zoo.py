@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 NEWER = {
     'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
     'h2rbox': 'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota.py',
+    'h2rbox_v2': 'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota.py',
 }
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
@@ -53,6 +54,8 @@ def _narrow(part: dict) -> None:
             part[key] = NUM_CLASSES
         elif key == 'stacked_convs':
             part[key] = 1
+        elif key.endswith('_classes'):  # of DOTA
+            part[key] = value and [1]
 
 
 def _shrink(model: dict) -> dict:

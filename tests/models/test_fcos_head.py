@@ -134,7 +134,7 @@ def exact_outputs(head, boxes, label, logit=8.0):
     scores = torch.full((len(owner), head.num_classes), -logit)
     scores[known, label] = logit
     angle = wanted[:, 4:]
-    if head.angle_coder is not None:
+    if head.angle_dim > 1:
         angle = head.angle_coder.encode(angle) * 2 * logit - logit
     central = torch.where(known, head.centerness_target(wanted[:, :4].abs()), 0)[:, None].logit(1e-6)
     fields = (scores, wanted[:, :4], angle, central)

@@ -99,7 +99,7 @@ def _model(name: str) -> torch.nn.Module:
     model = reference.fill(build_detector(reference.make_deterministic(cfg)))
     for module in model.modules():
         coder = getattr(module, 'angle_coder', None)
-        if coder is not None:  # ours has better labels
+        if getattr(coder, 'of_classes', False):  # ours has better labels
             coder.encode = partial(reference.overwritten_labels, coder)
     return model
 

@@ -95,7 +95,6 @@ def test_positions_meet_where_they_are_turned_to():
 
 def detector(method='h2rbox', **changes):
     config = zoo.tiny(method)
-    config['bbox_head'].update(square_classes=[1]) if method == 'h2rbox' else None
     config.update(changes)
     return build_detector(config).train()
 
@@ -114,12 +113,14 @@ def test_the_middle_of_larger_images_is_learned_from(size):
 
 
 def test_results_of_square_classes_are_upright():
-    model = detector().eval()
-    boxes = torch.tensor([[20.0, 20, 10, 4, 0.6, 0.9], [20, 20, 10, 4, 0.6, 0.8]])
-    found, labels = model.bbox_head._finished(boxes, torch.tensor([0, 1]))
-    assert torch.equal(found[0], boxes[0]) and labels.tolist() == [0, 1]
-    torch.testing.assert_close(found[1, :5], obb2hbb(boxes[1:, :5], 'le90')[0])
-    assert found[1, 5] == boxes[1, 5]
+    """Of a position of two classes, one of them square."""
+    head = detector().bbox_head
+    level = [torch.tensor([[0.9, 0.8, 0]]), torch.ones(1), torch.tensor([[20.0, 20]])]
+    level += [torch.tensor([[5.0, 2, 5, 2]]), torch.tensor([[0.6]])]
+    found, labels = head._best_detections([level], None, head.test_cfg, False)
+    assert labels.tolist() == [0, 1]
+    torch.testing.assert_close(found[0], torch.tensor([20, 20, 10, 4, 0.6, 0.9]))
+    torch.testing.assert_close(found[1, :5], obb2hbb(found[:1, :5], 'le90')[0])
 
 
 def test_parts_that_do_not_fit_are_refused():
@@ -129,6 +130,7 @@ def test_parts_that_do_not_fit_are_refused():
         dict(angle_version='oc'),
         dict(loss_bbox=dict(type='RotatedIoULoss')),
         dict(weak_supervised=False),
+        dict(square_classes=[3]),
     ):
         with pytest.raises(ArgumentError):
             build_detector(dict(config, bbox_head=dict(config['bbox_head'], **change)))

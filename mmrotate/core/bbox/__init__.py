@@ -13,6 +13,8 @@ from .builder import ROTATED_IOU_CALCULATORS, build_assigner, build_bbox_coder, 
 from .coders.csl import CSLCoder
 from .coders.delta import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder, DeltaXYWHBBoxCoder
 from .coders.distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder
+from .coders.gaucho import GauChoDeltaCoder, GauChoPointCoder
+from .coders.phase import ACMCoder, PSCCoder, PseudoAngleCoder, code_size
 from .coders.touching import GVFixCoder, GVRatioCoder, MidpointOffsetCoder
 from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
 from .gaussian_mixture import GaussianMixture, gaussian2bbox

@@ -56,13 +56,19 @@ def namespace(array: Tensor | np.ndarray) -> Any:
     return torch if isinstance(array, Tensor) else np
 
 
+def half_turns_into(angle: ArrayLike, angle_range: str) -> ArrayLike:
+    """The same directions within half a turn from the start of the version's range."""
+    start = angle_version(angle_range).start
+    return (angle - start) % math.pi + start
+
+
 def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
     """Bring angles of any size into a long-edge version's range by whole half turns.
 
     Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see :func:`regularize`.
     """
     version = angle_version(angle_range)
-    return (angle - version.start) % version.span + version.start if version.long_edge else angle
+    return half_turns_into(angle, angle_range) if version.long_edge else angle
 
 
 def regularize(

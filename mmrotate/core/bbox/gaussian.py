@@ -74,6 +74,12 @@ def boxes_to_gaussian(boxes: Tensor) -> Gaussian:
     return Gaussian(boxes[..., :2].clamp(-_FAR, _FAR), _matrix(cos, -sin, sin, cos), std)
 
 
+def uniform_to_gaussian(boxes: Tensor) -> Gaussian:
+    """Boxes (..., 5) with the variance of what fills them evenly: sides are the root of 12 standard deviations."""
+    whole = boxes_to_gaussian(boxes)
+    return whole._replace(std=whole.std / math.sqrt(3))
+
+
 def pearson_to_gaussian(params: Tensor) -> Gaussian:
     """Means, standard deviations along x and y and their correlation, (..., 5)."""
     std = params[..., 2:4].clamp(*_SIDES)
@@ -104,6 +110,21 @@ def points_to_gaussian(points: Tensor, eps: float = 1e-6) -> Gaussian:
     return Gaussian(xy, axes, torch.stack([std_x, left.sqrt()], -1))
 
 
+def cholesky_to_gaussian(params: Tensor) -> Gaussian:
+    """Means and factors alpha, beta, gamma, (..., 5), of covariances L L^T with L = [[alpha, 0], [gamma, beta]]."""
+    std = params[..., 2:4].clamp(*_SIDES)
+    axes, _ = _sheared(std[..., 0], params[..., 4].clamp(-_FAR, _FAR) / std[..., 0])
+    return Gaussian(params[..., :2].clamp(-_FAR, _FAR), axes, std)
+
+
+def boxes_to_cholesky(boxes: Tensor) -> Tensor:
+    """The means and factors (..., 5) of boxes (..., 5); see :func:`cholesky_to_gaussian`."""
+    gaussian = boxes_to_gaussian(boxes)
+    (var_x, cov), _ = (row.unbind(-1) for row in gaussian.sigma.unbind(-2))
+    alpha = var_x.sqrt()
+    return torch.cat([gaussian.xy, torch.stack([alpha, gaussian.root_det / alpha, cov / alpha], -1)], -1)
+
+
 def polygons_to_gaussian(polygons: Tensor) -> Gaussian:
     """Rectangles (..., 4, 2), whose sides are six standard deviations long."""
     edges = polygons[..., 1:3, :] - polygons[..., :2, :]
@@ -111,6 +132,28 @@ def polygons_to_gaussian(polygons: Tensor) -> Gaussian:
     cos, sin = (edges[..., 0, :] / sides[..., :1]).unbind(-1)
     std = sides / (2 * POLYGON_STDS)
     return Gaussian(polygons.mean(-2), _matrix(cos, -sin, sin, cos), std)
+
+
+# --------------------------------------------------------------------------------- and a box of one
+def principal_axes(var_x: Tensor, cov: Tensor, var_y: Tensor, det: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Variances (...) along the long and short axes of covariances of determinant ``det``, and the long one's angle.
+
+    The angle is in radians, in (-pi/2, pi/2].
+    """
+    half, both = (var_x - var_y) / 2, (var_x + var_y) / 2
+    # a round one has no direction: the gradient of atan2(0, 0) is not finite
+    round_ = (half == 0) & (cov == 0)
+    half = half.masked_fill(round_, 1)
+    long = both + torch.hypot(half, cov).masked_fill(round_, 0)
+    # the short one without the cancellation of a difference
+    return long, det / long, torch.atan2(cov, half) / 2
+
+
+def gaussian_to_boxes(gaussian: Gaussian) -> Tensor:
+    """Boxes (..., 5) whose sides are two standard deviations long, the longer one first."""
+    (var_x, cov), (_, var_y) = (row.unbind(-1) for row in gaussian.sigma.unbind(-2))
+    long, short, theta = principal_axes(var_x, cov, var_y, gaussian.root_det.square())
+    return torch.cat([gaussian.xy, 2 * torch.stack([long, short], -1).sqrt(), theta[..., None]], -1)
 
 
 # ---------------------------------------------------------------------------------------- distances
@@ -155,6 +198,11 @@ def bhattacharyya(p: Gaussian, q: Gaussian) -> Tensor:
     centres = sum(part.square().sum(-1) for part in parts)
     logs = (p.std.log() + q.std.log()).sum(-1)
     return 0.25 * centres + det.log() - 0.5 * logs - math.log(2)
+
+
+def hellinger(distance: Tensor) -> Tensor:
+    """Hellinger distance in [0, 1] of distributions with this Bhattacharyya distance; above 0 for a gradient."""
+    return (-torch.expm1(-distance)).sqrt()
 
 
 def kalman_overlap(p: Gaussian, q: Gaussian, eps: float = 1e-6) -> Tensor:

@@ -6,7 +6,7 @@ from torch.distributions import MultivariateNormal
 
 from mmrotate.utils.errors import ArgumentError
 
-from .gaussian import POLYGON_STDS
+from .gaussian import POLYGON_STDS, principal_axes
 from .transforms import obb2poly
 
 
@@ -166,12 +166,6 @@ def gaussian2bbox(gmm: GaussianMixture) -> Tensor:
     if gmm.mu.shape[1:] != (1, 2):
         raise ArgumentError(f'one distribution in the plane is needed, got means {gmm.mu.shape[1:]}')
     (var_x, cov), (_, var_y) = (row.unbind(-1) for row in gmm.var[:, 0].unbind(-2))
-    half, both = (var_x - var_y) / 2, (var_x + var_y) / 2
-    # a round one has no direction: the gradient of atan2(0, 0) is not finite
-    round_ = (half == 0) & (cov == 0)
-    radius = torch.hypot(half.masked_fill(round_, 1), cov).masked_fill(round_, 0)
-    theta = torch.atan2(cov, half.masked_fill(round_, 1)) / 2
-    long = both + radius
-    short = (var_x * var_y - cov * cov) / long  # both - radius, without its cancellation
+    long, short, theta = principal_axes(var_x, cov, var_y, var_x * var_y - cov * cov)
     sides = 2 * POLYGON_STDS * torch.stack([long, short], -1).clamp(min=gmm.eps).sqrt()
     return obb2poly(torch.cat([gmm.mu[:, 0], sides, theta[:, None]], 1))

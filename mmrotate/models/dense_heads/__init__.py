@@ -1,9 +1,10 @@
 """Heads on every position of a feature pyramid."""
 
+from .anchor_free_head import RotatedAnchorFreeHead
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
-from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
+from .fcos_head import CSLRFCOSHead, RotatedFCOSHead
 from .h2rbox_head import H2RBoxHead, H2RBoxV2Head
 from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_head import ODMRefineHead, RotatedRetinaRefineHead

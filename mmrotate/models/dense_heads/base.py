@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
-from mmrotate.core.post_processing import nms_of_labels
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
@@ -182,36 +181,6 @@ class BaseDenseHead(BaseModule):
         factor = () if factors is None else (factors,)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor)
 
-    def _best_pairs(self, maps: Sequence[Levels], points: Levels, cfg: Any) -> tuple[Tensor, ...]:
-        """Of one image the pairs (k,) of a position and a class with the best scores, ``nms_pre`` of each level.
-
-        Args:
-            maps: By level the logits of the classes (C, H, W), and what else there is of a position.
-            points: (H * W, 2) of each level.
-            cfg: ``score_thr`` and ``nms_pre``.
-
-        Returns:
-            Points (k, 2), what else there is (k, d), labels (k,) and scores (k,).
-        """
-        kept = []
-        for *level, places in zip(*maps, points, strict=True):
-            scores, *preds = map(rows_of, level)
-            rows, labels, values = best_pairs(scores.sigmoid(), cfg.score_thr, cfg.get('nms_pre', -1))
-            kept.append((places[rows], *(field[rows] for field in preds), labels, values))
-        return tuple(map(torch.cat, zip(*kept, strict=True)))
-
-    def _detections_of_pairs(
-        self, boxes: Tensor, scores: Tensor, labels: Tensor, scale_factor: Any, cfg: Any, rescale: bool | None
-    ) -> Detections:
-        """Result of an image, of boxes (k, 5) with a score (k,) and a label (k,) each."""
-        if rescale:
-            boxes = in_original(boxes, scale_factor)
-        # distances may be negative: such a box is none
-        large = (boxes[:, 2:4] > max(cfg.get('min_bbox_size', 0), 0)).all(1)
-        boxes, scores, labels = boxes[large], scores[large], labels[large]
-        dets, keep = nms_of_labels(boxes, scores, labels, cfg.nms, cfg.max_per_img)
-        return dets, labels[keep]
-
 
 def in_original(boxes: Tensor, scale_factor: Any) -> Tensor:
     """Boxes (n, 5) in the pixels of the original image, of which the image is ``scale_factor`` (4,) times as large."""
@@ -258,18 +227,6 @@ def best_scores(scores: Tensor, count: int) -> Tensor:
     """Indices (count,) of the largest scores (n,), best first; of equal ones the first."""
     chosen = scores.topk(count, sorted=False).indices.sort().values
     return chosen[scores[chosen].sort(descending=True, stable=True).indices]
-
-
-def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, columns and values (k,) of the scores (n, C) above the threshold, the ``count`` largest, best first.
-
-    All of them, in their order, if ``count`` is not above 0 or they are not more.
-    """
-    values = scores.flatten()
-    index = (values > threshold).nonzero().squeeze(1)
-    if 0 < count < len(index):
-        index = index[best_scores(values[index], count)]
-    return index // scores.size(1), index % scores.size(1), values[index]
 
 
 def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:

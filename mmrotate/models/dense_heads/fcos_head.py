@@ -2,98 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from mmrotate.core.anchor import MlvlPointGenerator
-from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.models.builder import build_loss
-from mmrotate.models.layers import Scale, conv_tower
+from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.settings import TEST_KEYS
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import BaseDenseHead, Detections, Levels, keep_best, rows_of
-from .fcos_targets import FAR, Positives, owners
+from .anchor_free_head import FAR, RotatedAnchorFreeHead, mean_over_processes
+from .base import Detections, Levels, keep_best, rows_of
+from .fcos_targets import Positives, owners
 
 # distances that each level serves, in pixels
 _RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, FAR))
-
-
-@MODELS.register_module()
-class RotatedAnchorFreeHead(BaseDenseHead):
-    """Towers for classes and boxes on every position, and the points they stand on.
-
-    Args:
-        stacked_convs: Convolutions of each tower.
-        strides: Pixels between positions of each level.
-        dcn_on_last_conv: The last convolution of each tower is a deformable one.
-        conv_bias: Whether those of the towers have one; ``'auto'``: only without a normalisation.
-        loss_bbox: One on decoded boxes.
-        bbox_coder: Between points and boxes.
-        angle_coder: One that makes the angle a classification (CSL).
-        act_cfg: Activation of the towers.
-        conv_cfg: Kind of the towers' convolutions.
-        norm_cfg: Of the towers.
-        train_cfg: Not needed. The other arguments: see :class:`BaseDenseHead`.
-    """
-
-    cls_layers: tuple[str, ...] = ('conv_cls',)
-    needs_sigmoid = True
-    cls_convs: Any
-    reg_convs: Any
-
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        feat_channels: int = 256,
-        stacked_convs: int = 4,
-        strides: Sequence[int] = (4, 8, 16, 32, 64),
-        dcn_on_last_conv: bool = False,
-        conv_bias: bool | Literal['auto'] = 'auto',
-        loss_cls: dict | None = None,
-        loss_bbox: dict | None = None,
-        bbox_coder: dict | None = None,
-        conv_cfg: dict | None = None,
-        norm_cfg: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
-        *,
-        angle_coder: dict | None = None,
-        act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)
-    ) -> None:
-        settings: dict[str, Any] = dict(loss_cls=loss_cls, train_cfg=train_cfg, test_cfg=test_cfg, init_cfg=init_cfg)
-        super().__init__(num_classes, in_channels, feat_channels, **settings)
-        self.stacked_convs, self.strides, self.norm_cfg = stacked_convs, tuple(strides), norm_cfg
-        self.conv_cfg, self.conv_bias, self.dcn_on_last_conv = conv_cfg, conv_bias, dcn_on_last_conv
-        self.act_cfg = act_cfg
-        self.prior_generator = MlvlPointGenerator(self.strides)
-        self.bbox_coder = build_bbox_coder(bbox_coder or dict(type='DistanceAnglePointCoder'))
-        self.angle_coder = None if angle_coder is None else build_bbox_coder(angle_coder)
-        self.angle_dim = 1 if self.angle_coder is None else self.angle_coder.coding_len
-        self.loss_bbox = build_loss(loss_bbox or dict(type='RotatedIoULoss'))
-        self._init_layers()
-
-    def _tower(self) -> nn.Sequential:
-        last = dict(type='DCNv2') if self.dcn_on_last_conv else None
-        args = (self.in_channels, self.feat_channels, self.stacked_convs, self.norm_cfg, self.conv_cfg, self.conv_bias)
-        return conv_tower(*args, last, self.act_cfg)
-
-    def _angles(self, preds: Tensor) -> Tensor:
-        """Angles (n, 1) of what the head predicts for them (n, angle_dim)."""
-        return preds if self.angle_coder is None else self.angle_coder.decode(preds)[:, None]
-
-    def _init_layers(self) -> None:
-        self.cls_convs, self.reg_convs = self._tower(), self._tower()
-        self.conv_cls = nn.Conv2d(self.feat_channels, self.cls_out_channels, 3, padding=1)
-        self.conv_reg = nn.Conv2d(self.feat_channels, 4, 3, padding=1)
 
 
 @MODELS.register_module()
@@ -110,13 +38,15 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         scale_angle: A learned factor on the angle.
         h_bbox_coder: That of upright boxes, for ``separate_angle``.
         loss_bbox: By default that of the overlap of upright or rotated boxes.
-        loss_angle: For ``separate_angle``.
+        loss_angle: By default the L1 for ``separate_angle``, else none.
         loss_centerness: Of the centerness, in [0, 1].
-        **kwargs: See :class:`RotatedAnchorFreeHead`; an ``angle_coder`` is for ``separate_angle``.
+        use_hbbox_loss: The name of ``separate_angle`` in MMRotate 1.x; None for none.
+        **kwargs: See :class:`RotatedAnchorFreeHead`.
     """
 
-    # whether the boxes to learn are upright ones, and the angle follows from something else
-    weak_supervised = False
+    # ``nms_pre`` counts pairs of position and class, as in 1.x, instead of positions by score and centerness
+    counts_pairs = False
+    test_keys = TEST_KEYS | {'nms_pre_of_pairs': None}
 
     def __init__(
         self,
@@ -136,8 +66,11 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         loss_centerness: dict | None = None,
         norm_cfg: dict | None = dict(type='GN', num_groups=32, requires_grad=True),  # noqa: B006  (never written to)
         init_cfg: dict | list | None = None,
+        *,
+        use_hbbox_loss: bool | None = None,
         **kwargs: Any,
     ) -> None:
+        separate_angle = separate_angle if use_hbbox_loss is None else use_hbbox_loss
         self.regress_ranges = [tuple(r) for r in regress_ranges]
         self.center_sampling, self.center_sample_radius = center_sampling, center_sample_radius
         self.norm_on_bbox, self.centerness_on_reg = norm_on_bbox, centerness_on_reg
@@ -145,26 +78,22 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         parts: dict[str, Any] = dict(
             loss_cls=loss_cls,
             loss_bbox=loss_bbox or dict(type='IoULoss' if separate_angle else 'RotatedIoULoss'),
+            loss_angle=loss_angle or (dict(type='L1Loss') if separate_angle else None),
+            h_bbox_coder=(h_bbox_coder or dict(type='DistancePointBBoxCoder')) if separate_angle else None,
             norm_cfg=norm_cfg,
             init_cfg=init_cfg,
         )
         super().__init__(num_classes, in_channels, **parts, **kwargs)
         self.loss_centerness = build_loss(loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True))
-        if separate_angle:
-            self.h_bbox_coder = build_bbox_coder(h_bbox_coder or dict(type='DistancePointBBoxCoder'))
-            self.loss_angle = build_loss(loss_angle or dict(type='L1Loss'))
         self._check()
 
     def _check(self) -> None:
         """Raise an ArgumentError for parts that do not fit together."""
-        upright = self.separate_angle or self.weak_supervised
-        loss, kind = self.loss_bbox, 'upright' if upright else 'rotated'
-        fits = getattr(loss, 'box_dim', None) in (None, 4 if upright else 5)
-        if not fits or getattr(loss, 'needs_decoded', False) == 'both':
-            wanted = f'separate_angle={self.separate_angle} needs a loss_bbox of {kind} boxes (and of no deltas)'
-            raise ArgumentError(f'{wanted}, got {type(loss).__name__}')
-        if self.angle_coder is not None and (not upright or self.is_scale_angle):
-            raise ArgumentError('an angle_coder needs separate_angle=True and scale_angle=False')
+        of_classes = getattr(self.angle_coder, 'of_classes', False)
+        if of_classes and (not self.separate_angle or self.is_scale_angle):
+            raise ArgumentError('an angle_coder of classes needs separate_angle=True and scale_angle=False')
+        if self.gaussian_coder is not None and self.norm_on_bbox:
+            raise ArgumentError('a gaussian_coder has units of its own: norm_on_bbox must be False')
         if len(self.regress_ranges) != len(self.strides):
             raise ArgumentError(
                 f'regress_ranges and strides must be of one length, got {self.regress_ranges} and {self.strides}'
@@ -176,7 +105,8 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         self.conv_angle = nn.Conv2d(self.feat_channels, self.angle_dim, 3, padding=1)
         self.scales = nn.ModuleList(Scale() for _ in self.strides)
         if self.is_scale_angle:
-            self.scale_angle = Scale()
+            # a distribution has no angle: the factor is one of the published weights, but not learned
+            self.scale_angle = Scale().requires_grad_(self.gaussian_coder is None)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Levels, ...]:
         """Pyramid -> scores, distances, angles and centerness, a list over levels each.
@@ -189,12 +119,13 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         """Maps of one level; see :meth:`forward`."""
         cls_feat, reg_feat = self.cls_convs(x), self.reg_convs(x)
         centerness = self.conv_centerness(reg_feat if self.centerness_on_reg else cls_feat)
-        distances = scale(self.conv_reg(reg_feat)).float()
+        distances, angle = scale(self.conv_reg(reg_feat)).float(), self.conv_angle(reg_feat)
+        if self.gaussian_coder is not None:
+            return self.conv_cls(cls_feat), *self.gaussian_coder.activate(distances, angle, stride), centerness
         if self.norm_on_bbox:
             distances = distances.clamp(min=0) * (1 if self.training else stride)
         else:
             distances = distances.clamp(max=math.log(FAR)).exp()
-        angle = self.conv_angle(reg_feat)
         if self.is_scale_angle:
             angle = self.scale_angle(angle).float()
         return self.conv_cls(cls_feat), distances, angle, centerness
@@ -255,42 +186,36 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     ) -> dict[str, Tensor]:
         """Losses of the batch; positions in ignored boxes count as background."""
         outputs = (cls_scores, bbox_preds, angle_preds, centernesses)
-        losses, positives = self._matched(outputs, gt_bboxes, gt_labels)
-        return losses | self._box_losses(positives)
+        losses, pos = self._matched(outputs, gt_bboxes, gt_labels)
+        losses |= self._angle_losses(pos.angles, pos.angle_targets, avg_factor=pos.number)
+        found = self._compared(pos.points, pos.distances, pos.angles)
+        if self.separate_angle:
+            wanted = self.h_bbox_coder.decode(pos.points, pos.targets)
+        else:
+            wanted = self.bbox_coder.decode(pos.points, torch.cat([pos.targets, pos.angle_targets], 1))
+        losses['loss_bbox'] = self._overlap_loss(pos, found, wanted)
+        return losses
 
     def _matched(
         self, outputs: Sequence[Levels], gt_bboxes: list[Tensor], gt_labels: list[Tensor]
     ) -> tuple[dict[str, Tensor], Positives]:
         """Losses of classes and centerness of the outputs of :meth:`forward`, and the positions with an object."""
         points, count = self._grid(outputs[0]), len(outputs[0][0])
-        labels, bbox_targets, angle_targets, *owners = map(torch.cat, self.get_targets(points, gt_bboxes, gt_labels))
+        labels, bbox_targets, angle_targets, *owner = map(torch.cat, self.get_targets(points, gt_bboxes, gt_labels))
         scores, *rest = (torch.cat([rows_of(m).flatten(0, 1) for m in maps]) for maps in outputs)
         pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
         levels = zip(points, self.strides, strict=True)
         places = torch.cat([F.pad(p, (0, 1), value=stride).repeat(count, 1) for p, stride in levels])
-        fields = (labels, places, bbox_targets, angle_targets, *rest, *owners)
+        fields = (labels, places, bbox_targets, angle_targets, *rest, *owner)
         classes, here, targets, angle, preds, angles, centers, *theirs = (field[pos] for field in fields)
         num_pos = mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
-        central = self.centerness_target(targets)
+        central, (place, stride) = self.centerness_target(targets), here.split([2, 1], 1)
         losses = dict(
             loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
             loss_centerness=loss_of_rows(self.loss_centerness, centers, central[:, None], avg_factor=num_pos),
         )
-        owner = theirs[0] if theirs else None
-        place, stride = here.split([2, 1], 1)
-        return losses, Positives(pos, classes, place, stride, targets, angle, preds, angles, central, owner, num_pos)
-
-    def _box_losses(self, pos: Positives) -> dict[str, Tensor]:
-        """Losses of the boxes, and of the angles if they are learned by themselves."""
-        losses, coder, preds, targets = {}, self.bbox_coder, pos.distances, pos.targets
-        if self.separate_angle:
-            coder, angle = self.h_bbox_coder, pos.angle_targets
-            wanted = angle if self.angle_coder is None else self.angle_coder.encode(angle)
-            losses['loss_angle'] = loss_of_rows(self.loss_angle, pos.angles, wanted, avg_factor=pos.number)
-        else:
-            preds, targets = torch.cat([preds, pos.angles], 1), torch.cat([targets, pos.angle_targets], 1)
-        found, wanted = coder.decode(pos.points, preds), coder.decode(pos.points, targets)
-        return losses | dict(loss_bbox=self._overlap_loss(pos, found, wanted))
+        whose = theirs[0] if theirs else None
+        return losses, Positives(pos, classes, place, stride, targets, angle, preds, angles, central, whose, num_pos)
 
     def _overlap_loss(self, pos: Positives, found: Tensor, wanted: Tensor) -> Tensor:
         """The loss of boxes, by how central their positions are."""
@@ -334,14 +259,16 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         rescale: bool | None = False,
     ) -> Detections:
         """Result of one image, of maps (C, H, W) and points (n, 2) by level."""
-        kept = []
-        for level in zip(cls_scores, centernesses, bbox_preds, angle_preds, mlvl_points, strict=True):
-            logits, central, *preds = map(rows_of, level[:4])
-            score, center = logits.sigmoid(), central[:, 0].sigmoid()
-            ranking = score.amax(-1) * center
-            kept.append(keep_best(cfg.get('nms_pre', -1), ranking, score, center, *preds, level[4]))
-        scores, centers, distances, angles, points = map(torch.cat, zip(*kept, strict=True))
-        boxes = self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1), max_shape=img_shape)
+        levels = []
+        for *maps, points in zip(cls_scores, centernesses, bbox_preds, angle_preds, mlvl_points, strict=True):
+            logits, central, *preds = map(rows_of, maps)
+            levels.append((logits.sigmoid(), central[:, 0].sigmoid(), points, *preds))
+        if cfg.get('nms_pre_of_pairs', self.counts_pairs):
+            return self._best_detections(levels, scale_factor, cfg, rescale)
+        count = cfg.get('nms_pre', -1)
+        kept = [keep_best(count, level[0].amax(-1) * level[1], *level) for level in levels]
+        scores, centers, points, distances, angles = map(torch.cat, zip(*kept, strict=True))
+        boxes = self._boxes(points, distances, angles, max_shape=img_shape)
         return self._detections(boxes, scores, scale_factor, cfg, rescale, factors=centers)
 
     @torch.no_grad()
@@ -356,8 +283,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
             distances, angles = (rows_of(m).flatten(0, 1) for m in (pred, angle))
             if self.norm_on_bbox and self.training:
                 distances = distances * stride
-            rows = torch.cat([distances, self._angles(angles)], 1)
-            boxes = self.bbox_coder.decode(points.repeat(count, 1), rows)
+            boxes = self._boxes(points.repeat(count, 1), distances, angles)
             levels.append(boxes.unflatten(0, (count, -1)))
         return [list(image) for image in zip(*levels, strict=True)]
 
@@ -377,8 +303,17 @@ class CSLRFCOSHead(RotatedFCOSHead):
         super().__init__(**kwargs)
 
 
-def mean_over_processes(value: Tensor) -> Tensor:
-    """Mean of a number over the processes of a distributed training."""
-    value = value.detach().clone()
-    all_reduce(value, op='mean')
-    return value
+@MODELS.register_module()
+class GaussianFCOSHead(RotatedFCOSHead):
+    """FCOS that predicts normal distributions (GauCho, Murrugarra-Llerena et al., CVPR 2025).
+
+    Args:
+        gaucho_encoding: Predict them; else distances and angles, as the base.
+        **kwargs: See :class:`RotatedFCOSHead`.
+    """
+
+    def __init__(self, gaucho_encoding: bool = False, **kwargs: Any) -> None:
+        if gaucho_encoding:
+            version = (kwargs.get('bbox_coder') or {}).get('angle_version', 'oc')
+            kwargs.setdefault('gaussian_coder', dict(type='GauChoPointCoder', angle_version=version))
+        super().__init__(**kwargs)

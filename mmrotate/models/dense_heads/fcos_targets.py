@@ -7,7 +7,6 @@ from torch import Tensor
 
 from mmrotate.core.bbox import along_sides
 
-FAR = 1e8
 # pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
 _CHUNK = 4_000_000
 

@@ -24,7 +24,6 @@ class WeakFCOSHead(RotatedFCOSHead):
 
     Args:
         angle_version: That of the ``bbox_coder``, and of the results.
-        use_hbbox_loss: Only False: boxes are upright ones only in the loss.
         scale_angle: A learned factor on the angle.
         loss_bbox: Of upright boxes.
         rotation_agnostic_classes: Labels of the classes without a direction.
@@ -32,13 +31,13 @@ class WeakFCOSHead(RotatedFCOSHead):
     """
 
     weak_supervised = True
+    counts_pairs = True
 
     def __init__(
         self,
         num_classes: int,
         in_channels: int,
         angle_version: str = 'le90',
-        use_hbbox_loss: bool = False,
         scale_angle: bool = True,
         loss_bbox: dict | None = None,
         bbox_coder: dict | None = None,
@@ -46,7 +45,7 @@ class WeakFCOSHead(RotatedFCOSHead):
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
-        self.angle_version, self.rotation_agnostic_classes = angle_version, rotation_agnostic_classes
+        self.angle_version = angle_version
         parts: dict[str, Any] = dict(
             scale_angle=scale_angle,
             loss_bbox=loss_bbox or dict(type='IoULoss' if self.weak_supervised else 'RotatedIoULoss'),
@@ -54,49 +53,38 @@ class WeakFCOSHead(RotatedFCOSHead):
             init_cfg=init_cfg,
         )
         super().__init__(num_classes, in_channels, **parts, **kwargs)
-        if use_hbbox_loss or self.separate_angle:
-            raise ArgumentError(f'{type(self).__name__} learns no angles of labels: leave use_hbbox_loss=False')
+        if self.separate_angle or self.loss_angle is not None:
+            wanted = 'leave separate_angle (use_hbbox_loss) False and loss_angle None'
+            raise ArgumentError(f'{type(self).__name__} learns no angles of labels: {wanted}')
         if angle_version != self.bbox_coder.angle_version:
             given = f'{angle_version!r} and {self.bbox_coder.angle_version!r}'
             raise ArgumentError(f'angle_version and that of bbox_coder must be the same, got {given}')
 
-    @staticmethod
-    def _among(labels: Tensor, classes: Sequence[int] | None) -> Tensor:
-        """Mask (n,) of the labels (n,) that are of these classes."""
-        return torch.isin(labels, labels.new_tensor(classes or []))
+        self.rotation_agnostic_classes = self._labels(rotation_agnostic_classes=rotation_agnostic_classes)
 
-    def _boxes(self, points: Tensor, strides: Tensor, distances: Tensor, angles: Tensor) -> Tensor:
+    def _labels(self, **given: Sequence[int] | None) -> list[int]:
+        """The labels that an argument, given by its name, has; an ArgumentError unless there are such classes."""
+        ((name, classes),) = given.items()
+        labels = list(classes or [])
+        if strange := [label for label in labels if not 0 <= label < self.num_classes]:
+            raise ArgumentError(f'{name}: labels of the {self.num_classes} classes, or None, are needed, got {strange}')
+        return labels
+
+    @staticmethod
+    def _among(labels: Tensor, classes: Sequence[int]) -> Tensor:
+        """Mask (n,) of the labels (n,) that are of these classes."""
+        return torch.isin(labels, labels.new_tensor(classes))
+
+    def _decoded(self, points: Tensor, strides: Tensor, distances: Tensor, angles: Tensor) -> Tensor:
         """Boxes (n, 5) of points (n, 2) with strides (n, 1), distances (n, 4) as in training, and angles (n, 1)."""
         pixels = distances * strides if self.norm_on_bbox else distances
         boxes: Tensor = self.bbox_coder.decode(points, torch.cat([pixels, angles], 1))
         return boxes
 
-    def _get_bboxes_single(
-        self,
-        cls_scores: Levels,
-        bbox_preds: Levels,
-        angle_preds: Levels,
-        centernesses: Levels,
-        mlvl_points: Levels,
-        img_shape: Sequence[int],
-        scale_factor: Any,
-        cfg: Any,
-        rescale: bool | None = False,
-    ) -> Detections:
-        """As of the base, from the best pairs of a position and a class instead of the best positions."""
-        outs = (cls_scores, bbox_preds, angle_preds, centernesses)
-        points, distances, angles, centers, labels, scores = self._best_pairs(outs, mlvl_points, cfg)
-        boxes = self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1))
-        facts = (scores * centers[:, 0].sigmoid(), labels, scale_factor, cfg, rescale)
-        return self._finished(*self._detections_of_pairs(self._adjusted(boxes, labels), *facts))
-
-    def _adjusted(self, boxes: Tensor, labels: Tensor) -> Tensor:
-        """Candidates (k, 5) with labels (k,) as the classes want them before the NMS."""
-        return boxes
-
-    def _finished(self, boxes: Tensor, labels: Tensor) -> Detections:
-        """Detections (k, 6) with labels (k,) as the classes want them."""
-        return boxes, labels
+    def _angles(self, codes: Tensor) -> Tensor:
+        """Angles (n, 1) of what is predicted of them."""
+        angles: Tensor = self.angle_coder.decode(codes, keepdim=True)
+        return angles
 
 
 @MODELS.register_module()
@@ -122,8 +110,9 @@ class H2RBoxHead(WeakFCOSHead):
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
-        self.weak_supervised, self.square_classes = weak_supervised, square_classes
+        self.weak_supervised = weak_supervised
         super().__init__(num_classes, in_channels, init_cfg=init_cfg, **kwargs)
+        self.square_classes = self._labels(square_classes=square_classes)
         self.loss_bbox_ss = build_loss(loss_bbox_ss or dict(type='H2RBoxConsistencyLoss'))
 
     def forward_train(  # type: ignore[override]
@@ -156,8 +145,8 @@ class H2RBoxHead(WeakFCOSHead):
     ) -> dict[str, Tensor]:
         """As of the base, and with a ``view``, distances and angles of the turned images, ``loss_bbox_ss``."""
         losses, pos = self._matched((cls_scores, bbox_preds, angle_preds, centernesses), gt_bboxes, gt_labels)
-        found = self._boxes(pos.points, pos.strides, pos.distances, self._angles(pos.angles))
-        wanted = self._boxes(pos.points, pos.strides, pos.targets, pos.angle_targets)
+        found = self._decoded(pos.points, pos.strides, pos.distances, self._angles(pos.angles))
+        wanted = self._decoded(pos.points, pos.strides, pos.targets, pos.angle_targets)
         if self.weak_supervised:
             losses['loss_bbox'] = self._overlap_loss(pos, obb2xyxy(found), obb2xyxy(wanted))
         else:
@@ -171,14 +160,16 @@ class H2RBoxHead(WeakFCOSHead):
         cells, rows, inside = _partners(pos, preds[0], turn)
         distances, angles = (torch.cat([rows_of(m).flatten(0, 1) for m in maps])[rows[inside]] for maps in preds)
         strides = pos.strides[inside]
-        seen = self._boxes((cells[inside] + 0.5) * strides, strides, distances, self._angles(angles))
+        seen = self._decoded((cells[inside] + 0.5) * strides, strides, distances, self._angles(angles))
         wanted = turn.boxes(found[inside])
         still = self._among(pos.labels[inside], self.rotation_agnostic_classes)
         wanted = torch.cat([wanted[:, :4], wanted[:, 4:].masked_fill(still[:, None], 0)], 1)
         central = pos.central[inside]
         return loss_of_rows(self.loss_bbox_ss, seen, wanted, weight=central, avg_factor=central.sum().clamp(min=1))
 
-    def _finished(self, boxes: Tensor, labels: Tensor) -> Detections:
+    def _best_detections(self, *args: Any) -> Detections:
+        """As of the base, those of ``square_classes`` made upright."""
+        boxes, labels = super()._best_detections(*args)
         square = self._among(labels, self.square_classes)[:, None]
         upright = torch.cat([obb2hbb(boxes, self.angle_version), boxes[:, 5:]], 1)
         return torch.where(square, upright, boxes), labels
@@ -238,7 +229,8 @@ class H2RBoxV2Head(WeakFCOSHead):
     ) -> None:
         super().__init__(num_classes, in_channels, scale_angle=scale_angle, init_cfg=init_cfg, **kwargs)
         self.loss_symmetry_ss = build_loss(loss_symmetry_ss or dict(type='H2RBoxV2ConsistencyLoss'))
-        self.agnostic_resize_classes, self.use_circumiou_loss = agnostic_resize_classes, use_circumiou_loss
+        self.agnostic_resize_classes = self._labels(agnostic_resize_classes=agnostic_resize_classes)
+        self.use_circumiou_loss = use_circumiou_loss
         self.use_standalone_angle, self.use_reweighted_loss_bbox = use_standalone_angle, use_reweighted_loss_bbox
 
     def get_targets(
@@ -275,7 +267,7 @@ class H2RBoxV2Head(WeakFCOSHead):
         if self.use_standalone_angle:
             angles = angles.detach()
         pairs = ((pos.distances, angles), (pos.targets, wanted))
-        found, truth = (self._boxes(pos.points, pos.strides, *pair) for pair in pairs)
+        found, truth = (self._decoded(pos.points, pos.strides, *pair) for pair in pairs)
         if self.use_circumiou_loss:
             return self._overlap_loss(pos, *nested_projection(found, truth))
         upright = (2 * truth[:, 4]).sin().abs() < 1e-5
@@ -296,10 +288,11 @@ class H2RBoxV2Head(WeakFCOSHead):
         still = self._among(labels, self.rotation_agnostic_classes)
         return loss_of_rows(self.loss_symmetry_ss, *angles, means[0, :, -1], means[1, :, -1], still)
 
-    def _adjusted(self, boxes: Tensor, labels: Tensor) -> Tensor:
+    def _of_classes(self, boxes: Tensor, labels: Tensor) -> Tensor:
+        """Candidates (k, 5): those without a direction are upright, and some are smaller."""
         factors = boxes.new_ones(self.num_classes, 5)
-        factors[list(self.rotation_agnostic_classes or []), 4] = 0
-        factors[list(self.agnostic_resize_classes or []), 2:4] = 0.85
+        factors[self.rotation_agnostic_classes, 4] = 0
+        factors[self.agnostic_resize_classes, 2:4] = 0.85
         return boxes * factors[labels]
 
 

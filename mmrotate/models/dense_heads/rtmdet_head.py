@@ -10,16 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.core.anchor import build_prior_generator
-from mmrotate.core.bbox import build_assigner, build_bbox_coder
-from mmrotate.models.builder import build_loss
+from mmrotate.core.bbox import build_assigner
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
+from .anchor_free_head import FAR, RotatedAnchorFreeHead, mean_over_processes
 from .base import Detections, Levels, rows_of
-from .fcos_head import RotatedAnchorFreeHead, mean_over_processes
-from .fcos_targets import FAR
 
 
 @MODELS.register_module()
@@ -72,25 +70,14 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             init_cfg=init_cfg,
         )
         points = anchor_generator or dict(type='MlvlPointGenerator', offset=0, strides=list(strides))
-        parts |= dict(stacked_convs=stacked_convs, strides=points['strides'])
+        parts |= dict(stacked_convs=stacked_convs, strides=points['strides'], loss_angle=loss_angle)
+        parts |= dict(h_bbox_coder=dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else {}
         super().__init__(num_classes, in_channels, **parts, **kwargs)
         self.prior_generator = build_prior_generator(points)
-        self.h_bbox_coder = build_bbox_coder(dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else None
-        self.loss_angle = None if loss_angle is None else build_loss(loss_angle)
         self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
-        self._check(angle_version)
-
-    def _check(self, angle_version: str) -> None:
-        """Raise an ArgumentError for parts that do not fit together."""
         if angle_version != self.bbox_coder.angle_version:
             given = f'{angle_version!r} and {self.bbox_coder.angle_version!r}'
             raise ArgumentError(f'angle_version and that of bbox_coder must be the same, got {given}')
-        dims = 5 if self.h_bbox_coder is None else 4
-        if getattr(self.loss_bbox, 'box_dim', None) not in (None, dims):
-            kind = type(self.loss_bbox).__name__
-            raise ArgumentError(f'use_hbbox_loss={dims == 4} needs a loss_bbox of {dims} numbers, got {kind}')
-        if self.loss_angle is None and (self.h_bbox_coder is not None or self.angle_coder is not None):
-            raise ArgumentError('use_hbbox_loss=True, and an angle_coder, need a loss_angle')
 
     def _each(self, make: Callable[[], nn.Module]) -> nn.Module:
         """A layer, or one for each level."""
@@ -126,19 +113,16 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         scores = self._at(self.rtm_cls, level)(cls_feat)
         if self.with_objectness:
             scores = _geometric_mean(scores, self._at(self.rtm_obj, level)(reg_feat))
-        distances = self._at(self.rtm_reg, level)(reg_feat).float()
+        distances, angle = self._at(self.rtm_reg, level)(reg_feat).float(), self._at(self.rtm_ang, level)(reg_feat)
+        if self.gaussian_coder is not None:
+            return scores, *self.gaussian_coder.activate(distances, angle, self.strides[level])
         if self.exp_on_reg:
             distances = distances.clamp(max=math.log(FAR)).exp()
         if not self.separate:
             distances = self.scales[level](distances)
-        angle = self._at(self.rtm_ang, level)(reg_feat)
         if self.is_scale_angle:
             angle = self.scale_angle(angle)
         return scores, distances * self.strides[level], angle.float()
-
-    def _decoded(self, points: Tensor, distances: Tensor, angles: Tensor) -> Tensor:
-        """Boxes (n, 5) of points (n, 2), distances (n, 4) and what is predicted of angles (n, angle_dim)."""
-        return self.bbox_coder.decode(points, torch.cat([distances, self._angles(angles)], 1))
 
     # ---------------------------------------------------------------------------------- losses
     def loss(
@@ -181,16 +165,11 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
         here, found, turned, targets = (field[pos] for field in (points, distances, angles, bbox_targets))
         weighed: dict[str, Any] = dict(weight=assign_metrics[pos], avg_factor=avg_factor)
-        if self.h_bbox_coder is None:
-            boxes, wanted = self._decoded(here, found, turned), targets
-        else:
-            sides = self.bbox_coder.encode(here, targets)[:, :4]
-            boxes, wanted = (self.h_bbox_coder.decode(here, d) for d in (found, sides))
-        losses['loss_bbox'] = loss_of_rows(self.loss_bbox, boxes, wanted, **weighed)
-        if self.loss_angle is not None:
-            angle = targets[:, 4:] if self.angle_coder is None else self.angle_coder.encode(targets[:, 4:])
-            losses['loss_angle'] = loss_of_rows(self.loss_angle, turned, angle, **weighed)
-        return losses
+        wanted = targets
+        if self.h_bbox_coder is not None:
+            wanted = self.h_bbox_coder.decode(here, self.bbox_coder.encode(here, targets)[:, :4])
+        losses['loss_bbox'] = loss_of_rows(self.loss_bbox, self._compared(here, found, turned), wanted, **weighed)
+        return losses | self._angle_losses(turned, targets[:, 4:], **weighed)
 
     # --------------------------------------------------------------------------------- targets
     @torch.no_grad()
@@ -225,7 +204,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         strides = [F.pad(level, (0, 1), value=stride) for level, stride in zip(points, self.strides, strict=True)]
         priors, count = torch.cat(strides), len(img_metas)
         logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
-        boxes = self._decoded(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
+        boxes = self._boxes(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
         ignored: list[Any] = list(gt_bboxes_ignore_list or itertools.repeat(None, count))
         outputs = (logits, boxes.unflatten(0, (count, -1)), self._on_image(points, img_metas))
         images = zip(*outputs, gt_bboxes_list, gt_labels_list, ignored, strict=True)
@@ -290,10 +269,11 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         rescale: bool | None = False,
     ) -> Detections:
         """Result of one image, of maps (C, H, W) and points (n, 2) by level."""
-        outs = (cls_scores, bbox_preds, angle_preds)
-        points, distances, angles, labels, values = self._best_pairs(outs, mlvl_points, cfg)
-        boxes = self._decoded(points, distances, angles)
-        return self._detections_of_pairs(boxes, values, labels, scale_factor, cfg, rescale)
+        levels = []
+        for *maps, points in zip(cls_scores, bbox_preds, angle_preds, mlvl_points, strict=True):
+            scores, *preds = map(rows_of, maps)
+            levels.append((scores.sigmoid(), scores.new_ones(len(scores)), points, *preds))
+        return self._best_detections(levels, scale_factor, cfg, rescale)
 
 
 @MODELS.register_module()

@@ -45,6 +45,7 @@ _DISTANCES_V1: dict[str, Callable[[Gaussian, Gaussian], Tensor]] = {
     'kld': lambda p, t: 2 * gaussian.kl_divergence(p, t),
     'bcd': gaussian.bhattacharyya,
     'gwd': gaussian.wasserstein,
+    'probiou': gaussian.bhattacharyya,
 }
 
 
@@ -126,8 +127,9 @@ class GDLoss_v1(BoxLoss):
     published models were trained.
 
     Args:
-        loss_type: ``'kld'`` (twice the divergence of the prediction from the target), ``'bcd'`` (Bhattacharyya)
-            or ``'gwd'`` (squared Wasserstein).
+        loss_type: ``'kld'`` (twice the divergence of the prediction from the target), ``'bcd'`` (Bhattacharyya),
+            ``'gwd'`` (squared Wasserstein), or ``'probiou'``: the loss is the Hellinger distance, and neither
+            ``fun`` nor ``tau`` matters.
         fun: ``'sqrt'``, ``'log1p'`` or ``''``; the last is for ``'gwd'`` the logarithm of 1 plus the distance
             over the boxes' scale, without tau.
         tau: Above 0.
@@ -159,9 +161,68 @@ class GDLoss_v1(BoxLoss):
     def between(self, p: Gaussian, t: Gaussian) -> Tensor:
         """Losses (n,) of the distributions ``p`` against ``t``."""
         distance = _DISTANCES_V1[self.loss_type](p, t).clamp(min=_TINY_V1)
+        if self.loss_type == 'probiou':
+            return gaussian.hellinger(distance)
         if self.fun == '' and self.loss_type == 'gwd':
             return (distance.sqrt() / _scale(p, t)).log1p()
         return 1 - 1 / (self.tau + _FUNCTIONS_V1[self.fun](distance))
+
+
+@MODELS.register_module()
+class GDLoss_GauCho(GDLoss_v1):
+    """The same of predictions that are distributions themselves, as those of a ``gaussian_coder`` are.
+
+    Args:
+        loss_type: See :class:`GDLoss_v1`.
+        fun: Likewise.
+        tau: Likewise.
+        reduction: Likewise.
+        loss_weight: Likewise.
+        gaussian_prediction: Predictions are means and Cholesky factors (n, 5), see :func:`cholesky_to_gaussian`;
+            else boxes.
+    """
+
+    def __init__(
+        self,
+        loss_type: str,
+        fun: str = 'log1p',
+        tau: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        gaussian_prediction: bool = False,
+    ) -> None:
+        super().__init__(loss_type, fun, tau, reduction, loss_weight)
+        self.gaussian_prediction = gaussian_prediction
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Predictions (n, 5) and boxes (n, 5) -> (n,)."""
+        make = gaussian.cholesky_to_gaussian if self.gaussian_prediction else gaussian.boxes_to_gaussian
+        return self.between(make(pred), gaussian.boxes_to_gaussian(target))
+
+
+@MODELS.register_module()
+class ProbIoULoss(BoxLoss):
+    """Overlap of boxes as normal distributions of their own variance (ProbIoU, Llerena et al., 2021).
+
+    Args:
+        mode: ``'l1'``: 1 - ProbIoU, the Hellinger distance, which is flat for boxes far apart; or ``'l2'``: the
+            Bhattacharyya distance, which is not.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
+    """
+
+    needs_decoded = True
+    box_dim = 5
+
+    def __init__(self, mode: str = 'l1', reduction: str = 'mean', loss_weight: float = 1.0) -> None:
+        super().__init__(reduction, loss_weight)
+        self.mode = one_of('mode', mode, ('l1', 'l2'))
+
+    def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
+        """Boxes (n, 5) and (n, 5) -> (n,)."""
+        p, t = (gaussian.uniform_to_gaussian(boxes) for boxes in (pred, target))
+        distance = gaussian.bhattacharyya(p, t).clamp(min=_TINY)
+        return gaussian.hellinger(distance) if self.mode == 'l1' else distance
 
 
 @MODELS.register_module()

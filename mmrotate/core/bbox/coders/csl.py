@@ -10,6 +10,7 @@ from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version as version_of
+from .phase import PseudoAngleCoder
 
 # labels by the distances from the right class and the radius, both in classes
 _WINDOWS: dict[str, Callable[[Tensor, float], Tensor]] = {
@@ -21,7 +22,7 @@ _WINDOWS: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 @TASK_UTILS.register_module()
-class CSLCoder:
+class CSLCoder(PseudoAngleCoder):
     """Circular smooth labels of angles (Yang and Yan, ECCV 2020).
 
     The range of the angle version is cut into classes of ``omega`` degrees; neighbours of the right class,
@@ -36,6 +37,8 @@ class CSLCoder:
         radius: Of the window, above 0.
     """
 
+    of_classes = True
+
     def __init__(self, angle_version: str, omega: float = 1, window: str = 'gaussian', radius: float = 6) -> None:
         version = version_of(angle_version)
         self.angle_version = angle_version
@@ -47,7 +50,7 @@ class CSLCoder:
                 f'omega must be in (0, {self.span:g}] degrees and radius above 0, got {omega} and {radius}'
             )
         self.omega, self.window, self.radius = omega, window, radius
-        self.coding_len = int(round(self.span) // omega)
+        self.encode_size = self.coding_len = int(round(self.span) // omega)
 
     def encode(self, angle_targets: Tensor) -> Tensor:
         """Angles (n, 1) in radians, in the version's range -> labels (n, coding_len) in [0, 1]."""
@@ -59,8 +62,8 @@ class CSLCoder:
         offset = torch.where(2 * ahead < self.coding_len, ahead, ahead - self.coding_len)
         return _WINDOWS[self.window](offset, self.radius)
 
-    def decode(self, angle_preds: Tensor) -> Tensor:
-        """Scores (n, coding_len) -> angles (n,) in radians: the middle of the best class."""
-        best = angle_preds.argmax(1)
+    def decode(self, angle_preds: Tensor, keepdim: bool = False) -> Tensor:
+        """Scores (n, coding_len) -> angles (n,) in radians, or (n, 1) for ``keepdim``: the middle of the best class."""
+        best = angle_preds.argmax(1, keepdim)
         degrees = (best + 0.5) * self.omega % self.span + self.start
         return degrees * (math.pi / 180)

@@ -1,0 +1,11 @@
+_base_ = '../rotated_retinanet/rotated_retinanet_obb_r50_fpn_fp16_1x_dota_le90.py'
+
+model = dict(
+    bbox_head=dict(
+        type='AngleBranchRetinaHead',
+        use_normalized_angle_feat=True,
+        angle_coder=dict(type='PSCCoder', angle_version='le90', dual_freq=True, num_step=3),
+        loss_bbox=dict(loss_weight=0.5),
+        loss_angle=dict(type='L1Loss', loss_weight=0.2),
+    )
+)
