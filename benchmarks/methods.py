@@ -103,6 +103,7 @@ def method_config(name: str, args: argparse.Namespace) -> Config:
     base = Config.fromfile(CONFIGS / f'{BASE}.py')
     version = angle_version(name)
     cfg.data = Config(with_version(base.data.to_dict(), version))._cfg_dict
+    cfg.data.train.horizontal = load(name).data.train.get('horizontal', False)
     cfg.model = small_model(load(name).model.to_dict(), 4, args.base, args.channels)
     cfg.custom_hooks = [dict(type='NumClassCheckHook')]
     cfg.checkpoint_config = dict(interval=10**6)

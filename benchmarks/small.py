@@ -48,6 +48,8 @@ METHODS = (
     'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota',
     'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota',
     'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90',
+    'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota',
+    'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota',
 )
 
 
@@ -79,6 +81,8 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
             part['num_classes'] = num_classes
         if _PUBLISHED_OTHERWISE.search(part.get('type', '')):
             part['as_published'] = False
+        # classes of the data of the zoo, such as those that are round
+        part |= {key: None for key in part if key.endswith('_classes') and key != 'num_classes'}
         for key, width in part.items():
             if key.endswith('channels') and width in (256, 1024):
                 part[key] = channels * width // 256

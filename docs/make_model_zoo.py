@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[1]
 ARXIV = 'https://arxiv.org/abs/'
 SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x', 108: '9x'}
 V1 = 'https://download.openmmlab.com/mmrotate/v1.0/'
-DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'dior': 'DIOR-R', 'hit': 'HIT-UAV'}
+DATA = {
+    **{'dota': 'DOTA 1.0', 'dotav15': 'DOTA 1.5', 'dotav2': 'DOTA 2.0', 'dior': 'DIOR-R'},
+    **{'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'},
+}
 BACKBONES = {
     'ResNet': 'ResNet-50',
     'ReResNet': 'ReResNet-50',
@@ -45,10 +48,10 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x, of RTMDet-R and PSC with 1.x, of ACM and GauCho with
-AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it
-is the mean over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R and PSC: at 0.5), to be
-compared only with itself. HIT-UAV
+checkpoints are those published with MMRotate 0.x, of RTMDet-R, PSC and H2RBox with 1.x, of ACM and GauCho with
+AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA; for HRSC2016 it is the mean
+over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC and H2RBox: at 0.5), to be compared only with
+itself. HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
 are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
@@ -128,7 +131,7 @@ def _checkpoint(name: str, file: str | None) -> str | None:
 def row(name: str, method: Row, facts: Row) -> Row:
     """What there is to say about one config."""
     config = Config.fromfile(ROOT / f'configs/{name}.py', import_custom_modules=False)
-    data = next(text for word, text in DATA.items() if re.search(f'[-_]{word}(_|$)', name))
+    data = next(text for word, text in DATA.items() if re.search(f'[-_]{word}([-_]|$)', name))
     train = config.data.train
     steps = [step['type'] for step in train.get('dataset', train).pipeline]
     extras = [('_ms_' in config.data_root, 'ms'), ('PolyRandomRotate' in steps, 'rr'), ('fp16' in config, 'fp16')]
@@ -234,7 +237,7 @@ def metafile(folder: str, method: Row, table: list[Row]) -> str:
 
 def _model(folder: str, entry: Row) -> Row:
     data = entry['data'].split()
-    facts: Row = {'Training Data': data[0] if data[0] != 'DOTA' else 'DOTAv1.0', 'Epochs': entry['epochs']}
+    facts: Row = {'Training Data': data[0] if data[0] != 'DOTA' else f'DOTAv{data[1]}', 'Epochs': entry['epochs']}
     if entry['memory_gb'] is not None:
         facts['Training Memory (GB)'] = entry['memory_gb']
     if entry['fps'] is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from mmrotate.core.bbox import obb2xyxy
+from mmrotate.core.bbox import obb2hbb, obb2xyxy
 from mmrotate.utils import ArgumentError, UserError, get_root_logger
 from mmrotate.utils.files import near_files
 
@@ -40,6 +40,8 @@ class RotatedDataset(Scored, Dataset):
         filter_empty_gt: in training leave out the images without objects.
         proposal_file: pickle or JSON file with an array (n, 5) or, with scores, (n, 6) for each image of the
             annotations, in their order, for the step LoadProposals.
+        horizontal: train on the upright boxes around the labelled ones, as if there were no others: for methods that
+            learn from such labels. Not in test mode: results are compared with what was labelled.
     """
 
     CLASSES: Sequence[str] = ()
@@ -58,11 +60,14 @@ class RotatedDataset(Scored, Dataset):
         test_mode: bool = False,
         filter_empty_gt: bool = True,
         proposal_file: str | None = None,
+        horizontal: bool = False,
     ) -> None:
+        if horizontal and test_mode:
+            raise ArgumentError('horizontal=True is for training: a test compares results with what was labelled')
         self.ann_file = _join(data_root, ann_file)
         self.img_prefix = _join(data_root, img_prefix)
         self.data_root, self.version = data_root, version
-        self.test_mode, self.filter_empty_gt = test_mode, filter_empty_gt
+        self.test_mode, self.filter_empty_gt, self.horizontal = test_mode, filter_empty_gt, horizontal
         self.CLASSES = self.get_classes(classes)  # of this instance; they cover the class's own
         self.has_annotations = True
         self.bad_images: dict[str, int] = {}
@@ -244,7 +249,11 @@ class RotatedDataset(Scored, Dataset):
 
     def prepare_train_img(self, index: int) -> dict | None:
         """Training sample ``index``; None if a step of the pipeline drops it."""
-        return self._run_pipeline(index, {**self._results(index), 'ann_info': self.get_ann_info(index)})
+        labels = self.get_ann_info(index)
+        if self.horizontal:
+            boxes = {name: obb2hbb(labels[name], self.version) for name in ('bboxes', 'bboxes_ignore')}
+            labels = {**labels, **boxes}
+        return self._run_pipeline(index, {**self._results(index), 'ann_info': labels})
 
     def prepare_test_img(self, index: int) -> dict:
         """Test sample ``index``."""

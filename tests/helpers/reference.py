@@ -27,6 +27,14 @@ def load_json(name: str) -> dict:
     return json.loads(raw)
 
 
+def load_all(pattern: str) -> dict:
+    """The reference files of a pattern as one."""
+    found: dict = {}
+    for path in sorted(GOLDEN.glob(pattern)):
+        found |= load_json(str(path.relative_to(GOLDEN)))
+    return found
+
+
 def random_state(name: str) -> np.random.RandomState:
     """The generator that belongs to a name."""
     return np.random.RandomState(zlib.crc32(name.encode()))

@@ -28,6 +28,8 @@ NEWER = {
     'psc_retinanet': 'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota.py',
     'acm_fcos': 'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota.py',
     'gaucho_fcos': 'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90.py',
+    'h2rbox': 'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota.py',
+    'h2rbox_v2': 'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota.py',
 }
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
@@ -56,6 +58,8 @@ def _narrow(part: dict) -> None:
             part[key] = NUM_CLASSES
         elif key == 'stacked_convs':
             part[key] = 1
+        elif key.endswith('_classes'):  # of DOTA
+            part[key] = value and [1]
 
 
 def _shrink(model: dict) -> dict:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmrotate.core import obb2poly
 from mmrotate.models import build_head, build_loss
-from mmrotate.models.dense_heads import fcos_head
+from mmrotate.models.dense_heads import fcos_targets
 from tests.helpers import reference
 from tests.helpers.configs import fcos
 
@@ -59,7 +59,8 @@ def owners(head, boxes):
     points = head.prior_generator.grid_priors(SIZES)
     facts = [[stride, *r] for stride, r in zip(STRIDES, RANGES, strict=True)]
     strides, *ranges = torch.cat([p.new_tensor([f] * len(p)) for p, f in zip(points, facts, strict=True)]).split(1, 1)
-    return head._owners(torch.cat(points), strides, torch.cat(ranges, 1), boxes)
+    radius = strides * (head.center_sample_radius if head.center_sampling else math.inf)
+    return fcos_targets.owners(torch.cat(points), torch.cat(ranges, 1), radius, boxes)
 
 
 @pytest.mark.parametrize('chunk', [4_000_000, 1])
@@ -70,7 +71,7 @@ def test_targets_are_those_of_plain_loops(chunk, counts, sampling):
     boxes = [random_boxes(count, i) for i, count in enumerate(counts)]
     padded = torch.nn.utils.rnn.pad_sequence(boxes, batch_first=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fcos_head, '_CHUNK', chunk)
+        patch.setattr(fcos_targets, '_CHUNK', chunk)
         owner = owners(head, padded)
     for image, own in enumerate(boxes):
         expected = [

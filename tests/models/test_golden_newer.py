@@ -1,5 +1,6 @@
 """Whole detectors against what MMRotate 1.x computes, by the configs of today."""
 
+import math
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from torch import nn
 
-from mmrotate.core.bbox import CSLCoder, DistanceAnglePointCoder
+from mmrotate.core.bbox import CSLCoder, DistanceAnglePointCoder, obb2hbb
 from mmrotate.models import build_detector
 from tests.helpers import reference
 
@@ -21,7 +23,7 @@ NAMES = sorted(path.name.removesuffix('.json.gz') for path in (reference.GOLDEN 
 CASES = [
     pytest.param(name, marks=[pytest.mark.slow] * (name.startswith(LARGE) and name not in QUICK)) for name in NAMES
 ]
-KEYS = reference.load_json('newer/state_dict_keys.json.gz') | reference.load_json('newer/angle_keys.json.gz')
+KEYS = reference.load_all('newer/state_dict_keys*.json.gz')
 
 
 def without_scope(node):
@@ -87,6 +89,24 @@ def unturned(coder, points, boxes):
     return DistanceAnglePointCoder.encode(coder, points, torch.cat([boxes[:, :4], 0 * boxes[:, 4:]], 1))
 
 
+def truth(golden):
+    """Boxes and labels of the two images."""
+    facts = [golden[key] for key in ('angle_version', 'input_hw', 'num_classes')]
+    boxes, labels = zip(*(reference.ground_truth(golden['seed'], i, *facts) for i in range(2)), strict=True)
+    if kind := golden.get('gt', ''):
+        boxes = [obb2hbb(each, facts[0]) for each in boxes]
+        turn = torch.tensor([0, 0, 0, 0, 0.35 * kind.endswith('turned')])
+        boxes = [each + turn for each in boxes]
+    return list(boxes), list(labels)
+
+
+def training_on_running_statistics(model):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
 def test_losses_and_gradients(case, monkeypatch):
     model, golden, img = case
     head = model.bbox_head
@@ -94,23 +114,21 @@ def test_losses_and_gradients(case, monkeypatch):
         # ours has labels with a peak, and distances along the sides of a box, as they are decoded: see the next test
         monkeypatch.setattr(head.angle_coder, 'encode', partial(reference.overwritten_labels, head.angle_coder))
         monkeypatch.setattr(head.bbox_coder, 'encode', partial(unturned, head.bbox_coder))
-    truth = [
-        reference.ground_truth(golden['seed'], i, golden['angle_version'], golden['input_hw'], golden['num_classes'])
-        for i in range(2)
-    ]
-    boxes, labels = map(list, zip(*truth, strict=True))
-    # distances of FCOS are in pixels when testing, where losses mean nothing
-    mode = '' if 'losses' in golden else '_train'
-    model.train(bool(mode))
-    losses = model.forward_train(img, reference.metas(*golden['input_hw']), boxes, labels)
-    assert set(losses) == set(golden['losses' + mode])
-    for name, expected in golden['losses' + mode].items():
-        values = losses[name]
-        values = [v.item() for v in values] if isinstance(values, list) else values.item()
-        np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-7, err_msg=name)
+    boxes, labels = truth(golden)
+    kind = '_train' if 'losses_train' in golden else ''
+    if kind:
+        training_on_running_statistics(model)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, 'rand', lambda *size: torch.full(size, golden.get('rand', math.nan)))
+        losses = model.forward_train(img, reference.metas(*golden['input_hw']), boxes, labels)
+    expected_losses = golden[f'losses{kind}']
+    assert set(losses) == set(expected_losses)
+    for name, expected in expected_losses.items():
+        found = torch.stack([*losses[name]]) if isinstance(losses[name], list) else losses[name]
+        np.testing.assert_allclose(found.tolist(), expected, rtol=1e-4, atol=1e-7, err_msg=name)
     norms = reference.grad_norms(model, losses)
     model.eval()
-    for group, expected in golden['grad_norm' + mode].items():
+    for group, expected in golden[f'grad_norm{kind}'].items():
         assert norms.get(group, 0) == pytest.approx(expected, rel=1e-3), group
 
 

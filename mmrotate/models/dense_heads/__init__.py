@@ -5,6 +5,7 @@ from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
 from .fcos_head import CSLRFCOSHead, RotatedFCOSHead
+from .h2rbox_head import H2RBoxHead, H2RBoxV2Head
 from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_head import ODMRefineHead, RotatedRetinaRefineHead
 from .reppoints_head import KLDRepPointsHead, RotatedRepPointsHead

@@ -49,6 +49,8 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     reg_convs: Any
     h_bbox_coder: Any
     gaussian_coder: Any
+    # whether the boxes to learn are the upright ones around rotated ones
+    weak_supervised = False
 
     def __init__(
         self,
@@ -103,14 +105,15 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     # ------------------------------------------------------------------------ boxes and angles
     def _check_boxes(self) -> None:
         """Raise an ArgumentError for coders and losses that do not fit together."""
-        loss, upright = self.loss_bbox, self.h_bbox_coder is not None
+        loss, separate = self.loss_bbox, self.h_bbox_coder is not None
+        upright = separate or self.weak_supervised
         fits = getattr(loss, 'box_dim', None) in (None, 4 if upright else 5)
         if not fits or getattr(loss, 'needs_decoded', False) == 'both':
             wanted = 'upright boxes' if upright else 'rotated boxes'
-            how = f'separate_angle (use_hbbox_loss) = {upright} needs a loss_bbox of {wanted} (and of no deltas)'
+            how = f'separate_angle (use_hbbox_loss) = {separate} needs a loss_bbox of {wanted} (and of no deltas)'
             raise ArgumentError(f'{how}, got {type(loss).__name__}')
         of_classes = getattr(self.angle_coder, 'of_classes', False)
-        if self.loss_angle is None and (upright or of_classes):
+        if self.loss_angle is None and (separate or of_classes):
             raise ArgumentError(
                 'separate_angle=True (use_hbbox_loss=True), and an angle_coder of classes, need a loss_angle'
             )
@@ -124,6 +127,10 @@ class RotatedAnchorFreeHead(BaseDenseHead):
         """Boxes (n, 5) of points (n, 2), distances (n, 4) and what is predicted of angles (n, angle_dim)."""
         angles = self.angle_coder.decode(codes).reshape(-1, 1)
         return (self.gaussian_coder or self.bbox_coder).decode(points, torch.cat([distances, angles], 1), **kwargs)
+
+    def _of_classes(self, boxes: Tensor, labels: Tensor) -> Tensor:
+        """Candidates (k, 5) in the form that is wanted of the classes with these labels (k,)."""
+        return boxes
 
     def _compared(self, points: Tensor, distances: Tensor, codes: Tensor) -> Tensor:
         """What ``loss_bbox`` compares with the objects: boxes (n, 5), upright boxes (n, 4) or distributions (n, 5)."""
@@ -152,7 +159,7 @@ class RotatedAnchorFreeHead(BaseDenseHead):
             rows, labels, values = best_pairs(scores, cfg.score_thr, cfg.get('nms_pre', -1))
             kept.append((labels, values * factors[rows], *(field[rows] for field in fields)))
         labels, values, *fields = map(torch.cat, zip(*kept, strict=True))
-        boxes = self._boxes(*fields)
+        boxes = self._of_classes(self._boxes(*fields), labels)
         if rescale:
             boxes = in_original(boxes, scale_factor)
         # distances may be negative: such a box is none

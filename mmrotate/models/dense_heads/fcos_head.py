@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from mmrotate.core.bbox import along_sides
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
@@ -18,11 +18,10 @@ from mmrotate.utils.errors import ArgumentError
 
 from .anchor_free_head import FAR, RotatedAnchorFreeHead, mean_over_processes
 from .base import Detections, Levels, keep_best, rows_of
+from .fcos_targets import Positives, owners
 
 # distances that each level serves, in pixels
 _RANGES = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, FAR))
-# pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
-_CHUNK = 4_000_000
 
 
 @MODELS.register_module()
@@ -46,6 +45,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
     """
 
     # ``nms_pre`` counts pairs of position and class, as in 1.x, instead of positions by score and centerness
+    counts_pairs = False
     test_keys = TEST_KEYS | {'nms_pre_of_pairs': None}
 
     def __init__(
@@ -131,10 +131,9 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         return self.conv_cls(cls_feat), distances, angle, centerness
 
     # ------------------------------------------------------------------------------- targets
-    @torch.no_grad()
     def get_targets(
         self, points: Levels, gt_bboxes_list: list[Tensor], gt_labels_list: list[Tensor]
-    ) -> tuple[Levels, Levels, Levels]:
+    ) -> tuple[Levels, ...]:
         """What the positions of a batch shall say.
 
         Args:
@@ -147,54 +146,31 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
             ``norm_on_bbox`` in units of the stride; angles (N * n, 1): a list over levels each, image by
             image. Distances and angles of background are 0.
         """
-        boxes = pad_sequence(gt_bboxes_list, batch_first=True)
+        return self._targets(points, gt_bboxes_list, gt_labels_list)[:3]
+
+    @torch.no_grad()
+    def _targets(self, points: Levels, gt_bboxes: list[Tensor], gt_labels: list[Tensor]) -> tuple[Levels, ...]:
+        """As :meth:`get_targets`, and the owners (N * n,): the objects of the batch as if each image had as many."""
+        boxes = pad_sequence(gt_bboxes, batch_first=True)
         counts, flat = list(map(len, points)), torch.cat(points)
         strides, *ranges = (
             flat.new_tensor(facts).repeat_interleave(torch.tensor(counts, device=flat.device), 0)[:, None]
             for facts in (self.strides, *zip(*self.regress_ranges, strict=True))
         )
-        owner = self._owners(flat, strides, torch.cat(ranges, 1), boxes)
+        radius = strides * (self.center_sample_radius if self.center_sampling else FAR)
+        owner = owners(flat, torch.cat(ranges, 1), radius, boxes)
         image, place = (owner >= 0).nonzero(as_tuple=True)
         theirs = owner[image, place]
         labels = torch.full_like(owner, self.num_classes)
-        labels[image, place] = pad_sequence(gt_labels_list, batch_first=True)[image, theirs]
+        labels[image, place] = pad_sequence(gt_labels, batch_first=True)[image, theirs]
         encoded = self.bbox_coder.encode(flat[place], boxes[image, theirs])
         if self.norm_on_bbox:
             encoded[:, :4] /= strides[place]
         targets = encoded.new_zeros(*owner.shape, 5)
         targets[image, place] = encoded
-        fields = labels, *targets.split([4, 1], -1)
-        per_level = ([level.flatten(0, 1) for level in field.split(counts, 1)] for field in fields)
-        return tuple(per_level)  # type: ignore[return-value]
-
-    def _owners(self, points: Tensor, strides: Tensor, ranges: Tensor, gt_bboxes: Tensor) -> Tensor:
-        """The object (N, P) of each point: the smallest of those it lies in and whose size it serves.
-
-        Points (P, 2) have strides (P, 1) and ranges (P, 2), boxes (N, n, 5) are filled up with some of no
-        size; -1 is none.
-        """
-        shape = (len(gt_bboxes), len(points))
-        owner = gt_bboxes.new_full(shape, -1, dtype=torch.long)
-        if not gt_bboxes.size(1):
-            return owner
-        smallest = gt_bboxes.new_full(shape, float('inf'))
-        step = max(_CHUNK // owner.numel(), 1)
-        for start in range(0, gt_bboxes.size(1), step):
-            area, index = self._areas(points, strides, ranges, gt_bboxes[:, start : start + step]).min(-1)
-            owner = torch.where(area < smallest, index + start, owner)
-            smallest = torch.minimum(area, smallest)
-        return owner
-
-    def _areas(self, points: Tensor, strides: Tensor, ranges: Tensor, boxes: Tensor) -> Tensor:
-        """Areas (N, P, n) of boxes (N, n, 5); infinite where a position is none of theirs."""
-        along, across = (offset.abs() for offset in along_sides(points[:, None], boxes[:, None]))
-        w, h = boxes[:, None, :, 2], boxes[:, None, :, 3]
-        farthest = torch.maximum(w / 2 + along, h / 2 + across)
-        good = (along < w / 2) & (across < h / 2)
-        good &= (farthest >= ranges[:, :1]) & (farthest <= ranges[:, 1:])
-        if self.center_sampling:
-            good &= torch.maximum(along, across) < strides * self.center_sample_radius
-        return torch.where(good, w * h, float('inf'))
+        owner = owner + boxes.size(1) * torch.arange(len(boxes), device=owner.device)[:, None]
+        fields = labels, *targets.split([4, 1], -1), owner
+        return tuple([level.flatten(0, 1) for level in field.split(counts, 1)] for field in fields)
 
     # -------------------------------------------------------------------------------- losses
     def loss(
@@ -209,30 +185,42 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Losses of the batch; positions in ignored boxes count as background."""
-        points, count = self._grid(cls_scores), len(cls_scores[0])
-        labels, bbox_targets, angle_targets = map(torch.cat, self.get_targets(points, gt_bboxes, gt_labels))
         outputs = (cls_scores, bbox_preds, angle_preds, centernesses)
+        losses, pos = self._matched(outputs, gt_bboxes, gt_labels)
+        losses |= self._angle_losses(pos.angles, pos.angle_targets, avg_factor=pos.number)
+        found = self._compared(pos.points, pos.distances, pos.angles)
+        if self.separate_angle:
+            wanted = self.h_bbox_coder.decode(pos.points, pos.targets)
+        else:
+            wanted = self.bbox_coder.decode(pos.points, torch.cat([pos.targets, pos.angle_targets], 1))
+        losses['loss_bbox'] = self._overlap_loss(pos, found, wanted)
+        return losses
+
+    def _matched(
+        self, outputs: Sequence[Levels], gt_bboxes: list[Tensor], gt_labels: list[Tensor]
+    ) -> tuple[dict[str, Tensor], Positives]:
+        """Losses of classes and centerness of the outputs of :meth:`forward`, and the positions with an object."""
+        points, count = self._grid(outputs[0]), len(outputs[0][0])
+        labels, bbox_targets, angle_targets, *owner = map(torch.cat, self.get_targets(points, gt_bboxes, gt_labels))
         scores, *rest = (torch.cat([rows_of(m).flatten(0, 1) for m in maps]) for maps in outputs)
         pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
-        places = torch.cat([p.repeat(count, 1) for p in points])
-        here, targets, angle, preds, angles, centers = (
-            field[pos] for field in (places, bbox_targets, angle_targets, *rest)
-        )
+        levels = zip(points, self.strides, strict=True)
+        places = torch.cat([F.pad(p, (0, 1), value=stride).repeat(count, 1) for p, stride in levels])
+        fields = (labels, places, bbox_targets, angle_targets, *rest, *owner)
+        classes, here, targets, angle, preds, angles, centers, *theirs = (field[pos] for field in fields)
         num_pos = mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
-        central = self.centerness_target(targets)
+        central, (place, stride) = self.centerness_target(targets), here.split([2, 1], 1)
         losses = dict(
             loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
             loss_centerness=loss_of_rows(self.loss_centerness, centers, central[:, None], avg_factor=num_pos),
-            **self._angle_losses(angles, angle, avg_factor=num_pos),
         )
-        found = self._compared(here, preds, angles)
-        if self.separate_angle:
-            wanted = self.h_bbox_coder.decode(here, targets)
-        else:
-            wanted = self.bbox_coder.decode(here, torch.cat([targets, angle], 1))
-        avg_factor = mean_over_processes(central.sum()).clamp(min=1e-6)
-        losses['loss_bbox'] = loss_of_rows(self.loss_bbox, found, wanted, weight=central, avg_factor=avg_factor)
-        return losses
+        whose = theirs[0] if theirs else None
+        return losses, Positives(pos, classes, place, stride, targets, angle, preds, angles, central, whose, num_pos)
+
+    def _overlap_loss(self, pos: Positives, found: Tensor, wanted: Tensor) -> Tensor:
+        """The loss of boxes, by how central their positions are."""
+        avg_factor = mean_over_processes(pos.central.sum()).clamp(min=1e-6)
+        return loss_of_rows(self.loss_bbox, found, wanted, weight=pos.central, avg_factor=avg_factor)
 
     def centerness_target(self, pos_bbox_targets: Tensor) -> Tensor:
         """How central a point is in its box: 1 at the centre, 0 at a side (Tian et al., eq. 3).
@@ -275,7 +263,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         for *maps, points in zip(cls_scores, centernesses, bbox_preds, angle_preds, mlvl_points, strict=True):
             logits, central, *preds = map(rows_of, maps)
             levels.append((logits.sigmoid(), central[:, 0].sigmoid(), points, *preds))
-        if cfg.get('nms_pre_of_pairs', False):
+        if cfg.get('nms_pre_of_pairs', self.counts_pairs):
             return self._best_detections(levels, scale_factor, cfg, rescale)
         count = cfg.get('nms_pre', -1)
         kept = [keep_best(count, level[0].amax(-1) * level[1], *level) for level in levels]

@@ -2,6 +2,7 @@
 
 from .boxes import BalancedL1Loss, GIoULoss, IoULoss, L1Loss, MSELoss, RotatedIoULoss, SmoothL1Loss
 from .classification import CrossEntropyLoss, FocalLoss, PolyLoss, SmoothFocalLoss, accuracy
+from .consistency import H2RBoxConsistencyLoss, H2RBoxV2ConsistencyLoss
 from .gaussian import GDLoss, GDLoss_GauCho, GDLoss_v1, KFLoss, KLDRepPointsLoss, ProbIoULoss
 from .harmonized import GHMC, GHMR
 from .horizontal import BoundedIoULoss, CIoULoss, DIoULoss

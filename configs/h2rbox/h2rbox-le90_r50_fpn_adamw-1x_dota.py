@@ -1,0 +1,8 @@
+_base_ = [
+    '../_base_/models/h2rbox_r50_fpn.py',
+    '../_base_/datasets/dotav1_le90.py',
+    '../_base_/schedules/schedule_1x_adamw_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+data = dict(train=dict(horizontal=True))
