@@ -63,8 +63,8 @@ def angle_version(name: str) -> str:
 def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 64) -> dict:
     """The same method on ResNet-18 without pretrained weights, and ``channels`` maps.
 
-    CSPNeXt, LSKNet, StripNet and PKINet are as narrow. Other bodies stay as they are, but are trained from scratch as well. What the
-    published models do otherwise than their papers is done as the papers say.
+    CSPNeXt, LSKNet, StripNet and PKINet are as narrow. Other bodies stay as they are, but are trained from scratch as
+    well. What the published models do otherwise than their papers is done as the papers say.
 
     Args:
         model: Model of a config of the zoo.

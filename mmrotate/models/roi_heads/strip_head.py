@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mmrotate.models.backbones.large_kernel import StripGate
 from mmrotate.registry import MODELS
+from mmrotate.utils.errors import ArgumentError
 
 from .convfc_bbox_head import RotatedConvFCBBoxHead
 
@@ -32,6 +33,8 @@ class StripHead(RotatedConvFCBBoxHead):
         super().__init__(fc_out_channels=fc_out_channels, conv_out_channels=conv_out_channels, **kwargs)
 
     def _make_layers(self) -> None:
+        if not (self.with_cls and self.with_reg):
+            raise ArgumentError('StripHead predicts classes and boxes: with_cls and with_reg must be True')
         self._counts = dict(cls=(0, 2), reg_theta=(0, 2), reg_xy_wh=(1, 0))
         cls, _ = self._make_part('cls', self.in_channels, flat=False)
         theta, _ = self._make_part('reg_theta', self.in_channels, flat=False)
