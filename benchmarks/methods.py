@@ -1,12 +1,19 @@
-"""Does every method learn? Trains small versions of the zoo's methods on infrared images.
+r"""Does every method learn? Trains small versions of the zoo's methods on infrared images.
 
 ``overfit`` trains each on eight crops of real images and tests it on the same: mAP50 should be over
 0.9, or else it starts once more for twice as long. ``train`` trains each on the training images of
-HIT-UAV with one budget and scores its validation images; that wants a GPU. Both print a table, and
-write it where ``--markdown`` says.
+HIT-UAV with one budget and scores its validation images. The whole budget wants a GPU; a small one,
+which shows a method that is broken, takes a CPU some minutes for each:
+
+    nice python benchmarks/methods.py train --epochs 6 --crop 320 256 --base 32 --bf16 --threads 1 \
+        --json hit_uav.json --markdown hit_uav.md
+
+Both print a table, and write it where ``--markdown`` says. ``--json`` keeps a row for each method; those
+that are there are not run again, so what was interrupted goes on.
 """
 
 import argparse
+import json
 import re
 import tempfile
 import time
@@ -91,9 +98,19 @@ def overfit_config(name: str, data: Path, args: argparse.Namespace, epochs: int)
 
 
 def train_config(name: str, data: Path, args: argparse.Namespace, epochs: int) -> Config:
-    """Train on the training images of HIT-UAV, test on its validation images."""
+    """Train on the training images of HIT-UAV, or on parts of them, test on its validation images."""
     cfg = method_config(name, args)
     cfg.runner = dict(type='EpochBasedRunner', max_epochs=epochs)
+    for split in ('train', 'val'):
+        cfg.data[split].ann_file = str(args.data / split / 'labelTxt')
+        cfg.data[split].img_prefix = str(args.data / split / 'images')
+    if args.crop:
+        cfg.model = with_few_proposals(cfg.model.to_dict(), 300, 128)
+        width, height = args.crop
+        part = dict(type='RRandomCrop', crop_size=(height, width), version=angle_version(name))
+        steps = [step.to_dict() for step in cfg.data.train.pipeline]
+        cfg.data.train.pipeline = [*steps[:3], part, *steps[3:]]
+    cfg.data.workers_per_gpu = args.workers
     return cfg
 
 
@@ -126,7 +143,7 @@ def run(cfg: Config, folder: Path) -> dict[str, float]:
     val = build_dataset(cfg.data.val, dict(test_mode=True))
     loader = build_test_loader(val, samples_per_gpu=1, workers_per_gpu=0)
     scores = val.evaluate(single_gpu_test(model, loader))
-    return dict(mAP50=float(scores['mAP']), seconds=seconds)
+    return dict(mAP50=round(float(scores['mAP']), 4), seconds=round(seconds))
 
 
 def parse_args() -> argparse.Namespace:
@@ -140,37 +157,61 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
     parser.add_argument('--bf16', action='store_true', help='compute in bfloat16')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--data', type=Path, default=Path('data/hit_uav'), help='folder of HIT-UAV')
+    parser.add_argument('--crop', type=int, nargs=2, metavar=('WIDTH', 'HEIGHT'), help='train on random parts')
+    parser.add_argument('--workers', type=int, default=0, help='processes that read images in `train`')
+    parser.add_argument('--threads', type=int, help='of PyTorch and OpenCV')
+    parser.add_argument('--json', type=Path, help='keep rows there; methods that it has are not run again')
     parser.add_argument('--markdown', type=Path, help='write the table there')
     return parser.parse_args()
+
+
+def measured(name: str, folder: Path, args: argparse.Namespace) -> dict:
+    """A row of the table: what a method reached and took, or the error that stopped it."""
+    overfit = args.mode == 'overfit'
+    make = overfit_config if overfit else train_config
+    row: dict = dict(method=name)
+    try:
+        for epochs in (args.epochs,) if args.epochs else (600, 1200) if overfit else (36,):
+            row |= dict(epochs=epochs, **run(make(name, folder / 'data', args, epochs), folder / 'work'))
+            if row['mAP50'] > 0.9:
+                break
+    except Exception as error:  # the table shall name the others all the same
+        traceback.print_exc()
+        row |= dict(error=f'{type(error).__name__}: {error}'[:200])
+    return row
+
+
+def table(rows: list[dict]) -> str:
+    """The rows in Markdown."""
+    lines = ['| method | mAP50 | epochs | seconds |', '|---|---|---|---|']
+    for row in rows:
+        found = f'{row["mAP50"]:.3f}' if 'mAP50' in row else row['error'].split(':')[0]
+        lines.append(f'| {row["method"]} | {found} | {row.get("epochs", "")} | {row.get("seconds", "")} |')
+    return '\n'.join(lines) + '\n'
 
 
 def main() -> None:
     """Print the table; write it too if asked."""
     args = parse_args()
-    overfit = args.mode == 'overfit'
-    args.lr = args.lr or (3e-3 if overfit else 1e-3)
-    make = overfit_config if overfit else train_config
-    budgets = (args.epochs,) if args.epochs else (600, 1200) if overfit else (36,)
-    lines = ['| method | mAP50 | epochs | seconds |', '|---|---|---|---|']
+    args.lr = args.lr or (3e-3 if args.mode == 'overfit' else 1e-3)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+        cv2.setNumThreads(args.threads)
+    rows = json.loads(args.json.read_text('utf-8')) if args.json and args.json.is_file() else []
+    known = {row['method'] for row in rows if 'error' not in row}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_crops(folder / 'data')
         for name in METHODS:
-            if not re.search(args.only, name):
+            if name in known or not re.search(args.only, name):
                 continue
-            try:
-                for epochs in budgets:
-                    found = run(make(name, folder / 'data', args, epochs), folder / 'work')
-                    if found['mAP50'] > 0.9:
-                        break
-                line = f'| {name} | {found["mAP50"]:.3f} | {epochs} | {found["seconds"]:.0f} |'
-            except Exception as error:  # the table shall name the others all the same
-                traceback.print_exc()
-                line = f'| {name} | {type(error).__name__} | | |'
-            lines.append(line)
-            print(line, flush=True)
+            rows = [row for row in rows if row['method'] != name] + [measured(name, folder, args)]
+            print(table(rows[-1:]).splitlines()[-1], flush=True)
+            if args.json:
+                args.json.write_text(json.dumps(rows, indent=1) + '\n', 'utf-8')
             if args.markdown:
-                args.markdown.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+                args.markdown.write_text(table(rows), 'utf-8')
 
 
 if __name__ == '__main__':

@@ -50,6 +50,9 @@ METHODS = (
     'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90',
     'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota',
     'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota',
+    'lsknet/lsk_t_fpn_1x_dota_le90',
+    'pkinet/pkinet_t_fpn_o-rcnn_dota1.0_ss_le90',
+    'strip_rcnn/strip_rcnn_t_fpn_1x_dota_le90',
 )
 
 
@@ -66,8 +69,8 @@ def angle_version(name: str) -> str:
 def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 64) -> dict:
     """The same method on ResNet-18 without pretrained weights, and ``channels`` maps.
 
-    CSPNeXt is as narrow. Other bodies stay as they are, but are trained from scratch as well. What the
-    published models do otherwise than their papers is done as the papers say.
+    CSPNeXt, LSKNet, StripNet and PKINet are as narrow. Other bodies stay as they are, but are trained from scratch as
+    well. What the published models do otherwise than their papers is done as the papers say.
 
     Args:
         model: Model of a config of the zoo.
@@ -100,7 +103,7 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
 
 
 def _narrow_body(model: dict, base: int, channels: int) -> None:
-    """Make a ResNet or CSPNeXt narrow, in place, with what comes after it."""
+    """Make a body narrow, in place, with what comes after it."""
     backbone = model['backbone']
     if backbone['type'] == 'ResNet':
         backbone.update(depth=18, base_channels=base)
@@ -109,6 +112,14 @@ def _narrow_body(model: dict, base: int, channels: int) -> None:
         backbone.update(deepen_factor=0.167, widen_factor=base / 128)
         model['neck'].update(in_channels=[2 * base, 4 * base, 8 * base], out_channels=channels, num_csp_blocks=1)
         model['bbox_head'].update(in_channels=channels, feat_channels=channels)
+    elif backbone['type'] in ('LSKNet', 'StripNet', 'PKINet'):
+        widths, depths = [base, 2 * base, 4 * base, 8 * base], [2, 2, 2, 2]
+        model['neck']['in_channels'] = widths
+        if backbone['type'] == 'PKINet':
+            backbone['arch'] = dict(channels=[base // 2, *widths], depths=depths)
+        else:
+            backbone.update(embed_dims=widths, depths=depths, drop_rate=0.0)
+        backbone['drop_path_rate'] = 0.0
     elif backbone['type'] != 'ReResNet':
         for key in ('frozen_stages', 'norm_eval'):
             backbone.pop(key)

@@ -48,10 +48,10 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x, of RTMDet-R, PSC and H2RBox with 1.x, of ACM and GauCho with
-AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA; for HRSC2016 it is the mean
-over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC and H2RBox: at 0.5), to be compared only with
-itself. HIT-UAV
+checkpoints are those published with MMRotate 0.x, of RTMDet-R, PSC, H2RBox and LSKNet with 1.x, of PKINet by its
+authors, of ACM, GauCho and Strip R-CNN by AI4RS; the trainings were not repeated here. mAP is that of the test
+server of DOTA; for HRSC2016 it is the mean over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC,
+H2RBox and LSKNet: at 0.5), to be compared only with itself. HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
 are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
@@ -125,13 +125,16 @@ def newer() -> dict[str, Row]:
 
 
 def _checkpoint(name: str, file: str | None) -> str | None:
-    return None if file is None else f'{V1}{name}/{name.split("/")[1]}-{file}.pth'
+    if file is None:
+        return None
+    dash = '_-' if '-' in file else '-'  # what begins with a date stands behind an underscore too
+    return f'{V1}{name}/{name.split("/")[1]}{dash}{file}.pth'
 
 
 def row(name: str, method: Row, facts: Row) -> Row:
     """What there is to say about one config."""
     config = Config.fromfile(ROOT / f'configs/{name}.py', import_custom_modules=False)
-    data = next(text for word, text in DATA.items() if re.search(f'[-_]{word}([-_]|$)', name))
+    data = next(text for word, text in DATA.items() if re.search(rf'[-_]{word}(1\.0)?([-_]|$)', name))
     train = config.data.train
     steps = [step['type'] for step in train.get('dataset', train).pipeline]
     extras = [('_ms_' in config.data_root, 'ms'), ('PolyRandomRotate' in steps, 'rr'), ('fp16' in config, 'fp16')]
@@ -155,8 +158,11 @@ def row(name: str, method: Row, facts: Row) -> Row:
 
 def body(config: Row) -> str:
     """What the backbone is called."""
-    if config['type'] != 'CSPNeXt':
-        return BACKBONES[config['type']]
+    kind = config['type']
+    if kind in ('LSKNet', 'StripNet', 'PKINet'):
+        return f'{kind}-{config.get("arch") or ("T" if config["embed_dims"][0] == 32 else "S")}'
+    if kind != 'CSPNeXt':
+        return BACKBONES[kind]
     coco = ' (COCO)' if 'coco' in config['init_cfg']['checkpoint'] else ''
     return f'CSPNeXt-{SIZES[config["widen_factor"]]}{coco}'
 

@@ -109,7 +109,7 @@ def build_activation(cfg: dict | None) -> nn.Module | None:
     return cls(**({'inplace': True} if in_place else {}) | args)
 
 
-def build_conv(cfg: dict | None, *args: int, **kwargs: Any) -> Any:
+def build_conv(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
     """Convolution from ``dict(type='Conv2d'|'ConvWS'|'DCN'|'DCNv2', ...)`` or None (plain), and its arguments."""
     cls, settings = parse_layer('conv_cfg', CONVOLUTIONS, dict(type='Conv2d') if cfg is None else cfg)
     return cls(*args, **kwargs, **settings)
@@ -135,9 +135,9 @@ class ConvModule(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, int],
         stride: int = 1,
-        padding: int = 0,
+        padding: int | tuple[int, int] = 0,
         groups: int = 1,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006  (never written to)

@@ -30,6 +30,9 @@ NEWER = {
     'gaucho_fcos': 'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90.py',
     'h2rbox': 'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota.py',
     'h2rbox_v2': 'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota.py',
+    'lsk_t': 'lsknet/lsk_t_fpn_1x_dota_le90.py',
+    'pkinet_t': 'pkinet/pkinet_t_fpn_o-rcnn_dota1.0_ss_le90.py',
+    'strip_rcnn_t': 'strip_rcnn/strip_rcnn_t_fpn_1x_dota_le90.py',
 }
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
@@ -71,12 +74,18 @@ def _shrink(model: dict) -> dict:
         model['backbone'] = dict(model['backbone'], widen_factor=0.125, init_cfg=None)
         model['neck'] = dict(model['neck'], in_channels=[32, 64, 128], out_channels=16)
         model['bbox_head'].update(in_channels=16, feat_channels=16)
-        for part in walk(model):
-            if part.get('type') == 'SyncBN':  # of one image of 32 px the last map has one pixel
-                part.update(type='GN', num_groups=4)
+    elif model['backbone']['type'] in ('LSKNet', 'StripNet', 'PKINet'):
+        size = dict(arch=dict(channels=[8, *channels], depths=[1] * 4), drop_path_rate=0.0)
+        if model['backbone']['type'] != 'PKINet':
+            size = dict(embed_dims=channels, depths=[1] * 4)
+        model['backbone'] = dict(model['backbone'], init_cfg=None, **size)
+        model['neck'] = dict(model['neck'], in_channels=channels)
     elif model['backbone']['type'] != 'ReResNet':
         model['backbone'] = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
         model['neck'] = dict(model['neck'], in_channels=channels)
+    for part in walk(model):
+        if part.get('type') == 'SyncBN':  # of one image of 32 px the last map has one pixel
+            part.update(type='GN', num_groups=4)
     return reference.make_deterministic(model)
 
 

@@ -7,3 +7,4 @@ from .convfc_bbox_head import RotatedConvFCBBoxHead, RotatedKFIoUShared2FCBBoxHe
 from .gv_bbox_head import GVBBoxHead
 from .roi_extractor import RotatedSingleRoIExtractor, SingleRoIExtractor
 from .standard_roi_head import GVRatioRoIHead, OrientedStandardRoIHead, RotatedStandardRoIHead
+from .strip_head import StripHead
