@@ -4,6 +4,6 @@ from .base import Backbone
 from .convnext import ConvNeXt
 from .darknet import CSPDarknet, CSPNeXt, Darknet
 from .mobile import EfficientNet, EfficientNetLite, MobileNetV2
-from .resnet import ReResNet, ResNet, ResNetV1c, ResNetV1d, ResNeXt
+from .resnet import ReResNet, ResNet, ResNetV1c, ResNetV1d, ResNetV1dPaddle, ResNeXt
 from .swin import SwinTransformer
 from .timm_backbone import TIMMBackbone

@@ -3,6 +3,12 @@
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
+from .detr_head import (
+    RHINOPositiveHungarianClassificationHead,
+    RotatedDeformableDETRHead,
+    RotatedDINOHead,
+    RotatedRTDETRHead,
+)
 from .fcos_head import CSLRFCOSHead, RotatedAnchorFreeHead, RotatedFCOSHead
 from .oriented_reppoints_head import OrientedRepPointsHead
 from .refine_head import ODMRefineHead, RotatedRetinaRefineHead
