@@ -6,4 +6,4 @@ _base_ = [
 ]
 
 model = dict(bbox_head=dict(num_classes=20))
-optimizer = dict(paramwise_cfg=dict(norm_decay_mult=1))
+optimizer = dict(paramwise_cfg=dict(norm_decay_mult=1, custom_keys=dict(backbone=dict(lr_mult=0.01))))

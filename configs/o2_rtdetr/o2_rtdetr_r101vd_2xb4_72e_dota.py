@@ -5,4 +5,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-optimizer = dict(paramwise_cfg=dict(norm_decay_mult=1))
+optimizer = dict(paramwise_cfg=dict(norm_decay_mult=1, custom_keys=dict(backbone=dict(lr_mult=0.01))))

@@ -50,7 +50,7 @@ class RotatedDeformableDETRHead(BaseModule):
 
     Args:
         num_classes: Classes.
-        embed_dims: Numbers of a query.
+        embed_dims: Numbers of a query, set by the detector.
         num_reg_fcs: Layers between a query and its box.
         sync_cls_avg_factor: The losses of classes are means over the objects of all processes.
         angle_cfg: ``start_angle``: where the angles of objects begin, in degrees; ``width_longer``: only True.
@@ -62,7 +62,7 @@ class RotatedDeformableDETRHead(BaseModule):
         share_pred_layer: They are one, likewise.
         as_two_stage: The last of them is for the pixels, likewise.
         train_cfg: ``assigner``.
-        test_cfg: ``max_per_img``; ``nms`` merges views (test-time augmentation), and is for nothing else.
+        test_cfg: ``max_per_img``; ``nms``, with which the detector merges views.
         init_cfg: Initialisation.
     """
 

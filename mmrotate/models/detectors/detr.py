@@ -81,13 +81,16 @@ class RotatedDeformableDETR(RotatedBaseDetector):
     ) -> None:
         super().__init__(init_cfg)
         self.build_trunk(backbone, neck, train_cfg, test_cfg, pretrained)
+        if self.test_cfg is not None:  # for views of an image (test-time augmentation), and for nothing else
+            self.test_cfg.setdefault('nms', dict(iou_thr=0.1))
         self.num_queries, self.num_feature_levels = num_queries, num_feature_levels
         self.with_box_refine, self.as_two_stage = with_box_refine, as_two_stage
         self.decoder = Decoder(**decoder, places=self.places)
         self.embed_dims = self.decoder.embed_dims
         predictions = len(self.decoder.layers) + as_two_stage
-        facts = dict(num_pred_layer=predictions, share_pred_layer=not with_box_refine, as_two_stage=as_two_stage)
-        self.bbox_head = self._build_head(dict(bbox_head, **facts), self.train_cfg, self.test_cfg)
+        facts: dict[str, Any] = dict(num_pred_layer=predictions, share_pred_layer=not with_box_refine)
+        facts |= dict(as_two_stage=as_two_stage, embed_dims=self.embed_dims)
+        self.bbox_head = self._build_head({**bbox_head, **facts}, self.train_cfg, self.test_cfg)
         self._require_the_angle_of_the_head(decoder=decoder)
         self._make_layers(encoder, positional_encoding)
 
@@ -151,12 +154,6 @@ class RotatedDeformableDETR(RotatedBaseDetector):
     def simple_test(self, img: Tensor, img_metas: list[dict], rescale: bool = False) -> list[Result]:
         """See the base."""
         return super().simple_test(img, _with_batch_shape(img, img_metas), rescale)
-
-    def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
-        """See the base."""
-        if 'nms' not in self.test_cfg:
-            raise ArgumentError('several views are merged by an NMS: give test_cfg, e.g., nms=dict(iou_thr=0.1)')
-        return super().aug_test(imgs, img_metas, rescale)
 
     def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
         gt_bboxes, gt_labels = truth[:2]
