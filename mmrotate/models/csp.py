@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import ConvModule, build_activation
+from mmrotate.utils.errors import ArgumentError
 
 # initialisation of these networks
 CSP_INIT: dict[str, Any] = dict(
@@ -109,6 +110,47 @@ class CSPLayer(nn.Module):
         """(N, in_channels, H, W) -> (N, channels, H, W)."""
         parts = torch.cat([self.blocks(self.main_conv(x)), self.short_conv(x)], 1)
         return self.final_conv(parts if self.attention is None else self.attention(parts))
+
+
+class RepBlock(nn.Module):
+    """The sum of a convolution of 3x3 and one of 1x1, then the activation (Ding et al., RepVGG, CVPR 2021)."""
+
+    def __init__(self, channels: int, act_cfg: dict | None, **block: Any) -> None:
+        super().__init__()
+        self.rbr_dense = ConvModule(channels, channels, 3, padding=1, act_cfg=None, **block)
+        self.rbr_1x1 = ConvModule(channels, channels, 1, act_cfg=None, **block)
+        self.activate = build_activation(act_cfg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same shape."""
+        out = self.rbr_dense(x) + self.rbr_1x1(x)
+        return out if self.activate is None else self.activate(out)
+
+
+class RepLayer(nn.Module):
+    """As :class:`CSPLayer`, but of :class:`RepBlock`, and its two parts are added (Zhao et al., RT-DETR, CVPR 2024)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        num_blocks: int,
+        add_identity: bool,
+        separable: bool,
+        expand_ratio: float = 1.0,
+        **block: Any,
+    ) -> None:
+        super().__init__()
+        if add_identity or separable:
+            raise ArgumentError('the blocks of a RepLayer have neither shortcuts nor depthwise convolutions')
+        part = int(channels * expand_ratio)
+        self.main_conv, self.short_conv = (ConvModule(in_channels, part, 1, **block) for _ in range(2))
+        self.blocks = nn.Sequential(*(RepBlock(part, **block) for _ in range(num_blocks)))
+        self.final_conv = nn.Identity() if part == channels else ConvModule(part, channels, 1, **block)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, channels, H, W)."""
+        return self.final_conv(self.blocks(self.main_conv(x)) + self.short_conv(x))
 
 
 class SPPBottleneck(nn.Module):

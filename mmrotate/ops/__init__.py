@@ -17,7 +17,9 @@ from .deform_conv2d import (
     modulated_deform_conv2d,
 )
 from .diff_iou_rotated import diff_iou_rotated_2d
+from .linear_sum_assignment import linear_sum_assignment
 from .min_area_polygons import min_area_polygons
+from .multi_scale_deform_attn import multi_scale_deformable_attn
 from .nms_quadri import nms_quadri
 from .nms_rotated import batched_nms_rotated, nms_rotated, soft_nms_rotated
 from .points_in_polygons import points_in_polygons

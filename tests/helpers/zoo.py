@@ -33,6 +33,13 @@ NEWER = {
     'lsk_t': 'lsknet/lsk_t_fpn_1x_dota_le90.py',
     'pkinet_t': 'pkinet/pkinet_t_fpn_o-rcnn_dota1.0_ss_le90.py',
     'strip_rcnn_t': 'strip_rcnn/strip_rcnn_t_fpn_1x_dota_le90.py',
+    'deformable_detr': 'rotated_deformable_detr/rotated_deformable-detr_r50_2xb2-50e_dota.py',
+    'deformable_detr_refine_twostage': (
+        'rotated_deformable_detr/rotated_deformable-detr_refine_twostage_r50_2xb2-50e_dota.py'
+    ),
+    'rotated_dino': 'rotated_dino/rotated_dino_4scale_r50_2xb4_12e_dota.py',
+    'rhino': 'rhino/rhino_phc_haus_4scale_r50_2xb4_36e_dota.py',
+    'o2_rtdetr': 'o2_rtdetr/o2_rtdetr_r18vd_2xb4_72e_dota.py',
 }
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
@@ -65,12 +72,28 @@ def _narrow(part: dict) -> None:
             part[key] = value and [1]
 
 
+def _shrink_transformer(model: dict) -> None:
+    """The same of a detector with queries, of which it has 20."""
+    small = dict(embed_dims=32, num_feats=16, feedforward_channels=32, num_layers=2, out_channels=32)
+    for part in walk({key: value for key, value in model.items() if key != 'backbone'}):
+        part.update({key: value for key, value in small.items() if key in part})
+        if part.get('in_channels') == [256, 256, 256]:
+            part['in_channels'] = [32, 32, 32]
+        if part.get('type') in ('BN', 'GN'):  # of one image of 32 px the last map has one pixel
+            part.update(type='GN', num_groups=4)
+    body = dict(type=model['backbone']['type'], depth=18, base_channels=8, out_indices=[1, 2, 3], norm_eval=True)
+    model.update(backbone=body, num_queries=20)
+    model['neck']['in_channels'] = [16, 32, 64]
+
+
 def _shrink(model: dict) -> dict:
     """A narrow ResNet-18 and narrow heads, in place."""
     for part in walk({k: v for k, v in model.items() if k != 'backbone'}):
         _narrow(part)
     channels = [8, 16, 32, 64]
-    if model['backbone']['type'] == 'CSPNeXt':
+    if 'decoder' in model:
+        _shrink_transformer(model)
+    elif model['backbone']['type'] == 'CSPNeXt':
         model['backbone'] = dict(model['backbone'], widen_factor=0.125, init_cfg=None)
         model['neck'] = dict(model['neck'], in_channels=[32, 64, 128], out_channels=16)
         model['bbox_head'].update(in_channels=16, feat_channels=16)

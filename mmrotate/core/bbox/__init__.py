@@ -7,6 +7,7 @@ from .angle import norm_angle
 from .assigners.atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .assigners.convex_assigner import ConvexAssigner
 from .assigners.dynamic_assigner import DynamicSoftLabelAssigner
+from .assigners.hungarian_assigner import DNGroupHungarianAssigner, HungarianAssigner
 from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
 from .balanced_samplers import CombinedSampler, InstanceBalancedPosSampler, IoUBalancedNegSampler, ScoreHLRSampler
 from .builder import ROTATED_IOU_CALCULATORS, build_assigner, build_bbox_coder, build_iou_calculator, build_sampler

@@ -44,8 +44,10 @@ VERSIONS = {
 }
 
 
-def angle_version(name: str) -> AngleVersion:
-    """The version of this name; ValueError where there is none."""
+def angle_version(name: str | AngleVersion) -> AngleVersion:
+    """The version of this name, or one that no name is for; ValueError where there is none."""
+    if isinstance(name, AngleVersion):
+        return name
     if name not in VERSIONS:
         raise ArgumentError(f'angle version must be one of {list(VERSIONS)}, got {name!r}')
     return VERSIONS[name]
@@ -62,7 +64,7 @@ def half_turns_into(angle: ArrayLike, angle_range: str) -> ArrayLike:
     return (angle - start) % math.pi + start
 
 
-def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
+def norm_angle(angle: ArrayLike, angle_range: str | AngleVersion) -> ArrayLike:
     """Bring angles of any size into a long-edge version's range by whole half turns.
 
     Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see :func:`regularize`.
@@ -72,7 +74,7 @@ def norm_angle(angle: ArrayLike, angle_range: str) -> ArrayLike:
 
 
 def regularize(
-    w: ArrayLike, h: ArrayLike, theta: ArrayLike, angle_range: str
+    w: ArrayLike, h: ArrayLike, theta: ArrayLike, angle_range: str | AngleVersion
 ) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
     """The same rectangles, of sides ``w`` at any ``theta`` and ``h``, in the form of a version."""
     xp = namespace(theta)

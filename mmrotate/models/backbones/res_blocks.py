@@ -162,6 +162,7 @@ class ResLayer(nn.Sequential):
         num_blocks: Blocks.
         stride: Stride of the stage.
         avg_down: The projection averages, and does so under a stride of 1 too, over single pixels.
+        project_first: The first block has a projection even where none is needed.
         conv_cfg: Convolutions.
         norm_cfg: Normalisation.
         **kwargs: Further arguments of the blocks.
@@ -177,12 +178,15 @@ class ResLayer(nn.Sequential):
         avg_down: bool = False,
         conv_cfg: dict | None = None,
         norm_cfg: dict = _BN,
+        project_first: bool = False,
         **kwargs: Any,
     ) -> None:
         out = planes * block.expansion
         shortcut = None
-        if stride != 1 or inplanes != out:
-            pools = [nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)] if avg_down else []
+        changes = stride != 1 or inplanes != out
+        if changes or project_first:
+            pool = nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)
+            pools = [pool] if avg_down and changes else []
             conv = build_conv(conv_cfg, inplanes, out, 1, stride=1 if avg_down else stride, bias=False)
             shortcut = nn.Sequential(*pools, conv, build_norm(norm_cfg, out)[1])
         kwargs |= dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg)

@@ -214,6 +214,15 @@ class ResNetV1d(ResNet):
 
 
 @MODELS.register_module()
+class ResNetV1dPaddle(ResNetV1d):
+    """:class:`ResNetV1d` as PaddleDetection has it: every stage begins with a projection."""
+
+    def make_res_layer(self, **kwargs: Any) -> nn.Module:
+        """A residual stage; called for each with all that it has."""
+        return super().make_res_layer(project_first=True, **kwargs)
+
+
+@MODELS.register_module()
 class ReResNet(ResNet):
     """Rotation-equivariant ResNet (Han et al., ReDet, CVPR 2021), on the basis of e2cnn.
 

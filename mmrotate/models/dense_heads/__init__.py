@@ -4,6 +4,12 @@ from .anchor_free_head import RotatedAnchorFreeHead
 from .anchor_head import RotatedAnchorHead
 from .base import BaseDenseHead
 from .csl_head import CSLRRetinaHead
+from .detr_head import (
+    RHINOPositiveHungarianClassificationHead,
+    RotatedDeformableDETRHead,
+    RotatedDINOHead,
+    RotatedRTDETRHead,
+)
 from .fcos_head import CSLRFCOSHead, RotatedFCOSHead
 from .h2rbox_head import H2RBoxHead, H2RBoxV2Head
 from .oriented_reppoints_head import OrientedRepPointsHead

@@ -2,6 +2,7 @@
 
 from .alignment import AlignConv, AlignConvModule, FeatureRefineModule
 from .base import RotatedBaseDetector
+from .detr import RotatedDeformableDETR, RotatedDINO, RotatedRTDETR
 from .h2rbox import H2RBoxDetector, H2RBoxV2Detector
 from .refine import R3Det, RefineSingleStageDetector, S2ANet
 from .single_stage import RotatedFCOS, RotatedRepPoints, RotatedRetinaNet, RotatedSingleStageDetector, RTMDet

@@ -7,5 +7,12 @@ from .gaussian import GDLoss, GDLoss_GauCho, GDLoss_v1, KFLoss, KLDRepPointsLoss
 from .harmonized import GHMC, GHMR
 from .horizontal import BoundedIoULoss, CIoULoss, DIoULoss
 from .points import BCConvexGIoULoss, ConvexGIoULoss, SpatialBorderLoss
-from .quality import DistributionFocalLoss, GaussianFocalLoss, QualityFocalLoss, VarifocalLoss
+from .quality import (
+    DEIMMalLoss,
+    DistributionFocalLoss,
+    GaussianFocalLoss,
+    QualityFocalLoss,
+    RTDETRVarifocalLoss,
+    VarifocalLoss,
+)
 from .weighting import loss_of_rows, regression_loss, takes_boxes, weighted_loss

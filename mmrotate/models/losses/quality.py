@@ -110,6 +110,48 @@ class VarifocalLoss(_OfSigmoids):
 
 
 @MODELS.register_module()
+class RTDETRVarifocalLoss(VarifocalLoss):
+    """:class:`VarifocalLoss` under the name that RT-DETR has for it: of qualities from 0 on it is the same."""
+
+
+@MODELS.register_module()
+class DEIMMalLoss(_OfSigmoids):
+    """Cross entropy against ``quality^gamma``: objects weigh by 1, the rest by ``alpha * score^gamma``.
+
+    Huang et al., DEIM, CVPR 2025.
+
+    Args:
+        use_sigmoid: Only True is defined.
+        alpha: Weight of the background.
+        gamma: Exponent.
+        iou_weighted: Only True.
+        reduction: See :class:`WeightedLoss`.
+        loss_weight: Likewise.
+    """
+
+    def __init__(
+        self,
+        use_sigmoid: bool = True,
+        alpha: float = 1.0,
+        gamma: float = 1.5,
+        iou_weighted: bool = True,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(use_sigmoid, reduction, loss_weight)
+        if not iou_weighted:
+            raise ArgumentError('DEIMMalLoss is defined for iou_weighted=True only')
+        self.alpha, self.gamma = alpha, gamma
+
+    def compute(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Logits (n, C) and qualities (n, C), 0 for background -> (n, C)."""
+        self._check(pred, target)
+        target = target.to(pred.dtype)
+        weight = torch.where(target > 0, 1.0, self.alpha * pred.detach().sigmoid().pow(self.gamma))
+        return F.binary_cross_entropy_with_logits(pred, target.pow(self.gamma), reduction='none') * weight
+
+
+@MODELS.register_module()
 class GaussianFocalLoss(WeightedLoss):
     """Focal loss of a heat map, whose peaks of 1 are objects (Law and Deng, CornerNet, ECCV 2018).
 

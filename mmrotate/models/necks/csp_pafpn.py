@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.models.base_module import BaseModule
-from mmrotate.models.csp import CSP_INIT, CSPLayer, any_conv
+from mmrotate.models.csp import CSP_INIT, CSPLayer, RepLayer, any_conv
 from mmrotate.models.layers import ConvModule
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -31,7 +31,8 @@ class YOLOXPAFPN(BaseModule):
         init_cfg: Initialisation; default Kaiming, uniform.
     """
 
-    # arguments of the CSPLayers
+    # the layers, and more arguments of theirs
+    layer_type: type[nn.Module] = CSPLayer
     layer_settings: dict[str, Any] = {}
 
     def __init__(
@@ -51,8 +52,10 @@ class YOLOXPAFPN(BaseModule):
         self.upsample_cfg = {key: value for key, value in upsample_cfg.items() if key != 'scale_factor'}
         block: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
 
-        def layer(channels: int, out: int) -> CSPLayer:
-            return CSPLayer(2 * channels, out, num_csp_blocks, False, use_depthwise, **self.layer_settings, **block)
+        def layer(channels: int, out: int) -> nn.Module:
+            return self.layer_type(
+                2 * channels, out, num_csp_blocks, False, use_depthwise, **self.layer_settings, **block
+            )
 
         up = list(pairwise(in_channels))
         down = up[::-1]  # from the coarsest map on
@@ -104,3 +107,29 @@ class CSPNeXtPAFPN(YOLOXPAFPN):
 
     def _out_conv(self, channels: int, use_depthwise: bool, block: dict) -> nn.Module:
         return any_conv(use_depthwise, channels, self.out_channels, 3, padding=1, **block)
+
+
+@MODELS.register_module()
+class RTDETRFPN(YOLOXPAFPN):
+    """The pyramid of RT-DETR (Zhao et al., CVPR 2024): layers as of :class:`RepLayer`.
+
+    Arguments as of :class:`YOLOXPAFPN`, and ``expansion``: channels of each part of a layer.
+    """
+
+    layer_type = RepLayer
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (256, 256, 256),
+        out_channels: int = 256,
+        num_csp_blocks: int = 3,
+        expansion: float = 1.0,
+        norm_cfg: dict = dict(type='BN', requires_grad=True),  # noqa: B006
+        act_cfg: dict = dict(type='SiLU'),  # noqa: B006
+        **kwargs: Any,
+    ) -> None:
+        self.layer_settings = dict(expand_ratio=expansion)
+        super().__init__(in_channels, out_channels, num_csp_blocks, norm_cfg=norm_cfg, act_cfg=act_cfg, **kwargs)
+
+    def _out_conv(self, channels: int, use_depthwise: bool, block: dict) -> nn.Module:
+        return ConvModule(channels, self.out_channels, 1, **{**block, 'act_cfg': None})

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/rhino_r50.py',
+    '../_base_/datasets/dotav1_detr.py',
+    '../_base_/schedules/schedule_36e_detr.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,81 @@
+"""Assignment one to one, at the least total cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmrotate.ops import linear_sum_assignment
+from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
+
+from .max_iou_assigner import AssignResult
+
+
+@TASK_UTILS.register_module()
+class HungarianAssigner:
+    """Each object gets one prediction, so that the sum of the costs is least (Carion et al., DETR, ECCV 2020).
+
+    Args:
+        match_costs: Configs of the costs, which are added.
+    """
+
+    def __init__(self, match_costs: Sequence[dict] | dict) -> None:
+        configs = [match_costs] if isinstance(match_costs, dict) else match_costs
+        if not configs:
+            raise ArgumentError('match_costs must name at least one cost')
+        self.match_costs = [TASK_UTILS.build(cfg) for cfg in configs]
+
+    def costs(
+        self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]
+    ) -> Tensor:
+        """Costs (n, m) of predictions and objects, see :meth:`assign`."""
+        facts = (scores.float(), boxes.float(), gt_bboxes.float(), gt_labels, size)
+        return torch.stack([cost(*facts) for cost in self.match_costs]).sum(0)
+
+    @torch.no_grad()
+    def assign(
+        self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]
+    ) -> AssignResult:
+        """Assign predictions to objects.
+
+        Args:
+            scores: Logits (n, C).
+            boxes: Predicted boxes (n, 5) in pixels.
+            gt_bboxes: Boxes (m, 5) of the objects.
+            gt_labels: Their labels (m,).
+            size: Width and height of the image.
+        """
+        owner = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device)
+        rows, columns = linear_sum_assignment(self.costs(scores, boxes, gt_bboxes, gt_labels, size))
+        owner[rows] = columns + 1
+        return AssignResult.of(len(gt_bboxes), owner, torch.zeros_like(owner, dtype=torch.float32), gt_labels)
+
+
+@TASK_UTILS.register_module()
+class DNGroupHungarianAssigner(HungarianAssigner):
+    """Which noised queries hold their objects against the queries without noise (Lee et al., RHINO, WACV 2025).
+
+    Args:
+        match_costs: See the base.
+    """
+
+    @torch.no_grad()
+    def held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Any) -> Tensor:
+        """Mask (groups, m) of the noised queries that get their own object.
+
+        Args:
+            groups: Groups of noised queries, each of which meets the others by itself.
+            scores: Logits (groups * m + n, C), those of noised queries first, in the order of the objects.
+            boxes: Boxes of them, likewise.
+            *truth: The last arguments of :meth:`assign`.
+        """
+        costs = self.costs(scores, boxes, *truth)
+        m = costs.size(1)
+        noised, others = costs.split([groups * m, len(costs) - groups * m])
+        held = torch.zeros(groups, m, dtype=torch.bool, device=costs.device)
+        for own, group in zip(held, noised.chunk(groups) if m else (), strict=False):
+            rows, columns = linear_sum_assignment(torch.cat([group, others]))
+            own[rows[rows == columns]] = True
+        return held

@@ -1,0 +1,167 @@
+"""Parts of the detectors that find objects by queries, against what AI4RS computes, and their rules."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mmrotate.core.bbox import build_assigner
+from mmrotate.models import build_loss
+from mmrotate.models.transformers import NoisedQueries
+from mmrotate.models.transformers.attention import MultiScaleDeformableAttention
+from mmrotate.models.transformers.positions import SinePositions, box_waves, inverse_sigmoid
+from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
+from tests.helpers import golden
+
+tensor = partial(golden.tensor, file='newer/detr/ops.npz')
+KLD = dict(loss_type='kld', fun='log1p', tau=1, sqrt=False)
+
+
+@pytest.mark.parametrize(
+    ('name', 'cfg'),
+    [
+        ('chamfer', dict(type='ChamferCost', weight=5.0)),
+        ('hausdorff', dict(type='HausdorffCost', weight=5.0)),
+        ('rbox_l1', dict(type='RBoxL1Cost', weight=5.0)),
+        ('gd_kld_log1p', dict(type='GDCost', weight=2.0, **KLD)),
+        ('rotated_iou', dict(type='RotatedIoUCost', weight=2.0)),
+    ],
+)
+def test_costs_are_those_of_the_reference(name, cfg):
+    pred, gt, size, out = (tensor(f'cost_{name}/{key}') for key in ('pred', 'gt', 'img_hw', 'out'))
+    cost = TASK_UTILS.build(cfg)
+    found = cost(torch.zeros(20, 3), pred, gt, torch.zeros(7, dtype=torch.long), size.tolist()[::-1])
+    torch.testing.assert_close(found, out, rtol=1e-4, atol=1e-4)
+
+
+def test_a_focal_cost_is_what_the_loss_gains():
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 2])
+    cost = TASK_UTILS.build(dict(type='FocalLossCost', weight=2.0))(logits, None, None, labels, (1, 1))
+    loss = build_loss(dict(type='FocalLoss', reduction='none', loss_weight=2.0))
+    of_class = [loss(logits, torch.full((6,), int(c)))[:, c] - loss(logits, torch.full((6,), 3))[:, c] for c in labels]
+    torch.testing.assert_close(cost, torch.stack(of_class, 1), rtol=1e-4, atol=1e-6)
+
+
+def test_deformable_attention_with_turned_boxes_is_that_of_the_reference():
+    part = MultiScaleDeformableAttention(32, num_heads=4, num_levels=2, num_points=4, dropout=0.0)
+    part.load_state_dict({key: tensor(f'rotated_msda/w.{key}') for key in part.state_dict()})
+    query, value, points, shapes, out = (
+        tensor(f'rotated_msda/{key}') for key in ('query', 'value', 'reference_points', 'shapes', 'out')
+    )
+    found = part(query, None, points, shapes.tolist(), value)
+    torch.testing.assert_close(found, out, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ArgumentError, match='embed_dims must be a multiple of num_heads, got 32 and 5'):
+        MultiScaleDeformableAttention(32, 5)
+
+
+def test_waves_of_boxes_are_those_of_the_reference():
+    coords, out = tensor('coordinate_to_encoding/coords'), tensor('coordinate_to_encoding/out')
+    torch.testing.assert_close(box_waves(coords), out, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_and_columns_are_counted_on_the_image():
+    """A padded image has the waves that it has alone."""
+    positions = SinePositions(8, normalize=True)
+    alone = positions(torch.zeros(1, 3, 4, dtype=torch.bool)).view(3, 4, -1)
+    padded = positions(F.pad(torch.zeros(1, 3, 4, dtype=torch.bool), (0, 2, 0, 1), value=True)).view(4, 6, -1)
+    torch.testing.assert_close(padded[:3, :4], alone)
+
+
+def test_logits_of_shares_are_finite():
+    shares = torch.tensor([0.0, 0.3, 1.0])
+    torch.testing.assert_close(
+        inverse_sigmoid(shares, 1e-3).sigmoid(), torch.tensor([1e-3, 0.3, 0.999]), rtol=0, atol=2e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'cfg'),
+    [
+        ('rtdetr_varifocal', dict(type='RTDETRVarifocalLoss', alpha=0.75, gamma=2.0)),
+        ('deim_mal', dict(type='DEIMMalLoss', alpha=1.0, gamma=1.5)),
+    ],
+)
+def test_losses_of_qualities_are_those_of_the_reference(name, cfg):
+    pred, target, out, grad = (tensor(f'loss_{name}/{key}') for key in ('pred', 'target', 'out', 'grad'))
+    loss = build_loss(cfg)(pred.requires_grad_(), target, avg_factor=12)
+    loss.backward()
+    torch.testing.assert_close(loss.detach(), out, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(pred.grad, grad, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize('mode', ['only_xyxy', 'only_xywh', 'only_angle', 'all_xyxya'])
+def test_noised_queries(mode):
+    make = NoisedQueries(3, 8, label_noise_scale=0.0, group_cfg=dict(num_dn_queries=8), noise_mode=mode)
+    boxes = [torch.tensor([[0.5, 0.5, 0.2, 0.1, 0.4], [0.4, 0.6, 0.3, 0.2, 0.6]]), torch.empty(0, 5)]
+    labels = [torch.tensor([2, 0]), torch.empty(0, dtype=torch.long)]
+    noised = make(boxes, labels, 5)
+    assert (noised.groups, noised.length) == (4, 16)
+    assert noised.near(2).tolist() == [[0, 1], [4, 5], [8, 9], [12, 13]]
+    torch.testing.assert_close(noised.query[0, [0, 1, 3]], make.label_embedding.weight[[2, 0, 0]])
+    assert noised.query[1].eq(0).all() and noised.reference[1].eq(0.5).all()
+    gap = (noised.reference[0].view(4, 2, 2, 5) - boxes[0]).abs()
+    # of centre and sides, as shares of the sides: near to the object less than that of those further away may be
+    sides = boxes[0][:, 2:4].repeat(1, 2) / 2
+    moved = gap[..., :4] / sides
+    if mode == 'only_angle':
+        assert moved.max() < 1e-4
+    else:
+        assert moved[:, 0, :, :2].max() <= 1 + 1e-4 and moved.max() > 1
+    assert (gap[..., 4].max() > 1e-4) == (mode in ('only_angle', 'all_xyxya'))
+    # a query sees its group and what has to find objects; the latter see no noised one
+    mask = noised.mask
+    assert not mask[:4, :4].any() and mask[:4, 4:16].all() and not mask[:, 16:].any() and mask[16:, :16].all()
+
+
+def test_without_objects_there_are_no_noised_queries():
+    noised = NoisedQueries(3, 8)([torch.empty(0, 5)], [torch.empty(0, dtype=torch.long)], 5)
+    assert noised.length == 0 and noised.mask.shape == (5, 5) and not noised.mask.any()
+    assert noised.query.requires_grad  # so that all processes of a training have the same gradients
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'message'),
+    [
+        (dict(noise_mode='xy'), 'noise_mode must be one of'),
+        (dict(group_cfg=dict(groups=1)), 'group_cfg knows'),
+        (dict(group_cfg=dict(dynamic=False)), 'dynamic=False needs num_groups'),
+    ],
+)
+def test_noise_that_cannot_be_meant(cfg, message):
+    with pytest.raises(ArgumentError, match=message):
+        NoisedQueries(3, 8, **cfg)
+
+
+def test_noised_queries_that_lose_their_objects():
+    """RHINO: the first object is nearer to a query without noise; the second one's own query is nearest."""
+    assigner = build_assigner(dict(type='DNGroupHungarianAssigner', match_costs=dict(type='RBoxL1Cost')))
+    objects = torch.tensor([[20.0, 20, 10, 5, 0], [60, 60, 10, 5, 0]])
+    own = objects + torch.tensor([[4.0, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
+    others = objects + torch.tensor([[1.0, 0, 0, 0, 0], [9, 0, 0, 0, 0]])
+    boxes = torch.cat([own, objects, others])
+    facts = (torch.zeros(6, 1), boxes, objects, torch.zeros(2, dtype=torch.long), (100, 100))
+    assert assigner.held(2, *facts).tolist() == [[False, True], [True, True]]
+
+
+def test_the_cheapest_pairs():
+    scores = torch.tensor([[0.0, 4], [4, 0], [4, 4]])
+    assigner = build_assigner(dict(type='HungarianAssigner', match_costs=[dict(type='FocalLossCost')]))
+    result = assigner.assign(scores, torch.rand(3, 5), torch.rand(2, 5), torch.tensor([0, 1]), (1, 1))
+    assert result.gt_inds.tolist() in ([0, 1, 2], [2, 1, 0]) and result.labels.tolist() in ([-1, 0, 1], [1, 0, -1])
+    empty = assigner.assign(scores, torch.rand(3, 5), torch.rand(0, 5), torch.empty(0, dtype=torch.long), (1, 1))
+    assert empty.gt_inds.tolist() == [0, 0, 0]
+    with pytest.raises(ArgumentError, match='at least one cost'):
+        build_assigner(dict(type='HungarianAssigner', match_costs=[]))
+
+
+def test_chamfer_is_blind_to_which_side_is_longer():
+    """A box and the same box by its other side cost nothing to each other, where five numbers differ."""
+    box = torch.tensor([[50.0, 50, 30, 29, 0.1]])
+    same = torch.tensor([[50.0, 50, 29, 30, 0.1 + math.pi / 2]])
+    for name, least in (('ChamferCost', 0), ('HausdorffCost', 0), ('RBoxL1Cost', 0.4)):
+        cost = TASK_UTILS.build(dict(type=name))(None, box, same, None, (100, 100)).item()
+        assert np.isclose(cost, 0, atol=1e-5) if least == 0 else cost > least
