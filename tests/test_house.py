@@ -20,6 +20,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 LAYERS = {
     'cli': 0,
     'serve': 0.5,
+    'track': 0.8,
     'apis': 1,
     'analysis': 1.2,
     'compat': 1.5,

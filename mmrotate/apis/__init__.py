@@ -1,6 +1,7 @@
 """What a program calls: training, testing, and detection on images."""
 
 from mmrotate.apis.asynchronous import async_inference_detector
+from mmrotate.apis.converters import to_coco, to_fiftyone, to_pandas, to_supervision
 from mmrotate.apis.inference import build_test_model, inference_detector, init_detector, without_pretrained
 from mmrotate.apis.patches import inference_detector_by_patches
 from mmrotate.apis.results import results_to_dict, write_results_json

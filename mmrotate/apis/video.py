@@ -117,14 +117,14 @@ class VideoLog:
         for entry in (self._head, *known):
             self._write(entry)
 
-    def add(self, seen: Seen, tracks: Sequence[int] | None = None) -> None:
-        """Note a frame; ``tracks`` are numbers of its objects, in the order of its classes and their boxes."""
-        (result,) = finite_results([seen.result])
-        entry = image_entry('', result, self._classes, self._score_thr)['detections']
-        if tracks is not None:
-            order = np.argsort([-box[5] for boxes in result for box in boxes], kind='stable')
-            entry = [{'track_id': int(tracks[i]), **one} for i, one in zip(order, entry, strict=True)]
-        self._write({'frame': seen.frame.number, 'seconds': round(seen.frame.seconds, 6), 'detections': entry})
+    def add(self, frame: Frame, detections: Sequence[dict[str, Any]]) -> None:
+        """Note what was found in a frame, see :meth:`entries`."""
+        self._write({'frame': frame.number, 'seconds': round(frame.seconds, 6), 'detections': detections})
+
+    def entries(self, result: Result) -> list[dict[str, Any]]:
+        """The detections of a result in the form of the file."""
+        (result,) = finite_results([result])
+        return image_entry('', result, self._classes, self._score_thr)['detections']
 
     def end(self) -> None:
         """Give the file its name."""

@@ -5,20 +5,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from mmrotate.apis import init_detector
-from mmrotate.apis.video import Seen, VideoLog, detect_video, results_of
+from mmrotate.apis.inference import Result
+from mmrotate.apis.video import VideoLog, detect_video, results_of
 from mmrotate.cli.common import picture, require_screen
-from mmrotate.core.video import Video, VideoWriter, can_write_video, is_video, video_codec
+from mmrotate.core.video import Frame, Video, VideoWriter, can_write_video, is_video, video_codec
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.engine.amp import half_precision
 from mmrotate.utils import UserError
 from mmrotate.utils.places import check_outputs
 
+T = TypeVar('T')
 # options of images alone, and what stands when they are not given
 _OF_IMAGES = ('out', 'to', 'tile', 'overlap', 'scales', 'flip', 'bands', 'stretch')
 _AHEAD = 8  # pictures that wait to be encoded
@@ -89,23 +91,21 @@ def _one(args: argparse.Namespace, model: Any, video: Video, drawn: Path | None,
         log.begin(entries)
     known, found, number = results_of(entries, len(model.CLASSES)), 0, 0
 
-    def draw(seen: Seen) -> np.ndarray:
+    def draw(frame: Frame, result: Result) -> np.ndarray:
         shown = dict(score_thr=args.score_thr, bbox_color=args.palette, win_name=video.source)
-        return model.show_result(
-            seen.frame.image, seen.result, show=args.show, wait_time=args.wait_time, out_file=None, **shown
-        )
+        return model.show_result(frame.image, result, show=args.show, wait_time=args.wait_time, **shown)
 
     with ExitStack() as stack:
         write = stack.enter_context(encoding(drawn, video, draw)) if drawn else None
         bar = stack.enter_context(tqdm(total=video.count, unit='frame', desc=Path(video.source).name))
-        for number, seen in enumerate(detect_video(model, video, args.batch_size, known), 1):
+        for number, (frame, result) in enumerate(detect_video(model, video, args.batch_size, known), 1):
             if log and number > len(known):
-                log.add(seen)
+                log.add(frame, log.entries(result))
             if write:
-                write(seen)
+                write(frame, result)
             elif args.show:
-                draw(seen)
-            found += sum(int((boxes[:, 5] >= args.score_thr).sum()) for boxes in seen.result)
+                draw(frame, result)
+            found += sum(int((boxes[:, 5] >= args.score_thr).sum()) for boxes in result)
             bar.update()
     if log:
         log.end()
@@ -115,13 +115,16 @@ def _one(args: argparse.Namespace, model: Any, video: Video, drawn: Path | None,
 
 
 @contextmanager
-def encoding(path: Path, video: Video, draw: Callable[[Seen], np.ndarray]) -> Iterator[Callable[[Seen], None]]:
-    """A function that has a frame drawn and written by a thread, while the caller goes on."""
+def encoding(path: Path, video: Video, draw: Callable[[Frame, T], np.ndarray]) -> Iterator[Callable[[Frame, T], None]]:
+    """A function that has a frame drawn and written by a thread, while the caller goes on.
+
+    ``draw`` gets what the function gets: a frame, and what was found in it.
+    """
     waiting: list[Future] = []
     with VideoWriter(path, video.fps, video.width, video.height) as writer, ThreadPoolExecutor(1) as thread:
 
-        def write(seen: Seen) -> None:
-            waiting.append(thread.submit(lambda: writer.write(draw(seen), seen.frame.seconds)))
+        def write(frame: Frame, what: T) -> None:
+            waiting.append(thread.submit(lambda: writer.write(draw(frame, what), frame.seconds)))
             if len(waiting) > _AHEAD:
                 waiting.pop(0).result()
 

@@ -18,6 +18,7 @@ COMMANDS = {
     'split': ('split', 'cut large images and their labels into tiles'),
     'merge': ('merge', 'merge results of patches into those of their scenes'),
     'check-submission': ('check_submission', 'say whether a test server takes these files'),
+    'track': ('track', 'follow objects through a video'),
     'serve': ('serve', 'answer requests over HTTP'),
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),

@@ -80,7 +80,7 @@ def test_json_lines_are_gone_on_with(model, tmp_path):
     assert whole.known() == []
     whole.begin()
     for one in seen:
-        whole.add(one)
+        whole.add(one.frame, whole.entries(one.result))
     whole.end()
     text = path.read_text()
     head, *lines = map(json.loads, text.splitlines())
@@ -96,7 +96,7 @@ def test_json_lines_are_gone_on_with(model, tmp_path):
     assert np.allclose(results_of(entries, 2)[1][0], seen[1].result[0], atol=1e-4)
     broken.begin(entries)
     for one in seen[2:]:
-        broken.add(one)
+        broken.add(one.frame, broken.entries(one.result))
     broken.end()
     assert path.read_text() == text
     assert [file.name for file in path.parent.iterdir()] == ['a.jsonl']
