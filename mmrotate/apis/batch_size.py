@@ -16,7 +16,7 @@ from torch import nn
 from mmrotate.datasets import collate
 from mmrotate.engine import ShortageError, pick_device, read_plan, share_from_first
 from mmrotate.engine.batches import restored_modes, to_device
-from mmrotate.engine.distributed import gather_objects
+from mmrotate.engine.distributed import gather_objects, rank_and_size
 from mmrotate.engine.memory import peak_memory
 from mmrotate.utils import get_root_logger
 
@@ -34,7 +34,10 @@ def fitting_batch(model: nn.Module, dataset: Any, cfg: Config) -> int:
     Raises:
         ShortageError: Not even one image fits.
     """
-    device = pick_device(cfg.get('device'))
+    device, processes = pick_device(cfg.get('device')), rank_and_size()[1]
+    how = 'what fits the memory of the GPU' if device.type == 'cuda' else 'what takes the least time an image'
+    least = f', the least of {processes} processes for all' if processes > 1 else ''
+    get_root_logger().info("samples_per_gpu='auto': some batches are tried for %s%s", how, least)
     trial = _Trial(model.to(device), dataset, device, read_plan(cfg).precision)
     most = min(_MOST, len(dataset))
     with restored_modes(model), _kept_buffers(model):

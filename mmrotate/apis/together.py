@@ -45,7 +45,7 @@ def work_together(
     queue = SharedQueue(len(todo))
     outcomes = work_on(function, ((i, units[i]) for i in map(todo.__getitem__, queue)), min(processes, len(todo)))
     tally = Tally(len(units))
-    tally.work(tqdm(outcomes, label, len(todo), unit='image'), items, lambda _, value: value, files)
+    tally.work(tqdm(outcomes, label, len(todo), unit='image', disable=None), items, lambda _, value: value, files)
     outcomes.close()
     if (tallies := gather_objects(tally)) is None:
         return None

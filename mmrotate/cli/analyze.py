@@ -24,6 +24,7 @@ from mmrotate.analysis.ranking import picture_name, rank_images, side_by_side
 from mmrotate.analysis.results import Judged, at_least, judged, judging, read_results
 from mmrotate.analysis.run_report import write_report
 from mmrotate.analysis.tables import write_table
+from mmrotate.analysis.truth import judged_labels
 from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
 from mmrotate.cli.group import Commands, run_group
 from mmrotate.cli.scoring import (
@@ -34,7 +35,9 @@ from mmrotate.cli.scoring import (
     print_scores,
     write_submission,
 )
+from mmrotate.cli.sources import is_data
 from mmrotate.core.visualization import has_screen, imshow_det_rbboxes, write_image
+from mmrotate.datasets.sources import recognise
 from mmrotate.engine import files_of_config, load_config, open_dataset, read_evaluation
 from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.places import check_outputs
@@ -218,7 +221,8 @@ def add_error_arguments(parser: argparse.ArgumentParser) -> None:
     text = 'results: a .pkl or .json of tools/test.py --out, or with COCO annotations their result file'
     parser.add_argument('result', help=text)
     _add_folder(parser, 'out_dir')
-    text = 'the truth: a config, whose data.test the results are of, or a .json with annotations of COCO'
+    text = 'the truth: a config, whose data.test the results are of, a .json with annotations of COCO, or, for results '
+    text += 'in a .json, labels of any format'
     parser.add_argument('--ann', required=True, help=text)
     text = 'boxes of COCO files: bbox, upright; segm, rotated around the polygons (default: segm if there are polygons)'
     parser.add_argument('--types', nargs='+', choices=TYPES, help=text)
@@ -232,6 +236,8 @@ def run_errors(args: argparse.Namespace) -> None:
     """Tell what is wrong with detections, and what each kind of error costs."""
     if args.ann.endswith('.json'):
         _errors_of_coco(args)
+    elif is_data(args.ann):
+        _errors_of_data(args)
     else:
         _errors_of_config(args)
 
@@ -247,6 +253,15 @@ def _errors_of_config(args: argparse.Namespace) -> None:
     rules = judging(dataset, evaluation.options if evaluation else {})
     errors = _tell_errors(args, judged(dataset, args.result), folder, *rules)
     write_image(folder / 'examples.png', draw_examples(errors, dataset.image_path))
+
+
+def _errors_of_data(args: argparse.Namespace) -> None:
+    if args.cfg_options or args.types:
+        raise UserError('--cfg-options and --types do not go with DATA as --ann')
+    source = recognise(args.ann)
+    print(source.describe())
+    folder = _checked_folder(args.out_dir, args.result, 'out_dir', FILES, [Path(args.ann)])
+    _tell_errors(args, judged_labels(args.result, source), folder)
 
 
 def _errors_of_coco(args: argparse.Namespace) -> None:

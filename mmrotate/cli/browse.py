@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from tqdm import tqdm
 
 from mmrotate.apis.inference import innermost_dataset
 from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command, whole_number
-from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
+from mmrotate.cli.sources import SOURCE_HELP, add_source_options, is_data, open_source
 from mmrotate.core import imshow_det_rbboxes
 from mmrotate.core.visualization import has_screen
 from mmrotate.datasets import MultiImageMixDataset, build_dataset, dataset_config
@@ -24,8 +23,6 @@ from mmrotate.utils.places import check_outputs
 # what comes after them is no picture any more
 _FORMATTING = ('DefaultFormatBundle', 'Normalize', 'Collect')
 # what only a config in YAML or JSON has, at the beginning of a line or in quotes
-_KEY_OF_A_CONFIG = re.compile(r'^(_base_|model|data) *:|"(_base_|model)" *:', re.MULTILINE)
-_HEAD = 1 << 16  # characters that are looked at
 _AS_IT_IS = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]
 
 
@@ -89,15 +86,6 @@ def _draw(samples: _Set, folder: Path | None, shows: bool, args: argparse.Namesp
             out_file=target,
         )
     return count
-
-
-def is_data(path: str) -> bool:
-    """Whether a path is data, and no config: a folder, a label file, or a YAML file that names folders."""
-    place = Path(path)
-    if not place.is_file() or place.suffix == '.py':
-        return place.is_dir()
-    with place.open(encoding='utf-8', errors='replace') as file:
-        return _KEY_OF_A_CONFIG.search(file.read(_HEAD)) is None
 
 
 def _set_of_config(args: argparse.Namespace) -> _Set:

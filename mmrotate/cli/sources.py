@@ -1,12 +1,16 @@
 """What the commands share that take data of any format."""
 
 import argparse
+import re
+from pathlib import Path
 
 from mmrotate.datasets.base import RotatedDataset
 from mmrotate.datasets.formats import FORMATS
 from mmrotate.datasets.sources import Source, recognise
 from mmrotate.engine.distributed import rank_and_size
 
+_KEY_OF_A_CONFIG = re.compile(r'^(_base_|model|data) *:|"(_base_|model)" *:', re.MULTILINE)
+_HEAD = 1 << 16  # characters that are looked at
 SOURCE_HELP = 'folder of a data set, a label file, or a YAML file as of Ultralytics; what it is is found out'
 
 
@@ -26,3 +30,12 @@ def open_source(path: str, args: argparse.Namespace) -> Source:
     if rank_and_size()[0] == 0:
         print(source.describe())
     return source
+
+
+def is_data(path: str) -> bool:
+    """Whether a path is data, and no config: a folder, a label file, or a YAML file that names folders."""
+    place = Path(path)
+    if not place.is_file() or place.suffix == '.py':
+        return place.is_dir()
+    with place.open(encoding='utf-8', errors='replace') as file:
+        return _KEY_OF_A_CONFIG.search(file.read(_HEAD)) is None

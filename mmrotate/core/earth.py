@@ -44,7 +44,7 @@ def place_of(path: str | Path) -> Place:
         NowhereError: It does not say, or not by a transform.
         MissingPackageError: rasterio is not there.
     """
-    import_package('rasterio', _EXTRA, 'geo')
+    import_package('rasterio', _EXTRA)
     with Raster(path) as raster:
         return _place_in(raster.dataset, f'the image {path} is not georeferenced')
 
@@ -76,7 +76,7 @@ def _place_in(dataset: Any, refusal: str) -> Place:
 
 def pixels_at(place: Place, points: np.ndarray, crs: Any) -> np.ndarray:
     """The pixels (n, 2) of points (n, 2) in a coordinate reference system of rasterio, x or longitude first."""
-    warp = import_package('rasterio.warp', _EXTRA, 'geo')
+    warp = import_package('rasterio.warp', _EXTRA)
     return _into_pixels(place, np.stack(warp.transform(crs, place.crs, *np.asarray(points, np.float64).T), 1))
 
 
@@ -87,7 +87,7 @@ def _into_pixels(place: Place, points: np.ndarray) -> np.ndarray:
 
 def authority_of(place: Place) -> str:
     """The name of the system of an image, such as EPSG:32633; a UserError if it has none."""
-    crs = import_package('rasterio.crs', _EXTRA, 'geo').CRS.from_wkt(place.crs)
+    crs = import_package('rasterio.crs', _EXTRA).CRS.from_wkt(place.crs)
     if (found := crs.to_authority()) is None:
         raise UserError('--crs raster: the system of the images has no number of EPSG; take --crs wgs84')
     return ':'.join(found)
@@ -102,7 +102,7 @@ def rings_on_earth(place: Place, corners: np.ndarray, system: str = WGS84) -> np
     a, b, c, d, e, f = place.transform
     x, y = corners @ [a, b] + c, corners @ [d, e] + f
     if system == WGS84 and len(corners):
-        warp = import_package('rasterio.warp', _EXTRA, 'geo')
+        warp = import_package('rasterio.warp', _EXTRA)
         x, y = map(np.array, warp.transform(place.crs, 'EPSG:4326', x, y))
     rings = np.stack([x, y], 1).reshape(-1, 4, 2)
     if system == WGS84:  # those over the antimeridian are held together

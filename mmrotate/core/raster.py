@@ -184,9 +184,7 @@ class Raster:
         return pixels.reshape(self.height, self.width, -1)
 
     def _open_by_rasterio(self) -> None:
-        self._rasterio = import_package(
-            'rasterio', f'the image {self.path}, too large for OpenCV or none of its', 'geo'
-        )
+        self._rasterio = import_package('rasterio', f'the image {self.path}, too large for OpenCV or none of its')
         if self.path.suffix.lower() in _JPEG:
             check_whole(self.path.read_bytes(), f'the image {self.path}')
         with self._gdal():
@@ -291,7 +289,7 @@ def write_tiff(path: str | Path, pixels: np.ndarray, scene: Raster, x: int, y: i
     Of any type and number of bands; place on earth, ``nodata`` and mask stay.
     """
     height, width, bands = pixels.shape
-    rasterio = import_package('rasterio', f'the image {path} of {bands} bands', 'geo')
+    rasterio = import_package('rasterio', f'the image {path} of {bands} bands')
     profile = dict(driver='GTiff', compress='deflate', height=height, width=width, count=bands, dtype=pixels.dtype)
     if bands in (3, 4):
         pixels = pixels[..., [2, 1, 0, 3][:bands]]

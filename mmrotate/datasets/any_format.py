@@ -7,7 +7,7 @@ from typing import Any
 from mmrotate.registry import DATASETS
 from mmrotate.utils import ArgumentError
 
-from .formats import FORMATS, PerImage, PerSet
+from .formats import FORMATS, PerImage, PerSet, Split
 from .label_file import LabelFileDataset
 from .label_folder import LabelFolderDataset
 from .sources import Source
@@ -15,7 +15,7 @@ from .sources import Source
 
 @DATASETS.register_module()
 class AnyFolderDataset(LabelFolderDataset):
-    """Images and a label file for each, in any format that has such files.
+    """Images and a label file for each, in any format that has such files; in folders below those given, too.
 
     Args:
         format: name of the format, see :data:`mmrotate.datasets.formats.FORMATS`.
@@ -36,6 +36,14 @@ class AnyFolderDataset(LabelFolderDataset):
         _check(type(self).__name__, format, PerImage, kwargs)
         self.FORMAT, self.listed = format, listed
         super().__init__(ann_file, pipeline, version, **kwargs)
+
+    def labels_in(self, folder: str) -> dict[str, str]:
+        """The label files of a folder and those below it, by the stems of their images."""
+        return {stem: str(path) for stem, path in self.format.files(Split(Path(folder)))[0].items()}
+
+    def images_in(self, folder: str) -> dict[str, str]:
+        """The images of a folder and those below it, relative to it, by their stems."""
+        return self.format.files(Split(Path(folder), Path(folder)))[1]
 
 
 @DATASETS.register_module()

@@ -19,7 +19,6 @@ from .formats.record import EntryError, Picture, check_entry, gather, naming_fil
 from .image_folder import IMAGE_SUFFIXES, image_size
 from .likeness import fingerprint
 from .sources import Source
-from .sources.tree import Tree
 
 # every kind of fault, in words
 KINDS = {
@@ -66,27 +65,13 @@ class Unit(NamedTuple):
 
 def units_of(source: Source) -> Iterator[Unit | Fault]:
     """All images of all parts, and what keeps files from being read."""
-    if isinstance(source.format, PerImage) and source.path.is_dir():
-        yield from _left_out(source)
+    for folder, why in source.left_out.items():
+        yield Fault('file', str(folder), '', f'{why}: left out')
     for part, split in source.splits.items():
         if isinstance(source.format, PerImage):
             yield from _units_of_folder(source.format, part, split)
         else:
             yield from _units_of_file(source, part, split)
-
-
-def _left_out(source: Source) -> Iterator[Fault]:
-    """Folders with label files of images that were not recognised: most of their files are damaged."""
-    tree, used = Tree(source.path), [split.labels.resolve() for split in source.splits.values()]
-    for folder, names in tree.files.items():
-        files = [Path(name) for name in names if Path(name).suffix.lower() == source.format.suffix]
-        if not files or any(folder.resolve().is_relative_to(place) for place in used):
-            continue
-        if tree.images_for(folder, [file.stem for file in files]):
-            text = (
-                f'{len(files)} files *{source.format.suffix} beside images, most of them no {source.format.name} labels'
-            )
-            yield Fault('file', str(folder), '', f'{text}: left out')
 
 
 def _units_of_folder(row: PerImage, part: str, split: Split) -> Iterator[Unit]:

@@ -52,14 +52,22 @@ class LabelFolderDataset(RotatedDataset):
         assert isinstance(row, PerImage)
         return row
 
+    def labels_in(self, folder: str) -> dict[str, str]:
+        """The label files of a folder by the stems of their images."""
+        return find_labels(folder, self.format.suffix, self.format.prefix)
+
+    def images_in(self, folder: str) -> dict[str, str]:
+        """The images of a folder, relative to it, by their stems."""
+        return find_images(folder)
+
     def load_annotations(self, ann_folder: str) -> list[dict]:
         """Read every label file, each of which needs an image, or in test mode list the images."""
         check_folders(ann_file=ann_folder, img_prefix=self.img_prefix)
-        suffix, prefix = self.format.suffix, self.format.prefix
-        if labels := find_labels(ann_folder, suffix, prefix) if ann_folder else {}:
+        suffix = self.format.suffix
+        if labels := self.labels_in(ann_folder) if ann_folder else {}:
             return self._load_labelled(labels)
         place = describe_place(ann_folder)
-        images = find_images(self.img_prefix or ann_folder)
+        images = self.images_in(self.img_prefix or ann_folder)
         other_format = any(end in place for end in OTHER_LABELS) and not find_images(ann_folder)
         if not self.test_mode or other_format or (images and os.path.isfile(ann_folder)):
             raise MissingFilesError(f'no label files (*{suffix}) in the folder ann_file={ann_folder!r}{place}')
@@ -71,7 +79,7 @@ class LabelFolderDataset(RotatedDataset):
         return [dict(filename=name) for name in images.values()]
 
     def _load_labelled(self, labels: dict[str, str]) -> list[dict]:
-        images = find_images(self.img_prefix)
+        images = self.images_in(self.img_prefix)
         names = self.class_names()
         if 'classes' not in images:
             labels.pop('classes', None)  # the list of names that labelling tools write

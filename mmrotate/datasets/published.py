@@ -1,17 +1,24 @@
 """Published data sets that are a label format and a list of classes."""
 
+import contextlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmrotate.core.visualization import DIOR_PALETTE
 from mmrotate.registry import DATASETS
+from mmrotate.utils import get_root_logger
 from mmrotate.utils.arguments import ArgumentError
 
 from .formats import ClassNames, coco_classes
 from .label_file import LabelFileDataset
 from .label_folder import LabelFolderDataset
 from .listed import ListedDataset
+from .sources import SourceError
+from .sources.data_yaml import find_yaml, names_of_yaml
+
+_ABOVE = 3  # folders above labels in which their YAML file may be
 
 
 @DATASETS.register_module()
@@ -80,18 +87,45 @@ class ICDAR2015Dataset(LabelFolderDataset):
 class YOLOOBBDataset(LabelFolderDataset):
     """Labels as Ultralytics has them: :mod:`mmrotate.datasets.formats.yolo`.
 
-    ``classes`` are all names of the data set, in the order that the numbers in the files count. An image without a
-    label file has no objects.
+    An image without a label file has no objects.
+
+    Args:
+        classes: all names of the data set, in the order that the numbers in the files count. None: those of the YAML
+            file beside the labels, or up to three folders above them; where it says others, the log does.
+        ann_file, pipeline, version, kwargs: see :class:`mmrotate.datasets.label_folder.LabelFolderDataset`.
     """
 
     FORMAT = 'yolo-obb'
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict],
+        version: str = 'oc',
+        classes: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        yaml, listed = _names_of_yaml(Path(kwargs.get('data_root') or '', ann_file))
+        super().__init__(ann_file, pipeline, version, classes=classes or self.CLASSES or listed or None, **kwargs)
+        if listed and tuple(self.CLASSES) != listed:
+            get_root_logger().warning('classes are %s, but %s lists %s', list(self.CLASSES), yaml, list(listed))
 
     @classmethod
     def get_classes(cls, classes: str | Sequence[str] | None = None) -> Sequence[str]:
         """Class names, from what the argument ``classes`` may be."""
         if classes is None and not cls.CLASSES:
-            raise ArgumentError(f'{cls.__name__} needs classes: the names of data.yaml, in their order')
+            raise ArgumentError(f'{cls.__name__} needs classes, or a data.yaml near its labels: names in their order')
         return super().get_classes(classes)
+
+
+def _names_of_yaml(labels: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """The YAML file of a data set near a folder of its labels, and the names that it lists."""
+    places = [labels.absolute(), *labels.absolute().parents][: _ABOVE + 1]
+    for folder in filter(Path.is_dir, places):
+        with contextlib.suppress(SourceError):  # several files, or a list that is none: they are not taken
+            if (yaml := find_yaml(folder)) is not None and (names := names_of_yaml(yaml)):
+                return yaml, names
+    return None, ()
 
 
 @DATASETS.register_module()

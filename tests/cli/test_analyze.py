@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from mmrotate.analysis.error_report import FILES
+from mmrotate.apis import write_results_json
 from mmrotate.cli import main
 from mmrotate.datasets import build_dataset
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'hit_uav' / 'oriented_rcnn_r18_half_fpn_hit_uav_le90.py'
+CLASSES = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
 DATA = ROOT / 'tests' / 'data' / 'hit_uav'
 OWN_DATA = ['--cfg-options', f'data.test.ann_file={DATA}/labelTxt', f'data.test.img_prefix={DATA}/images']
 
@@ -155,6 +157,26 @@ def test_errors_of_coco_files(tmp_path, capsys):
     assert json.loads((tmp_path / 'out' / 'segm' / 'errors.json').read_text())['mAP'] == 1
     assert main([*argv, '--cfg-options', 'a=1']) == 1
     assert 'needs a config' in capsys.readouterr().err
+
+
+def test_errors_beside_a_folder_of_labels(truth, tmp_path, capsys):
+    """Images need not be there; the labels are those of the config, so what is told is the same."""
+
+    def beside(*argv):
+        return main(['analyze', 'errors', *map(str, argv)])
+
+    labels = DATA / 'labelTxt'
+    names = [f'{path.stem}.jpg' for path in sorted(labels.iterdir())]
+    write_results_json(tmp_path / 'found.json', names, truth, CLASSES)
+    assert beside(tmp_path / 'found.json', tmp_path / 'out', '--ann', labels) == 0
+    assert json.loads((tmp_path / 'out' / 'errors.json').read_text())['mAP'] == 1
+    assert 'is dota: ' in capsys.readouterr().out
+    write_results_json(tmp_path / 'few.json', names[1:], truth[1:], CLASSES)
+    assert beside(tmp_path / 'few.json', tmp_path / 'few', '--ann', labels) == 1
+    assert f'no results of 1 of the images, the first: {Path(names[0]).stem}' in capsys.readouterr().err
+    (tmp_path / 'found.pkl').write_bytes(pickle.dumps(truth))
+    assert beside(tmp_path / 'found.pkl', tmp_path / 'pkl', '--ann', labels) == 1
+    assert 'names no images' in capsys.readouterr().err
 
 
 def test_masks_of_a_config_are_refused(results, capsys):

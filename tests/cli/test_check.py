@@ -251,3 +251,13 @@ def test_the_commands_of_the_page_on_data(data, monkeypatch):
     assert (data.parent / 'work_dirs/check/hit_uav/check.html').is_file()
     page = (ROOT / 'docs/data.md').read_text()
     assert all(f'`{kind}`' in page for kind in KINDS)
+
+
+def test_browse_draws_what_lies_in_folders_below(tmp_path, capsys):
+    for i, place in enumerate(('x/y', 'x/z')):
+        for kind in ('images', 'labels'):
+            (tmp_path / 'd' / kind / place).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / f'd/images/{place}/a{i}.png'), picture(i))
+        (tmp_path / f'd/labels/{place}/a{i}.txt').write_text(f'{GOOD}\n')
+    assert main(['browse', str(tmp_path / 'd'), '--output-dir', str(tmp_path / 'out'), '--not-show']) == 0
+    assert '2 pictures written' in capsys.readouterr().out

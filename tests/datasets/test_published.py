@@ -140,10 +140,19 @@ def test_yolo_obb(build, tmp_path):
     assert dataset.get_cat_ids(0) == [1]
     assert dataset.get_ann_info(0)['bboxes'][0].tolist() == pytest.approx([192, 76.8, 256, 51.2, 0], abs=1e-3)
     assert len(build('YOLOOBBDataset', line, classes=['car', 'ship'])) == 1
-    with pytest.raises(UserError, match=r'needs classes: the names of data\.yaml'):
+    with pytest.raises(UserError, match=r'needs classes, or a data\.yaml near its labels'):
         build('YOLOOBBDataset', line)
     with pytest.raises(LabelError, match=r"a\.txt, line 1: '1' is no number of a class"):
         build('YOLOOBBDataset', line, classes=['car'])
+
+
+def test_yolo_obb_takes_the_names_of_its_yaml_file(build, tmp_path, log):
+    line = '1 0.1 0.1 0.5 0.1 0.5 0.2 0.1 0.2\n'
+    (tmp_path / 'data.yaml').write_text('train: images\nnames: {0: car, 1: ship}\n')
+    assert build('YOLOOBBDataset', line).CLASSES == ('car', 'ship')
+    assert not log
+    assert list(build('YOLOOBBDataset', line, classes=['a', 'b']).CLASSES) == ['a', 'b']
+    assert "classes are ['a', 'b'], but" in log[0].getMessage() and "lists ['car', 'ship']" in log[0].getMessage()
 
 
 COCO = dict(

@@ -118,7 +118,7 @@ def _way_to_pixels(data: Mapping[str, Any], images: Path | None, name: str) -> T
             raise ValueError(f'it has a crs, but {error}: nothing turns it into pixels') from None
         return None
     named = (own.get('properties') or {}).get('name') if isinstance(own, dict) else None
-    crs = import_package('rasterio.crs', 'the crs of GeoJSON', 'geo')
+    crs = import_package('rasterio.crs', 'the crs of GeoJSON')
     try:
         source = crs.CRS.from_user_input(named or _WGS84)
     except ValueError as error:  # CRSError is one

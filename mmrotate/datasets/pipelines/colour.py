@@ -1,6 +1,5 @@
 """Steps that change colours only: boxes stay."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
@@ -9,7 +8,8 @@ import cv2
 import numpy as np
 
 from mmrotate.registry import PIPELINES
-from mmrotate.utils import ArgumentError, UserError
+from mmrotate.utils import ArgumentError
+from mmrotate.utils.imports import import_package
 
 from .image import BadImageError
 
@@ -106,10 +106,7 @@ class Albu:
 
     def __post_init__(self, bbox_params: Any, keymap: Any, update_pad_shape: bool) -> None:
         del bbox_params, keymap, update_pad_shape
-        try:
-            library = importlib.import_module('albumentations')
-        except ImportError as error:
-            raise UserError(f'the step Albu needs albumentations: pip install "mmrotate[albu]" ({error})') from error
+        library = import_package('albumentations', 'the step Albu')
         self.aug = library.Compose([_albu_step(library, step) for step in self.transforms])
 
     def __call__(self, results: dict) -> dict | None:

@@ -48,6 +48,11 @@ def read_yaml(path: Path) -> Described:
     return Described(parts, _classes(path, content))
 
 
+def names_of_yaml(path: Path) -> tuple[str, ...]:
+    """The classes that a file which :func:`find_yaml` found lists; a SourceError if they are no list."""
+    return _classes(path, _load(path))
+
+
 def _describes(path: Path) -> bool:
     try:
         content = _load(path)

@@ -62,7 +62,20 @@ def recognise(path: str | Path, wanted: str | None = None, classes: Sequence[str
     chosen, kept = _choose(found, root)
     splits = _splits(kept, tree, chosen)
     reason = f'{kept[0].named(root)}: {kept[0].fits[chosen.name]}'
-    return Source(path, chosen, splits, tuple(classes) or listed_classes(root, splits), reason)
+    left_out = _left_out(tree, chosen, splits) if path.is_dir() and isinstance(chosen, PerImage) else {}
+    return Source(path, chosen, splits, tuple(classes) or listed_classes(root, splits), reason, left_out)
+
+
+def _left_out(tree: Tree, row: PerImage, splits: Mapping[str, Split]) -> dict[Path, str]:
+    """Folders with label files of images that were not recognised: most of their files are damaged."""
+    found, used = {}, [split.labels.resolve() for split in splits.values()]
+    for folder, names in tree.files.items():
+        stems = [stem for stem, end in map(os.path.splitext, names) if end.lower() == row.suffix]
+        if not stems or any(folder.resolve().is_relative_to(place) for place in used):
+            continue
+        if tree.images_for(folder, [stem.removeprefix(row.prefix) for stem in stems]):
+            found[folder] = f'{len(stems)} files *{row.suffix} beside images, most of them no {row.name} labels'
+    return found
 
 
 def _formats(wanted: str | None) -> Mapping[str, Format]:

@@ -108,5 +108,5 @@ def test_steps_that_move_pixels_are_refused(library):
 
 def test_without_albumentations(monkeypatch):
     monkeypatch.setitem(sys.modules, 'albumentations', None)
-    with pytest.raises(UserError, match=r'pip install "mmrotate\[albu\]"'):
+    with pytest.raises(UserError, match=r"pip install 'mmrotate\[albu\]'"):
         Albu([])

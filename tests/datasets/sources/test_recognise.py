@@ -117,3 +117,10 @@ def test_what_is_not_known_is_said(data, tmp_path):
         recognise(root, 'dota')
     with pytest.raises(SourceError, match="unknown format 'dato'"):
         recognise(root, 'dato')
+
+
+def test_a_part_whose_labels_are_mostly_damaged_is_named(data):
+    root = data('train/images/a.png', 'val/images/a.png', **{'train/labels/a.txt': DOTA, 'val/labels/a.txt': 'what?'})
+    source = recognise(root)
+    assert list(source.splits) == ['train']
+    assert f'  left out: {root / "val/labels"}, 1 files *.txt beside images, most of them no dota' in source.describe()
