@@ -363,7 +363,7 @@ def _positions(values: Sequence[str | float]) -> list[float]:
 
 
 def _difficulty(value: Any) -> int:
-    if isinstance(value, str | numbers.Real) and (found := _whole(value)) is not None:  # JSON may have a list there
+    if not isinstance(value, list | dict) and (found := _whole(value)) is not None:  # JSON has them
         return found
     raise ValueError(f'the difficulty must be an integer, got {value!r}')
 
