@@ -133,8 +133,9 @@ def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np
     Objects have sides of at least ``MIN_SIDE`` pixels. The version also says how other shapes than rectangles
     are read, see :class:`~mmrotate.core.bbox.angle.AngleVersion`.
     """
-    polys = _quadrilaterals(np.asarray(polys, np.float64))
-    boxes = (poly2obb if angle_version(version).edge_labels else _enclosing_rectangles)(polys, version)
+    polys = _quadrilaterals(np.asarray(polys))
+    by_edges = angle_version(version).edge_labels
+    boxes = poly2obb(polys.astype(np.float64), version) if by_edges else _enclosing_rectangles(polys, version)
     return boxes, np.asarray((boxes[:, 2:4] >= MIN_SIDE).all(1))
 
 

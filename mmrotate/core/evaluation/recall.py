@@ -70,21 +70,28 @@ def recalls_of(
         rows = np.concatenate([rows + start for start, rows, _, _ in pairs])
         columns, values = (np.concatenate([each[i] for each in pairs]) for i in (2, 3))
         for k, number in enumerate(numbers):
-            found = _found(rows, columns, values, rows < number)
+            chosen = rows < number
+            found = _found(rows[chosen], columns[chosen], values[chosen])
             hits[k] += (found[:, None] >= np.asarray(iou_thrs, np.float32)).sum(0)
     return hits / max(total, 1)
 
 
-def _found(rows: np.ndarray, columns: np.ndarray, ious: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """IoUs of the pairs of the ``chosen`` (p,) that take each other, those of the largest IoU first."""
-    order = np.flatnonzero(chosen)
-    order = order[np.argsort(-ious[order], kind='stable')]
+def _found(rows: np.ndarray, columns: np.ndarray, ious: np.ndarray) -> np.ndarray:
+    """IoUs of the pairs (p,) that take each other, those of the largest IoU first."""
+    order = np.argsort(-ious, kind='stable')
+    rows, columns, ious = rows[order], columns[order], ious[order]
+    sides = [(which, np.zeros(which.max(initial=-1) + 1, np.int64)) for which in (rows, columns)]
     taken = []
-    while len(order):
-        _, first_row = np.unique(rows[order], return_index=True)
-        _, first_column = np.unique(columns[order], return_index=True)
-        # nobody whom either of the two would rather have is left
-        pairs = order[np.intersect1d(first_row, first_column, assume_unique=True)]
-        taken.append(ious[pairs])
-        order = order[~np.isin(rows[order], rows[pairs]) & ~np.isin(columns[order], columns[pairs])]
-    return np.concatenate(taken) if taken else np.zeros(0, np.float32)
+    while len(ious):
+        place = np.arange(len(ious))
+        mutual = np.ones(len(ious), bool)
+        for which, first in sides:
+            first[which[::-1]] = place[::-1]  # what is written last stays: the first pair of each
+            mutual &= first[which] == place  # nobody whom it would rather have is left
+        taken.append(ious[mutual])
+        left = ~mutual
+        for which, first in sides:
+            first[which[mutual]] = -1
+            left &= first[which] >= 0
+        ious, sides = ious[left], [(which[left], first) for which, first in sides]
+    return np.concatenate(taken) if taken else ious

@@ -364,12 +364,16 @@ def _positions(values: Sequence[str | float]) -> list[float]:
     return found
 
 
-@functools.lru_cache(maxsize=256, typed=True)
-def _difficulty(value: str | int) -> int:
-    # '1.0' is what tools write that hold all columns as floats
-    if _is_number(value) and float(value).is_integer():
-        return int(float(value))
+def _difficulty(value: Any) -> int:
+    if not isinstance(value, list | dict) and (found := _whole(value)) is not None:  # JSON has them
+        return found
     raise ValueError(f'the difficulty must be an integer, got {value!r}')
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _whole(value: Any) -> int | None:
+    # '1.0' is what tools write that hold all columns as floats
+    return int(float(value)) if _is_number(value) and float(value).is_integer() else None
 
 
 def _is_number(value: object) -> bool:

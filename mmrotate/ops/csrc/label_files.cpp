@@ -52,19 +52,25 @@ struct Line {
     const bool negative = at < end && *at == '-';
     if (negative) ++at;
     int64_t whole = 0;
-    int digits = 0, behind = 0;
-    for (bool point = false; at < end && (digit(*at) || (*at == '.' && !point)); ++at) {
-      if (*at == '.') {
-        point = true;
-      } else {
-        whole = whole * 10 + (*at - '0');
-        behind += point;
-        if (++digits > kDigits) return false;
-      }
+    int64_t digits = add_digits(&whole), behind = 0;
+    if (at < end && *at == '.') {
+      ++at;
+      behind = add_digits(&whole);
+      digits += behind;
     }
+    if (digits == 0 || digits > kDigits || !at_end_of_word()) return false;
     *value = static_cast<double>(whole) / kPowers[behind];
     if (negative) *value = -*value;
-    return digits > 0 && at_end_of_word();
+    return true;
+  }
+
+  // Puts the digits that come behind those of a number, and gives how many they are; of too many it loses some.
+  int64_t add_digits(int64_t* number) {
+    const char* start = at;
+    uint64_t sum = static_cast<uint64_t>(*number);
+    for (; at < end && digit(*at); ++at) sum = sum * 10 + static_cast<uint64_t>(*at - '0');
+    *number = static_cast<int64_t>(sum);
+    return at - start;
   }
 
   bool name(const Names& names, int64_t* index) {
@@ -79,9 +85,8 @@ struct Line {
 
   bool whole_number(int64_t* value) {
     *value = 0;
-    const char* start = at;
-    for (; at < end && digit(*at); ++at) *value = *value * 10 + (*at - '0');
-    return at > start && at - start <= kDigits && at_end_of_word();
+    const int64_t digits = add_digits(value);
+    return digits > 0 && digits <= kDigits && at_end_of_word();
   }
 };
 
