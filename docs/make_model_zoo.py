@@ -113,10 +113,7 @@ def newer() -> dict[str, Row]:
     """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
     return {
-        name: {
-            'mAP': facts.get('mAP'),
-            'checkpoint': facts.get('checkpoint') or _checkpoint(name, facts.get('file')),
-        }
+        name: {'mAP': facts.get('mAP'), 'checkpoint': facts.get('checkpoint') or _checkpoint(name, facts.get('file'))}
         for name, facts in table.items()
     }
 
