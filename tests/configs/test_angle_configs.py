@@ -1,7 +1,10 @@
 """Configs of PSC, ACM and GauCho say what their sources say, in the dialect of 0.3."""
 
 import pytest
+import torch
 
+from mmrotate.engine.checks.settings import unread_settings
+from mmrotate.models import build_detector
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS, without_scope
 
@@ -56,6 +59,8 @@ def test_model(name):
     config, expected = listed(resolve(CONFIGS[name])['model']), source_model(name)
     assert config['backbone'].pop('zero_init_residual') is False  # ImageNet weights overwrite it
     assert config == expected
+    with torch.device('meta'):
+        assert list(unread_settings(build_detector(resolve(CONFIGS[name])['model']))) == []
 
 
 @pytest.mark.parametrize('name', SOURCES)
