@@ -305,7 +305,7 @@ class CSLRFCOSHead(RotatedFCOSHead):
 
 @MODELS.register_module()
 class GaussianFCOSHead(RotatedFCOSHead):
-    """FCOS that predicts normal distributions (GauCho, Murrugarra-Llerena et al., CVPR 2025).
+    """FCOS that predicts normal distributions (GauCho, Marques et al., CVPR 2025).
 
     Args:
         gaucho_encoding: Predict them; else distances and angles, as the base.

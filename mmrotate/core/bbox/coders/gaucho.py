@@ -1,6 +1,6 @@
 """Boxes as normal distributions by the Cholesky factors of their covariance: no angle, so none that jumps.
 
-The factor is [[alpha, 0], [gamma, beta]] with positive alpha and beta, in pixels (GauCho, Murrugarra-Llerena et al.,
+The factor is [[alpha, 0], [gamma, beta]] with positive alpha and beta, in pixels (GauCho, Marques et al.,
 CVPR 2025). It is of a form that no symmetry of the box changes.
 """
 
@@ -74,6 +74,7 @@ class GauChoDeltaCoder(DeltaCoder):
 
     prior_dim = 5
     encode_size = 5
+    angle_unit = None  # no delta is an angle
 
     def __init__(
         self,
