@@ -12,7 +12,17 @@ import numpy as np
 from .cache import LabelCache
 from .dota import read_dota
 from .dota_lines import parse_dota_files
-from .record import ClassNames, Labels, Picture, Reader, check_entries, check_scale, naming_file, pack_shapes
+from .record import (
+    ClassNames,
+    Labels,
+    Picture,
+    Reader,
+    check_entries,
+    check_scale,
+    naming_file,
+    pack_shapes,
+    with_fronts,
+)
 
 # the contents of files, and the classes, to the files that are as usual: index, corners (n, 8), labels and difficulties
 Quick = Callable[[Sequence[bytes], ClassNames], Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]]
@@ -76,7 +86,8 @@ def read_many(
     def read(content: bytes, image: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, collections.Counter[str]]:
         pictures.append(Picture(image, images, classes))
         left: collections.Counter[str] = collections.Counter()
-        return *check_entries(reader(content, names, pictures[-1]), names, left), left
+        entries = with_fronts(reader(content, names, pictures[-1]), version)
+        return *check_entries(entries, names, left), left
 
     quick = _QUICK.get(reader)
     items = list(files.items())
