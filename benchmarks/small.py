@@ -44,6 +44,10 @@ METHODS = (
     'kfiou/roi_trans_kfiou_ln_r50_fpn_1x_dota_le90',
     'g_reppoints/g_reppoints_r50_fpn_1x_dota_le135',
     'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota',
+    'psc/rotated-fcos-hbox-le90_r50_fpn_psc-dual_1x_dota',
+    'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota',
+    'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota',
+    'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90',
     'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota',
     'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota',
 )

@@ -48,9 +48,10 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x, of RTMDet-R and H2RBox with 1.x; the trainings were not
-repeated here. mAP is that of the test server of DOTA; for HRSC2016 it is the mean over the IoU
-thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R and H2RBox: at 0.5), to be compared only with itself. HIT-UAV
+checkpoints are those published with MMRotate 0.x, of RTMDet-R, PSC and H2RBox with 1.x, of ACM and GauCho
+with AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA; for HRSC2016 it
+is the mean over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC and H2RBox: at 0.5), to be
+compared only with itself. HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
 are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
@@ -112,15 +113,16 @@ def rows() -> list[Row]:
 
 
 def newer() -> dict[str, Row]:
-    """What 1.x published of the configs of newer methods."""
+    """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
     return {
-        name: {
-            'mAP': facts.get('mAP'),
-            'checkpoint': f'{V1}{name}/{name.split("/")[1]}-{facts["file"]}.pth' if 'file' in facts else None,
-        }
+        name: {'mAP': facts.get('mAP'), 'checkpoint': facts.get('checkpoint') or _checkpoint(name, facts.get('file'))}
         for name, facts in table.items()
     }
+
+
+def _checkpoint(name: str, file: str | None) -> str | None:
+    return None if file is None else f'{V1}{name}/{name.split("/")[1]}-{file}.pth'
 
 
 def row(name: str, method: Row, facts: Row) -> Row:

@@ -1,5 +1,7 @@
 """Configs of detectors that are small enough for a test: narrow, three classes."""
 
+import copy
+
 _BACKBONE = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
 _NECK = dict(type='FPN', in_channels=[8, 16, 32, 64], out_channels=16, num_outs=5)
 _ASSIGNER = dict(type='MaxIoUAssigner', min_pos_iou=0, ignore_iof_thr=-1)
@@ -100,11 +102,26 @@ _FCOS_ANGLES = {
         loss_bbox=dict(type='GIoULoss'),
         loss_angle=dict(type='SmoothFocalLoss'),
     ),
+    'psc': dict(
+        separate_angle=True,
+        scale_angle=False,
+        loss_bbox=dict(type='IoULoss'),
+        angle_coder=dict(type='PSCCoder', dual_freq=True),
+    ),
+    'acm': dict(
+        loss_bbox=dict(type='RotatedIoULoss'), loss_angle=dict(type='L1Loss'), angle_coder=dict(type='ACMCoder')
+    ),
+    'gaucho': dict(
+        norm_on_bbox=False,
+        loss_bbox=dict(type='GDLoss_GauCho', loss_type='probiou', gaussian_prediction=True),
+        gaussian_coder=dict(type='GauChoPointCoder'),
+    ),
+    'probiou': dict(loss_bbox=dict(type='ProbIoULoss', mode='l2')),
 }
 
 
 def fcos(version: str, angle: str = 'together') -> dict:
-    """Rotated FCOS; ``angle``: 'together' with the sides, 'kld', 'separate' or 'csl'."""
+    """Rotated FCOS; ``angle`` is a key of ``_FCOS_ANGLES``, as 'together' with the sides."""
     head = dict(
         num_classes=3,
         in_channels=16,
@@ -112,12 +129,13 @@ def fcos(version: str, angle: str = 'together') -> dict:
         feat_channels=16,
         strides=[8, 16, 32, 64, 128],
         center_sampling=True,
-        norm_on_bbox=True,
         centerness_on_reg=True,
         norm_cfg=dict(type='GN', num_groups=4),
         bbox_coder=dict(type='DistanceAnglePointCoder', angle_version=version),
-        **{'type': 'RotatedFCOSHead', **_FCOS_ANGLES[angle]},
+        **{'type': 'RotatedFCOSHead', 'norm_on_bbox': True, **copy.deepcopy(_FCOS_ANGLES[angle])},
     )
+    for key in {'angle_coder', 'gaussian_coder'} & set(head):
+        head[key]['angle_version'] = version
     if angle == 'csl':
         head['angle_coder'] = dict(type='CSLCoder', angle_version=version, omega=4, radius=2)
     return dict(

@@ -24,6 +24,10 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 # methods that 0.3 has not
 NEWER = {
     'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
+    'psc_fcos': 'psc/rotated-fcos-hbox-le90_r50_fpn_psc-dual_1x_dota.py',
+    'psc_retinanet': 'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota.py',
+    'acm_fcos': 'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota.py',
+    'gaucho_fcos': 'gaucho/gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90.py',
     'h2rbox': 'h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota.py',
     'h2rbox_v2': 'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota.py',
 }

@@ -210,3 +210,18 @@ def test_settings_may_be_a_whole_config():
     assert set(own.loss(*outs, data['gt_bboxes'], data['gt_labels'], data['img_metas'])) == {'loss_cls', 'loss_bbox'}
     few = own.get_bboxes(*outs, data['img_metas'], Config(dict(cfg['test_cfg'], max_per_img=3)))
     assert len(few[0][0]) == 3 == len(few[0][1])
+
+
+@pytest.mark.parametrize('loss', ['L1Loss', 'ProbIoULoss'])
+@pytest.mark.parametrize('version', zoo.VERSIONS)
+def test_anchors_learn_and_find_factors_of_distributions(version, loss):
+    data = zoo.batch((5, 0), SIZE, version)
+    own = head(bbox_coder=dict(type='GauChoDeltaCoder', angle_range=version), loss_bbox=dict(type=loss))
+    outputs = own(features())
+    losses = own.loss(*outputs, data['gt_bboxes'], data['gt_labels'], data['img_metas'])
+    total = sum(map(sum, losses.values()))
+    total.backward()
+    assert total.isfinite() and all(p.grad.isfinite().all() for p in own.parameters())
+    anchors = torch.cat(own._grid(outputs[0]))[:5]
+    found = own._decode(anchors, own.bbox_coder.encode(anchors, data['gt_bboxes'][0]))
+    torch.testing.assert_close(found, data['gt_bboxes'][0], rtol=1e-3, atol=1e-2)

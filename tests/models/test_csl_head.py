@@ -49,9 +49,13 @@ def test_the_best_class_is_the_angle(encoded):
     assert theta == pytest.approx(angle + (0.2 if encoded else 0), abs=1e-5)
 
 
+PSC = dict(type='PSCCoder', angle_version='le90')
+
+
+@pytest.mark.parametrize('coder', [None, PSC, dict(type='ACMCoder', angle_version='le90')])
 @pytest.mark.parametrize('encoded', [True, False])
-def test_targets_are_the_classes_that_decode_to_the_object(encoded):
-    head = _head(use_encoded_angle=encoded)
+def test_targets_are_the_codes_that_decode_to_the_object(encoded, coder):
+    head = _head(use_encoded_angle=encoded, **({} if coder is None else dict(angle_coder=coder)))
     outs = _outputs(head)
     data = zoo.batch((5,), SIZE, 'le90')
     anchors = head.get_anchors([m.shape[-2:] for m in outs[0]], data['img_metas'])
@@ -67,7 +71,17 @@ def test_targets_are_the_classes_that_decode_to_the_object(encoded):
     nearest = gap[..., :4].amax(-1).argmin(1)
     close = gap[torch.arange(len(gap)), nearest]
     assert close[:, :4].max() < 1e-2
-    assert close[:, 4].max() <= math.radians(2) + 1e-4  # half a class
+    assert close[:, 4].max() <= (math.radians(2) if coder is None else 0) + 1e-4  # half a class
+
+
+def test_waves_are_predicted_in_their_range():
+    """And begin in its middle, where 1.x begins as if they were rare classes, near -1."""
+    head = _head(angle_coder=PSC, loss_angle=dict(type='L1Loss'), use_normalized_angle_feat=True)
+    assert head.retina_angle_cls.bias.eq(0).all() and head.cls_layers == ('retina_cls',)
+    codes = _outputs(head)[2]
+    assert all(maps.size(1) == 9 * 6 and maps.abs().max() < 0.2 for maps in codes)
+    torch.nn.init.constant_(head.retina_angle_cls.bias, 1e3)
+    assert all(maps.max() == 1 for maps in _outputs(head)[2])
 
 
 def test_the_angle_can_be_left_to_its_classes():
@@ -84,6 +98,8 @@ def test_the_angle_can_be_left_to_its_classes():
 def test_parts_must_agree():
     with pytest.raises(ValueError, match='got GDLoss on decoded boxes'):
         _head(shield_reg_angle=True, loss_bbox=dict(type='GDLoss', loss_type='gwd'))
+    with pytest.raises(ValueError, match='use_encoded_angle=True'):
+        _head(bbox_coder=dict(type='GauChoDeltaCoder', angle_range='le90'))
     with pytest.raises(ValueError, match="got 'le90' and 'oc'"):
         _head(angle_coder=dict(type='CSLCoder', angle_version='oc'))
     coder = dict(type='DeltaXYWHAOBBoxCoder', angle_range='le90')

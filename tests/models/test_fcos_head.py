@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrotate.core import obb2poly
+from mmrotate.core.bbox import CSLCoder
+from mmrotate.core.bbox.angle import VERSIONS, regularize
 from mmrotate.models import build_head, build_loss
 from mmrotate.models.dense_heads import fcos_targets
 from tests.helpers import reference
@@ -17,6 +19,9 @@ from tests.helpers.configs import fcos
 SIZES = [(12, 16), (6, 8), (3, 4), (2, 2), (1, 1)]
 STRIDES = (8, 16, 32, 64, 128)
 RANGES = [(-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8)]
+
+
+GAUCHO = dict(type='GauChoPointCoder')
 
 
 def build(angle='together', version='le90', **kwargs):
@@ -96,16 +101,16 @@ def losses(head, counts):
     return head.loss(*head(features()), boxes, labels, reference.metas(96, 128))
 
 
-@pytest.mark.parametrize('angle', ['together', 'kld', 'separate', 'csl'])
+@pytest.mark.parametrize('angle', ['together', 'kld', 'separate', 'csl', 'psc', 'acm', 'gaucho', 'probiou'])
 @pytest.mark.parametrize('counts', [(3, 7), (4, 0), (0, 0), (500, 1)])
 def test_losses_are_finite_and_reach_every_parameter(angle, counts):
     head = build(angle)
     found = losses(head, counts)
     assert set(found) == {'loss_cls', 'loss_bbox', 'loss_centerness'} | (
-        {'loss_angle'} if head.separate_angle else set()
+        {'loss_angle'} if head.separate_angle or angle == 'acm' else set()
     )
     sum(found.values()).backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in head.parameters())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in head.parameters() if p.requires_grad)
     if counts == (0, 0):
         assert found['loss_bbox'] == 0 and found['loss_centerness'] == 0
         assert found['loss_cls'] > 0
@@ -127,16 +132,19 @@ def exact_outputs(head, boxes, label, logit=8.0):
     owner = owners(head, boxes[None])[0]
     points = torch.cat(head.prior_generator.grid_priors(SIZES))
     known = owner >= 0
-    wanted = head.bbox_coder.encode(points, boxes[owner.clamp(min=0)])
+    wanted = (head.gaussian_coder or head.bbox_coder).encode(points, boxes[owner.clamp(min=0)])
     if head.norm_on_bbox and head.training:
         counts = [h * w for h, w in SIZES]
         wanted[:, :4] /= torch.tensor(STRIDES).repeat_interleave(torch.tensor(counts))[:, None]
     scores = torch.full((len(owner), head.num_classes), -logit)
     scores[known, label] = logit
     angle = wanted[:, 4:]
-    if head.angle_dim > 1:
+    if isinstance(head.angle_coder, CSLCoder):
         angle = head.angle_coder.encode(angle) * 2 * logit - logit
-    central = torch.where(known, head.centerness_target(wanted[:, :4].abs()), 0)[:, None].logit(1e-6)
+    else:
+        angle = head.angle_coder.encode(angle)
+    distances = head.bbox_coder.encode(points, boxes[owner.clamp(min=0)])[:, :4]
+    central = torch.where(known, head.centerness_target(distances.abs()), 0)[:, None].logit(1e-6)
     fields = (scores, wanted[:, :4], angle, central)
     counts = [h * w for h, w in SIZES]
     return [
@@ -148,31 +156,35 @@ def exact_outputs(head, boxes, label, logit=8.0):
 BOXES = torch.tensor([[40.0, 40, 40, 20, 0.5], [90, 50, 60, 30, -1.2], [64, 80, 24, 16, 0.02]])
 
 
-@pytest.mark.parametrize('angle', ['together', 'separate', 'csl'])
-def test_exact_outputs_give_the_objects(angle):
-    head = build(angle).eval()
-    outputs = exact_outputs(head, BOXES, 2)
+@pytest.mark.parametrize('pairs', [False, True])
+@pytest.mark.parametrize('version', VERSIONS)
+@pytest.mark.parametrize('angle', ['together', 'separate', 'csl', 'psc', 'acm', 'gaucho'])
+def test_exact_outputs_give_the_objects(angle, version, pairs):
+    head = build(angle, version).eval()
+    head.test_cfg.nms_pre_of_pairs = pairs
+    objects = torch.stack([*BOXES[:, :2].T, *regularize(*BOXES[:, 2:].T, version)], 1)
+    outputs = exact_outputs(head, objects, 2)
     meta = dict(reference.metas(96, 128)[0], scale_factor=np.float32([2, 2, 2, 2]))
     for rescale in (False, True):
         dets, labels = head.get_bboxes(*outputs, img_metas=[meta], rescale=rescale)[0]
         assert labels.tolist() == [2, 2, 2]
         factor = torch.tensor([0.5, 0.5, 0.5, 0.5, 1]) if rescale else torch.ones(5)
-        found = dets[dets[:, 2].argsort(descending=True), :5]
-        expected = (BOXES * factor)[BOXES[:, 2].argsort(descending=True)]
+        found = dets[dets[:, 0].argsort(), :5]
+        expected = (objects * factor)[objects[:, 0].argsort()]
         if angle == 'csl':  # bins of four degrees
             assert (obb2poly(found) - obb2poly(expected)).abs().max() < math.radians(2) * 40
         else:
             torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize('angle', ['together', 'separate'])
+@pytest.mark.parametrize('angle', ['together', 'separate', 'psc', 'acm', 'gaucho', 'probiou'])
 def test_exact_outputs_lose_nothing(angle):
     head = build(angle)
     outputs = exact_outputs(head, BOXES, 1)
     args = ([BOXES], [torch.ones(3, dtype=torch.long)], reference.metas(96, 128)[:1])
     found = head.loss(*outputs, *args)
     assert found['loss_cls'] < 1e-3 and found['loss_bbox'] < 1e-3
-    if angle == 'separate':
+    if angle in ('separate', 'psc', 'acm'):
         assert found['loss_angle'] < 1e-5
 
 
@@ -209,6 +221,13 @@ def test_distances_are_in_pixels_when_testing():
         (dict(loss_bbox=dict(type='GIoULoss')), 'rotated boxes .* got GIoULoss'),
         (dict(loss_bbox=dict(type='KFLoss')), 'no deltas.*KFLoss'),
         (dict(angle_coder=dict(type='CSLCoder', angle_version='le90')), 'separate_angle=True'),
+        (
+            dict(loss_bbox=dict(type='GDLoss_GauCho', loss_type='kld', gaussian_prediction=True)),
+            'needs a gaussian_coder',
+        ),
+        (dict(gaussian_coder=GAUCHO), 'norm_on_bbox must be False'),
+        (dict(gaussian_coder=GAUCHO, loss_angle=dict(type='L1Loss')), 'predicts no angle'),
+        (dict(use_hbbox_loss=True), 'upright boxes .* got RotatedIoULoss'),
         (dict(regress_ranges=((-1, 64),)), 'of one length'),
         (dict(loss_cls=dict(type='CrossEntropyLoss')), 'use_sigmoid=True'),
     ],

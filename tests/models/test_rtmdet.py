@@ -71,6 +71,20 @@ OPTIONS = {
         loss_angle=dict(type='SmoothFocalLoss', loss_weight=0.2),
         loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
     ),
+    'upright and waves': dict(
+        use_hbbox_loss=True,
+        angle_coder=dict(type='PSCCoder', angle_version='le90'),
+        loss_angle=dict(type='L1Loss', loss_weight=0.2),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+    ),
+    'waves': dict(angle_coder=dict(type='ACMCoder', angle_version='le90')),
+    'distributions': dict(
+        gaussian_coder=dict(type='GauChoPointCoder', angle_version='le90'),
+        loss_bbox=dict(type='GDLoss_GauCho', loss_type='probiou', gaussian_prediction=True),
+    ),
+    'distributions as boxes': dict(
+        type='RotatedRTMDetHead', gaussian_coder=dict(type='GauChoPointCoder', angle_version='le90')
+    ),
 }
 
 

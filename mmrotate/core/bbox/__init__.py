@@ -18,7 +18,15 @@ from .coders.phase import ACMCoder, PSCCoder, PseudoAngleCoder, code_size
 from .coders.touching import GVFixCoder, GVRatioCoder, MidpointOffsetCoder
 from .gaussian import gt2gaussian, xy_stddev_pearson_2_xy_sigma, xy_wh_r_2_xy_sigma
 from .gaussian_mixture import GaussianMixture, gaussian2bbox
-from .overlaps import BboxOverlaps2D, ConvexOverlaps, RBboxOverlaps2D, bbox_overlaps, rbbox_overlaps
+from .overlaps import (
+    BboxOverlaps2D,
+    ConvexOverlaps,
+    ProbIoUOverlaps2D,
+    RBboxOverlaps2D,
+    bbox_overlaps,
+    probiou_overlaps,
+    rbbox_overlaps,
+)
 from .samplers import OHEMSampler, PseudoSampler, RandomSampler, RRandomSampler, SamplingResult
 from .transforms import (
     along_sides,

@@ -97,6 +97,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         self.rtm_reg, self.rtm_ang = self._prediction(4), self._prediction(self.angle_dim)
         if self.with_objectness:
             self.rtm_obj = self._prediction(1)
+        if self.gaussian_coder is not None:  # which has units of its own
+            return
         if not self.separate:
             self.scales = nn.ModuleList(Scale() for _ in self.strides)
         if self.is_scale_angle:

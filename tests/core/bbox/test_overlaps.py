@@ -8,9 +8,9 @@ from shapely.geometry import Polygon
 from torchvision.ops import box_iou, generalized_box_iou
 
 from mmrotate.core import build_iou_calculator, obb2poly, obb2xyxy, rbbox_overlaps
-from mmrotate.core.bbox import bbox_overlaps
+from mmrotate.core.bbox import bbox_overlaps, overlaps, probiou_overlaps
 from tests.helpers.exact import exact_overlap
-from tests.helpers.golden import random_boxes
+from tests.helpers.golden import random_boxes, tensor
 
 
 @pytest.mark.parametrize('mode', ['iou', 'iof'])
@@ -85,3 +85,16 @@ def test_generalized_overlaps():
 def giou(p, q):
     union, hull = p.union(q).area, p.union(q).convex_hull.area
     return p.intersection(q).area / union - (hull - union) / hull
+
+
+def test_probiou_is_that_of_its_source_for_pairs_and_blocks(monkeypatch):
+    a, b, out = (tensor(f'probiou/{key}', 'newer/angles.npz') for key in ('a', 'b', 'out'))
+    torch.testing.assert_close(probiou_overlaps(a, b, is_aligned=True), out[:, 0], rtol=1e-5, atol=1e-5)
+    calculator = build_iou_calculator(dict(type='ProbIoUOverlaps2D'))
+    whole = calculator(a, b)
+    torch.testing.assert_close(whole.diagonal(), out[:, 0], rtol=1e-5, atol=1e-5)
+    monkeypatch.setattr(overlaps, '_PAIRS', 70)
+    assert calculator(a, b).equal(whole) and calculator(a[:0], b).shape == (0, 30)
+    assert probiou_overlaps(a, a, is_aligned=True).min() > 0.99
+    with pytest.raises(ValueError, match="mode must be 'iou', got 'iof'"):
+        probiou_overlaps(a, b, 'iof')

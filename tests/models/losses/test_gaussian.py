@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mmrotate.core.bbox import GauChoPointCoder
+from mmrotate.core.bbox.gaussian import boxes_to_cholesky
 from mmrotate.models import build_loss
 from tests.helpers.golden import array, random_boxes, tensor
 
@@ -226,3 +228,48 @@ def test_choices_that_are_not_known():
             build_loss(cfg)
     with pytest.raises(ValueError, match='pred_decode'):
         build_loss(dict(type='KFLoss'))(random_boxes(2), random_boxes(2))
+
+
+GAUCHO = dict(type='GDLoss_GauCho', fun='log1p', tau=1.0, gaussian_prediction=True)
+
+
+@pytest.mark.parametrize('kind', ['probiou', 'kld', 'gwd', 'bcd'])
+def test_gaucho_is_that_of_its_source(kind):
+    name = f'loss_gaucho_{kind}_log1p'
+    points, deltas, target, out, grad = (
+        tensor(f'{name}/{key}', 'newer/angles.npz') for key in ('points', 'deltas', 'target', 'out', 'grad')
+    )
+    deltas.requires_grad_()
+    loss = build_loss(dict(GAUCHO, loss_type=kind))
+    factors = GauChoPointCoder().factors(points, deltas)
+    torch.testing.assert_close(loss(factors, target, reduction_override='none'), out.flatten(), rtol=1e-4, atol=1e-5)
+    # weights of above 0 count alike, and avg_factor not, as in the source
+    loss(factors, target, torch.rand(len(target)) + 0.1, avg_factor=7.0).backward()
+    torch.testing.assert_close(deltas.grad, grad, rtol=1e-3, atol=1e-5 * float(grad.abs().max()))
+
+
+def test_gaucho_of_boxes_is_that_of_their_distributions():
+    pred, target = random_boxes(20, 1), random_boxes(20, 2)
+    factors = boxes_to_cholesky(pred)
+    of_factors = build_loss(dict(GAUCHO, loss_type='kld'))(factors, target)
+    of_boxes = build_loss(dict(GAUCHO, loss_type='kld', gaussian_prediction=False))(pred, target)
+    torch.testing.assert_close(of_factors, of_boxes)
+    torch.testing.assert_close(of_boxes, build_loss(dict(type='GDLoss_v1', loss_type='kld', fun='log1p'))(pred, target))
+
+
+@pytest.mark.parametrize('mode', ['l1', 'l2'])
+def test_probiou_is_the_overlap_of_its_source(mode):
+    a, b, out = (tensor(f'probiou/{key}', 'newer/angles.npz') for key in ('a', 'b', 'out'))
+    loss = build_loss(dict(type='ProbIoULoss', mode=mode))(a, b, reduction_override='none')
+    overlap = 1 - loss if mode == 'l1' else 1 - (1 - (-loss).exp()).sqrt()
+    torch.testing.assert_close(overlap, out[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('cfg', [dict(type='ProbIoULoss'), dict(type='ProbIoULoss', mode='l2')], ids=name_of)
+def test_probiou_has_gradients_at_equal_and_far_boxes(cfg):
+    boxes = torch.tensor([[50.0, 50, 20, 10, 0.3], [50, 50, 16, 16, 0.1], [50, 50, 1e-3, 1e-3, 0]])
+    for target in (boxes, boxes + torch.tensor([1e4, 0, 0, 0, 0])):
+        pred = boxes.clone().requires_grad_()
+        loss = build_loss(cfg)(pred, target)
+        loss.backward()
+        assert loss.isfinite() and pred.grad.isfinite().all()

@@ -74,6 +74,7 @@ class GauChoDeltaCoder(DeltaCoder):
 
     prior_dim = 5
     encode_size = 5
+    angle_unit = None  # no delta is an angle
 
     def __init__(
         self,
