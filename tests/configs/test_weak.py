@@ -3,6 +3,7 @@
 import pytest
 
 from mmrotate.datasets import build_dataset
+from mmrotate.utils.errors import ArgumentError
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS, without_scope
 
@@ -64,3 +65,11 @@ def test_samples_are_upright(name, tmp_path, monkeypatch):
     assert len(boxes) and (2 * boxes[:, 4]).sin().abs().max() < 1e-4
     if name.endswith('hrsc'):
         assert build_dataset(train)[0]['img'].shape == (3, 800, 800)
+
+
+def test_upright_labels_are_for_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train = resolve(CONFIGS['h2rbox-le90_r50_fpn_adamw-1x_dota'])['data']['train']
+    write_sample(train, first_class(train))
+    with pytest.raises(ArgumentError, match='horizontal'):
+        build_dataset({**train, 'test_mode': True})
