@@ -1,6 +1,7 @@
 """Metrics by name: how each is computed, and the scores that it gives. docs/evaluation.md has them with sources."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from mmrotate.core.evaluation import (
     print_recalls,
     recalls_of,
     score_class,
+    score_headings,
     side_span,
     tell,
 )
@@ -75,6 +77,9 @@ class Asked:
         proposal_nums: of 'coco', 'proposal', 'proposal_fast' and 'recall': how many detections of an image count.
         classwise: of 'coco': also 'CLASS_precision' of every class.
         metric_items: of 'coco' and 'proposal': the scores to give, such as 'mAP_75' or 'AR@100'.
+        heading: of boxes with a front (angle version r360): also 'mAP_heading', where a detection is right only if it
+            points where its object does, within so many degrees (True: 45), and 'heading_error', by how many degrees
+            the right ones of 'mAP' are off in the mean. Both are at the table's threshold.
         usual: threshold or thresholds of 'mAP' where none are given.
     """
 
@@ -87,6 +92,7 @@ class Asked:
     proposal_nums: int | Sequence[int] | None = None
     classwise: bool = False
     metric_items: str | Sequence[str] | None = None
+    heading: bool | float = False
     usual: float | Sequence[float] = 0.5
 
     @functools.cached_property
@@ -110,6 +116,7 @@ class Asked:
         takers = {
             'scale_ranges': of_map,
             'ratio_ranges': of_map,
+            'heading': of_map,
             'classwise': 'coco' in names,
             'metric_items': bool({'coco', 'proposal'} & set(names)),
         }
@@ -196,6 +203,10 @@ def _score_map(results: Results, annotations: Annotations, classes: Sequence[str
     for name, (thresholds, mode) in _OF_MAP.items():
         if name in asked.metrics or (mode is None and len(covered) > 1 and covered.issuperset(thresholds)):
             scores[name] = mean(thresholds, mode)
+    if asked.heading:
+        tolerance = 45.0 if asked.heading is True else float(asked.heading)
+        scores |= score_headings(found, wanted[0], math.radians(tolerance), usual_mode)
+        tell(f'mAP_heading {scores["mAP_heading"]:.3f}, heading_error {scores["heading_error"]:.1f} degrees', logger)
     for name, span in _spans(asked):
         of_span = per_class(wanted[0], usual_mode, span)
         scores[name] = mean_over_classes(of_span)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mmrotate.core.bbox.angle import angle_version
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.patch import MergeRule
-from mmrotate.utils import UserError
+from mmrotate.utils import ArgumentError, UserError
 
 from .metrics import Asked, evaluate_results, score_names
 from .scenes import check_sizes, merge_scenes, scenes_of
@@ -51,6 +52,7 @@ class Scored:
         ratio_ranges: Sequence[tuple[float, float]] | None = None,
         classwise: bool = False,
         metric_items: str | Sequence[str] | None = None,
+        heading: bool | float = False,
     ) -> dict[str, float]:
         """Score detections, in the dataset's order, against the annotations.
 
@@ -71,10 +73,14 @@ class Scored:
             ratio_ranges=ratio_ranges,
             classwise=classwise,
             metric_items=metric_items,
+            heading=heading,
         )
         return evaluate_results(results, annotations, self.CLASSES, asked, logger)
 
     def _asked(self, **options: Any) -> Asked:
+        version = getattr(self, 'version', 'r360')
+        if options.get('heading') and not angle_version(version).heading:
+            raise ArgumentError(f'heading is for boxes with a front, of the angle version r360; these are {version}')
         return Asked(usual=self.IOU_THR, **options)
 
     def check_annotated(self) -> None:

@@ -13,7 +13,11 @@ Result = list[np.ndarray]
 
 
 def merge_views(
-    views: Sequence[Sequence[Result]], img_metas: Sequence[Sequence[dict]], cfg: ConfigDict, rescale: bool
+    views: Sequence[Sequence[Result]],
+    img_metas: Sequence[Sequence[dict]],
+    cfg: ConfigDict,
+    rescale: bool,
+    heading: bool = False,
 ) -> list[Result]:
     """One result of each image: mapped back, then one more NMS in each class.
 
@@ -22,18 +26,20 @@ def merge_views(
         img_metas: The facts of the images of each view.
         cfg: ``nms`` and ``max_per_img``.
         rescale: Give pixels of the original images, not those of the first view.
+        heading: The boxes have a front.
     """
     images = zip(zip(*views, strict=True), zip(*img_metas, strict=True), strict=True)
-    return [_merge(results, metas, cfg, rescale) for results, metas in images]
+    return [_merge(results, metas, cfg, rescale, heading) for results, metas in images]
 
 
-def _merge(results: Sequence[Result], metas: Sequence[dict], cfg: ConfigDict, rescale: bool) -> Result:
+def _merge(results: Sequence[Result], metas: Sequence[dict], cfg: ConfigDict, rescale: bool, heading: bool) -> Result:
     classes = len(results[0])
     boxes = []
     for result, meta in zip(results, metas, strict=True):
         dets = torch.from_numpy(np.concatenate(result))
         direction = meta.get('flip_direction', 'horizontal')
-        back = bbox_mapping_back(dets[:, :5], meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
+        facts = (meta['img_shape'], meta['scale_factor'], meta['flip'], direction)
+        back = bbox_mapping_back(dets[:, :5], *facts, heading)
         boxes.append(torch.cat([back, dets[:, 5:]], 1))
     merged = torch.cat(boxes)
     labels = torch.tensor([i for result in results for i, found in enumerate(result) for _ in found])

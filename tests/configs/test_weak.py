@@ -3,6 +3,7 @@
 import pytest
 
 from mmrotate.datasets import build_dataset
+from mmrotate.utils.errors import ArgumentError
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS, without_scope
 
@@ -64,3 +65,23 @@ def test_samples_are_upright(name, tmp_path, monkeypatch):
     assert len(boxes) and (2 * boxes[:, 4]).sin().abs().max() < 1e-4
     if name.endswith('hrsc'):
         assert build_dataset(train)[0]['img'].shape == (3, 800, 800)
+
+
+def test_upright_labels_are_for_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train = resolve(CONFIGS['h2rbox-le90_r50_fpn_adamw-1x_dota'])['data']['train']
+    write_sample(train, first_class(train))
+    with pytest.raises(ArgumentError, match='horizontal'):
+        build_dataset({**train, 'test_mode': True})
+
+
+def test_boxes_with_a_front_build_and_give_samples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = resolve(CONFIGS['rotated_fcos_heading_r50_fpn_6x_hrsc_r360'])
+    train = config['data']['train']
+    write_sample(train, first_class(train))
+    data = build_dataset(train)
+    assert {step.version for step in data.pipeline.transforms if hasattr(step, 'version')} == {'r360'}
+    assert len(data[0]['gt_bboxes']) and config['evaluation']['heading'] is True
+    coders = [config['model']['bbox_head'][key] for key in ('angle_coder', 'bbox_coder')]
+    assert {coder['angle_version'] for coder in coders} == {'r360'}

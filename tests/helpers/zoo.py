@@ -112,6 +112,11 @@ def _shrink(model: dict) -> dict:
     return reference.make_deterministic(model)
 
 
+def small(config: str) -> dict:
+    """Config of a small model of a config of the zoo."""
+    return _shrink(Config.fromfile(CONFIGS / config, import_custom_modules=False).model.to_dict())
+
+
 def _methods() -> dict[str, dict]:
     zoo = reference.load_json('zoo.json.gz')
     methods: dict[str, dict] = {}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from torch import nn
 
 from mmrotate.core.bbox import CSLCoder, DistanceAnglePointCoder, obb2hbb
 from mmrotate.models import build_detector
@@ -16,9 +15,14 @@ from tests.helpers import reference
 
 CONFIGS = {path.stem: path for path in (Path(__file__).parents[2] / 'configs').glob('[a-z]*/*.py')}
 FOLDER = 'newer/models'
-# 25 million weights and more, of which two are tested at every change
-LARGE = ('rotated_rtmdet_l-', 'rotated_rtmdet_m-', 'rotated-', 'gaussian_fcos')
-QUICK = ('rotated-fcos-hbox-le90_r50_fpn_psc_rr-6x_hrsc', 'gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90')
+# 25 million weights and more, of which some are tested at every change
+LARGE = ('rotated_rtmdet_l-', 'rotated_rtmdet_m-', 'rotated-', 'gaussian_fcos', 'h2rbox')
+QUICK = (
+    'rotated-fcos-hbox-le90_r50_fpn_psc_rr-6x_hrsc',
+    'gaussian_fcos_r50_fpn_gaucho_probiou_1x_dota_le90',
+    'h2rbox-le90_r50_fpn_adamw-1x_dota',
+    'h2rbox_v2-le90_r50_fpn-1x_dota__turned',
+)
 NAMES = sorted(path.name.removesuffix('.json.gz') for path in (reference.GOLDEN / FOLDER).iterdir())
 CASES = [
     pytest.param(name, marks=[pytest.mark.slow] * (name.startswith(LARGE) and name not in QUICK)) for name in NAMES
@@ -98,13 +102,6 @@ def truth(golden):
         turn = torch.tensor([0, 0, 0, 0, 0.35 * kind.endswith('turned')])
         boxes = [each + turn for each in boxes]
     return list(boxes), list(labels)
-
-
-def training_on_running_statistics(model):
-    model.train()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 def test_losses_and_gradients(case, monkeypatch):

@@ -38,6 +38,7 @@ from .transforms import (
     get_best_begin_point,
     get_best_begin_point_single,
     hbb2obb,
+    heading_gap,
     obb2hbb,
     obb2poly,
     obb2poly_np,

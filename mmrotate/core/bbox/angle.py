@@ -1,4 +1,4 @@
-"""The three angle versions, and the only place that knows them.
+"""The angle versions, and the only place that knows them.
 
 A box is ``(x, y, w, h, theta)``: centre and sides in pixels, ``theta`` in radians, clockwise on the screen
 (y points down), measured from the x axis to the side ``w``. Turning a box by 90 degrees and swapping its sides
@@ -10,7 +10,12 @@ version   range of theta      sides
 oc        (0, pi/2]           any (OpenCV's older minAreaRect)
 le90      [-pi/2, pi/2)       w >= h, the long edge
 le135     [-pi/4, 3 pi/4)     w >= h, the long edge
+r360      [-pi, pi)           w is the front
 ========  ==================  =================================
+
+``r360`` is of boxes with a front, which half a turn does not leave the same: the side w at -h/2 in the box's own
+frame. So a box of angle 0 points up on the screen, and its heading, in radians clockwise from the x axis, is theta
+less a quarter turn. Of the corners of a box, and of a labelled quadrilateral, the first two are its front.
 """
 
 import math
@@ -35,12 +40,19 @@ class AngleVersion(NamedTuple):
     # whether a labelled quadrilateral stands for the box along its longer edge, instead of the smallest
     # enclosing one: so the published models were trained
     edge_labels: bool
+    heading: bool = False  # whether boxes have a front
+
+    @property
+    def period(self) -> float:
+        """The turn that leaves a box with its sides the same."""
+        return 2 * math.pi if self.heading else math.pi
 
 
 VERSIONS = {
     'oc': AngleVersion(0.0, math.pi / 2, False, math.pi / 2, False),
     'le90': AngleVersion(-math.pi / 2, math.pi, True, -math.pi / 2, False),
     'le135': AngleVersion(-math.pi / 4, math.pi, True, math.pi / 2, True),
+    'r360': AngleVersion(-math.pi, 2 * math.pi, False, 0.0, True, heading=True),
 }
 
 
@@ -58,19 +70,19 @@ def namespace(array: Tensor | np.ndarray) -> Any:
     return torch if isinstance(array, Tensor) else np
 
 
-def half_turns_into(angle: ArrayLike, angle_range: str) -> ArrayLike:
-    """The same directions within half a turn from the start of the version's range."""
-    start = angle_version(angle_range).start
-    return (angle - start) % math.pi + start
+def periods_into(angle: ArrayLike, angle_range: str) -> ArrayLike:
+    """The same directions within a period, half a turn or a whole one, from the start of the version's range."""
+    version = angle_version(angle_range)
+    return (angle - version.start) % version.period + version.start
 
 
 def norm_angle(angle: ArrayLike, angle_range: str | AngleVersion) -> ArrayLike:
-    """Bring angles of any size into a long-edge version's range by whole half turns.
+    """Bring angles of any size into a version's range by half turns, or whole ones where boxes have a front.
 
     Under ``oc`` they stay as they are: there a quarter turn also swaps the sides, see :func:`regularize`.
     """
     version = angle_version(angle_range)
-    return half_turns_into(angle, angle_range) if version.long_edge else angle
+    return periods_into(angle, angle_range) if version.long_edge or version.heading else angle
 
 
 def regularize(
@@ -79,6 +91,8 @@ def regularize(
     """The same rectangles, of sides ``w`` at any ``theta`` and ``h``, in the form of a version."""
     xp = namespace(theta)
     version = angle_version(angle_range)
+    if version.heading:
+        return w, h, norm_angle(theta, angle_range)
     if version.long_edge:
         turn = w < h
         theta = norm_angle(xp.where(turn, theta + math.pi / 2, theta), angle_range)

@@ -75,7 +75,7 @@ def _upright(x: ArrayLike, y: ArrayLike, w: ArrayLike, h: ArrayLike, version: st
     """Horizontal boxes of width ``w`` and height ``h`` as (n, 5) in a version's form."""
     rule, xp = angle_version(version), namespace(w)
     zero = xp.zeros_like(w)
-    turn = w < h if rule.long_edge else zero == 0
+    turn = w < h if rule.long_edge else zero < rule.upright
     theta = xp.where(turn, zero + rule.upright, zero)
     return _stack([x, y, xp.where(turn, h, w), xp.where(turn, w, h), theta])
 
@@ -103,8 +103,8 @@ def _quadrilaterals(polys: ArrayLike) -> ArrayLike:
 def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
     """Boxes (n, 5) of quadrilaterals (n, 8), from the lengths of the first two edges and a direction.
 
-    Long-edge versions go along the longer edge, ``oc`` along the first one. Exact for rectangles; for other
-    shapes as the published models were trained.
+    Long-edge versions go along the longer edge, ``oc`` along the first one, which is the front under ``r360``. Exact
+    for rectangles; for other shapes as the published models were trained.
     """
     x1, y1, x2, y2, x3, y3, x4, y4 = _columns(_quadrilaterals(polys), 8)
     xp = namespace(polys)
@@ -112,6 +112,8 @@ def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
     edge2 = xp.sqrt(((x2 - x3) ** 2 + (y2 - y3) ** 2).clip(_TINY))
     if not angle_version(version).long_edge:
         theta = xp.arctan2(y2 - y1, x2 - x1)
+        if angle_version(version).heading:  # from the back to the front, whichever way the corners go round
+            theta = xp.arctan2(y1 + y2 - y3 - y4, x1 + x2 - x3 - x4) + math.pi / 2
         w, h, theta = regularize(edge1, edge2, theta, version)
         return _stack([(x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4, w, h, theta])
     first = edge1 > edge2
@@ -150,9 +152,16 @@ def poly2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[float, ...] | N
 def obb2poly_np(rbboxes: np.ndarray, version: str = 'oc') -> np.ndarray:
     """Corners (n, 8) of boxes (n, 5), or corners and score (n, 9) of scored boxes (n, 6).
 
-    The first corner is the one nearest to the top left of the circumscribed box.
+    The first corner is the one nearest to the top left of the circumscribed box; of boxes with a front it stays.
     """
-    return get_best_begin_point(np.concatenate([obb2poly(rbboxes, version), rbboxes[:, 5:]], 1))
+    polys = np.concatenate([obb2poly(rbboxes, version), rbboxes[:, 5:]], 1)
+    return polys if angle_version(version).heading else get_best_begin_point(polys)
+
+
+def heading_gap(boxes: ArrayLike, others: ArrayLike) -> ArrayLike:
+    """Angles (n,) in [0, pi] between the directions of boxes (n, 5 or more) and others (n, 5 or more)."""
+    gap = (boxes[..., 4] - others[..., 4]) % (2 * math.pi)
+    return namespace(gap).minimum(gap, 2 * math.pi - gap)
 
 
 def circumscribed(polys: Tensor) -> Tensor:
@@ -192,11 +201,13 @@ def cal_line_length(point1: Sequence[float], point2: Sequence[float]) -> float:
     return math.dist(point1, point2)
 
 
-def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal') -> ArrayLike:
+def bbox_flip(
+    bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'horizontal', heading: bool = False
+) -> ArrayLike:
     """Mirror boxes (n, 5), or results (n, 6), in an image of shape (height, width, ...).
 
     Angles may leave their version's range.
-    ``direction`` is ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both).
+    ``direction`` is ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both); ``heading``: the boxes have a front.
     """
     if direction not in ('horizontal', 'vertical', 'diagonal'):
         raise ArgumentError(f'direction must be horizontal, vertical or diagonal, got {direction!r}')
@@ -207,6 +218,8 @@ def bbox_flip(bboxes: ArrayLike, img_shape: Sequence[int], direction: str = 'hor
         y = img_shape[0] - y
     if direction != 'diagonal':
         theta = -theta
+    if heading and direction != 'horizontal':
+        theta = theta + math.pi
     return namespace(bboxes).concatenate([_stack([x, y, w, h, theta]), bboxes[..., 5:]], -1)
 
 
@@ -216,11 +229,15 @@ def bbox_mapping_back(
     scale_factor: Sequence[float],
     flip: bool,
     flip_direction: str = 'horizontal',
+    heading: bool = False,
 ) -> Tensor:
-    """Boxes (n, 5), or results (n, 6), of an augmented image in the pixels of the original image."""
+    """Boxes (n, 5), or results (n, 6), of an augmented image in the pixels of the original image.
+
+    ``heading``: the boxes have a front.
+    """
     _columns(bboxes, name='bboxes')
     if flip:
-        bboxes = bbox_flip(bboxes, img_shape, flip_direction)
+        bboxes = bbox_flip(bboxes, img_shape, flip_direction, heading)
     factor = bboxes.new_tensor(np.asarray(scale_factor, np.float32))
     return torch.cat([bboxes[:, :4] / factor, bboxes[:, 4:]], 1)
 

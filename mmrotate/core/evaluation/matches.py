@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from mmrotate.core.bbox import heading_gap
 from mmrotate.ops import box_iou_rotated
 from mmrotate.utils.errors import ArgumentError
 
@@ -37,6 +38,7 @@ class Matches(NamedTuple):
     owner: np.ndarray  # (n,) that object; of an image the objects to ignore come last
     gt_sides: np.ndarray  # (m, 2) of the objects
     ignored: np.ndarray  # (m,) mask of the objects to ignore
+    gaps: np.ndarray  # (n,) between the headings of the detections and their objects, in radians
 
 
 def rotated_ious(boxes: np.ndarray, others: np.ndarray, aligned: bool = False) -> np.ndarray:
@@ -48,8 +50,15 @@ def rotated_ious(boxes: np.ndarray, others: np.ndarray, aligned: bool = False) -
 def match_image(dets: np.ndarray, gts: np.ndarray, ignored: np.ndarray) -> Matches:
     """Overlaps of the detections (n, 6) with the objects (m, 5), of which a mask (m,) says whom to ignore."""
     dets = dets[np.argsort(-dets[:, -1], kind='stable')]
-    best, owner = _best(Image(dets, np.zeros(len(dets), int), gts, np.zeros(len(gts), int), ignored))
-    return Matches(dets[:, -1], dets[:, 2:4], best, owner, gts[:, 2:4], ignored)
+    image = Image(dets, np.zeros(len(dets), int), gts, np.zeros(len(gts), int), ignored)
+    best, owner = _best(image)
+    return Matches(dets[:, -1], dets[:, 2:4], best, owner, gts[:, 2:4], ignored, _gaps(image, owner))
+
+
+def _gaps(image: Image, owner: np.ndarray) -> np.ndarray:
+    """Between the headings of the detections and of their owners (n,)."""
+    gaps: np.ndarray = heading_gap(image.dets, image.gts[owner]) if len(image.gts) else np.zeros(len(owner))
+    return gaps
 
 
 def _best(image: Image) -> tuple[np.ndarray, np.ndarray]:
@@ -70,19 +79,20 @@ def match_classes(det_results: Sequence[Sequence[np.ndarray]], annotations: Sequ
     """
     if len(det_results) != len(annotations):
         raise ArgumentError(f'{len(det_results)} images have detections, but {len(annotations)} annotations')
-    found = Table(np.int32, np.float64, SIDES, np.float32, np.int32)
+    found = Table(np.int32, np.float64, SIDES, np.float32, np.int32, np.float32)
     objects = Table(np.int32, SIDES, bool)
     for image in read_images(det_results, annotations):
         best, owner = _best(image)
+        gaps = _gaps(image, owner)
         owner = np.where(best > 0, owner + len(objects), 0)
-        found.add(image.labels, image.dets[:, 5], image.dets[:, 2:4], best, owner)
+        found.add(image.labels, image.dets[:, 5], image.dets[:, 2:4], best, owner, gaps)
         objects.add(image.gt_labels, image.gts[:, 2:4], image.ignored)
     return _of_classes(found.columns, objects.columns, len(det_results[0]) if det_results else 0)
 
 
 def _of_classes(found: list[np.ndarray], objects: list[np.ndarray], count: int) -> list[Matches]:
     """Matches of each of ``count`` classes, from the columns of all."""
-    labels, scores, sides, best, owner = found
+    labels, scores, sides, best, owner, gaps = found
     gt_labels, gt_sides, ignored = objects
     place = np.zeros(len(gt_labels), np.int64)  # of an object among those of its class
     matches = []
@@ -91,7 +101,7 @@ def _of_classes(found: list[np.ndarray], objects: list[np.ndarray], count: int) 
         place[gts] = np.arange(len(gts))
         own = own[np.argsort(-scores[own], kind='stable')]
         owners = place[owner[own]] if len(place) else owner[own]  # of no meaning where nothing is touched
-        matches.append(Matches(scores[own], sides[own], best[own], owners, gt_sides[gts], ignored[gts]))
+        matches.append(Matches(scores[own], sides[own], best[own], owners, gt_sides[gts], ignored[gts], gaps[own]))
     return matches
 
 

@@ -1,6 +1,7 @@
 """Mean average precision of rotated boxes by the rules of VOC, which DOTA and HRSC take."""
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,17 @@ def score_class(found: Matches, iou_thr: float, limits: Span | None, mode: str) 
     num_gts = int(counted.sum())
     flags = score_flags(found.scores, *true_false(found, iou_thr, limits), num_gts, mode)
     return dict(num_gts=num_gts, num_dets=len(found.scores), **flags)
+
+
+def score_headings(classes: Sequence[Matches], iou_thr: float, tolerance: float, mode: str) -> dict[str, float]:
+    """``mAP_heading``: the mAP where detections must point as their object does; ``heading_error``, in degrees.
+
+    The tolerance is in radians; the error is the mean over the detections that are right without it, NaN of none.
+    """
+    pointing = [found._replace(best=np.where(found.gaps <= tolerance, found.best, 0)) for found in classes]
+    right = np.concatenate([found.gaps[true_false(found, iou_thr)[0]] for found in classes] or [np.zeros(0)])
+    mean = mean_over_classes([score_class(found, iou_thr, None, mode) for found in pointing])
+    return dict(mAP_heading=mean, heading_error=math.degrees(right.mean()) if len(right) else math.nan)
 
 
 def _over_ranges(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ def imshow_det_rbboxes(
     out_file: str | Path | None = None,
     show_label: bool = True,
     show_score: bool = True,
-    show_direction: bool = True,
+    show_direction: bool | Literal['front'] = True,
 ) -> np.ndarray:
     """Draw rotated boxes, with a mark on the edge that theta points to; gives the picture, uint8 (H, W, 3), BGR.
 
@@ -60,7 +61,7 @@ def imshow_det_rbboxes(
         out_file: write the picture there; folders are made.
         show_label: the labels hold the class; where they would hide an object they are left out.
         show_score: the labels hold the score.
-        show_direction: draw the mark.
+        show_direction: draw the mark; 'front': on the front of boxes that have one (angle version r360).
 
     Raises:
         ValueError: wrong shapes, a damaged image, or an ``out_file`` that is the input image.
@@ -109,12 +110,16 @@ def rbox_corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def draw_rbox(
-    canvas: np.ndarray, box: np.ndarray, color: Color, thickness: int = 1, show_direction: bool = True
+    canvas: np.ndarray,
+    box: np.ndarray,
+    color: Color,
+    thickness: int = 1,
+    show_direction: bool | Literal['front'] = True,
 ) -> None:
     """Draw one box (x, y, w, h, theta) into ``canvas``, uint8 (H, W, 3), in its channel order.
 
     The mark of the direction is a stroke from the centre (for a small box from halfway, so that the object stays
-    visible) to the middle of the edge that theta points to, with a dot there.
+    visible) to the middle of the edge that theta points to, or of the front, with a dot there.
     """
     corners = rbox_corners(np.asarray(box, np.float64)[None])[0]
     small = min(abs(box[2]), abs(box[3])) < 12 * thickness
@@ -122,7 +127,8 @@ def draw_rbox(
     cv2.polylines(canvas, [_fixed(corners)], True, color, width, cv2.LINE_AA, _SHIFT)
     if not show_direction:
         return
-    centre, tip = np.asarray(box[:2]), (corners[1] + corners[2]) / 2  # theta points to the edge between these two
+    # theta points to the edge between the second and the third corner, and the first edge is the front
+    centre, tip = np.asarray(box[:2]), corners[:2].mean(0) if show_direction == 'front' else corners[1:3].mean(0)
     start, end = _fixed((centre + tip) / 2 if small else centre), _fixed(tip)
     cv2.line(canvas, tuple(start), tuple(end), color, max(1, width // 2), cv2.LINE_AA, _SHIFT)
     radius = min(0.8 * width + 0.8, 0.25 * max(abs(box[3]), 4))

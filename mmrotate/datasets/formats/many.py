@@ -12,7 +12,17 @@ from .cache import LabelCache
 from .dota import read_dota
 from .dota_lines import read_dota_files
 from .label_table import LabelTable
-from .record import ClassNames, Labels, Picture, Reader, check_entries, check_scale, naming_file, pack_shapes
+from .record import (
+    ClassNames,
+    Labels,
+    Picture,
+    Reader,
+    check_entries,
+    check_scale,
+    naming_file,
+    pack_shapes,
+    with_fronts,
+)
 
 # paths and classes to corners (n, 8), labels (n,) and difficulties (n,) of the files that are as usual, and the number
 # of objects of each file, -1 for one that is not
@@ -52,7 +62,7 @@ def read_table(
     cache = None if names.open else LabelCache.of(list(files), paths, reader, settings)
     if kept := cache.load() if cache else None:
         return LabelTable(**kept)
-    careful = _Careful(reader, names, images, classes)
+    careful = _Careful(reader, names, version, images, classes)
     table = _read(list(files), paths, careful, version)
     if cache:
         cache.save(table._asdict(), careful.measured())
@@ -62,8 +72,8 @@ def read_table(
 class _Careful:
     """Reads a label file with its reader, and remembers the images."""
 
-    def __init__(self, reader: Reader, names: ClassNames, images: Path, classes: Sequence[str]) -> None:
-        self.reader, self.names, self.images, self.classes = reader, names, images, classes
+    def __init__(self, reader: Reader, names: ClassNames, version: str, images: Path, classes: Sequence[str]) -> None:
+        self.reader, self.names, self.version, self.images, self.classes = reader, names, version, images, classes
         self.quick = _QUICK.get(reader)
         self._pictures: list[Picture] = []
 
@@ -73,6 +83,7 @@ class _Careful:
         self._pictures.append(Picture(image, self.images, self.classes))
         with naming_file(path):
             entries = self.reader(Path(path).read_bytes(), self.names, self._pictures[-1])
+            entries = with_fronts(entries, self.version)
             return *check_entries(entries, self.names, left), left
 
     def measured(self) -> list[str]:

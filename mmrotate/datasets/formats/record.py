@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmrotate.core.bbox import obb2poly_np, polys2obb_np
-from mmrotate.core.bbox.angle import regularize
+from mmrotate.core.bbox.angle import angle_version, regularize
 from mmrotate.core.bbox.transforms import MIN_SIDE
 from mmrotate.core.earth import Place
 from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
 
 from ..image_folder import image_size
-from .shapes import corners
+from .shapes import corners, front_first
 
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
@@ -237,6 +237,14 @@ def _is_asked(entry: Entry, names: ClassNames) -> bool:
         raise EntryError(entry.place, str(error)) from None
 
 
+def with_fronts(entries: Iterable[Entry], version: str) -> Iterable[Entry]:
+    """The entries; for a version with a front those with a heading as corners that begin with it."""
+    if not angle_version(version).heading:
+        return entries
+    checked = (entry if entry.heading is None else check_entry(entry) for entry in entries)
+    return (e if e.heading is None else e._replace(shape=front_first(e.shape, e.heading)) for e in checked)
+
+
 def _optional(value: str | float | None, key: str) -> float | None:
     if value is None or _is_number(value):
         return None if value is None else float(value)
@@ -250,7 +258,7 @@ def gather(entries: Iterable[Entry], names: ClassNames, version: str) -> Labels:
         EntryError, ValueError: what is wrong with one of them, or with all, see :func:`read_labels`.
     """
     others: collections.Counter[str] = collections.Counter()
-    shapes, kinds, difficulties = check_entries(entries, names, others)
+    shapes, kinds, difficulties = check_entries(with_fronts(entries, version), names, others)
     boxes, polygons, good = pack_shapes([shapes], version)
     if not good.any():
         check_scale(shapes)

@@ -23,6 +23,15 @@ def corners(shape: Shape) -> list[float]:
     return [value for a, b in ends for value in (x + a * cos - b * sin, y + a * sin + b * cos)]
 
 
+def front_first(shape: Shape, heading: float) -> list[float]:
+    """The corners of a shape, from the first of the side that a heading, in radians, points to."""
+    points = np.reshape(corners(shape), (4, 2))
+    middles = (points + np.roll(points, -1, 0)) / 2 - points.mean(0)
+    directions = middles / np.linalg.norm(middles, axis=1, keepdims=True).clip(1e-9)
+    first = int((directions @ (math.cos(heading), math.sin(heading))).argmax())
+    return [float(value) for value in np.roll(points, -first, 0).ravel()]
+
+
 def box(shape: Shape) -> list[float]:
     """The box (x, y, w, h, angle in [-pi, pi]) of a shape: the width runs from its first corner to the second.
 

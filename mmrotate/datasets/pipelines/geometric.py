@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mmrotate.core.bbox import bbox_flip
-from mmrotate.core.bbox.angle import regularize
+from mmrotate.core.bbox.angle import angle_version, regularize
 from mmrotate.registry import PIPELINES
 from mmrotate.utils.errors import ArgumentError
 
@@ -137,7 +137,8 @@ class RRandomFlip:
 
     def bbox_flip(self, bboxes: np.ndarray, img_shape: Sequence[int], direction: str) -> np.ndarray:
         """Mirrored boxes (n, 5), with angles in the version's range."""
-        flipped = bbox_flip(torch.from_numpy(bboxes.reshape(-1, 5)), img_shape, direction)
+        heading = angle_version(self.version).heading
+        flipped = bbox_flip(torch.from_numpy(bboxes.reshape(-1, 5)), img_shape, direction, heading)
         x, y, w, h, theta = flipped.unbind(dim=1)
         return torch.stack([x, y, *regularize(w, h, theta, self.version)], dim=1).numpy()
 

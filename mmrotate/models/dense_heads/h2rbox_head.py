@@ -281,8 +281,8 @@ class H2RBoxV2Head(WeakFCOSHead):
         counts = torch.bincount(owners, minlength=size)
         facts = torch.cat([pos.angles, pos.angle_targets], 1)
         sums = facts.new_zeros(size, facts.size(1)).index_add(0, owners, facts)
-        everywhere = (counts.view(self.views, -1) > 0).all(0)
-        means = (sums / counts.clamp(min=1)[:, None]).view(self.views, objects, -1)[:, everywhere]
+        everywhere = (counts.view(self.views, objects) > 0).all(0)
+        means = (sums / counts.clamp(min=1)[:, None]).view(self.views, objects, facts.size(1))[:, everywhere]
         labels = pos.labels.new_zeros(size).index_put((owners,), pos.labels)[:objects][everywhere]
         angles = [self._angles(view[:, :-1])[:, 0] for view in means]
         still = self._among(labels, self.rotation_agnostic_classes)

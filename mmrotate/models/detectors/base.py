@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from torch import Tensor, distributed
 
 from mmrotate.core import imshow_det_rbboxes, rbbox2result
+from mmrotate.core.bbox.angle import VERSIONS
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_backbone, build_head, build_neck
 from mmrotate.models.views import Result, merge_views
@@ -60,6 +61,13 @@ class RotatedBaseDetector(BaseModule):
     def with_neck(self) -> bool:
         """Whether there is a neck."""
         return getattr(self, 'neck', None) is not None
+
+    @property
+    def has_front(self) -> bool:
+        """Whether its boxes have a front: the angle version of a coder says so."""
+        coders = (getattr(module, 'bbox_coder', None) for module in self.modules())
+        names = {getattr(coder, key, None) for coder in coders for key in ('angle_version', 'angle_range')}
+        return any(version.heading for name, version in VERSIONS.items() if name in names)
 
     def _build_head(self, head: dict | None, train_cfg: dict | None, test_cfg: dict | None) -> Any:
         if head is None:
@@ -149,7 +157,7 @@ class RotatedBaseDetector(BaseModule):
         Without ``rescale`` they are in the pixels of the first augmentation.
         """
         per_aug = [self.simple_test(x, metas) for x, metas in zip(imgs, img_metas, strict=True)]
-        return merge_views(per_aug, img_metas, self.test_cfg.get('rcnn', self.test_cfg), rescale)
+        return merge_views(per_aug, img_metas, self.test_cfg.get('rcnn', self.test_cfg), rescale, self.has_front)
 
     def _parse_losses(self, losses: dict[str, Tensor | list[Tensor]]) -> tuple[Tensor, OrderedDict[str, float]]:
         """Sum of everything named ``loss``, and all values averaged over processes for the log."""
@@ -208,5 +216,5 @@ class RotatedBaseDetector(BaseModule):
             show=show,
             wait_time=wait_time,
             out_file=out_file,
-            **dict(class_names=self.CLASSES) | kwargs,
+            **dict(class_names=self.CLASSES, show_direction='front' if self.has_front else True) | kwargs,
         )

@@ -41,9 +41,10 @@ class H2RBoxDetector(RotatedSingleStageDetector):
 
     def _middle(self, img: Tensor) -> tuple[Tensor, int, int]:
         """The middle of images, and how far it is from their left and upper side."""
-        height, width = (min(size, whole) for size, whole in zip(self.crop_size, img.shape[-2:], strict=True))
-        top, left = (img.size(-2) - height) // 2, (img.size(-1) - width) // 2
-        return img[..., top : top + height, left : left + width], left, top
+        # a pixel less where otherwise the centres would differ
+        pairs = zip(img.shape[-2:], self.crop_size, strict=True)
+        top, left = (max(whole - size + 1, 0) // 2 for whole, size in pairs)
+        return img[..., top : img.size(-2) - top, left : img.size(-1) - left], left, top
 
     def _cropped(self, img: Tensor, boxes: list[Tensor]) -> tuple[Tensor, list[Tensor], Tensor, Turn]:
         """The middle of images, their boxes, the middle of the turned images, and the turn as seen from there."""

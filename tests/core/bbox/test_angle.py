@@ -52,7 +52,7 @@ def test_axis_aligned_boxes_under_oc_have_a_right_angle():
 
 
 def test_an_unknown_version_lists_the_known():
-    with pytest.raises(ValueError, match=r"\['oc', 'le90', 'le135'\], got 'le180'"):
+    with pytest.raises(ValueError, match=r"\['oc', 'le90', 'le135', 'r360'\], got 'le180'"):
         norm_angle(0.0, 'le180')
 
 

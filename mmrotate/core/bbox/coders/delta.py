@@ -165,7 +165,8 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
         clip_border: bool = True,
     ) -> None:
         super().__init__(target_means, target_stds, clip_border, add_ctr_clamp, ctr_clamp)
-        angle_version(angle_range)
+        if angle_version(angle_range).heading and edge_swap:
+            raise ArgumentError(f'edge_swap=True exchanges sides, so the front is lost: {angle_range} needs False')
         self.angle_range = angle_range
         self.angle_unit = 1.0 if norm_factor is None else norm_factor * math.pi
         self.edge_swap, self.proj_xy = edge_swap, proj_xy

@@ -11,7 +11,7 @@ from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version as version_of
-from ..angle import half_turns_into
+from ..angle import periods_into
 
 # below this squared length a pair of cosine and sine has no direction, and its phase no gradient
 _NO_DIRECTION = 1e-12
@@ -45,8 +45,9 @@ def code_size(coder: Any) -> int:
 class WaveCoder(PseudoAngleCoder):
     """A phase of ``omega`` times the angle as its shares on some axes, and for two frequencies that of the double too.
 
-    A box looks the same after half a turn, so the phase is twice the angle, whatever the version. A square does
-    after a quarter: the phase of the double tells it from its neighbours, and the first one which half is meant.
+    A box looks the same after half a turn, so the phase is twice the angle (once it, if boxes have a front). A
+    square does after a quarter: the phase of the double tells it from its neighbours, and the first one which half is
+    meant.
 
     Args:
         angle_version: Of the decoded angles.
@@ -89,7 +90,7 @@ class WaveCoder(PseudoAngleCoder):
             away = (phases[..., 0] - phase).cos() < 0
             phase = torch.where(away, phase % (2 * math.pi) - math.pi, phase)
         phase = torch.where(length[..., -1] < self.thr_mod, 0.0, phase)
-        angle = half_turns_into(phase / self.omega, self.angle_version)
+        angle = periods_into(phase / self.omega, self.angle_version)
         return angle[..., None] if keepdim else angle
 
 
@@ -110,7 +111,8 @@ class PSCCoder(WaveCoder):
         self.num_step = num_step
         shifts = [2 * math.pi * step / num_step for step in range(num_step)]
         axes = [(math.cos(shift), -math.sin(shift)) for shift in shifts]
-        super().__init__(angle_version, axes, 2.0, dual_freq, thr_mod)
+        omega = 2 * math.pi / version_of(angle_version).period
+        super().__init__(angle_version, axes, omega, dual_freq, thr_mod)
 
 
 @TASK_UTILS.register_module()
