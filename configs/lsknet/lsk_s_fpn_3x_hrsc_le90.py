@@ -1,7 +1,7 @@
 _base_ = [
     '../_base_/models/oriented_rcnn_lsk_s.py',
     '../_base_/datasets/hrsc_le90.py',
-    '../_base_/schedules/schedule_1x_adamw_large_kernels.py',
+    '../_base_/schedules/schedule_1x_adamw_bodies.py',
     '../_base_/default_runtime.py',
 ]
 

@@ -1,6 +1,7 @@
 """LSKNet and StripNet: stages of blocks that weigh every pixel by what large kernels see around it."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def depthwise(channels: int, kernel_size: int | tuple[int, int], dilation: int =
     """A convolution of every channel by itself, which keeps the size of the map; ``kernel_size`` is odd."""
     kind = nn.Conv2d if dilation == 1 else DilatedConv
     return kind(channels, channels, kernel_size, padding='same', dilation=dilation, groups=channels)
+
+
+def named(**layers: nn.Module) -> nn.Sequential:
+    """Layers one behind the other, by name."""
+    return nn.Sequential(OrderedDict(layers))
 
 
 def fan_out_normal(module: nn.Module) -> None:
@@ -160,8 +166,7 @@ class ConvMLP(nn.Module):
     def __init__(self, channels: int, hidden: int, drop: float) -> None:
         super().__init__()
         self.fc1 = nn.Conv2d(channels, hidden, 1)
-        self.dwconv = nn.Sequential()
-        self.dwconv.add_module('dwconv', depthwise(hidden, 3))
+        self.dwconv = named(dwconv=depthwise(hidden, 3))
         self.act = nn.GELU()
         self.fc2 = nn.Conv2d(hidden, channels, 1)
         self.drop = nn.Dropout(drop)

@@ -1,6 +1,5 @@
 """PKINet: kernels of many sizes side by side, weighed by what long strips see."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
 from .base import Backbone
-from .large_kernel import ScaledBlock, fan_out_normal
+from .large_kernel import ScaledBlock, fan_out_normal, named
 
 # arch -> channels of the stem and of each stage, blocks of each stage
 _ARCHITECTURES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
@@ -26,11 +25,6 @@ _BESIDE = ((8, 5), (8, 7), (4, 9), (4, 11))
 _KERNELS = (3, 5, 7, 9, 11)
 _STRIP = 11  # of the first block; every further one sees 2 px more
 _DROP = 0.1
-
-
-def _named(**layers: nn.Module) -> nn.Sequential:
-    """Layers one behind the other, by name."""
-    return nn.Sequential(OrderedDict(layers))
 
 
 def _layer(channels: int, out_channels: int) -> ConvModule:
@@ -102,7 +96,7 @@ class ConvFFN(nn.Module):
             7: _layer(hidden, channels),
             8: nn.Dropout(drop),
         }
-        self.ffn_layers = _named(**{str(number): layer for number, layer in layers.items()})
+        self.ffn_layers = named(**{str(number): layer for number, layer in layers.items()})
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> the same shape."""
@@ -127,7 +121,7 @@ class PKIStage(nn.Module):
     ) -> None:
         super().__init__()
         half = channels // 2
-        self.downsample = _named(down_conv=ConvModule(in_channels, channels, 3, 2, 1, **block))
+        self.downsample = named(down_conv=ConvModule(in_channels, channels, 3, 2, 1, **block))
         self.conv1, self.conv2, self.conv3 = (ConvModule(channels, channels, 1, **block) for _ in range(3))
         self.ffn = ConvFFN(half, *beside)
         strips = range(_STRIP, _STRIP + 2 * len(drop_paths), 2)
@@ -172,7 +166,7 @@ class PKINet(Backbone):
         self.out_indices = self._chosen(out_indices, len(channels))
         block: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         first = channels[0]
-        stem = _named(
+        stem = named(
             down_conv=ConvModule(3, first, 3, 2, 1, **block),
             conv1=ConvModule(first, first, 3, padding=1, **block),
             conv2=ConvModule(first, first, 3, padding=1, **block),
