@@ -21,7 +21,17 @@ ROOT = Path(__file__).parents[1]
 ARXIV = 'https://arxiv.org/abs/'
 SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x', 108: '9x'}
 V1 = 'https://download.openmmlab.com/mmrotate/v1.0/'
-DATA = {'dota': 'DOTA 1.0', 'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'}
+AI4RS = 'https://modelscope.cn/models/wokaikaixinxin/ai4rs/resolve/master/'
+DATA = {
+    'dota': 'DOTA 1.0',
+    'dotav15': 'DOTA 1.5',
+    'dotav2': 'DOTA 2.0',
+    'dior': 'DIOR-R',
+    'hrsc': 'HRSC2016',
+    'ssdd': 'SSDD',
+    'hrsid': 'HRSID',
+    'hit': 'HIT-UAV',
+}
 BACKBONES = {
     'ResNet': 'ResNet-50',
     'ReResNet': 'ReResNet-50',
@@ -45,8 +55,9 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 [install](install.md#the-zoo-by-name). `mim download`, `train` and `test` read the metafile.yml beside them.
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
-checkpoints are those published with MMRotate 0.x, of RTMDet-R with 1.x; the trainings were not
-repeated here. mAP is that of the test server of DOTA 1.0; for HRSC2016 it is the mean over the IoU
+checkpoints are those published with MMRotate 0.x, of RTMDet-R with 1.x, of the detectors with queries
+with AI4RS; the trainings were not repeated here. mAP is that of the test server of DOTA 1.0, or of DOTA
+1.5 and 2.0, or of the test images of DIOR-R; for HRSC2016 it is the mean over the IoU
 thresholds 0.5 to 0.95 (but for S2A-Net and RTMDet-R: at 0.5), to be compared only with itself. HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
@@ -114,10 +125,17 @@ def newer() -> dict[str, Row]:
     return {
         name: {
             'mAP': facts.get('mAP'),
-            'checkpoint': f'{V1}{name}/{name.split("/")[1]}-{facts["file"]}.pth' if 'file' in facts else None,
+            'checkpoint': _address(name, facts),
         }
         for name, facts in table.items()
     }
+
+
+def _address(name: str, facts: Row) -> str | None:
+    """Where the checkpoint of a newer method is."""
+    if 'address' in facts:
+        return f'{AI4RS}{facts["address"]}/{name.split("/")[1]}/epoch_{facts["epoch"]}.pth'
+    return f'{V1}{name}/{name.split("/")[1]}-{facts["file"]}.pth' if 'file' in facts else None
 
 
 def row(name: str, method: Row, facts: Row) -> Row:
@@ -147,6 +165,8 @@ def row(name: str, method: Row, facts: Row) -> Row:
 
 def body(config: Row) -> str:
     """What the backbone is called."""
+    if config['type'] == 'ResNetV1dPaddle':
+        return f'ResNet-{config["depth"]}-D' + ('' if config['init_cfg'] else ' (COCO)')
     if config['type'] != 'CSPNeXt':
         return BACKBONES[config['type']]
     coco = ' (COCO)' if 'coco' in config['init_cfg']['checkpoint'] else ''
