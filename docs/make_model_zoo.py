@@ -122,13 +122,7 @@ def rows() -> list[Row]:
 def newer() -> dict[str, Row]:
     """What 1.x published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
-    return {
-        name: {
-            'mAP': facts.get('mAP'),
-            'checkpoint': _address(name, facts),
-        }
-        for name, facts in table.items()
-    }
+    return {name: {'mAP': facts.get('mAP'), 'checkpoint': _address(name, facts)} for name, facts in table.items()}
 
 
 def _address(name: str, facts: Row) -> str | None:
