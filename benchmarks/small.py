@@ -53,6 +53,10 @@ METHODS = (
     'lsknet/lsk_t_fpn_1x_dota_le90',
     'pkinet/pkinet_t_fpn_o-rcnn_dota1.0_ss_le90',
     'strip_rcnn/strip_rcnn_t_fpn_1x_dota_le90',
+    'rotated_deformable_detr/rotated_deformable-detr_refine_twostage_r50_2xb2-50e_dota',
+    'o2_rtdetr/o2_rtdetr_r18vd_2xb4_72e_dota',
+    'rotated_dino/rotated_dino_4scale_r50_2xb4_12e_dota',
+    'rhino/rhino_phc_haus_4scale_r50_2xb4_36e_dota',
 )
 
 
@@ -105,9 +109,12 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
 def _narrow_body(model: dict, base: int, channels: int) -> None:
     """Make a body narrow, in place, with what comes after it."""
     backbone = model['backbone']
-    if backbone['type'] == 'ResNet':
+    if backbone['type'] in ('ResNet', 'ResNetV1dPaddle'):
         backbone.update(depth=18, base_channels=base)
-        model['neck']['in_channels'] = [base, 2 * base, 4 * base, 8 * base]
+        widths = [base, 2 * base, 4 * base, 8 * base]
+        model['neck']['in_channels'] = [widths[i] for i in backbone['out_indices']]
+        if 'decoder' in model:
+            model.update(_changed(dict(model), lambda part: _narrow_attention(part, channels)))
     elif backbone['type'] == 'CSPNeXt':
         backbone.update(deepen_factor=0.167, widen_factor=base / 128)
         model['neck'].update(in_channels=[2 * base, 4 * base, 8 * base], out_channels=channels, num_csp_blocks=1)
@@ -123,6 +130,21 @@ def _narrow_body(model: dict, base: int, channels: int) -> None:
     elif backbone['type'] != 'ReResNet':
         for key in ('frozen_stages', 'norm_eval'):
             backbone.pop(key)
+
+
+def _narrow_attention(part: dict, channels: int) -> dict:
+    """A part of a detector with queries, with ``channels`` numbers each, two layers in a row and 100 queries."""
+    small = dict(embed_dims=channels, num_feats=channels // 2, feedforward_channels=2 * channels, num_queries=100)
+    for key, width in part.items():
+        if key in small:
+            part[key] = small[key]
+        elif key == 'num_layers':
+            part[key] = 2
+        elif width in ([256] * 3, [384] * 3):
+            part[key] = [channels] * 3
+        elif width == 384:
+            part[key] = channels
+    return part
 
 
 def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 ARXIV = 'https://arxiv.org/abs/'
 SCHEDULES = {12: '1x', 24: '2x', 36: '3x', 72: '6x', 108: '9x'}
 V1 = 'https://download.openmmlab.com/mmrotate/v1.0/'
+AI4RS = 'https://modelscope.cn/models/wokaikaixinxin/ai4rs/resolve/master/'
 DATA = {
     **{'dota': 'DOTA 1.0', 'dotav15': 'DOTA 1.5', 'dotav2': 'DOTA 2.0', 'dior': 'DIOR-R'},
     **{'hrsc': 'HRSC2016', 'ssdd': 'SSDD', 'hrsid': 'HRSID', 'hit': 'HIT-UAV'},
@@ -49,9 +50,10 @@ without a clone. Names of configs serve wherever a config or a checkpoint is wan
 
 mAP, memory (GB, training with two images a step), speed (images a second, one RTX 2080 Ti) and
 checkpoints are those published with MMRotate 0.x, of RTMDet-R, PSC, H2RBox and LSKNet with 1.x, of PKINet by its
-authors, of ACM, GauCho and Strip R-CNN by AI4RS; the trainings were not repeated here. mAP is that of the test
-server of DOTA; for HRSC2016 it is the mean over the IoU thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC,
-H2RBox and LSKNet: at 0.5), to be compared only with itself. HIT-UAV
+authors, of ACM, GauCho, Strip R-CNN and the detectors with queries by AI4RS; the trainings were not repeated here.
+mAP is that of the test server of DOTA, or of the test images of DIOR-R; for HRSC2016 it is the mean over the IoU
+thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC, H2RBox and LSKNet: at 0.5), to be compared only with itself.
+HIT-UAV
 is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision; without *ms* training and test
 are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and 40. Empty:
@@ -115,17 +117,18 @@ def rows() -> list[Row]:
 def newer() -> dict[str, Row]:
     """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
-    return {
-        name: {'mAP': facts.get('mAP'), 'checkpoint': facts.get('checkpoint') or _checkpoint(name, facts.get('file'))}
-        for name, facts in table.items()
-    }
+    return {name: {'mAP': facts.get('mAP'), 'checkpoint': _checkpoint(name, facts)} for name, facts in table.items()}
 
 
-def _checkpoint(name: str, file: str | None) -> str | None:
-    if file is None:
-        return None
-    dash = '_-' if '-' in file else '-'  # what begins with a date stands behind an underscore too
-    return f'{V1}{name}/{name.split("/")[1]}{dash}{file}.pth'
+def _checkpoint(name: str, facts: Row) -> str | None:
+    """Where the checkpoint of a newer method is."""
+    own = name.split('/')[1]
+    if 'address' in facts:
+        return f'{AI4RS}{facts["address"]}/{own}/epoch_{facts["epoch"]}.pth'
+    if 'file' in facts:
+        dash = '_-' if '-' in facts['file'] else '-'  # what begins with a date stands behind an underscore too
+        return f'{V1}{name}/{own}{dash}{facts["file"]}.pth'
+    return facts.get('checkpoint')
 
 
 def row(name: str, method: Row, facts: Row) -> Row:
@@ -158,6 +161,8 @@ def body(config: Row) -> str:
     kind = config['type']
     if kind in ('LSKNet', 'StripNet', 'PKINet'):
         return f'{kind}-{config.get("arch") or ("T" if config["embed_dims"][0] == 32 else "S")}'
+    if kind == 'ResNetV1dPaddle':
+        return f'ResNet-{config["depth"]}-D' + ('' if config['init_cfg'] else ' (COCO)')
     if kind != 'CSPNeXt':
         return BACKBONES[kind]
     coco = ' (COCO)' if 'coco' in config['init_cfg']['checkpoint'] else ''

@@ -1,10 +1,10 @@
 # Deformable DETR on ResNet-50 with rotated boxes
 angle_cfg = dict(width_longer=True, start_angle=0)
+angle_factor = 3.141592653589793
 kld = dict(loss_type='kld', fun='log1p', tau=1, sqrt=False)
 model = dict(
     type='RotatedDeformableDETR',
     num_queries=900,
-    num_feature_levels=4,
     with_box_refine=False,
     as_two_stage=False,
     backbone=dict(
@@ -30,16 +30,16 @@ model = dict(
     encoder=dict(
         num_layers=6,
         layer_cfg=dict(
-            self_attn_cfg=dict(embed_dims=256, batch_first=True),
-            ffn_cfg=dict(embed_dims=256, feedforward_channels=1024, ffn_drop=0.1),
+            self_attn_cfg=dict(embed_dims=256), ffn_cfg=dict(embed_dims=256, feedforward_channels=1024, ffn_drop=0.1)
         ),
     ),
     decoder=dict(
         num_layers=6,
         return_intermediate=True,
+        angle_factor=angle_factor,
         layer_cfg=dict(
-            self_attn_cfg=dict(embed_dims=256, num_heads=8, dropout=0.1, batch_first=True),
-            cross_attn_cfg=dict(embed_dims=256, batch_first=True),
+            self_attn_cfg=dict(embed_dims=256, num_heads=8, dropout=0.1),
+            cross_attn_cfg=dict(embed_dims=256),
             ffn_cfg=dict(embed_dims=256, feedforward_channels=1024, ffn_drop=0.1),
         ),
         post_norm_cfg=None,
@@ -49,6 +49,7 @@ model = dict(
         type='RotatedDeformableDETRHead',
         num_classes=15,
         angle_cfg=angle_cfg,
+        angle_factor=angle_factor,
         sync_cls_avg_factor=True,
         loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=2.0),
         loss_bbox=dict(type='L1Loss', loss_weight=5.0),
@@ -59,7 +60,7 @@ model = dict(
             type='HungarianAssigner',
             match_costs=[
                 dict(type='FocalLossCost', weight=2.0),
-                dict(type='RBoxL1Cost', weight=5.0, box_format='xywha'),
+                dict(type='RBoxL1Cost', weight=5.0, box_format='xywha', angle_factor=angle_factor),
                 dict(type='GDCost', weight=2.0, **kld),
             ],
         )

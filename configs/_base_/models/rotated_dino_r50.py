@@ -1,70 +1,22 @@
 # DINO on ResNet-50 with rotated boxes
-angle_cfg = dict(width_longer=True, start_angle=0)
-angle_factor = 3.141592653589793
-kld = dict(loss_type='kld', fun='log1p', tau=1, sqrt=False)
-sides = dict(embed_dims=256, num_levels=4, dropout=0.0)
-ffn = dict(embed_dims=256, feedforward_channels=2048, ffn_drop=0.0)
+_base_ = './rotated_deformable_detr_r50.py'
+
+sides = dict(num_levels=4, dropout=0.0)
+ffn = dict(feedforward_channels=2048, ffn_drop=0.0)
 model = dict(
     type='RotatedDINO',
-    num_queries=900,
     with_box_refine=True,
     as_two_stage=True,
-    backbone=dict(
-        type='ResNet',
-        depth=50,
-        num_stages=4,
-        out_indices=(1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type='BN', requires_grad=False),
-        norm_eval=True,
-        style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
-    ),
-    neck=dict(
-        type='ChannelMapper',
-        in_channels=[512, 1024, 2048],
-        kernel_size=1,
-        out_channels=256,
-        act_cfg=None,
-        norm_cfg=dict(type='GN', num_groups=32),
-        num_outs=4,
-    ),
-    encoder=dict(num_layers=6, layer_cfg=dict(self_attn_cfg=sides, ffn_cfg=ffn)),
-    decoder=dict(
-        num_layers=6,
-        return_intermediate=True,
-        angle_factor=angle_factor,
-        layer_cfg=dict(self_attn_cfg=dict(embed_dims=256, num_heads=8, dropout=0.0), cross_attn_cfg=sides, ffn_cfg=ffn),
-        post_norm_cfg=None,
-    ),
-    positional_encoding=dict(num_feats=128, normalize=True, offset=0.0, temperature=20),
-    bbox_head=dict(
-        type='RotatedDINOHead',
-        num_classes=15,
-        sync_cls_avg_factor=True,
-        angle_cfg=angle_cfg,
-        angle_factor=angle_factor,
-        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='L1Loss', loss_weight=5.0),
-        loss_iou=dict(type='GDLoss', loss_weight=2.0, **kld),
-    ),
+    encoder=dict(layer_cfg=dict(self_attn_cfg=sides, ffn_cfg=ffn)),
+    decoder=dict(layer_cfg=dict(self_attn_cfg=dict(dropout=0.0), cross_attn_cfg=sides, ffn_cfg=ffn)),
+    positional_encoding=dict(offset=0.0, temperature=20),
+    bbox_head=dict(type='RotatedDINOHead', loss_cls=dict(loss_weight=1.0)),
     dn_cfg=dict(
         label_noise_scale=0.5,
         box_noise_scale=1.0,
         noise_mode='only_xyxy',
-        angle_cfg=angle_cfg,
-        angle_factor=angle_factor,
+        angle_cfg=_base_.angle_cfg,
+        angle_factor=_base_.angle_factor,
         group_cfg=dict(dynamic=True, num_groups=None, num_dn_queries=100),
     ),
-    train_cfg=dict(
-        assigner=dict(
-            type='HungarianAssigner',
-            match_costs=[
-                dict(type='FocalLossCost', weight=2.0),
-                dict(type='RBoxL1Cost', weight=5.0, box_format='xywha', angle_factor=angle_factor),
-                dict(type='GDCost', weight=2.0, **kld),
-            ],
-        )
-    ),
-    test_cfg=dict(max_per_img=500),
 )
