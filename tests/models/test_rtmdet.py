@@ -133,6 +133,23 @@ def test_positions_beyond_an_image_do_not_count():
     assert first[0].all() and first[1, :, :4].all() and not first[1, :, 4:].any()
 
 
+def test_targets_are_the_same_image_by_image():
+    head, seen = build_detector(small()).bbox_head, []
+    levels = [torch.rand(2, size, channels) for channels in (3, 4, 1) for size in (64, 16, 4)]
+    points = head._grid([torch.zeros(1, 1, side, side) for side in (8, 4, 2)])
+    batch = zoo.batch((4, 1), (64, 64), 'le90')
+    batch['img_metas'][1]['pad_shape'] = (64, 32, 3)
+    rest = (levels[:3], [16 * x for x in levels[3:6]], levels[6:])
+    inputs = (points, *rest, batch['gt_bboxes'], batch['gt_labels'], batch['img_metas'])
+    together = head.get_targets(*inputs)
+    whole = head.assigner.assign
+    head.assigner.assign = lambda *args: seen.append(len(args[1])) or whole(*args)
+    alone = head.get_targets(*inputs)
+    assert seen == [84, 42] and (torch.cat(alone[0], 1) < 3).any(1).all()
+    for field, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(torch.cat(field, 1), torch.cat(other, 1))
+
+
 def test_the_best_pairs_of_box_and_class():
     scores = torch.tensor([[0.1, 0.9], [0.5, 0.6], [0.2, 0.05]])
     rows, labels, values = best_pairs(scores, 0.1, 3)
