@@ -185,6 +185,9 @@ def training(args: argparse.Namespace) -> Rows:
         for split in ('train', 'val'):
             folder = args.data / split if args.data else SAMPLES
             cfg.data[split].update(ann_file=str(folder / 'labelTxt'), img_prefix=str(folder / 'images'))
+        if args.tiny:
+            for step in (*cfg.data.train.pipeline, *cfg.data.val.pipeline):
+                step.update({'img_scale': (160, 128)} if 'img_scale' in step else {})
         epochs = 1 if args.tiny else 2
         cfg.runner = dict(type='EpochBasedRunner', max_epochs=epochs)
         cfg.lr_config.warmup_iters = 20

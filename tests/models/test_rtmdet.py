@@ -1,5 +1,7 @@
 """RTMDet's head: its targets, losses and options beyond what whole detectors show."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -101,14 +103,38 @@ def test_every_angle_version(version):
     assert len(boxes) and (boxes[:, 2:4] > 0).all()
 
 
-def test_losses_under_mixed_precision_are_those_of_float32():
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_losses_under_mixed_precision_are_those_of_float32(dtype):
     model = build_detector(small()).train()
     batch = zoo.batch((5, 2), (64, 64), 'le90')
     whole = model._parse_losses(model.forward_train(**batch))[0]
-    with torch.autocast('cpu', torch.bfloat16):
+    with torch.autocast('cpu', dtype):
         losses = model.forward_train(**batch)
     assert {v.dtype for values in losses.values() for v in values} == {torch.float32}
     assert model._parse_losses(losses)[0].item() == pytest.approx(whole.item(), rel=0.05)
+
+
+def test_training_in_float16_with_a_scaled_loss_goes_as_in_float32():
+    """On a GPU; the engine takes bfloat16 on a CPU."""
+    batch, runs = zoo.batch((5, 2), (64, 64), 'le90'), []
+    first = build_detector(small()).train()
+    first.init_weights()
+    for enabled in (False, True):
+        model = copy.deepcopy(first)
+        optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+        scaler = torch.amp.GradScaler('cpu', init_scale=512.0, enabled=enabled)
+        losses = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            with torch.autocast('cpu', torch.float16, enabled=enabled):
+                loss, _ = model._parse_losses(model.forward_train(**batch))
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            losses.append(loss.item())
+        assert scaler.get_scale() == (512.0 if enabled else 1.0)  # no step overflowed
+        runs.append(losses)
+    assert runs[1] == pytest.approx(runs[0], rel=0.02) and runs[0][2] != runs[0][0]
 
 
 def test_norms_are_folded_into_convolutions_that_levels_share():
