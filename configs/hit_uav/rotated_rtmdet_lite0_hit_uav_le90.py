@@ -19,3 +19,5 @@ optimizer = dict(lr=0.001)
 lr_config = dict(warmup_iters=300)
 optimizer_config = dict(_delete_=True, grad_clip=dict(max_norm=35))
 evaluation = dict(interval=6, save_best='mAP')
+# convolutions of each channel by itself take a sixth of the time on a CPU
+channels_last = True

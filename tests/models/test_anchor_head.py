@@ -63,6 +63,16 @@ def test_targets_are_lists_over_levels():
         own.get_targets(*facts, unmap_outputs=False)
 
 
+def test_positions_on_an_image_are_marked_once_for_each_shape():
+    own, shapes = head(), [(32, 32), (32, 16), (32, 32)]
+    whole, asked = own.prior_generator.valid_flags, []
+    own.prior_generator.valid_flags = lambda sizes, shape, device: asked.append(shape) or whole(sizes, shape, device)
+    flags = own._valid_flags(SIZES, [dict(pad_shape=shape) for shape in shapes], 'cpu')
+    assert sorted(asked) == sorted(set(shapes))
+    for shape, marks in zip(shapes, flags, strict=True):
+        assert all(map(torch.equal, marks, whole(SIZES, shape, 'cpu')))
+
+
 def test_a_subclass_weighs_one_level_by_its_own():
     class Own(RotatedRetinaHead):
         def loss_single(

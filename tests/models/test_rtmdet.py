@@ -1,5 +1,7 @@
 """RTMDet's head: its targets, losses and options beyond what whole detectors show."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -115,14 +117,38 @@ def test_every_angle_version(version):
     assert len(boxes) and (boxes[:, 2:4] > 0).all()
 
 
-def test_losses_under_mixed_precision_are_those_of_float32():
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_losses_under_mixed_precision_are_those_of_float32(dtype):
     model = build_detector(small()).train()
     batch = zoo.batch((5, 2), (64, 64), 'le90')
     whole = model._parse_losses(model.forward_train(**batch))[0]
-    with torch.autocast('cpu', torch.bfloat16):
+    with torch.autocast('cpu', dtype):
         losses = model.forward_train(**batch)
     assert {v.dtype for values in losses.values() for v in values} == {torch.float32}
     assert model._parse_losses(losses)[0].item() == pytest.approx(whole.item(), rel=0.05)
+
+
+def test_training_in_float16_with_a_scaled_loss_goes_as_in_float32():
+    """On a GPU; the engine takes bfloat16 on a CPU."""
+    batch, runs = zoo.batch((5, 2), (64, 64), 'le90'), []
+    first = build_detector(small()).train()
+    first.init_weights()
+    for enabled in (False, True):
+        model = copy.deepcopy(first)
+        optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+        scaler = torch.amp.GradScaler('cpu', init_scale=512.0, enabled=enabled)
+        losses = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            with torch.autocast('cpu', torch.float16, enabled=enabled):
+                loss, _ = model._parse_losses(model.forward_train(**batch))
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            losses.append(loss.item())
+        assert scaler.get_scale() == (512.0 if enabled else 1.0)  # no step overflowed
+        runs.append(losses)
+    assert runs[1] == pytest.approx(runs[0], rel=0.02) and runs[0][2] != runs[0][0]
 
 
 def test_norms_are_folded_into_convolutions_that_levels_share():
@@ -145,6 +171,23 @@ def test_positions_beyond_an_image_do_not_count():
     model.forward_train(**batch)
     first = seen[0].view(2, 8, 8)
     assert first[0].all() and first[1, :, :4].all() and not first[1, :, 4:].any()
+
+
+def test_targets_are_the_same_image_by_image():
+    head, seen = build_detector(small()).bbox_head, []
+    levels = [torch.rand(2, size, channels) for channels in (3, 4, 1) for size in (64, 16, 4)]
+    points = head._grid([torch.zeros(1, 1, side, side) for side in (8, 4, 2)])
+    batch = zoo.batch((4, 1), (64, 64), 'le90')
+    batch['img_metas'][1]['pad_shape'] = (64, 32, 3)
+    rest = (levels[:3], [16 * x for x in levels[3:6]], levels[6:])
+    inputs = (points, *rest, batch['gt_bboxes'], batch['gt_labels'], batch['img_metas'])
+    together = head.get_targets(*inputs)
+    whole = head.assigner.assign
+    head.assigner.assign = lambda *args: seen.append(len(args[1])) or whole(*args)
+    alone = head.get_targets(*inputs)
+    assert seen == [84, 42] and (torch.cat(alone[0], 1) < 3).any(1).all()
+    for field, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(torch.cat(field, 1), torch.cat(other, 1))
 
 
 def test_the_best_pairs_of_box_and_class():

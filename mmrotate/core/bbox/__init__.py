@@ -10,7 +10,14 @@ from .assigners.dynamic_assigner import DynamicSoftLabelAssigner
 from .assigners.hungarian_assigner import DNGroupHungarianAssigner, HungarianAssigner
 from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
 from .balanced_samplers import CombinedSampler, InstanceBalancedPosSampler, IoUBalancedNegSampler, ScoreHLRSampler
-from .builder import ROTATED_IOU_CALCULATORS, build_assigner, build_bbox_coder, build_iou_calculator, build_sampler
+from .builder import (
+    ROTATED_IOU_CALCULATORS,
+    batch_method,
+    build_assigner,
+    build_bbox_coder,
+    build_iou_calculator,
+    build_sampler,
+)
 from .coders.csl import CSLCoder
 from .coders.delta import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder, DeltaXYWHBBoxCoder
 from .coders.distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder

@@ -1,5 +1,6 @@
 """Builders and registries under the names of 0.x: a config dict in, a part out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mmrotate.registry import TASK_UTILS
@@ -13,3 +14,14 @@ def _build(cfg: dict, **default_args: Any) -> Any:
 
 
 build_bbox_coder = build_assigner = build_sampler = build_iou_calculator = _build
+
+
+def batch_method(part: Any, name: str) -> Callable | None:
+    """``part.NAME_batch``, which does for a batch what ``part.NAME`` does for an image; None for going image by image.
+
+    So it is for a part that has no such method, and for one whose own class, or the object itself, has another NAME.
+    """
+    for place in (part, *type(part).__mro__):
+        if name in vars(place):
+            return getattr(part, f'{name}_batch', None) if f'{name}_batch' in vars(place) else None
+    return None

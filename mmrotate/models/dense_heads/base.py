@@ -140,7 +140,10 @@ class BaseDenseHead(BaseModule):
     ) -> list[Levels]:
         """Masks (n,) of the priors whose position is on the image; per image a list over levels."""
         device = next(self.parameters()).device if device is None else device
-        return [self.prior_generator.valid_flags(featmap_sizes, meta['pad_shape'], device) for meta in img_metas]
+        shapes = [tuple(meta['pad_shape']) for meta in img_metas]
+        # images of a shape share them: small operations cost a GPU more than large ones
+        flags = {shape: self.prior_generator.valid_flags(featmap_sizes, shape, device) for shape in set(shapes)}
+        return [flags[shape] for shape in shapes]
 
     def _bboxes(
         self, outs: Sequence[Levels], priors: Sequence[Levels], img_metas: list[dict], cfg: dict | None, *how: Any

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.core.anchor import build_prior_generator
-from mmrotate.core.bbox import build_assigner
+from mmrotate.core.bbox import batch_method, build_assigner
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
@@ -207,43 +208,49 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         priors, count = torch.cat(strides), len(img_metas)
         logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
         boxes = self._boxes(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
-        ignored: list[Any] = list(gt_bboxes_ignore_list or itertools.repeat(None, count))
-        outputs = (logits, boxes.unflatten(0, (count, -1)), self._on_image(points, img_metas))
-        images = zip(*outputs, gt_bboxes_list, gt_labels_list, ignored, strict=True)
-        targets = [self._image_targets(priors, *image) for image in images]
-        fields = (torch.stack(field).split(counts, 1) for field in zip(*targets, strict=True))
-        return tuple(map(list, fields))
+        outputs = (logits, priors, boxes.unflatten(0, (count, -1)))
+        valid = self._on_image(points, img_metas)
+        owner, metrics = self._assigned(outputs, valid, gt_bboxes_list, gt_labels_list, gt_bboxes_ignore_list)
+        pos_weight = self.train_cfg.get('pos_weight', -1)
+        weights = torch.where((owner > 0) & (pos_weight > 0), float(pos_weight), 1.0)
+        if valid is not None:
+            weights = weights * valid
+        # the place before the first object is that of the background
+        labels = F.pad(pad_sequence(gt_labels_list, True), (1, 0), value=self.num_classes).gather(1, owner)
+        truth = F.pad(pad_sequence(gt_bboxes_list, True).float(), (0, 0, 1, 0))
+        targets = truth.gather(1, owner[..., None].expand(-1, -1, truth.size(-1)))
+        return tuple(list(field.split(counts, 1)) for field in (labels, weights, targets, metrics))
 
     @staticmethod
-    def _on_image(points: Levels, img_metas: list[dict]) -> list[Tensor | None]:
-        """Masks (P,) of the positions on each image; None for all."""
+    def _on_image(points: Levels, img_metas: list[dict]) -> Tensor | None:
+        """Mask (N, P) of the positions on each image; None for all."""
         shapes = [tuple(meta['pad_shape'][1::-1]) for meta in img_metas]
         if len(set(shapes)) == 1:
-            return [None for _ in shapes]
+            return None
         places = torch.cat(points)
-        return [(places < places.new_tensor(shape)).all(1) for shape in shapes]
+        return (places < places.new_tensor(shapes)[:, None]).all(-1)
 
-    def _image_targets(
+    def _assigned(
         self,
-        priors: Tensor,
-        scores: Tensor,
-        boxes: Tensor,
+        outputs: tuple[Tensor, Tensor, Tensor],
         valid: Tensor | None,
-        gt_bboxes: Tensor,
-        gt_labels: Tensor,
-        gt_bboxes_ignore: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        """The targets of one image, of logits (P, C) and boxes (P, 5); see :meth:`get_targets`."""
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        ignored: list[Tensor] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Objects (N, P) of the positions, from 1, and their overlaps (N, P), of logits, priors and boxes."""
         assert self.assigner is not None, 'a head without train_cfg cannot train'
-        rows = slice(None) if valid is None else valid
-        result = self.assigner.assign(scores[rows], priors[rows], boxes[rows], gt_bboxes, gt_labels, gt_bboxes_ignore)
-        owner, pos_weight = torch.zeros_like(priors[:, 0], dtype=torch.long), self.train_cfg.get('pos_weight', -1)
-        weights, metrics = torch.zeros_like(scores[:, 0]), torch.zeros_like(scores[:, 0])
-        owner[rows], metrics[rows] = result.gt_inds, result.max_overlaps
-        weights[rows] = torch.where((result.gt_inds > 0) & (pos_weight > 0), pos_weight, 1.0)
-        # the place before the first object is that of the background
-        labels = F.pad(gt_labels, (1, 0), value=self.num_classes)[owner]
-        return labels, weights, F.pad(gt_bboxes.float(), (0, 0, 1, 0))[owner], metrics
+        together = batch_method(self.assigner, 'assign')
+        if together is not None:
+            return together(*outputs, gt_bboxes, gt_labels, valid)
+        logits, priors, boxes = outputs
+        owner = torch.zeros(logits.shape[:2], dtype=torch.long, device=logits.device)
+        overlaps = torch.zeros_like(owner, dtype=torch.float32)
+        for i, truth in enumerate(zip(gt_bboxes, gt_labels, ignored or itertools.repeat(None), strict=False)):
+            rows = slice(None) if valid is None else valid[i]
+            result = self.assigner.assign(logits[i, rows], priors[rows], boxes[i, rows], *truth)
+            owner[i, rows], overlaps[i, rows] = result.gt_inds, result.max_overlaps
+        return owner, overlaps
 
     # --------------------------------------------------------------------------------- testing
     def get_bboxes(

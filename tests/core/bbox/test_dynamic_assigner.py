@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmrotate.core.bbox import DynamicSoftLabelAssigner
+from mmrotate.core.bbox import DynamicSoftLabelAssigner, MaxIoUAssigner, batch_method
 from mmrotate.core.bbox.assigners import dynamic_assigner
 from mmrotate.utils.errors import ArgumentError
 from tests.helpers import golden
@@ -65,3 +65,39 @@ def test_thousands_of_objects():
 def test_at_least_one_overlap_is_summed():
     with pytest.raises(ArgumentError, match='topk must be at least 1, got 0'):
         DynamicSoftLabelAssigner(topk=0)
+
+
+@pytest.mark.parametrize('together', [None, 0])  # image by image, too
+def test_a_batch_is_assigned_as_its_images_are(together, monkeypatch):
+    if together is not None:
+        monkeypatch.setattr(dynamic_assigner, '_TOGETHER', together)
+    scores, priors, boxes, gt, labels = scene(13)
+    # as it is, another order with some positions off the image, far from all positions, without objects
+    gts, all_labels = [gt, gt[5:].flip(0), gt[:2] + 1e4, gt[:0]], [labels, labels[5:].flip(0), labels[:2], labels[:0]]
+    valid = torch.ones(4, len(priors), dtype=torch.bool)
+    valid[1, ::3] = False
+    batch = torch.stack([scores, scores.flip(0), scores, scores]), priors, torch.stack([boxes, boxes + 2, boxes, boxes])
+    assigner = DynamicSoftLabelAssigner()
+    owner, overlaps = assigner.assign_batch(*batch, gts, all_labels, valid)
+    assert (owner > 0).sum(1).tolist()[2:] == [0, 0] and not owner[~valid].any()
+    for i, rows in enumerate(valid):
+        alone = assigner.assign(batch[0][i, rows], priors[rows], batch[2][i, rows], gts[i], all_labels[i])
+        assert torch.equal(owner[i, rows], alone.gt_inds)
+        torch.testing.assert_close(overlaps[i, rows], alone.max_overlaps)
+
+
+def test_the_batch_goes_image_by_image_for_a_subclass_that_assigns_in_its_way():
+    class Own(DynamicSoftLabelAssigner):
+        def assign(self, *args):
+            return super().assign(*args)
+
+    class OwnBatch(DynamicSoftLabelAssigner):
+        def assign_batch(self, *args):
+            return 'own'
+
+    patched = DynamicSoftLabelAssigner()
+    patched.assign = lambda *args: None
+    assert [batch_method(part, 'assign') for part in (Own(), patched, MaxIoUAssigner(0.5, 0.4))] == [None] * 3
+    assert batch_method(OwnBatch(), 'assign')() == 'own'
+    whole = DynamicSoftLabelAssigner()
+    assert batch_method(whole, 'assign') == whole.assign_batch

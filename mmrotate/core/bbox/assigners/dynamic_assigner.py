@@ -1,8 +1,12 @@
 """Assignment by what the predictions cost, with as many priors for an object as its predictions deserve."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
@@ -13,8 +17,42 @@ from .max_iou_assigner import AssignResult
 
 # pairs of a prior and an object held at once: 16 MB of float32 for each of some ten tensors
 _PAIRS = 4_000_000
+# pairs up to which images are filled up to the largest, and worked on together
+_TOGETHER = 1_000_000
+_MOST = torch.finfo(torch.float32).max
 _EPS = 1e-7  # of an overlap, for its logarithm
 _MARGIN = 0.01  # px that a prior must be inside
+
+
+@dataclass
+class Truth:
+    """Objects of a batch, filled up to the image that has the most.
+
+    Attributes:
+        boxes: (N, m, 5) in float32.
+        labels: (N, m).
+        present: Mask (N, m) of those that are there.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    present: Tensor
+
+    @classmethod
+    def of(cls, boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> 'Truth':
+        """The objects of each image, boxes (m, 5) and labels (m,)."""
+        present = pad_sequence([torch.ones_like(image, dtype=torch.bool) for image in labels], batch_first=True)
+        return cls(pad_sequence([b.float() for b in boxes], True), pad_sequence(list(labels), True), present)
+
+    def part(self, images: slice, objects: slice) -> 'Truth':
+        """Some objects of some images."""
+        return Truth(*(field[images, objects] for field in (self.boxes, self.labels, self.present)))
+
+    def blocks(self, priors: int) -> Iterator['Truth']:
+        """A part of each image's objects after the other, so that their pairs with all priors fit in memory."""
+        step = max(_PAIRS // max(priors, 1), 1)
+        for start in range(0, self.boxes.size(1), step):
+            yield self.part(slice(None), slice(start, start + step))
 
 
 @TASK_UTILS.register_module()
@@ -67,62 +105,107 @@ class DynamicSoftLabelAssigner:
         Returns:
             The result, whose ``max_overlaps`` are those of a prior with its object, 0 without one.
         """
-        n, m = len(priors), len(gt_bboxes)
-        gt_bboxes, overlaps = gt_bboxes.float(), priors.new_zeros(n, dtype=torch.float32)
-        owner = torch.zeros(n, dtype=torch.long, device=priors.device)
-        inside = self._inside(priors, gt_bboxes)
-        if len(inside):
-            scores, places, boxes = (field[inside].float() for field in (pred_scores, priors, decoded_bboxes))
-            taken, gts, values = self._match(scores, places, boxes, gt_bboxes, gt_labels)
-            owner[inside[taken]], overlaps[inside[taken]] = gts + 1, values
-        return AssignResult.of(m, owner, overlaps, gt_labels)
+        outputs = pred_scores[None], priors, decoded_bboxes[None]
+        owner, overlaps = self.assign_batch(*outputs, [gt_bboxes], [gt_labels])
+        return AssignResult.of(len(gt_bboxes), owner[0], overlaps[0], gt_labels)
+
+    @torch.no_grad()
+    def assign_batch(
+        self,
+        pred_scores: Tensor,
+        priors: Tensor,
+        decoded_bboxes: Tensor,
+        gt_bboxes: Sequence[Tensor],
+        gt_labels: Sequence[Tensor],
+        valid: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The same for the images of a batch, in as many operations as one image takes.
+
+        Args:
+            pred_scores: Logits (N, n, C).
+            priors: (n, 3 or more) as x, y, stride in pixels.
+            decoded_bboxes: Predicted boxes (N, n, 5).
+            gt_bboxes: Per image (m, 5).
+            gt_labels: Per image (m,).
+            valid: Mask (N, n) of the priors that are on their image; None for all.
+
+        Returns:
+            One more than the index of a prior's object (N, n), 0 for background; and their overlaps (N, n).
+        """
+        owner = torch.zeros(pred_scores.shape[:2], dtype=torch.long, device=priors.device)
+        overlaps = torch.zeros_like(owner, dtype=torch.float32)
+        truth = Truth.of(gt_bboxes, gt_labels)
+        inside = self._inside(priors.float(), truth)
+        if valid is not None:
+            inside &= valid
+        for images, v, m in _groups(inside.sum(1).tolist(), list(map(len, gt_bboxes))):
+            # the priors inside of objects first
+            places = inside[images].byte().argsort(dim=1, descending=True, stable=True)[:, :v]
+            rows = torch.arange(len(owner), device=owner.device)[images, None]
+            scores, boxes = (field[rows, places].float() for field in (pred_scores, decoded_bboxes))
+            rest = priors[places].float(), boxes, inside[rows, places], truth.part(images, slice(m))
+            image, place, gts, values = self._match(scores, *rest)
+            at = rows[image, 0], places[image, place]
+            owner[at], overlaps[at] = gts + 1, values
+        return owner, overlaps
 
     @staticmethod
-    def _inside(priors: Tensor, gt_bboxes: Tensor) -> Tensor:
-        """Indices (v,) of the priors inside of any object."""
-        found = torch.zeros(len(priors), dtype=torch.bool, device=priors.device)
-        for boxes in gt_bboxes.split(_block(len(priors))):
-            along, across = along_sides(priors[:, None].float(), boxes)
-            reach = boxes[:, 2:4] / 2 - _MARGIN
-            found |= ((along.abs() <= reach[:, 0]) & (across.abs() <= reach[:, 1])).any(1)
-        return found.nonzero().squeeze(1)
+    def _inside(priors: Tensor, truth: Truth) -> Tensor:
+        """Mask (N, n) of the priors inside of any object."""
+        found = torch.zeros(len(truth.boxes), len(priors), dtype=torch.bool, device=priors.device)
+        for part in truth.blocks(found.numel()):
+            boxes = part.boxes[:, None]
+            along, across = along_sides(priors[:, None], boxes)
+            reach = boxes[..., 2:4] / 2 - _MARGIN
+            found |= ((along.abs() <= reach[..., 0]) & (across.abs() <= reach[..., 1]) & part.present[:, None]).any(-1)
+        return found
 
     def _match(
-        self, scores: Tensor, priors: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of v priors that take part the taken ones (p,), by their indices, their objects (p,) and overlaps (p,)."""
-        v, cheapest = len(priors), scores.new_full((len(priors),), torch.inf)
-        nearest = torch.zeros(v, dtype=torch.long, device=scores.device)
-        background, wishes, start = _background(scores).sum(1), [], 0
-        for part in torch.arange(len(gt_bboxes), device=scores.device).split(_block(v)):
-            ious = self.iou_calculator(gt_bboxes[part], boxes)
-            cost = self._cost(ious, scores, background, priors, gt_bboxes[part], gt_labels[part])
-            counts = ious.topk(min(self.topk, v), 1).values.sum(1).int().clamp(min=1)
-            best = cost.topk(min(self.topk, v), 1, largest=False).indices
-            chosen = torch.arange(best.size(1), device=best.device) < counts[:, None]
-            wishes.append(torch.stack([best[chosen], part[chosen.nonzero()[:, 0]]]))
-            least, index = cost.min(0)
+        self, scores: Tensor, priors: Tensor, boxes: Tensor, taking: Tensor, truth: Truth
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Images, taken priors, their objects and overlaps (p,), of (N, v, ...) priors of which some take part."""
+        shape, k = taking.shape, min(self.topk, taking.size(1))
+        cheapest, nearest = scores.new_full(shape, torch.inf), torch.zeros_like(taking, dtype=torch.long)
+        background, wishes, start = _background(scores).sum(-1), [], 0
+        for part in truth.blocks(taking.numel()):
+            pairs = part.present[..., None] & taking[:, None]
+            ious = self._overlaps(part.boxes, boxes).masked_fill_(~pairs, 0.0)
+            # other pairs come after the most expensive
+            cost = self._cost(ious, scores, background, priors, part).clamp_(max=_MOST).masked_fill_(~pairs, torch.inf)
+            counts = ious.topk(k, -1).values.sum(-1, keepdim=True).int().clamp(min=1)
+            best = cost.topk(k, -1, largest=False).indices
+            chosen = (torch.arange(k, device=best.device) < counts) & pairs.gather(-1, best)
+            image, gts, _ = chosen.nonzero(as_tuple=True)
+            wishes.append(torch.stack([image * shape[1] + best[chosen], gts + start]))
+            least, index = cost.min(1)
             nearest = torch.where(least < cheapest, index + start, nearest)
-            cheapest, start = torch.minimum(least, cheapest), start + len(part)
+            cheapest, start = torch.minimum(least, cheapest), start + cost.size(1)
         wanted, gts = torch.cat(wishes, 1)
-        count = wanted.bincount(minlength=v)
-        owner = torch.zeros_like(nearest).index_put((wanted,), gts)
-        owner = torch.where(count > 1, nearest, owner)
+        count = wanted.bincount(minlength=taking.numel())
+        owner = torch.zeros_like(count).index_put((wanted,), gts)
         taken = count.nonzero().squeeze(1)
-        owner = owner[taken]
-        return taken, owner, self.iou_calculator(gt_bboxes[owner], boxes[taken], is_aligned=True)
+        owner = torch.where(count > 1, nearest.flatten(), owner)[taken]
+        image, place = taken // shape[1], taken % shape[1]
+        values = self.iou_calculator(truth.boxes[image, owner], boxes[image, place], is_aligned=True)
+        return image, place, owner, values
 
-    def _cost(
-        self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, gt_bboxes: Tensor, gt_labels: Tensor
-    ) -> Tensor:
-        """Costs (m, v) of pairs of overlaps (m, v); ``background`` (v,) is that of no class."""
-        logits = scores.T[gt_labels]
+    def _overlaps(self, gt_bboxes: Tensor, boxes: Tensor) -> Tensor:
+        """Overlaps (N, m, v) of objects (N, m, 5) with predicted boxes (N, v, 5) of their image."""
+        if len(boxes) == 1:
+            return self.iou_calculator(gt_bboxes[0], boxes[0])[None]
+        shape = (*gt_bboxes.shape[:2], boxes.size(1), 5)
+        pairs = (gt_bboxes[:, :, None].expand(shape), boxes[:, None].expand(shape))
+        return self.iou_calculator(*(each.flatten(0, 2) for each in pairs), is_aligned=True).view(shape[:3])
+
+    def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
+        """Costs (N, m, v) of pairs of overlaps (N, m, v); ``background`` (N, v) is that of no class."""
+        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
         # of the object's class the cost of the label, of the others that of the background
         as_object = F.binary_cross_entropy_with_logits(logits, ious, reduction='none')
         as_object *= (ious - logits.sigmoid()).square()
-        classes = as_object + background - _background(logits)
-        distance = torch.cdist(gt_bboxes[:, :2], priors[:, :2], compute_mode='donot_use_mm_for_euclid_dist')
-        centre = torch.pow(10, distance / priors[:, 2] - self.soft_center_radius)
+        classes = as_object + background[:, None] - _background(logits)
+        distance = torch.cdist(truth.boxes[..., :2], priors[..., :2], compute_mode='donot_use_mm_for_euclid_dist')
+        centre = torch.pow(10, distance / priors[:, None, :, 2] - self.soft_center_radius)
         return classes - (ious + _EPS).log() * self.iou_weight + centre
 
 
@@ -131,6 +214,14 @@ def _background(logits: Tensor) -> Tensor:
     return F.softplus(logits) * logits.sigmoid().square()
 
 
-def _block(priors: int) -> int:
-    """Objects that are worked on at once."""
-    return max(_PAIRS // max(priors, 1), 1)
+def _groups(priors: list[int], objects: list[int]) -> Iterator[tuple[slice, int, int]]:
+    """Images that are worked on at once, and the most priors and objects that one of them has.
+
+    All of them, filled up to the largest, if that is little memory; none without any pair.
+    """
+    count, most = len(priors), max(priors, default=0) * max(objects, default=0)
+    step = count if count * most <= _TOGETHER else 1
+    for start in range(0, count, max(step, 1)):
+        images = slice(start, start + step)
+        if any(priors[images]):
+            yield images, max(priors[images]), max(objects[images])
