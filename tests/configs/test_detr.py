@@ -2,9 +2,11 @@
 
 import pytest
 
+from mmrotate.datasets import build_dataset
 from tests.helpers import reference
 from tests.models.test_golden_newer import CONFIGS
 
+from .test_data import first_class, write_sample
 from .test_newer import STEPS
 from .test_zoo import resolve
 
@@ -37,6 +39,18 @@ def test_model_and_data(name):
         ]
     assert config['data']['samples_per_gpu'] == source['batch_size']
     assert test['img_scale'] == next(step['scale'] for step in source['test_pipeline'] if 'scale' in step)
+
+
+@pytest.mark.parametrize('name', ['o2_rtdetr_r18vd_2xb4_72e_dota', 'rotated_dino_4scale_r50_2xb4_12e_dotav2'])
+def test_data_build_and_give_samples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = resolve(CONFIGS[name])
+    for split in ('train', 'val', 'test'):
+        data = config['data'][split]
+        write_sample(data, first_class(data))
+        sample = build_dataset({**data, 'test_mode': split != 'train'})[0]
+        image = sample['img'] if split == 'train' else sample['img'][0]
+        assert max(image.shape[1:]) == 1024
 
 
 @pytest.mark.parametrize('name', SOURCES)
