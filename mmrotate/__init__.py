@@ -11,7 +11,20 @@ from mmrotate.compat import importing as _former
 
 __version__ = '0.4.0'
 
-_PARTS = ('analysis', 'apis', 'cli', 'compat', 'core', 'datasets', 'engine', 'models', 'ops', 'registry', 'utils')
+_PARTS = (
+    'analysis',
+    'apis',
+    'cli',
+    'compat',
+    'core',
+    'datasets',
+    'engine',
+    'export',
+    'models',
+    'ops',
+    'registry',
+    'utils',
+)
 
 
 _former.install()

@@ -19,6 +19,7 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 # imports go down only: from a part to those of a higher number, or inside of the part
 LAYERS = {
     'cli': 0,
+    'export': 0.5,
     'apis': 1,
     'analysis': 1.2,
     'compat': 1.5,

@@ -11,14 +11,15 @@ from torch.nn import functional as F
 
 from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.bbox import build_assigner, build_bbox_coder
-from mmrotate.core.post_processing import nms_of_labels
+from mmrotate.core.post_processing import above, nms_of_labels
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import current_graph
 
-from .base import Detections, Levels, best_scores, in_original, rows_of
+from .base import Detections, Levels, in_original, keep_best, rows_of
 from .fcos_head import FAR, RotatedAnchorFreeHead, mean_over_processes
 
 
@@ -301,7 +302,10 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             boxes = in_original(boxes, scale_factor)
         # distances may be negative: such a box is none
         large = (boxes[:, 2:4] > max(cfg.get('min_bbox_size', 0), 0)).all(1)
-        boxes, values, labels = boxes[large], values[large], labels[large]
+        if current_graph() is None:
+            boxes, values, labels = boxes[large], values[large], labels[large]
+        else:
+            values = values.where(large, 0)
         dets, keep = nms_of_labels(boxes, values, labels, cfg.nms, cfg.max_per_img)
         return dets, labels[keep]
 
@@ -350,11 +354,9 @@ def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Te
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
-    values = scores.flatten()
-    index = (values > threshold).nonzero().squeeze(1)
-    if 0 < count < len(index):
-        index = index[best_scores(values[index], count)]
-    return index // scores.size(1), index % scores.size(1), values[index]
+    index, values = above(scores, threshold, scores)
+    index, values = keep_best(count, values, index, values)
+    return index // scores.size(1), index % scores.size(1), values
 
 
 def _geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
