@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     recipe = recipe_of(model, None if args.dynamic else size, args.normalize, not args.raw)
     images = _images(args.images, model) if args.int8 or args.verify else []
     # float16 changes the weights: what --verify compares with comes first
-    wanted = inference_detector(model, images) if args.verify else []
+    wanted: Any = inference_detector(model, images) if args.verify else []
     graph = graph_of(model, args.normalize, not args.raw, args.half, recipe)
     program = trace(graph, size, args.dynamic)
     write(program, args.format, path, recipe, args.opset, functools.partial(quantize, images) if args.int8 else None)

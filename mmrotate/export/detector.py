@@ -99,7 +99,8 @@ class GraphDetector(nn.Module):
     def _refined(self, x: Sequence[Tensor]) -> tuple[Any, tuple, dict[str, Any]]:
         """Last head, its outputs, and its rois by level; as ``_run`` walks, for all images."""
         (_, _, _, head), *later = self.model._stages()
-        outs, given = head(x), {}
+        outs = head(x)
+        given: dict[str, Any] = {}
         refine = getattr(head, self.model.first_rois)
         for _, _, align, head in later:
             rois = over_images(partial(_one, refine), tuple(outs), given)
@@ -119,7 +120,7 @@ class GraphDetector(nn.Module):
         counts = [torch.sym_min(cfg.nms_pre, m.size(2) * m.size(3) * head.num_anchors) for m in x]
         # proposals of different levels do not suppress each other
         levels = zip(*(field.split(counts, 1) for field in (hbb, scores, large)), strict=True)
-        keep = torch.cat([upright_nms(*level, threshold) for level in levels], 1)
+        keep = torch.cat([upright_nms(b, s, big, threshold) for b, s, big in levels], 1)
         ranking, index = torch.where(keep, scores, -1).topk(torch.sym_min(cfg.max_per_img, scores.size(1)), 1)
         return _gathered(boxes, index), ranking >= 0
 

@@ -142,6 +142,7 @@ def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int
             output_names=list(OUTPUTS),
             verbose=False,
         )
+    assert made is not None
     proto = made.model_proto
     # sizes of what lies between, as they were in the example, mislead the planning of memory
     del proto.graph.value_info[:]

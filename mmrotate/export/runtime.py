@@ -86,7 +86,7 @@ class Recipe:
         values: np.ndarray = pixels.astype(np.float32)
         if not self.normalize:
             values = pixels[..., ::-1] if self.to_rgb else pixels
-            mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float64)
+            mean, std = (np.array(each, np.float32).astype(np.float64) for each in (self.mean, self.std))
             values = ((values - mean) * (1 / std)).astype(np.float32)
         side = self.divisor
         size = self.size or (-(-h // side) * side, -(-w // side) * side)

@@ -201,7 +201,8 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
 def _sampled(input: Tensor, rois: Tensor, settings: Settings) -> Tensor:
     """The operation for a graph: the same samples of every region, gathered one by one."""
     pixels, height, width = _pixels(input), *input.shape[2:]
-    cells = sum(pixels[at] * weight.to(pixels.dtype) for at, weight in fixed_samples(rois, height, width, settings))
+    parts = (pixels[at] * weight.to(pixels.dtype) for at, weight in fixed_samples(rois, height, width, settings))
+    cells: Any = sum(parts)
     return _as_maps(cells, settings)
 
 
