@@ -19,10 +19,12 @@ _PARTS = (
     'core',
     'datasets',
     'engine',
+    'export',
     'models',
     'ops',
     'registry',
     'serve',
+    'track',
     'utils',
 )
 

@@ -21,6 +21,7 @@ LAYERS = {
     'cli': 0,
     'serve': 0.5,
     'track': 0.8,
+    'export': 0.5,
     'apis': 1,
     'analysis': 1.2,
     'compat': 1.5,

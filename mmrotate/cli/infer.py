@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         run_videos(args)
         return
     require_screen(args.show, '--out-dir')
-    files = list(_files(args.images))
+    files = list(image_files(args.images))
     cfg = load_config(args.config, args.cfg_options)
     search = search_of(args, cfg, files)
     outputs = FolderOutputs(args, files, search) if args.out else FileOutputs(args, files, search)
@@ -152,7 +152,7 @@ class _Images:
         return self._prepare(self._files[index])
 
 
-def _files(given: Sequence[str]) -> Iterator[Path]:
+def image_files(given: Sequence[str]) -> Iterator[Path]:
     """The images that are meant; of folders and patterns neither hidden files (macOS leaves ._a.jpg) nor pipes."""
     for name in given:
         path = Path(name)

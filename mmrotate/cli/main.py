@@ -23,6 +23,7 @@ COMMANDS = {
     'analyze': ('analyze', 'tables and pictures of logs and results'),
     'list': ('zoo', 'list the configs of the zoo'),
     'download': ('download', 'fetch configs and weights of the zoo'),
+    'export': ('export', 'write a detector as ONNX, torch.export or OpenVINO'),
     'publish': ('publish', 'make a checkpoint small, to share it'),
     'upgrade': ('upgrade', 'bring a checkpoint of MMRotate 1.x to the names of today'),
     'print-config': ('print_config', 'print a config with all that its bases bring'),

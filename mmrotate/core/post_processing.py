@@ -8,6 +8,7 @@ from torch import Tensor
 from mmrotate.core.bbox.angle import VERSIONS
 from mmrotate.ops import nms_rotated, soft_nms_rotated
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import current_graph, largest
 
 _THRESHOLDS = ('iou_thr', 'iou_threshold')
 # what nms.type may be, and the keys that only soft NMS reads; configs of 0.x have an angle version there, too
@@ -29,16 +30,23 @@ def check_nms(nms: Mapping) -> None:
 
 def _suppress(boxes: Tensor, scores: Tensor, labels: Tensor, nms: Mapping | float) -> tuple[Tensor, Tensor]:
     """Boxes with scores (k, 6), best first, and their indices, by the kind of NMS that ``nms`` asks for."""
+    threshold, by_class, soft = read_nms(nms)
+    groups = labels if by_class else None
+    if soft is None:
+        return nms_rotated(boxes, scores, threshold, groups)
+    return soft_nms_rotated(boxes, scores, threshold, labels=groups, **soft)
+
+
+def read_nms(nms: Mapping | float) -> tuple[float, bool, dict | None]:
+    """Threshold, whether classes are apart, and what soft NMS is told besides: None for the plain one."""
     if not isinstance(nms, Mapping):
-        return nms_rotated(boxes, scores, float(nms), labels)
+        return float(nms), True, None
     check_nms(nms)
-    groups = None if nms.get('class_agnostic', False) else labels
     threshold = next((float(nms[key]) for key in _THRESHOLDS if key in nms), None)
     if threshold is None:
         raise ArgumentError(f'nms needs the key iou_thr, e.g. nms=dict(iou_thr=0.1), got {dict(nms)}')
-    if nms.get('type') != _SOFT:
-        return nms_rotated(boxes, scores, threshold, groups)
-    return soft_nms_rotated(boxes, scores, threshold, labels=groups, **{k: nms[k] for k in _SOFT_KEYS if k in nms})
+    soft = {k: nms[k] for k in _SOFT_KEYS if k in nms} if nms.get('type') == _SOFT else None
+    return threshold, not nms.get('class_agnostic', False), soft
 
 
 def multiclass_nms_rotated(
@@ -68,15 +76,30 @@ def multiclass_nms_rotated(
     """
     scores = multi_scores[:, :-1]
     classes = scores.size(1)
-    index = (scores > score_thr).flatten().nonzero().squeeze(1)
+    values = scores if score_factors is None else scores * score_factors[:, None]
+    index, kept_scores = above(scores, score_thr, values)
     rows, labels = index // max(classes, 1), index % max(classes, 1)
     boxes = multi_bboxes.unflatten(1, (-1, 5))
     boxes = boxes[rows, labels if boxes.size(1) > 1 else 0]
-    kept_scores = scores.flatten()[index]
-    if score_factors is not None:
-        kept_scores = kept_scores * score_factors[rows]
     dets, keep = nms_of_labels(boxes, kept_scores, labels, nms, max_num)
     return (dets, labels[keep], index[keep]) if return_inds else (dets, labels[keep])
+
+
+def above(scores: Tensor, threshold: float, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Flat indices (k,) of the scores (n, C) above the threshold, and the values (n, C) there.
+
+    In a graph the best values, with 0 where the score is not above it.
+    """
+    graph = current_graph()
+    if graph is None:
+        index = (scores > threshold).flatten().nonzero().squeeze(1)
+        return index, values.flatten()[index]
+    high = scores > threshold
+    if graph.present is not None:
+        high = high & graph.present[:, None]
+    flat = torch.where(high, values, 0).flatten()
+    index = largest(flat, graph.candidates)
+    return index, flat[index]
 
 
 def nms_of_labels(
@@ -86,6 +109,10 @@ def nms_of_labels(
 
     ``nms`` and ``max_num`` as for :func:`multiclass_nms_rotated`.
     """
+    if (graph := current_graph()) is not None:
+        graph.asked.append((nms, max_num))
+        keep = largest(scores, graph.candidates)
+        return torch.cat([boxes[keep], scores[keep, None]], 1), keep
     dets, keep = _suppress(boxes, scores, labels, nms)
     return (dets[:max_num], keep[:max_num]) if max_num > 0 else (dets, keep)
 

@@ -10,7 +10,12 @@ from mmengine.config import Config, ConfigDict
 from mmrotate.core.post_processing import nms_keys
 
 TRAIN_KEYS: dict[str, Any] = dict.fromkeys(('assigner', 'sampler', 'allowed_border', 'pos_weight', 'debug'))
-TEST_KEYS: dict[str, Any] = {**dict.fromkeys(('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img')), 'nms': nms_keys}
+# those that only an export reads
+_EXPORT_KEYS = ('deploy_nms_pre', 'max_output_boxes_per_class')
+TEST_KEYS: dict[str, Any] = {
+    **dict.fromkeys(('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img', *_EXPORT_KEYS)),
+    'nms': nms_keys,
+}
 PROPOSAL_KEYS: dict[str, Any] = {
     **dict.fromkeys(('nms_pre', 'min_bbox_size', 'max_per_img')),
     'nms': dict.fromkeys(('type', 'iou_threshold', 'iou_thr')),

@@ -9,10 +9,17 @@ is at most the rectangle's own area, so nothing large cancels.
 import torch
 from torch import Tensor
 
+from mmrotate.utils.graph import current_graph
+
 
 def wide(tensor: Tensor) -> Tensor:
     """As float64: one box may be 1e8 times another. Apple's GPUs have none; there, float32."""
     return tensor.to(torch.float32 if tensor.device.type == 'mps' else torch.float64)
+
+
+def wide_outside_graphs(tensor: Tensor) -> Tensor:
+    """As :func:`wide`; in a graph float32, which all that run one are quick with."""
+    return wide(tensor) if current_graph() is None else tensor.float()
 
 
 def _clamped_edges(px: Tensor, py: Tensor, qx: Tensor, qy: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -105,7 +112,7 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
 
     In [0, 1], for ``'giou'`` in [-1, 1]. Boxes without an area, or not finite, get the least: they overlap nothing.
     """
-    first, second = wide(boxes1), wide(boxes2)
+    first, second = wide_outside_graphs(boxes1), wide_outside_graphs(boxes2)
     valid1, valid2 = valid_boxes(first), valid_boxes(second)
     unit = first.new_tensor([0, 0, 1, 1, 0])
     first = torch.where(valid1[..., None], first, unit)
@@ -121,7 +128,7 @@ def overlaps(boxes1: Tensor, boxes2: Tensor, mode: str) -> Tensor:
 
 def touching(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Mask (...) of the pairs whose circumscribed circles meet: no others overlap."""
-    first, second = wide(boxes1), wide(boxes2)
+    first, second = wide_outside_graphs(boxes1), wide_outside_graphs(boxes2)
     reach = (first[..., 2:4].norm(dim=-1) + second[..., 2:4].norm(dim=-1)) / 2
     dx, dy = first[..., 0] - second[..., 0], first[..., 1] - second[..., 1]
     return dx * dx + dy * dy < reach * reach

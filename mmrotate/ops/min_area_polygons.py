@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmrotate.utils.graph import current_graph
+
 from .backend import bare, call, operation, threads, uses_cpp
 from .checks import check_boxes
 from .polygon import cross, hulls_of, points_of, sides_of
@@ -30,7 +32,7 @@ def min_area_polygons(pointsets: Tensor) -> Tensor:
         ValueError: a shape or type that makes no sense.
     """
     check_boxes('pointsets', pointsets, 18)
-    return _op(*bare(pointsets))
+    return (_op if current_graph() is None else _torch)(*bare(pointsets))
 
 
 @operation('min_area_polygons', lambda points: points.new_empty(points.size(0), 8))

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmrotate.utils.graph import current_graph
+
 from .backend import call, chosen, compute_dtype, operation, threads, triton_kernels
 from .checks import check_boxes, check_flag, check_maps, check_positive, check_whole, pair_of
-from .geometry import wide
-from .roi_samples import Settings, regions, samples
+from .geometry import wide_outside_graphs
+from .roi_samples import Settings, fixed_samples, regions, samples
 
 # in the order of Settings
 # samples of a cell in each direction that may be asked for
@@ -58,7 +60,10 @@ def roi_align_rotated(
     check_flag('clockwise', clockwise)
     dtype = compute_dtype(input)
     settings = Settings(*size, float(spatial_scale), sampling_ratio, bool(aligned), bool(clockwise))
-    return _op(input.to(dtype), rois.detach().to(dtype), *settings).to(input.dtype)
+    maps, boxes = input.to(dtype), rois.detach().to(dtype)
+    if current_graph() is not None:
+        return _sampled(maps, boxes, settings).to(input.dtype)
+    return _op(maps, boxes, *settings).to(input.dtype)
 
 
 class RoIAlignRotated(nn.Module):
@@ -134,7 +139,7 @@ def riroi_align_rotated(
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
     pooled = pooled.unflatten(1, (-1, num_orientations))
     # a region that is not finite reads 0 from every channel
-    turn = (wide(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))).nan_to_num(0, 0, 0)
+    turn = (wide_outside_graphs(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))).nan_to_num(0, 0, 0)
     share = (turn - turn.floor())[:, None, None]
     orientation = torch.arange(num_orientations, device=rois.device)
     source = ((orientation - turn.floor().long()[:, None]) % num_orientations)[..., None]
@@ -187,10 +192,28 @@ def _op(input: Tensor, rois: Tensor, *args: Any) -> Tensor:
         call('roi_align_rotated', input.dtype, input, rois, len(rois), *input.shape, *settings, threads(), out)
         return out
     cells = input.new_zeros(len(rois) * settings.out_h * settings.out_w, input.size(1))
-    pixels = input.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
+    pixels = _pixels(input)
     for cell, at, weight in samples(rois, input.size(2), input.size(3), settings):
         cells.index_add_(0, cell, pixels[at] * weight.to(cells.dtype))
-    return cells.unflatten(0, (len(rois), settings.out_h * settings.out_w)).transpose(1, 2).reshape(shape).contiguous()
+    return _as_maps(cells, settings).contiguous()
+
+
+def _sampled(input: Tensor, rois: Tensor, settings: Settings) -> Tensor:
+    """The operation for a graph: the same samples of every region, gathered one by one."""
+    pixels, height, width = _pixels(input), *input.shape[2:]
+    parts = (pixels[at] * weight.to(pixels.dtype) for at, weight in fixed_samples(rois, height, width, settings))
+    cells: Any = sum(parts)
+    return _as_maps(cells, settings)
+
+
+def _pixels(maps: Tensor) -> Tensor:
+    """Maps (N, C, H, W) -> (N * H * W, C)."""
+    return maps.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
+
+
+def _as_maps(cells: Tensor, settings: Settings) -> Tensor:
+    """Cells (n * h * w, C), row by row of each region, -> (n, C, h, w)."""
+    return cells.unflatten(0, (-1, settings.out_h, settings.out_w)).permute(0, 3, 1, 2)
 
 
 @operation(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .geometry import wide
+from .geometry import wide_outside_graphs
 
 # samples held at once
 _CHUNK = 200_000
@@ -50,7 +50,7 @@ class Regions(NamedTuple):
 def regions(rois: Tensor, height: int, width: int, settings: Settings) -> Regions:
     """Regions (n, 6) as they are given, on maps of this size."""
     out_h, out_w, scale, sampling, aligned, clockwise = settings
-    rois = wide(rois)
+    rois = wide_outside_graphs(rois)
     good = (rois.isfinite() & (rois * scale).isfinite()).all(1)
     image, x, y, w, h, theta = torch.where(good[:, None], rois, 0).T
     x, y, w, h = (t * scale for t in (x, y, w, h))
@@ -105,6 +105,21 @@ def samples(rois: Tensor, height: int, width: int, settings: Settings) -> Iterat
         index = (counts == counts.new_tensor([rows, cols])).all(1).nonzero().squeeze(1)
         for part in index.split(max(_CHUNK // (settings.out_h * settings.out_w * rows * cols), 1)):
             yield from _grids(part, Regions(*(field[part] for field in found)), (rows, cols), (height, width), settings)
+
+
+def fixed_samples(rois: Tensor, height: int, width: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each sample of a cell in turn, the pixel that each cell of all regions reads, and its weight, as above.
+
+    Raises:
+        ValueError: ``sampling`` is 0: cells have their own numbers of samples.
+    """
+    if settings.sampling == 0:
+        raise ValueError('a graph needs a fixed number of samples of a cell: sampling_ratio must be above 0, e.g. 2')
+    found = regions(rois, height, width, settings)
+    index = torch.arange(rois.size(0), device=rois.device)
+    finite = (found.rows > 0)[:, None].expand(-1, settings.out_h * settings.out_w).reshape(-1, 1)
+    for _, pixel, weight in _grids(index, found, (settings.sampling, settings.sampling), (height, width), settings):
+        yield pixel, weight * finite
 
 
 def _grids(

@@ -54,7 +54,7 @@ def _read(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Bilinear samples (N, C, H, W) of maps at columns and rows (N, H, W)."""
     height, width = maps.shape[-2:]
     inside = (x >= -1) & (x <= width) & (y >= -1) & (y <= height)
-    sides = maps.new_tensor([max(width - 1, 1), max(height - 1, 1)])
-    grid = torch.where(inside[..., None], torch.stack([x, y], -1), 0) * (2 / sides) - 1
+    places = (torch.where(inside, at, 0) * (2 / max(side - 1, 1)) - 1 for at, side in ((x, width), (y, height)))
+    grid = torch.stack(list(places), -1)
     found = F.grid_sample(maps, grid, padding_mode='border', align_corners=True)
     return found * inside[:, None]

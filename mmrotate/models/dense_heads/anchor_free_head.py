@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import build_bbox_coder, code_size
-from mmrotate.core.post_processing import nms_of_labels
+from mmrotate.core.post_processing import above, nms_of_labels
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import current_graph
 
-from .base import BaseDenseHead, Detections, best_scores, in_original
+from .base import BaseDenseHead, Detections, in_original, keep_best
 
 # the farthest side of a box, in pixels
 FAR = 1e8
@@ -164,7 +165,10 @@ class RotatedAnchorFreeHead(BaseDenseHead):
             boxes = in_original(boxes, scale_factor)
         # distances may be negative: such a box is none
         large = (boxes[:, 2:4] > max(cfg.get('min_bbox_size', 0), 0)).all(1)
-        boxes, values, labels = boxes[large], values[large], labels[large]
+        if current_graph() is None:
+            boxes, values, labels = boxes[large], values[large], labels[large]
+        else:
+            values = values.where(large, 0)
         dets, keep = nms_of_labels(boxes, values, labels, cfg.nms, cfg.max_per_img)
         return dets, labels[keep]
 
@@ -174,11 +178,9 @@ def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Te
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
-    values = scores.flatten()
-    index = (values > threshold).nonzero().squeeze(1)
-    if 0 < count < len(index):
-        index = index[best_scores(values[index], count)]
-    return index // scores.size(1), index % scores.size(1), values[index]
+    index, values = above(scores, threshold, scores)
+    index, values = keep_best(count, values, index, values)
+    return index // scores.size(1), index % scores.size(1), values
 
 
 def mean_over_processes(value: Tensor) -> Tensor:

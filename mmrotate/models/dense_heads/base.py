@@ -16,6 +16,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import current_graph, largest
 
 # per image: boxes (n, 6) as x, y, w, h, theta, score, and labels (n,)
 Detections = tuple[Tensor, ...]
@@ -187,7 +188,7 @@ class BaseDenseHead(BaseModule):
 
 def in_original(boxes: Tensor, scale_factor: Any) -> Tensor:
     """Boxes (n, 5) in the pixels of the original image, of which the image is ``scale_factor`` (4,) times as large."""
-    return torch.cat([boxes[:, :4] / boxes.new_tensor(scale_factor), boxes[:, 4:]], 1)
+    return torch.cat([boxes[:, :4] / torch.as_tensor(scale_factor).to(boxes), boxes[:, 4:]], 1)
 
 
 def sizes_of(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
@@ -237,7 +238,10 @@ def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> tuple[Tensor, ...
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
-    if not 0 < count < len(ranking):
+    if current_graph() is not None and count > 0:  # no branch on a size
+        best = largest(ranking, count)
+    elif 0 < count < len(ranking):
+        best = best_scores(ranking, count)
+    else:
         return fields
-    best = best_scores(ranking, count)
     return tuple(field[best] for field in fields)

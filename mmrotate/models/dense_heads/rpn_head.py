@@ -87,7 +87,8 @@ class RotatedRPNHead(RotatedAnchorHead):
         """Proposals of one image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
         levels = self._candidates(cls_score_list, bbox_pred_list, mlvl_anchors, cfg)
         # proposals of different levels do not suppress each other
-        level_ids = torch.cat([s.new_full((len(s),), i) for i, (s, *_) in enumerate(levels)])
+        counts = [s.size(0) for s, *_ in levels]
+        level_ids = torch.cat([torch.full((k,), i, device=levels[0][0].device) for i, k in enumerate(counts)])
         scores, deltas, anchors = map(torch.cat, zip(*levels, strict=True))
         boxes, scores = self._decode(anchors, deltas, img_shape), scores[:, :1]
         keep = self._keep(boxes, scores[:, 0], level_ids, cfg) if with_nms else slice(None)

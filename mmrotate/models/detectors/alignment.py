@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mmrotate.models.base_module import BaseModule
 from mmrotate.ops import roi_align_rotated, rotated_feature_align
+from mmrotate.utils.graph import current_graph
 
 
 class FeatureRefineModule(BaseModule):
@@ -43,7 +44,9 @@ class FeatureRefineModule(BaseModule):
 
 
 def _by_level(rois: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """Boxes (n, 5) of each image and level -> (N, n, 5) per level."""
+    """Boxes (n, 5) of each image and level -> (N, n, 5) per level, as which they come in a graph."""
+    if current_graph() is not None:
+        return list(rois)  # type: ignore[arg-type]
     return [torch.stack(level) for level in zip(*rois, strict=True)]
 
 
@@ -70,14 +73,14 @@ class AlignConv(nn.Module):
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
         """Maps (N, C, H, W) and boxes (N, H * W, 5) -> (N, C, H, W)."""
         weight = self.deform_conv.weight
-        index = torch.arange(len(x), device=x.device).repeat_interleave(boxes.size(1))
+        index = torch.arange(x.size(0), device=x.device).repeat_interleave(boxes.size(1))
         # zeros lie around the map; the sampling counts from the corner of a pixel
         shift = boxes.new_tensor([1.5 * self.stride, 1.5 * self.stride, 0, 0, 0])
         rois = torch.cat([index[:, None], (boxes + shift).flatten(0, 1)], 1)
         size = weight.shape[2:]
         cells = roi_align_rotated(F.pad(x, (1, 1, 1, 1)), rois, size, 1 / self.stride, 1, True, True)
         out = F.linear(cells.flatten(1), weight.flatten(1)).relu()
-        return out.unflatten(0, (len(x), *x.shape[2:])).permute(0, 3, 1, 2)
+        return out.unflatten(0, (x.size(0), *x.shape[2:])).permute(0, 3, 1, 2)
 
 
 class AlignConvModule(nn.Module):

@@ -229,7 +229,7 @@ class RotatedBBoxHead(BaseModule):
         Without ``cfg`` nothing is left out: boxes (n, 5 or classes * 5) and scores (n, classes + 1). ``rescale``
         divides by the scale factor.
         """
-        scale = rois.new_tensor(scale_factor if rescale else 1.0)
+        scale = torch.as_tensor(scale_factor if rescale else 1.0).to(rois)
         boxes = self._decode((cls_score, bbox_pred), rois, img_shape, scale).flatten(1)
         scores = self._scores(cls_score)
         if cfg is None:

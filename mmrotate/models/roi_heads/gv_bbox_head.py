@@ -122,7 +122,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: Any, rescale: bool = False
     ) -> tuple[Tensor, ...]:
         """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS; ``preds`` are all outputs."""
-        scale = rois.new_tensor(img_meta['scale_factor'] if rescale else 1.0)
+        scale = torch.as_tensor(img_meta['scale_factor'] if rescale else 1.0).to(rois)
         boxes = self._decode(preds, rois, img_meta['img_shape'], scale).flatten(1)
         return multiclass_nms_rotated(boxes, self._scores(preds[0]), cfg.score_thr, cfg.nms, cfg.max_per_img)
 

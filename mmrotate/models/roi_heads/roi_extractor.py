@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmrotate import ops
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
+from mmrotate.utils.graph import current_graph
 
 
 class RoIAlign(torchvision.ops.RoIAlign):
@@ -83,13 +84,14 @@ class SingleRoIExtractor(BaseModule):
         with ``roi_scale_factor`` times its sides.
         """
         size: Any = self.roi_layers[0].output_size
-        out = feats[0].new_zeros(len(rois), self.out_channels, *size)
+        out = feats[0].new_zeros(rois.size(0), self.out_channels, *size)
         levels = self.map_roi_levels(rois, len(feats))
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
+        graph = current_graph() is not None  # no branch on a number
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
-            if len(index):
+            if graph or len(index):
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
             else:  # keeps the map in the graph: every parameter gets a gradient
                 out = out + feat.sum() * 0

@@ -31,7 +31,12 @@ def inside_image(boxes: Tensor, max_shape: Sequence[int] | None) -> Tensor:
     """Boxes (..., 4), as corners, clipped to an image of this height and width; None for any."""
     if max_shape is None:
         return boxes
-    return boxes.clamp(min=0).minimum(boxes.new_tensor([max_shape[1], max_shape[0]] * 2))
+    return boxes.clamp(min=0).minimum(_limits(max_shape, boxes).repeat(2))
+
+
+def _limits(max_shape: Sequence[int] | Tensor, like: Tensor) -> Tensor:
+    """Width and height (2,) of a shape, in the type of another tensor."""
+    return torch.as_tensor(max_shape[:2]).to(like).flip(0)
 
 
 class DeltaCoder:
@@ -196,7 +201,7 @@ class DeltaXYWHAOBBoxCoder(DeltaCoder):
             dx, dy = dx * cos - dy * sin, dx * sin + dy * cos
         x, y = px + dx, py + dy
         if max_shape is not None:
-            x, y = x.clamp(0, max_shape[1] - 1), y.clamp(0, max_shape[0] - 1)
+            x, y = (at.clamp(min=0).minimum(last) for at, last in zip((x, y), _limits(max_shape, x) - 1, strict=True))
         theta = norm_angle(angle + turn * self.angle_unit, self.angle_range)
         if self.edge_swap:
             w, h, theta = self._long_edge_first(w, h, theta)

@@ -1,0 +1,88 @@
+"""Options of the export, and an ONNX file against the detector."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmrotate.cli.export import main as export
+from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
+from mmrotate.cli.test_exported import main as score_file
+from mmrotate.export.files import check_format, fixed_size, graph_of
+from mmrotate.utils import UserError
+from tests.export.test_detector import detector
+from tests.export.test_runtime import Model, file  # noqa: F401  (a fixture)
+from tests.helpers.pages import HIT_UAV, ROOT
+
+CONFIG = str(ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py')
+CHECKPOINT = str(ROOT / 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth')
+
+
+@pytest.mark.parametrize(
+    ('options', 'reason'),
+    [
+        (['--out', 'model.pt2'], 'ends in .onnx, got model.pt2'),
+        (['--out', 'nowhere/model.onnx'], 'there is no folder nowhere'),
+        (['--out', 'model.onnx', '--half', '--int8'], 'exclude each other'),
+        (['--out', 'model.onnx', '--raw', '--verify'], 'leave --raw out'),
+        (['--out', 'model.pt2', '--format', 'torch', '--verify'], 'for onnx and openvino'),
+        (['--out', 'model.onnx', '--shape', '1', '2', '3'], 'a height and a width'),
+    ],
+)
+def test_wrong_options_are_named_and_nothing_is_written(options, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert export([CONFIG, CHECKPOINT, *options]) == 1
+    assert reason in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(UserError, match=r"openvino: pip install 'mmrotate\[export\]'"):
+        check_format('openvino', 'model.xml')
+
+
+def test_the_older_script_passes_its_options_on(tmp_path, capsys):
+    assert pytorch2onnx([CONFIG, CHECKPOINT, '--output-file', str(tmp_path / 'model.pt')]) == 1
+    assert 'ends in .onnx' in capsys.readouterr().err
+
+
+def test_inputs_have_the_size_of_the_config_with_its_padding():
+    assert fixed_size(Model()) == (512, 640)
+    assert fixed_size(Model(), (500, 610)) == (512, 640)
+
+
+def test_settings_of_the_export_are_read():
+    model = detector('retinanet')
+    assert graph_of(model).candidates == 2000
+    model.test_cfg.update(deploy_nms_pre=70, max_output_boxes_per_class=5)
+    graph = graph_of(model)
+    assert (graph.candidates, graph.most_per_class) == (70, 5)
+
+
+@torch.no_grad()
+def test_layers_in_float16_give_nearly_the_same_boxes():
+    image, shape, factor = torch.randn(1, 3, 64, 64), torch.tensor([[64.0, 64]]), torch.ones(1, 4)
+    wanted, _ = graph_of(detector('retinanet'), with_nms=False)(image, shape, factor)
+    torch.manual_seed(0)
+    dets, _ = graph_of(detector('retinanet'), with_nms=False, half=True)(image, shape, factor)
+    assert dets.dtype == torch.float32 and dets.shape == wanted.shape
+
+
+def test_a_file_is_scored_over_the_test_data(file, tmp_path, capsys):  # noqa: F811
+    data = [f'data.test.ann_file={HIT_UAV}/labelTxt', f'data.test.img_prefix={HIT_UAV}/images']
+    assert score_file([CONFIG, str(file), '--out', 'results.json']) == 1
+    assert score_file([CONFIG, str(file), '--eval', 'mAP', '--backend', 'tensorrt']) == 1
+    assert 'TensorRT' in capsys.readouterr().err
+    assert score_file([CONFIG, str(file), '--eval', 'mAP', '--cfg-options', *data]) == 1
+    assert "finds ['car', 'person']" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_shipped_model_gives_its_boxes_by_onnxruntime(tmp_path, capsys):
+    images = sorted(map(str, (HIT_UAV / 'images').iterdir()))[:3]
+    assert export([CONFIG, CHECKPOINT, '--out', str(tmp_path / 'model.onnx'), '--verify', '--images', *images]) == 0
+    text = capsys.readouterr().out
+    assert '; 0 without a partner' in text
+    assert float(text.split('difference ')[1].split(' px')[0]) < 1e-2
+    assert float(text.split('score ')[1].split(';')[0]) < 1e-4
+    assert np.array(sorted(path.name for path in tmp_path.iterdir())).tolist() == ['model.onnx']
