@@ -128,8 +128,9 @@ class GraphDetector(nn.Module):
         boxes, present = self._proposals(x, *facts)
         batch, count = present.shape
         head = self.model.roi_head
-        index = torch.arange(batch, device=boxes.device).repeat_interleave(count).to(boxes)
-        rois = torch.cat([index[:, None], boxes.flatten(0, 1)], 1)
+        # not repeat_interleave: its form in ONNX is wrong for a batch of unknown size
+        index = torch.arange(batch, device=boxes.device)[:, None, None].expand(batch, count, 1)
+        rois = torch.cat([index.to(boxes), boxes], 2).flatten(0, 1)
         stages, votes = head._stages(), []
         for i, (*_, box_head) in enumerate(stages):
             outs = head._forward(i, x, rois)

@@ -73,7 +73,7 @@ class AlignConv(nn.Module):
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
         """Maps (N, C, H, W) and boxes (N, H * W, 5) -> (N, C, H, W)."""
         weight = self.deform_conv.weight
-        index = torch.arange(x.size(0), device=x.device).repeat_interleave(boxes.size(1))
+        index = torch.arange(x.size(0), device=x.device)[:, None].expand(-1, boxes.size(1)).flatten()
         # zeros lie around the map; the sampling counts from the corner of a pixel
         shift = boxes.new_tensor([1.5 * self.stride, 1.5 * self.stride, 0, 0, 0])
         rois = torch.cat([index[:, None], (boxes + shift).flatten(0, 1)], 1)
