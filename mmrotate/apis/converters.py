@@ -24,7 +24,7 @@ def to_supervision(result: Sequence[np.ndarray], classes: Sequence[str], score_t
         classes: Names of the classes.
         score_thr: Detections with lower scores are left out.
     """
-    package = import_package('supervision', 'to_supervision', 'video')
+    package = import_package('supervision', 'to_supervision')
     boxes, labels, corners = _columns(result, classes, score_thr)
     names = np.array([classes[label] for label in labels])
     return package.Detections(

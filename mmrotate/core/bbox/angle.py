@@ -70,7 +70,7 @@ def namespace(array: Tensor | np.ndarray) -> Any:
     return torch if isinstance(array, Tensor) else np
 
 
-def periods_into(angle: ArrayLike, angle_range: str) -> ArrayLike:
+def periods_into(angle: ArrayLike, angle_range: str | AngleVersion) -> ArrayLike:
     """The same directions within a period, half a turn or a whole one, from the start of the version's range."""
     version = angle_version(angle_range)
     return (angle - version.start) % version.period + version.start
