@@ -61,8 +61,8 @@ class GraphDetector(nn.Module):
         assert all(other == (nms, most) for other in others)
         alive = dets[..., 5] > 0
         if self.with_nms:
-            # columns that no image fills cost nothing
-            dets, labels, alive = _shortened(alive.sum(1).max(), dets, labels, alive)
+            # columns that no image fills cost nothing; one stays: an axis of 0 is a trap of many operators
+            dets, labels, alive = _shortened(alive.sum(1).max().clamp(min=1), dets, labels, alive)
             threshold, by_class, _ = read_nms(nms)
             alive = rotated_nms(dets[..., :5], labels if by_class else None, alive, threshold)
             if self.most_per_class is not None:

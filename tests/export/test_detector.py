@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmrotate.export.detector import GraphDetector
 from mmrotate.export.nms import greedy, limit_each_class, rotated_nms, upright_nms
@@ -12,6 +13,7 @@ from mmrotate.models import build_detector
 from mmrotate.ops import nms_rotated
 from mmrotate.utils import UserError
 from tests.helpers import configs
+from tests.helpers.pages import ROOT
 
 METHODS = {
     'retinanet': lambda: configs.retinanet('le135'),
@@ -20,6 +22,7 @@ METHODS = {
     'fcos': lambda: configs.fcos('le90'),
     'csl': lambda: configs.fcos('le90', 'csl'),
     'reppoints': lambda: configs.reppoints('oc'),
+    'rtmdet': lambda: Config.fromfile(ROOT / 'configs/hit_uav/rotated_rtmdet_lite0_hit_uav_le90.py').model,
     'oriented_rcnn': lambda: configs.oriented_rcnn('le90'),
     'faster_rcnn': lambda: configs.rotated_faster_rcnn('le90'),
     'roi_trans': lambda: configs.roi_trans('le90'),
@@ -49,6 +52,8 @@ def detector(method):
     for settings in (cfg['test_cfg'], *cfg['test_cfg'].values()):
         if isinstance(settings, dict) and 'nms_pre' in settings:
             settings['nms_pre'] = 40
+            if 'score_thr' in settings:
+                settings['score_thr'] = 0.005
     model = build_detector(cfg)
     model.init_weights()
     # no two scores alike: the order of equal ones is free
@@ -68,7 +73,7 @@ def test_every_method_gives_its_own_boxes(method):
         for shape, factor in zip(shapes, factors, strict=True)
     ]
     wanted = model.simple_test(image, metas, rescale=True)
-    own = results(*GraphDetector(model)(image, shapes, factors))
+    own = results(*GraphDetector(model)(image, shapes, factors), len(wanted[0]))
     found = difference(list(map(distinct, wanted)), list(map(distinct, own)))
     assert found.matched > 20
     # ReDet turns features by half a turn where the last bit of an angle decides between -pi/2 and pi/2
@@ -98,6 +103,14 @@ def test_candidates_and_boxes_of_a_class_are_bounded():
     _, labels = GraphDetector(model, most_per_class=4)(*inputs())
     counts = torch.stack([(labels == c).sum(1) for c in range(3)])
     assert counts.max() == 4
+
+
+@torch.no_grad()
+def test_images_without_an_object_have_no_boxes():
+    model = detector('retinanet')
+    model.bbox_head.test_cfg.score_thr = 1.0
+    dets, labels = GraphDetector(model)(*inputs())
+    assert dets.shape == (2, 0, 6) and labels.shape == (2, 0)
 
 
 def test_nms_is_that_of_the_operation():
