@@ -17,8 +17,8 @@ from mmrotate.utils.files import replacing, write_atomically
 from .formats import AnyNames, Entry, Item, PerImage, PerSet, Record, Split, check_record
 from .formats.dota import write_dota
 from .formats.frame import stem_of
-from .formats.record import naming_file, uncross
-from .formats.shapes import corners
+from .formats.record import naming_file
+from .formats.shapes import corners, uncross
 from .image_folder import find_images
 from .scenes import patch_name
 from .sources import Source

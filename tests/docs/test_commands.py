@@ -27,6 +27,7 @@ ONLY_READ = {
     'torchrun ': 'needs machines; tests/cli/test_infer_shared.py runs it on one',
     'curl ': 'needs a server; tests/serve/test_server.py sends it',
     'torchserve ': 'needs TorchServe and Java',
+    'python -m mmrotate.export.runtime': 'needs an exported file; tests/export/test_runtime.py makes one',
     'mim ': 'needs openmim; tests/test_package.py reads what it asks for',
 }
 SCRIPTS = ('tools/', 'demo/', 'benchmarks/', 'docs/', '.ci/')

@@ -14,7 +14,8 @@ PAGE = ROOT / 'docs/tools.md'
 TEXT = PAGE.read_text(encoding='utf-8')
 ALIKE = {'--cfg-options', '--options', '--device', '--gpu-id', '--gpu-ids', '--launcher', '--debug', '--help'}
 COMMANDS = 'browse print_config download_dataset benchmark flops robustness robustness_eval anchors publish upgrade'
-OTHERS = {'slurm.sh', 'torchrun.sh'}  # what the shell scripts share
+# what the shell scripts share; what TorchServe runs
+OTHERS = {'slurm.sh', 'torchrun.sh', 'mmrotate_handler.py'}
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,6 @@ file. Here they become numbers, labels and boxes, or an error with the file and 
 
 import collections
 import functools
-import math
 import numbers
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,11 +24,10 @@ from mmrotate.utils import UserError
 from mmrotate.utils.arguments import near_name
 
 from ..image_folder import image_size
-from .shapes import corners, front_first
+from .shapes import corners, front_first, uncross
 
 # float32, the type of boxes, holds no finer positions beyond it than whole pixels; no image is that large
 MAX_PIXEL = 2.0**24
-_NEXT = [1, 2, 3, 0]
 _LONGEST = 2000  # characters of a message
 _CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
@@ -318,27 +316,6 @@ def _pack_corners(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarra
     polygons = uncross(np.concatenate(shapes, dtype=np.float32))
     boxes, good = polys2obb_np(polygons, version)
     return boxes.astype(np.float32), polygons, good
-
-
-def uncross(polygons: np.ndarray) -> np.ndarray:
-    """Quadrilaterals (n, 8) whose sides cross, with their corners in an order around them; others stay as they are.
-
-    Boxes are made from the sides, so corners that come row by row would give another box than those around it.
-    """
-    x, y = (np.ascontiguousarray(polygons[:, i::2].T, np.float64) for i in (0, 1))
-    dx, dy = x[_NEXT] - x, y[_NEXT] - y
-    turns = dx * dy[_NEXT] - dy * dx[_NEXT]
-    # a quadrilateral whose sides cross turns twice to each hand, a dented one once to one of them
-    crossed = ((turns > 0).sum(0) == 2) & ((turns < 0).sum(0) == 2)
-    if not crossed.any():
-        return polygons
-    corners = np.stack([x[:, crossed], y[:, crossed]], 2).swapaxes(0, 1)
-    out = corners - corners.mean(1, keepdims=True)
-    angles = np.arctan2(out[..., 1], out[..., 0])
-    order = np.argsort((angles - angles[:, :1]) % (2 * math.pi), 1)  # the first stays the first
-    polygons = polygons.copy()
-    polygons[crossed] = np.take_along_axis(corners, order[..., None], 1).reshape(-1, 8)
-    return polygons
 
 
 def _checked(

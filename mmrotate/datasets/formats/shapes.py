@@ -11,6 +11,7 @@ from mmrotate.core.bbox import polys2obb_np
 Shape = Sequence[float]  # x1, y1 ... x4, y4, or x, y, w, h, angle (radians, clockwise on the screen); pixels
 # how far a corner may lie from that of a rectangle, in pixels
 TOLERANCE = 0.01
+_NEXT = [1, 2, 3, 0]
 
 
 def corners(shape: Shape) -> list[float]:
@@ -100,3 +101,24 @@ def area(shape: Shape) -> float:
         return shape[2] * shape[3]
     xs, ys = shape[::2], shape[1::2]
     return abs(sum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(4))) / 2
+
+
+def uncross(polygons: np.ndarray) -> np.ndarray:
+    """Quadrilaterals (n, 8) whose sides cross, with their corners in an order around them; others stay as they are.
+
+    Boxes are made from the sides, so corners that come row by row would give another box than those around it.
+    """
+    x, y = (np.ascontiguousarray(polygons[:, i::2].T, np.float64) for i in (0, 1))
+    dx, dy = x[_NEXT] - x, y[_NEXT] - y
+    turns = dx * dy[_NEXT] - dy * dx[_NEXT]
+    # a quadrilateral whose sides cross turns twice to each hand, a dented one once to one of them
+    crossed = ((turns > 0).sum(0) == 2) & ((turns < 0).sum(0) == 2)
+    if not crossed.any():
+        return polygons
+    corners = np.stack([x[:, crossed], y[:, crossed]], 2).swapaxes(0, 1)
+    out = corners - corners.mean(1, keepdims=True)
+    angles = np.arctan2(out[..., 1], out[..., 0])
+    order = np.argsort((angles - angles[:, :1]) % (2 * math.pi), 1)  # the first stays the first
+    polygons = polygons.copy()
+    polygons[crossed] = np.take_along_axis(corners, order[..., None], 1).reshape(-1, 8)
+    return polygons

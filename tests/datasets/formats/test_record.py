@@ -9,7 +9,7 @@ import torch
 from mmrotate.datasets import LabelError
 from mmrotate.datasets.dota_labels import read_dota_labels
 from mmrotate.datasets.formats import ClassNames, Entry, read_labels
-from mmrotate.datasets.formats.record import uncross
+from mmrotate.datasets.formats.shapes import uncross
 from mmrotate.ops import box_iou_rotated
 
 NAMES = ClassNames({'ship': 0, 'Other Ship': 1}, ['plane'])
