@@ -52,4 +52,4 @@ def run(args: argparse.Namespace) -> None:
         print(onnx.helper.printable_graph(onnx.load(args.output_file).graph))
 
 
-main = functools.partial(run_command, add_arguments, run, 'pytorch2onnx', 'Write a detector as ONNX.')
+main = functools.partial(run_command, add_arguments, run, 'pytorch2onnx.py', 'Write a detector as ONNX.')
