@@ -108,3 +108,9 @@ def test_all_coders_of_angles_have_one_form():
         assert codes.shape == (2, code_size(coder)) == (2, coder.encode_size)
         assert coder.decode(codes).shape == (2,) and coder.decode(codes, keepdim=True).shape == (2, 1)
     assert classes.of_classes and not psc().of_classes
+
+
+def test_a_phase_that_loses_the_front_is_refused():
+    with pytest.raises(ValueError, match='base_omega 2 loses the front'):
+        acm('r360', base_omega=2)
+    assert acm('r360').omega == 1 and acm('le90').omega == 2

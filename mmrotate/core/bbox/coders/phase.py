@@ -123,9 +123,17 @@ class ACMCoder(WaveCoder):
 
     Args:
         angle_version: Angle version of the boxes.
-        base_omega: Phase per angle.
+        base_omega: Phase per angle; by default the phase has the period of the version: 2, or 1 where boxes have a
+            front.
         dual_freq: Two frequencies.
+
+    Raises:
+        ArgumentError: The phase has a shorter period than a box with a front, and so would lose it.
     """
 
-    def __init__(self, angle_version: str, base_omega: float = 2, dual_freq: bool = True) -> None:
+    def __init__(self, angle_version: str, base_omega: float | None = None, dual_freq: bool = True) -> None:
+        whole = 2 * math.pi / version_of(angle_version).period
+        base_omega = whole if base_omega is None else base_omega
+        if version_of(angle_version).heading and base_omega > whole:
+            raise ArgumentError(f'base_omega {base_omega} loses the front of boxes: at most 1 under {angle_version}')
         super().__init__(angle_version, [(1.0, 0.0), (0.0, 1.0)], base_omega, dual_freq, 0.0)
