@@ -51,7 +51,8 @@ class TrainingLog:
     def __init__(self, path: str | Path, *later: str | Path) -> None:
         files = [find_log(Path(file)) for file in (path, *later)]
         self.path = files[-1]
-        read = (record for file in files for record in _read(file))
+        ends: dict[int, int] = {}
+        read = (record for file in files for record in _read(file, ends))
         records = {(record.mode, record.epoch, record.iteration): record for record in read}
         self.records = list(records.values())
         if not self.records:
@@ -166,8 +167,8 @@ def home_of(log: Path) -> Path:
     return log.parent if log.parent.name != 'vis_data' else log.parent.parent.parent
 
 
-def _read(path: Path) -> Iterator[Record]:
-    """Lines of training and validation."""
+def _read(path: Path, ends: dict[int, int]) -> Iterator[Record]:
+    """Lines of training and validation; ``ends`` becomes the iteration of the last line of each epoch."""
     epoch, step, last = 1, 0, ''
     with path.open(encoding='utf-8', errors='replace') as lines:
         for number, line in enumerate(lines, 1):
@@ -184,13 +185,14 @@ def _read(path: Path) -> Iterator[Record]:
                 continue
             if not isinstance(content, dict):
                 raise UserError(f'{path}, line {number}: an object was expected, got {line.strip()[:40]}')
-            record = _record(content, epoch, step)
+            record = _record(content, epoch, step, ends)
             if record is not None:
                 epoch, step = record.epoch, record.iteration
+                ends[epoch] = step
                 yield record
 
 
-def _record(content: dict[str, Any], epoch: int, step: int) -> Record | None:
+def _record(content: dict[str, Any], epoch: int, step: int, ends: dict[int, int]) -> Record | None:
     """A line, where the one before was of ``epoch`` and ``step``; None for one that tells of the environment."""
     numbers = (int, float)
     values = {key: value for key, value in content.items() if key not in _PLACES and isinstance(value, numbers)}
@@ -201,8 +203,10 @@ def _record(content: dict[str, Any], epoch: int, step: int) -> Record | None:
     if 'epoch' not in content or not values:
         return None
     mode = content.get('mode', 'train')
-    # of a validation 0.3 wrote how many batches it had
-    iteration = step if mode == 'val' and step else content.get('iter', 0)
+    # of a validation 0.3 wrote how many batches it had; a resumed training may begin with one
+    iteration = content.get('iter', 0)
+    if mode == 'val':
+        iteration = step or ends.get(content['epoch'], iteration)
     return Record(mode, content['epoch'], iteration, values)
 
 
