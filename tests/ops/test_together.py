@@ -147,9 +147,9 @@ def test_two_threads_at_once(backend):
 @pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 @pytest.mark.parametrize('rounds', [200, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_no_crash_no_leak(backend, rounds):
-    # 3 kB a call: as fine a limit for fewer calls of the slow implementations
+    # 3 kB a call, as fine for fewer calls of the slow implementations; the allocator itself takes some megabytes
     calls = rounds if backend == 'cpp' else min(rounds, 1000)
-    limit = max(3, 0.003 * calls)
+    limit = max(6, 0.003 * calls)
     command = [sys.executable, '-m', 'benchmarks.endurance', '--calls', str(calls), '--limit', str(limit)]
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

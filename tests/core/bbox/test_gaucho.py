@@ -37,7 +37,13 @@ def test_distributions_and_boxes_are_those_of_the_source():
     assert ((boxes - obb)[:, 4] / math.pi).round(decimals=4).frac().abs().max() == 0
 
 
-@pytest.mark.parametrize('version', VERSIONS)
+@pytest.mark.parametrize('kind', ['GauChoPointCoder', 'GauChoDeltaCoder'])
+def test_a_distribution_has_no_front(kind):
+    with pytest.raises(ValueError, match='it loses the front of r360'):
+        coder(kind, 'r360')
+
+
+@pytest.mark.parametrize('version', [name for name, version in VERSIONS.items() if not version.heading])
 @pytest.mark.parametrize('kind', ['GauChoPointCoder', 'GauChoDeltaCoder'])
 def test_boxes_come_back(kind, version):
     boxes = regular(torch.cat([random_boxes(50), HARD]), version)

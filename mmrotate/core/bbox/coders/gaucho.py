@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.registry import TASK_UTILS
+from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version as version_of
 from ..angle import regularize
@@ -27,6 +28,13 @@ def _decoded(factors: Tensor, version: str) -> Tensor:
     return torch.stack([x, y, *regularize(w, h, theta, version)], -1)
 
 
+def _without_front(version: str) -> str:
+    """The version; an ArgumentError if its boxes have a front, which a distribution has not."""
+    if version_of(version).heading:
+        raise ArgumentError(f'a normal distribution looks the same after half a turn: it loses the front of {version}')
+    return version
+
+
 @TASK_UTILS.register_module()
 class GauChoPointCoder:
     """Offsets of the centre from a point, and the Cholesky factors: x, y, alpha, beta, gamma in pixels.
@@ -36,8 +44,7 @@ class GauChoPointCoder:
     """
 
     def __init__(self, angle_version: str = 'le90') -> None:
-        version_of(angle_version)
-        self.angle_version = angle_version
+        self.angle_version = _without_front(angle_version)
 
     def activate(self, sides: Tensor, last: Tensor, stride: int) -> tuple[Tensor, Tensor]:
         """What a head's maps (N, 4, H, W) and (N, 1, H, W) mean: the first four numbers in pixels, and gamma."""
@@ -83,8 +90,7 @@ class GauChoDeltaCoder(DeltaCoder):
         angle_range: str = 'le90',
     ) -> None:
         super().__init__(target_means, target_stds, clip_border=False)
-        version_of(angle_range)
-        self.angle_range = angle_range
+        self.angle_range = _without_front(angle_range)
 
     def _prior(self, bboxes: Tensor) -> Parts:
         x, y, *factors = boxes_to_cholesky(bboxes[:, :5]).unbind(-1)
