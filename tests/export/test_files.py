@@ -7,9 +7,11 @@ import torch
 from mmrotate.cli.export import main as export
 from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
 from mmrotate.cli.test_exported import main as score_file
-from mmrotate.export.files import check_format, fixed_size, graph_of
+from mmrotate.export.files import check_format, fixed_size, graph_of, trace, write
+from mmrotate.export.runtime import Detector, Recipe, batch_of
+from mmrotate.export.verify import difference
 from mmrotate.utils import UserError
-from tests.export.test_detector import detector
+from tests.export.test_detector import detector, distinct
 from tests.export.test_runtime import Model, file  # noqa: F401  (a fixture)
 from tests.helpers.pages import HIT_UAV, ROOT
 
@@ -86,3 +88,19 @@ def test_the_shipped_model_gives_its_boxes_by_onnxruntime(tmp_path, capsys):
     assert float(text.split('difference ')[1].split(' px')[0]) < 1e-2
     assert float(text.split('score ')[1].split(';')[0]) < 1e-4
     assert np.array(sorted(path.name for path in tmp_path.iterdir())).tolist() == ['model.onnx']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['fcos'])
+def test_a_file_for_any_batch_and_size_gives_the_boxes_of_its_method(method, tmp_path):
+    model, path = detector(method), tmp_path / 'model.onnx'
+    recipe = Recipe(['a', 'b', 'c'], None, 'le90', (160, 128), True, [100.0] * 3, [50.0] * 3, True, 32)
+    images = [np.random.randint(0, 256, (*size, 3), np.uint8) for size in ((120, 160), (256, 240))]
+    image, shapes, factors = batch_of([recipe.prepare(image) for image in images]).values()
+    metas = [dict(img_shape=(*map(int, s), 3), scale_factor=f) for s, f in zip(shapes, factors, strict=True)]
+    with torch.no_grad():
+        wanted = model.simple_test(torch.from_numpy(image), metas, rescale=True)
+    write(trace(graph_of(model), (128, 160), dynamic=True), 'onnx', path, recipe)
+    found = difference(list(map(distinct, wanted)), list(map(distinct, Detector(path, 1)(images, batch_size=2))))
+    assert found.matched > 20 and found.alone == 0
+    assert found.box < 1e-2 and found.score < 1e-4
