@@ -1,8 +1,8 @@
 """Does every method give its boxes as a file? Small versions of the zoo's methods, written as ONNX.
 
-Each method is made narrow and given random weights, is written for any number and size of images, and is run by
-ONNX Runtime on two infrared images; its boxes are held against those of PyTorch. Of boxes with equal scores
-any may come first: they are left out.
+Each method is made narrow and given random weights, is written, and is run by ONNX Runtime on two infrared
+images; its boxes are held against those of PyTorch. Of boxes with equal scores any may come first: they are left
+out. With ``--dynamic`` the files take any number and size of images, which takes minutes more to write.
 
     nice python benchmarks/export.py --only 'rotated_fcos|s2anet' --threads 1
 """
@@ -28,7 +28,7 @@ from mmrotate.models import build_detector
 
 SAMPLES = Path(__file__).resolve().parents[1] / 'tests/data/hit_uav/images'
 CLASSES = ['person', 'car', 'bicycle']
-# width and height of inputs: no map of the pyramids has a side of 1
+# width and height of inputs: no map of the pyramids has a side of 1, which a dynamic file could not have
 SCALE = (320, 256)
 
 
@@ -42,19 +42,33 @@ def small_detector(name: str, base: int, channels: int) -> Any:
     for key, values in model.named_parameters():
         if ('head' in key or 'align' in key) and 'reg' not in key and values.dim() > 1:
             torch.nn.init.normal_(values, 0, 0.1 if values.dim() > 2 else 0.02)
-    return model.eval()
+    return model
 
 
-def recipe(name: str) -> Recipe:
+@torch.no_grad()
+def settle(model: Any, image: torch.Tensor) -> None:
+    """Give batch normalisation the statistics of these images: of random layers in a row, no score would stand out."""
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
+            layer.momentum = 1.0
+    model.train()
+    model.forward_dummy(image)
+    model.eval()
+
+
+def recipe(name: str, dynamic: bool) -> Recipe:
     """How images are prepared: as in the zoo, at a small scale."""
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
-    return Recipe(CLASSES, None, angle_version(name), SCALE, True, mean, std, True, 32)
+    return Recipe(
+        CLASSES, None, angle_version(name), SCALE, True, mean, std, True, 32, None if dynamic else SCALE[::-1]
+    )
 
 
 def own_boxes(model: Any, recipe: Recipe, images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    """What PyTorch gives for a batch."""
+    """What PyTorch gives for a batch, once the model is settled on it."""
     image, shapes, factors = batch_of([recipe.prepare(image) for image in images]).values()
     metas = [dict(img_shape=(*map(int, s), 3), scale_factor=f) for s, f in zip(shapes, factors, strict=True)]
+    settle(model, torch.from_numpy(image))
     with torch.no_grad():
         return model.simple_test(torch.from_numpy(image), metas, rescale=True)
 
@@ -70,12 +84,12 @@ def measured(name: str, file: Path, args: argparse.Namespace) -> dict:
     torch.manual_seed(0)
     row: dict = dict(method=name)
     try:
-        model, how = small_detector(name, args.base, args.channels), recipe(name)
+        model, how = small_detector(name, args.base, args.channels), recipe(name, args.dynamic)
         images = [cv2.imread(str(path)) for path in sorted(SAMPLES.iterdir())[:2]]
         images[1] = images[1][:400]
         wanted = own_boxes(model, how, images)
         start = time.perf_counter()
-        program = trace(graph_of(model), SCALE[::-1], dynamic=True)
+        program = trace(graph_of(model), SCALE[::-1], args.dynamic)
         write(program, 'onnx', file, how)
         seconds = time.perf_counter() - start
         found = Detector(file, args.threads)(images, batch_size=2)
@@ -104,6 +118,7 @@ def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='', help='regular expression of methods')
+    parser.add_argument('--dynamic', action='store_true', help='files for any number and size of images')
     parser.add_argument('--base', type=int, default=8, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=32, help='maps of pyramid and heads')
     parser.add_argument('--threads', type=int, help='of PyTorch and ONNX Runtime')
