@@ -145,6 +145,12 @@ def write(
 
 def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int) -> None:
     onnx = importlib.import_module('onnx')
+    aten = importlib.import_module('onnxscript.function_libs.torch_lib.ops.core')
+
+    # one operator sorts, and of equal values puts the first first
+    def sort_stable(self: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
+        return aten.aten_sort(self, dim, descending)
+
     with torch.no_grad(), _quiet():
         made = torch.onnx.export(
             program,
@@ -154,6 +160,7 @@ def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             verbose=False,
+            custom_translation_table={torch.ops.aten.sort.stable: sort_stable},
         )
     assert made is not None
     proto = made.model_proto

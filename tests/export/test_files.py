@@ -1,6 +1,7 @@
 """Options of the export, and an ONNX file against the detector."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -8,7 +9,7 @@ from mmrotate.cli.export import main as export
 from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
 from mmrotate.cli.test_exported import main as score_file
 from mmrotate.export.files import check_format, fixed_size, graph_of, trace, write
-from mmrotate.export.runtime import KEY, Detector, Recipe, batch_of
+from mmrotate.export.runtime import INPUTS, KEY, Detector, Recipe, batch_of
 from mmrotate.export.verify import difference
 from mmrotate.utils import UserError
 from tests.export.test_detector import detector, distinct
@@ -113,6 +114,21 @@ def test_layers_in_float16_are_written_for_pytorch_and_give_nearly_the_same_boxe
     # a few lie so near the lowest score that they are lost
     assert found.matched > 10 and found.alone < 6
     assert found.box < 0.1 and found.score < 1e-2
+
+
+def test_a_sort_that_keeps_the_order_of_equal_values_is_written(tmp_path):
+    class Ordered(torch.nn.Module):
+        def forward(self, image, shape, factor):
+            return image.argsort(dim=3, stable=True), shape + factor[:, :2]
+
+    image = torch.tensor([2.0, 1.0, 2.0, 1.0]).expand(1, 3, 1, 4)
+    inputs = image, torch.ones(1, 2), torch.ones(1, 4)
+    program = torch.export.export(Ordered(), inputs)
+    write(program, 'onnx', tmp_path / 'model.onnx', RECIPE)
+    session = onnxruntime.InferenceSession(tmp_path / 'model.onnx')
+    assert session.run(None, {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})[0][
+        0, 0, 0
+    ].tolist() == [1, 3, 0, 2]
 
 
 @pytest.mark.slow
