@@ -78,10 +78,13 @@ def fixed_size(model: Any, shape: Sequence[int] | None = None) -> tuple[int, int
 def trace(graph: GraphDetector, size: tuple[int, int], dynamic: bool) -> ExportedProgram:
     """The graph by ``torch.export``; ``dynamic``: for any batch and size of images.
 
-    Sides of 1 would be taken for constants: every map of a dynamic graph must be larger at ``size``.
+    Raises:
+        UserError: A map of a dynamic graph has a side of 1 at ``size``, which would be taken for a constant.
     """
     # a dynamic axis must not be 1 in the example
     count = 2 if dynamic else 1
+    if dynamic:
+        _check_maps(graph, size)
     image = np.zeros((3, *size), np.float32)
     facts = np.array(size, np.float32), np.ones(4, np.float32)
     inputs = tuple(map(torch.from_numpy, batch_of([(image, *facts)] * count).values()))
@@ -90,6 +93,16 @@ def trace(graph: GraphDetector, size: tuple[int, int], dynamic: bool) -> Exporte
         program = torch.export.export(graph, inputs, dynamic_shapes=axes, strict=False)
         without_checks(program)
     return program
+
+
+@torch.no_grad()
+def _check_maps(graph: GraphDetector, size: tuple[int, int]) -> None:
+    maps = graph.model.extract_feat(torch.zeros(1, 3, *size, dtype=graph.dtype))
+    if min(side for each in maps for side in each.shape[2:]) < 2:
+        raise UserError(
+            f'--dynamic needs an example whose maps are at least 2 by 2, but at --shape {size[0]} {size[1]} one is '
+            f'{" by ".join(map(str, maps[-1].shape[2:]))}: give a larger --shape'
+        )
 
 
 def without_checks(program: ExportedProgram) -> None:
@@ -132,6 +145,12 @@ def write(
 
 def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int) -> None:
     onnx = importlib.import_module('onnx')
+    aten = importlib.import_module('onnxscript.function_libs.torch_lib.ops.core')
+
+    # one operator sorts, and of equal values puts the first first
+    def sort_stable(self: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
+        return aten.aten_sort(self, dim, descending)
+
     with torch.no_grad(), _quiet():
         made = torch.onnx.export(
             program,
@@ -141,6 +160,7 @@ def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             verbose=False,
+            custom_translation_table={torch.ops.aten.sort.stable: sort_stable},
         )
     assert made is not None
     proto = made.model_proto

@@ -22,16 +22,17 @@ def greedy(hits: Tensor, alive: Tensor) -> Tensor:
     def moving(_: Tensor, moved: Tensor) -> Tensor:
         return moved.clone()
 
+    # in a row: the loop wants what it carries to lie alike in memory, which two unknown sides do not promise
     def step(keep: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
-        better = alive & ((keep.float()[:, None] @ table)[:, 0] < 0.5)
+        better = (alive & ((keep.view_as(alive).float()[:, None] @ table)[:, 0] < 0.5)).flatten()
         return better, (better != keep).any()
 
-    start = (alive & (table[:, 0] >= 0), torch.ones((), dtype=torch.bool, device=alive.device))
+    start = ((alive & (table[:, 0] >= 0)).flatten(), torch.ones((), dtype=torch.bool, device=alive.device))
     if torch.compiler.is_exporting():
-        return torch.while_loop(moving, step, start)[0]
+        return torch.while_loop(moving, step, start)[0].view_as(alive)
     while moving(*start):
         start = step(*start)
-    return start[0]
+    return start[0].view_as(alive)
 
 
 def rotated_nms(boxes: Tensor, labels: Tensor | None, alive: Tensor, threshold: float) -> Tensor:

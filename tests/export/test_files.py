@@ -1,20 +1,24 @@
 """Options of the export, and an ONNX file against the detector."""
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 from mmrotate.cli.export import main as export
 from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
 from mmrotate.cli.test_exported import main as score_file
-from mmrotate.export.files import check_format, fixed_size, graph_of
+from mmrotate.export.files import check_format, fixed_size, graph_of, trace, write
+from mmrotate.export.runtime import INPUTS, KEY, Detector, Recipe, batch_of
+from mmrotate.export.verify import difference
 from mmrotate.utils import UserError
-from tests.export.test_detector import detector
+from tests.export.test_detector import detector, distinct
 from tests.export.test_runtime import Model, file  # noqa: F401  (a fixture)
 from tests.helpers.pages import HIT_UAV, ROOT
 
 CONFIG = str(ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py')
 CHECKPOINT = str(ROOT / 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth')
+RECIPE = Recipe(['a', 'b', 'c'], None, 'le90', [160, 128], True, [100.0] * 3, [50.0] * 3, True, 32)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,57 @@ def test_the_shipped_model_gives_its_boxes_by_onnxruntime(tmp_path, capsys):
     assert float(text.split('difference ')[1].split(' px')[0]) < 1e-2
     assert float(text.split('score ')[1].split(';')[0]) < 1e-4
     assert np.array(sorted(path.name for path in tmp_path.iterdir())).tolist() == ['model.onnx']
+
+
+def test_a_dynamic_graph_of_an_example_with_a_map_of_one_row_is_refused():
+    with pytest.raises(UserError, match=r'at --shape 32 64 one is 1 by 1: give a larger --shape'):
+        trace(graph_of(detector('retinanet')), (32, 64), dynamic=True)
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_layers_in_float16_are_written_for_pytorch_and_give_nearly_the_same_boxes(tmp_path):
+    model, path = detector('retinanet'), tmp_path / 'model.pt2'
+    inputs = torch.randn(1, 3, 64, 64), torch.full((1, 2), 64.0), torch.ones(1, 4)
+    wanted = graph_of(model)(*inputs)[0]
+    write(trace(graph_of(model, half=True), (64, 64), dynamic=False), 'torch', path, RECIPE)
+    extra = {KEY: ''}
+    program = torch.export.load(path, extra_files=extra)
+    assert Recipe.loads(extra[KEY]) == RECIPE
+    assert torch.float16 in {values.dtype for values in program.state_dict.values()}
+    dets, _ = program.module()(*inputs)
+    found = difference([[wanted[0].numpy()]], [[dets[0].numpy()]])
+    assert dets.dtype == torch.float32
+    # a few lie so near the lowest score that they are lost
+    assert found.matched > 10 and found.alone < 6
+    assert found.box < 0.1 and found.score < 1e-2
+
+
+def test_a_sort_that_keeps_the_order_of_equal_values_is_written(tmp_path):
+    class Ordered(torch.nn.Module):
+        def forward(self, image, shape, factor):
+            return image.argsort(dim=3, stable=True), shape + factor[:, :2]
+
+    image = torch.tensor([2.0, 1.0, 2.0, 1.0]).expand(1, 3, 1, 4)
+    inputs = image, torch.ones(1, 2), torch.ones(1, 4)
+    program = torch.export.export(Ordered(), inputs)
+    write(program, 'onnx', tmp_path / 'model.onnx', RECIPE)
+    session = onnxruntime.InferenceSession(tmp_path / 'model.onnx')
+    assert session.run(None, {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})[0][
+        0, 0, 0
+    ].tolist() == [1, 3, 0, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['fcos', 's2anet'])
+def test_a_file_for_any_batch_and_size_gives_the_boxes_of_its_method(method, tmp_path):
+    model, path = detector(method), tmp_path / 'model.onnx'
+    images = [np.random.randint(0, 256, (*size, 3), np.uint8) for size in ((120, 160), (256, 240))]
+    image, shapes, factors = batch_of([RECIPE.prepare(image) for image in images]).values()
+    metas = [dict(img_shape=(*map(int, s), 3), scale_factor=f) for s, f in zip(shapes, factors, strict=True)]
+    with torch.no_grad():
+        wanted = model.simple_test(torch.from_numpy(image), metas, rescale=True)
+    write(trace(graph_of(model), (256, 320), dynamic=True), 'onnx', path, RECIPE)
+    found = difference(list(map(distinct, wanted)), list(map(distinct, Detector(path, 1)(images, batch_size=2))))
+    assert found.matched > 20 and found.alone == 0
+    assert found.box < 1e-2 and found.score < 1e-4
