@@ -21,8 +21,9 @@ from mmrotate.utils import UserError
 from mmrotate.utils.places import check_outputs
 
 T = TypeVar('T')
-# options of images alone, and what stands when they are not given
-_OF_IMAGES = ('out', 'to', 'tile', 'overlap', 'scales', 'flip', 'bands', 'stretch')
+# options of images alone
+_OF_SEARCH = ('tile', 'overlap', 'scales', 'flip', 'merge_iou_thr', 'merge_iof_thr', 'merge_fuse_thr', 'class_agnostic')
+_OF_IMAGES = ('out', 'to', *_OF_SEARCH, 'bands', 'stretch')
 _AHEAD = 8  # pictures that wait to be encoded
 
 
@@ -49,8 +50,10 @@ def videos_of(args: argparse.Namespace) -> bool:
         return False
     if not all(found):
         raise UserError(f'{args.images[found.index(False)]} is no video, others are: give them in runs of their own')
-    if given := next((name for name in _OF_IMAGES if getattr(args, name, None)), None):
-        raise UserError(f'--{given} is for images; videos take --out-file, --out-dir, --json and --show')
+    values = {name: getattr(args, name) for name in _OF_IMAGES}
+    if given := next((name for name, value in values.items() if value is not None and value is not False), None):
+        option = given.replace('_', '-')
+        raise UserError(f'--{option} is for images; videos take --out-file, --out-dir, --json and --show')
     if len(args.images) > 1 and (args.out_file or args.json):
         raise UserError(f'{len(args.images)} videos: --out-dir DIR takes their videos and JSON lines')
     return True

@@ -31,7 +31,14 @@ class Frame(NamedTuple):
 def is_video(source: str) -> bool:
     """Whether a name is one of a video, an image sequence (``frames/%05d.png``), a camera or a stream."""
     name = source.lower()
-    return name.startswith(_STREAMS) or name.endswith(VIDEO_SUFFIXES) or '%' in name or _camera(source) is not None
+    return (
+        name.startswith(_STREAMS) or name.endswith(VIDEO_SUFFIXES) or _is_pattern(source) or _camera(source) is not None
+    )
+
+
+def _is_pattern(source: str) -> bool:
+    """Whether a name stands for numbered images: what is there under it is itself meant."""
+    return '%' in source and not source.lower().startswith(_STREAMS) and not Path(source).exists()
 
 
 class Video:
@@ -56,7 +63,7 @@ class Video:
         self.source, camera = source, _camera(source)
         self.count: int | None = None
         self.live = camera is not None or source.lower().startswith(_STREAMS)
-        self._sequence = '%' in source and not self.live
+        self._sequence = _is_pattern(source)
         if not self.live and not self._sequence and not Path(source).is_file():
             raise BadImageError(f'the video {source} does not exist')
         if self._sequence:
@@ -184,7 +191,9 @@ def video_codec(path: Path) -> str:
 def _camera(source: str) -> int | None:
     """The number of a camera that a name means."""
     digits = source.removeprefix('/dev/video')
-    return int(digits) if digits.isdecimal() and not Path(source).is_file() else None
+    # a folder or a file of digits alone is itself meant
+    is_one = digits.isdecimal() and (digits != source or not Path(source).exists())
+    return int(digits) if is_one else None
 
 
 def _numbered(pattern: str) -> Iterator[Path]:

@@ -111,3 +111,11 @@ def test_nothing_is_left_of_a_video_that_was_not_finished(tmp_path):
 )
 def test_names_of_videos(name, video):
     assert is_video(name) is video
+
+
+def test_what_is_there_under_a_name_is_itself_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / '2023').mkdir()
+    (tmp_path / '50%.png').touch()
+    assert not is_video('2023') and not is_video('50%.png')
+    assert is_video('2024') and is_video('%d.png')
