@@ -25,7 +25,7 @@ from mmrotate.cli.common import (
     score,
     whole_number,
 )
-from mmrotate.cli.infer_video import encoding
+from mmrotate.cli.infer_video import add_video_options, encoding
 from mmrotate.core.video import Frame, Video, video_codec
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.engine.amp import half_precision
@@ -53,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--zone', type=_points(3), action='append', default=[], metavar='X,Y,X,Y,X,Y', help=text)
     parser.add_argument('--counts', metavar='FILE', help='write the counts of lines and zones as JSON')
     parser.add_argument('--show', action='store_true', help='show the frames in a window')
-    parser.add_argument('--wait-time', type=float, default=0.001, help='seconds that --show shows a frame')
-    parser.add_argument('--fps', type=float, help='frames a second of numbered images (default: 25)')
+    add_video_options(parser)
     parser.add_argument('--score-thr', type=score, help='score from which a track begins (default: 0.6)')
     parser.add_argument('--keep', type=whole_number(0), help='frames that a lost object is kept (default: 30)')
     parser.add_argument('--batch-size', type=whole_number(1), default=1, help='frames at once (default: 1)')

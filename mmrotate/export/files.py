@@ -15,6 +15,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from mmrotate.utils import UserError
+from mmrotate.utils.imports import install_line
 
 from .detector import GraphDetector
 from .recipe import check_exports, recipe_of
@@ -36,7 +37,7 @@ def check_format(kind: str, file: str | os.PathLike) -> Path:
     needed, ending = FORMATS[kind]
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"--format {kind} needs {', '.join(missing)}: pip install 'mmrotate[export]'")
+        raise UserError(f'--format {kind} needs {", ".join(missing)}: {install_line(missing[0])}')
     path = Path(file)
     if path.suffix != ending:
         raise UserError(f'--format {kind} writes a file that ends in {ending}, got {path}')

@@ -1,13 +1,12 @@
 """Layers of an ONNX file in int8, their ranges taken from images."""
 
-import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmrotate.utils import UserError
+from mmrotate.utils.imports import import_package
 
 from .runtime import KEY, Recipe, batch_of, read_image
 
@@ -20,11 +19,8 @@ def quantize(images: Sequence[str], source: Path, target: Path) -> None:
         source: The file in float32, of `mmrotate export`.
         target: The new one.
     """
-    try:
-        tools = importlib.import_module('onnxruntime.quantization')
-    except ImportError as error:
-        raise UserError("--int8 needs onnxruntime: pip install 'mmrotate[export]'") from error
-    onnx = importlib.import_module('onnx')
+    tools = import_package('onnxruntime.quantization', '--int8')
+    onnx = import_package('onnx', '--int8')
     recipe = Recipe.loads(next(p.value for p in onnx.load(source).metadata_props if p.key == KEY))
     tools.quantize_static(
         str(source),

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from mmrotate.core.bbox import obb2xyxy
+from mmrotate.core.bbox import bbox_overlaps, obb2xyxy
 from mmrotate.core.evaluation import rotated_ious
 from mmrotate.ops import linear_sum_assignment
 
@@ -17,11 +17,8 @@ def overlaps(boxes: np.ndarray, others: np.ndarray, upright: bool = False) -> np
         return np.zeros((len(boxes), len(others)))
     if not upright:
         return rotated_ious(boxes.astype(np.float32), others.astype(np.float32))
-    (a, b) = (obb2xyxy(torch.from_numpy(each)).numpy() for each in (boxes, others))
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), 2)
-    areas = [np.prod(each[:, 2:] - each[:, :2], 1) for each in (a, b)]
-    return shared / np.maximum(areas[0][:, None] + areas[1] - shared, 1e-9)
+    own, theirs = (obb2xyxy(torch.from_numpy(each)) for each in (boxes, others))
+    return bbox_overlaps(own, theirs).numpy()
 
 
 def match(likeness: np.ndarray, least: float, bonus: np.ndarray | None = None) -> Pairs:
