@@ -51,6 +51,7 @@ def videos_of(args: argparse.Namespace) -> bool:
     if not all(found):
         raise UserError(f'{args.images[found.index(False)]} is no video, others are: give them in runs of their own')
     values = {name: getattr(args, name) for name in _OF_IMAGES}
+    values['launcher'] = None if args.launcher == 'none' else args.launcher
     if given := next((name for name, value in values.items() if value is not None and value is not False), None):
         option = given.replace('_', '-')
         raise UserError(f'--{option} is for images; videos take --out-file, --out-dir, --json and --show')

@@ -63,6 +63,7 @@ def test_a_run_that_broke_off_goes_on(files, tmp_path, monkeypatch):
         (['--tile', '64', '--out-dir', 'x'], '--tile is for images'),
         (['--out', 'x'], '--out is for images'),
         (['--merge-iou-thr', '0'], '--merge-iou-thr is for images'),
+        (['--launcher', 'pytorch'], '--launcher is for images'),
         (['--class-agnostic'], '--class-agnostic is for images'),
         (['--out-file', 'a.png'], 'videos are written as .mp4'),
         (['--show'], 'no window can be opened'),
