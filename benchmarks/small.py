@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmrotate.core.bbox.angle import VERSIONS
+
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 # parts that differ from their papers unless told otherwise
 _PUBLISHED_OTHERWISE = re.compile('RepPointsHead|SASAssigner')
@@ -153,9 +155,13 @@ def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:
     return _changed(model, lambda part: {k: min(v, few[k]) if k in few else v for k, v in part.items()})
 
 
-def with_version(data: dict, version: str) -> dict:
-    """A dataset config whose boxes are of another angle version."""
-    return _changed(data, lambda part: {**part, 'version': version} if 'version' in part else part)
+def with_version(config: dict, version: str) -> dict:
+    """A config of data or of a model whose boxes are of another angle version."""
+
+    def change(part: dict) -> dict:
+        return {key: version if isinstance(value, str) and value in VERSIONS else value for key, value in part.items()}
+
+    return _changed(config, change)
 
 
 def _changed(value: Any, change: Callable[[dict], dict]) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmrotate.core.bbox.angle import regularize
 from tests.helpers import reference
@@ -161,3 +162,14 @@ def batch(counts: tuple[int, ...], size: tuple[int, int], version: str, beyond: 
         gt_bboxes=[boxes(n, size, version, i, beyond) for i, n in enumerate(counts)],
         gt_labels=[torch.arange(n) % NUM_CLASSES for n in counts],
     )
+
+
+def padded(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    """Training batches of images of different sizes as one, whose images are padded to the largest and to 32 px."""
+    sizes = [batch['img'].shape[-2:] for batch in batches]
+    height, width = (-(-max(sides) // 32) * 32 for sides in zip(*sizes, strict=True))
+    joined = {key: [each for batch in batches for each in batch[key]] for key in batches[0]}
+    images = [F.pad(img, (0, width - img.size(-1), 0, height - img.size(-2))) for img in joined['img']]
+    for meta in joined['img_metas']:
+        meta['pad_shape'] = (*(-(-side // 32) * 32 for side in meta['img_shape'][:2]), 3)
+    return joined | dict(img=torch.stack(images))

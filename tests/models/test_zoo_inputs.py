@@ -1,5 +1,6 @@
 """Every method of the zoo, small, on hard batches: losses, gradients, results."""
 
+import copy
 from collections.abc import Collection, Iterable
 from functools import cache
 
@@ -22,8 +23,13 @@ BATCHES = {
     'boxes partly outside': ((8, 8), SIZE, 12),
     '32 px': ((2,), (32, 32), 0),
     'a tall image': ((3, 1), (160, 64), 0),
+    'images of different sizes': ((4, 2, 0), ((64, 96), (40, 32), (96, 48)), 0),
 }
 SIZES = [SIZE, (32, 32), (160, 64)]
+
+
+# factors on the weights of which layers of the heads: predictions at the ends of what they can say
+EXTREMES = {'large': (1e3, 'last'), 'huge': (1e6, 'last'), 'large on the way': (1e3, 'all')}
 
 
 def _cases(inputs: Iterable, quick: Collection) -> list:
@@ -51,14 +57,24 @@ def _model(method: str, version: str) -> nn.Module:
 def test_losses_are_finite_and_reach_every_parameter(method: str, version: str, kind: str) -> None:
     model = _model(method, version).train()
     model.zero_grad()
+    _check_step(model, _batch(kind, version))
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None or not parameter.requires_grad, name
+
+
+def _batch(kind: str, version: str) -> dict:
     counts, size, beyond = BATCHES[kind]
-    out = model.train_step(zoo.batch(counts, size, version, beyond))
+    if isinstance(size[0], int):
+        return zoo.batch(counts, size, version, beyond)
+    return zoo.padded([zoo.batch((n,), own, version) for n, own in zip(counts, size, strict=True)])
+
+
+def _check_step(model: nn.Module, batch: dict) -> None:
+    out = model.train_step(batch)
     assert np.isfinite(list(out['log_vars'].values())).all()
     out['loss'].backward()
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
 
 
 def _check(results: list, count: int) -> None:
@@ -79,3 +95,31 @@ def test_results(method: str, version: str, size: tuple[int, int]) -> None:
     _check(model(img=[img], img_metas=[metas], return_loss=False, rescale=True), 2)
     flipped = [dict(m, flip=True, flip_direction='horizontal') for m in metas]
     _check(model.forward_test([img, img.flip(-1)], [metas, flipped], rescale=True), 2)
+
+
+@torch.no_grad()
+def _exaggerate(model: nn.Module, factor: float, which: str) -> None:
+    for name, module in model.named_modules():
+        inner = any(part in name for part in ('convs', 'fcs', 'shared'))
+        if isinstance(module, nn.Conv2d | nn.Linear) and 'head' in name and (which == 'all' or not inner):
+            module.weight.mul_(factor)
+            if module.bias is not None:
+                module.bias.mul_(factor)
+
+
+@pytest.mark.parametrize(('method', 'version', 'kind'), _cases(EXTREMES, ()))
+def test_extreme_predictions_have_finite_losses_gradients_and_results(method: str, version: str, kind: str) -> None:
+    model = copy.deepcopy(_model(method, version)).train()
+    _exaggerate(model, *EXTREMES[kind])
+    batch = zoo.batch((3, 5), SIZE, version)
+    _check_step(model, batch)
+    with torch.no_grad():
+        _check(model.eval().simple_test(batch['img'], batch['img_metas'], rescale=True), 2)
+
+
+@pytest.mark.parametrize('method', sorted(zoo.METHODS))
+@torch.no_grad()
+def test_results_of_images_of_different_sizes(method: str) -> None:
+    version = zoo.version_of(method)
+    batch = _batch('images of different sizes', version)
+    _check(_model(method, version).eval().simple_test(batch['img'], batch['img_metas'], rescale=True), 3)
