@@ -24,7 +24,7 @@ from mmrotate.models import build_detector
 
 METHODS = ('h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota', 'h2rbox_v2/h2rbox_v2-le90_r50_fpn-1x_dota')
 VERSION = 'le90'
-SIZE, CELLS = 128, 2
+SIZE, CELLS = 96, 2
 
 
 def draw(generator: torch.Generator, count: int) -> dict:
@@ -33,7 +33,7 @@ def draw(generator: torch.Generator, count: int) -> dict:
     corner = SIZE / CELLS * torch.cartesian_prod(torch.arange(CELLS), torch.arange(CELLS))
     for _ in range(count):
         u = torch.rand(CELLS * CELLS, 5, generator=generator)
-        long = 28 + 20 * u[:, 2]
+        long = 24 + 14 * u[:, 2]
         sides = [long, long / (2 + 3 * u[:, 3]), (u[:, 4] - 0.5) * math.pi]
         own = torch.stack([*(corner + SIZE / CELLS * (0.4 + 0.2 * u[:, :2])).T, *sides], 1)
         boxes.append(own)
@@ -91,8 +91,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='', help='only methods whose name contains this')
-    parser.add_argument('--iterations', type=int, default=1000)
-    parser.add_argument('--batch', type=int, default=8, help='images of a step')
+    parser.add_argument('--iterations', type=int, default=700)
+    parser.add_argument('--batch', type=int, default=4, help='images of a step')
     parser.add_argument('--base', type=int, default=16, help="maps of the body's first stage")
     parser.add_argument('--lr', type=float, default=1e-3)
     parser.add_argument('--seed', type=int, default=0)

@@ -38,6 +38,82 @@ def test_costs_are_those_of_the_reference(name, cfg):
     torch.testing.assert_close(found, out, rtol=1e-4, atol=1e-4)
 
 
+def covariance(box):
+    """That of a box whose sides are two standard deviations long."""
+    turn = np.array([[math.cos(box[4]), -math.sin(box[4])], [math.sin(box[4]), math.cos(box[4])]])
+    return turn @ np.diag((box[2:4] / 2) ** 2) @ turn.T
+
+
+def wasserstein(p, t, alpha):
+    """The distance by its traces."""
+    values, axes = np.linalg.eigh(covariance(p))
+    half = axes @ np.diag(values**0.5) @ axes.T
+    mixed = np.linalg.eigvalsh(half @ covariance(t) @ half).clip(0)
+    shapes = np.trace(covariance(p)) + np.trace(covariance(t)) - 2 * (mixed**0.5).sum()
+    distance = ((p[:2] - t[:2]) ** 2).sum() + alpha**2 * shapes
+    return math.sqrt(distance) / (2 * (np.linalg.det(covariance(p)) * np.linalg.det(covariance(t))) ** 0.125)
+
+
+def divergence(p, t, alpha):
+    """Of the object from the prediction."""
+    inverse, gap = np.linalg.inv(covariance(p)), p[:2] - t[:2]
+    logs = math.log(np.linalg.det(covariance(p)) / np.linalg.det(covariance(t)))
+    return (gap @ inverse @ gap / alpha**2 + np.trace(inverse @ covariance(t)) + logs) / 2 - 1
+
+
+@pytest.mark.parametrize('alpha', [1.0, 0.5])
+@pytest.mark.parametrize(
+    ('cfg', 'oracle'),
+    [
+        (dict(loss_type='gwd', tau=1), lambda *facts: 1 - 1 / (1 + math.log1p(wasserstein(*facts)))),
+        (dict(loss_type='gwd', fun='none'), wasserstein),
+        (dict(loss_type='gwd', fun='sqrt', tau=2.0), lambda *facts: 1 - 1 / (2 + wasserstein(*facts) ** 0.5)),
+        (KLD, lambda *facts: 1 - 1 / (1 + math.log1p(divergence(*facts)))),
+        (dict(loss_type='kld', fun='sqrt', sqrt=False), lambda *facts: divergence(*facts) ** 0.5),
+        (dict(loss_type='kld', fun='none'), lambda *facts: divergence(*facts) ** 0.5),
+        (
+            dict(loss_type='jd', fun='none', sqrt=False),
+            lambda p, t, alpha: (divergence(p, t, alpha) + divergence(t, p, alpha)) / 2,
+        ),
+    ],
+)
+def test_costs_of_normal_distributions_are_those_of_their_formulas(cfg, oracle, alpha):
+    """Every pair of a prediction and an object by itself, by matrices in double precision."""
+    low, high = torch.tensor([0.0, 0, 4, 4, -2]), torch.tensor([60.0, 60, 40, 20, 2])
+    pred, gt = (low + torch.rand(n, 5) * (high - low) for n in (6, 4))
+    cost = TASK_UTILS.build(dict(type='GDCost', weight=2.0, alpha=alpha, **cfg))
+    found = cost(torch.zeros(6, 3), pred, gt, torch.zeros(4, dtype=torch.long), (100, 100))
+    expected = [[2 * oracle(p, t, alpha) for t in gt.double().numpy()] for p in pred.double().numpy()]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('kind', ['gwd', 'kld'])
+def test_matches_by_normal_distributions_are_the_best(kind):
+    """A prediction that is the object wins over one that is it but turned, and both over one elsewhere."""
+    gt = torch.tensor([[20.0, 20, 30, 10, 0.3], [70.0, 60, 20, 10, -1.0]])
+    turned = gt + torch.tensor([0, 0, 0, 0, 0.4])
+    pred = torch.cat([gt + 40, turned, gt.flip(0)])
+    assigner = build_assigner(dict(type='HungarianAssigner', match_costs=dict(type='GDCost', loss_type=kind, tau=1)))
+    facts = (gt, torch.zeros(2, dtype=torch.long), (100, 100))
+    assert assigner.assign(torch.zeros(6, 3), pred, *facts).gt_inds.tolist() == [0, 0, 0, 0, 2, 1]
+    assert assigner.assign(torch.zeros(4, 3), pred[:4], *facts).gt_inds.tolist() == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize('kind', ['gwd', 'kld', 'jd', 'kld_symmax', 'kld_symmin'])
+def test_costs_of_boxes_without_width_and_far_away_are_finite(kind):
+    boxes = torch.tensor([[0, 0, 0, 0, 0], [1e6, -1e6, 1e6, 1e-9, 1], [5, 5, 0, 30, 3]])
+    found = TASK_UTILS.build(dict(type='GDCost', loss_type=kind))(None, boxes, boxes, None, (9, 9))
+    assert found.isfinite().all() and found.shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    'wrong', [dict(loss_weight=5.0), dict(reduction='sum'), dict(representation='xy_stddev_pearson')]
+)
+def test_a_cost_takes_nothing_that_it_would_not_obey(wrong):
+    with pytest.raises((TypeError, ArgumentError), match=next(iter(wrong))):
+        TASK_UTILS.build(dict(type='GDCost', loss_type='gwd', **wrong))
+
+
 def test_a_focal_cost_is_what_the_loss_gains():
     logits, labels = torch.randn(6, 3), torch.tensor([0, 2])
     cost = TASK_UTILS.build(dict(type='FocalLossCost', weight=2.0))(logits, None, None, labels, (1, 1))

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from mmrotate.core.bbox import obb2poly, rbbox_overlaps
-from mmrotate.core.bbox.gaussian import boxes_to_gaussian
 from mmrotate.models.losses import GDLoss
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
@@ -100,18 +99,36 @@ class GDCost(MatchCost):
     """Distance of the boxes as normal distributions; arguments as of :class:`GDLoss`.
 
     Args:
-        loss_type: See there.
+        loss_type: See there, as all but the weight.
+        representation: Only ``'xy_wh_r'``.
+        fun: See there.
+        tau: See there.
+        alpha: See there.
         weight: Factor.
-        **kwargs: See there.
+        normalize: See there.
+        sqrt: See there.
     """
 
-    def __init__(self, loss_type: str, weight: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        loss_type: str,
+        representation: str = 'xy_wh_r',
+        fun: str = 'log1p',
+        tau: float = 0.0,
+        alpha: float = 1.0,
+        weight: float = 1.0,
+        *,
+        normalize: bool = True,
+        sqrt: bool = True,
+    ) -> None:
         super().__init__(weight)
-        self.loss = GDLoss(loss_type, **kwargs)
+        if representation != 'xy_wh_r':
+            raise ArgumentError(f"representation must be 'xy_wh_r': predictions are boxes, got {representation!r}")
+        self.loss = GDLoss(loss_type, representation, fun, tau, alpha, normalize=normalize, sqrt=sqrt)
 
     def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
         """See the base."""
-        return self.loss.between(boxes_to_gaussian(boxes[:, None]), boxes_to_gaussian(gt_bboxes[None]))
+        return self.loss.compute(boxes[:, None], gt_bboxes[None])
 
 
 class _OfCorners(_OfBoxes):
