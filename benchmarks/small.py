@@ -46,6 +46,7 @@ METHODS = (
     'kfiou/roi_trans_kfiou_ln_r50_fpn_1x_dota_le90',
     'g_reppoints/g_reppoints_r50_fpn_1x_dota_le135',
     'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota',
+    'rotated_yolox/rotated_yolox_s-100e-aug-dota',
     'psc/rotated-fcos-hbox-le90_r50_fpn_psc-dual_1x_dota',
     'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota',
     'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota',
@@ -75,8 +76,8 @@ def angle_version(name: str) -> str:
 def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 64) -> dict:
     """The same method on ResNet-18 without pretrained weights, and ``channels`` maps.
 
-    CSPNeXt, LSKNet, StripNet and PKINet are as narrow. Other bodies stay as they are, but are trained from scratch as
-    well. What the published models do otherwise than their papers is done as the papers say.
+    CSPNeXt, CSPDarknet, LSKNet, StripNet and PKINet are as narrow. Other bodies stay as they are, but are trained from
+    scratch as well. What the published models do otherwise than their papers is done as the papers say.
 
     Args:
         model: Model of a config of the zoo.
@@ -117,7 +118,7 @@ def _narrow_body(model: dict, base: int, channels: int) -> None:
         model['neck']['in_channels'] = [widths[i] for i in backbone['out_indices']]
         if 'decoder' in model:
             model.update(_changed(dict(model), lambda part: _narrow_attention(part, channels)))
-    elif backbone['type'] == 'CSPNeXt':
+    elif backbone['type'] in ('CSPNeXt', 'CSPDarknet'):
         backbone.update(deepen_factor=0.167, widen_factor=base / 128)
         model['neck'].update(in_channels=[2 * base, 4 * base, 8 * base], out_channels=channels, num_csp_blocks=1)
         model['bbox_head'].update(in_channels=channels, feat_channels=channels)

@@ -32,7 +32,7 @@ BACKBONES = {
     'SwinTransformer': 'Swin-T',
     'mmcls.ConvNeXt': 'ConvNeXt-T',
 }
-# of CSPNeXt by its width
+# of CSPNeXt and CSPDarknet by their widths
 SIZES = {0.375: 'tiny', 0.5: 's', 0.75: 'm', 1: 'l'}
 # measured on the validation images of HIT-UAV, see docs/models.md
 SHIPPED = {
@@ -163,10 +163,10 @@ def body(config: Row) -> str:
         return f'{kind}-{config.get("arch") or ("T" if config["embed_dims"][0] == 32 else "S")}'
     if kind == 'ResNetV1dPaddle':
         return f'ResNet-{config["depth"]}-D' + ('' if config['init_cfg'] else ' (COCO)')
-    if kind != 'CSPNeXt':
+    if kind not in ('CSPNeXt', 'CSPDarknet'):
         return BACKBONES[kind]
-    coco = ' (COCO)' if 'coco' in config['init_cfg']['checkpoint'] else ''
-    return f'CSPNeXt-{SIZES[config["widen_factor"]]}{coco}'
+    coco = ' (COCO)' if 'coco' in config.get('init_cfg', {}).get('checkpoint', '') else ''
+    return f'{kind}-{SIZES[config["widen_factor"]]}{coco}'
 
 
 def page(table: list[Row]) -> str:

@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 # methods that 0.3 has not
 NEWER = {
     'rotated_rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
+    'rotated_yolox': 'rotated_yolox/rotated_yolox_s-100e-aug-dota.py',
     'psc_fcos': 'psc/rotated-fcos-hbox-le90_r50_fpn_psc-dual_1x_dota.py',
     'psc_retinanet': 'psc/rotated-retinanet-rbox-le90_r50_fpn_psc-dual_amp-1x_dota.py',
     'acm_fcos': 'acm/rotated-fcos-le90_r50_fpn_acm_1x_dota.py',
@@ -94,7 +95,7 @@ def _shrink(model: dict) -> dict:
     channels = [8, 16, 32, 64]
     if 'decoder' in model:
         _shrink_transformer(model)
-    elif model['backbone']['type'] == 'CSPNeXt':
+    elif model['backbone']['type'] in ('CSPNeXt', 'CSPDarknet'):
         model['backbone'] = dict(model['backbone'], widen_factor=0.125, init_cfg=None)
         model['neck'] = dict(model['neck'], in_channels=[32, 64, 128], out_channels=16)
         model['bbox_head'].update(in_channels=16, feat_channels=16)
@@ -108,7 +109,8 @@ def _shrink(model: dict) -> dict:
         model['backbone'] = dict(type='ResNet', depth=18, base_channels=8, norm_eval=True)
         model['neck'] = dict(model['neck'], in_channels=channels)
     for part in walk(model):
-        if part.get('type') == 'SyncBN':  # of one image of 32 px the last map has one pixel
+        if part.get('type') == 'SyncBN' or 'momentum' in part:  # of one image of 32 px the last map has one pixel
+            part.pop('momentum', None)
             part.update(type='GN', num_groups=4)
     return reference.make_deterministic(model)
 

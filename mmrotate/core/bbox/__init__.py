@@ -6,7 +6,7 @@ from . import angle
 from .angle import norm_angle
 from .assigners.atss_assigner import ATSSKldAssigner, ATSSObbAssigner, SASAssigner
 from .assigners.convex_assigner import ConvexAssigner
-from .assigners.dynamic_assigner import DynamicSoftLabelAssigner
+from .assigners.dynamic_assigner import DynamicSoftLabelAssigner, SimOTAAssigner
 from .assigners.hungarian_assigner import DNGroupHungarianAssigner, HungarianAssigner
 from .assigners.max_iou_assigner import AssignResult, MaxConvexIoUAssigner, MaxIoUAssigner
 from .balanced_samplers import CombinedSampler, InstanceBalancedPosSampler, IoUBalancedNegSampler, ScoreHLRSampler
@@ -20,7 +20,7 @@ from .builder import (
 )
 from .coders.csl import CSLCoder
 from .coders.delta import DeltaXYWHAHBBoxCoder, DeltaXYWHAOBBoxCoder, DeltaXYWHBBoxCoder
-from .coders.distance_point import DistanceAnglePointCoder, DistancePointBBoxCoder
+from .coders.distance_point import CenterSizeAnglePointCoder, DistanceAnglePointCoder, DistancePointBBoxCoder
 from .coders.gaucho import GauChoDeltaCoder, GauChoPointCoder
 from .coders.phase import ACMCoder, PSCCoder, PseudoAngleCoder, code_size
 from .coders.touching import GVFixCoder, GVRatioCoder, MidpointOffsetCoder

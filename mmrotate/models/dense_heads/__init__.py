@@ -19,3 +19,4 @@ from .retina_head import RotatedRetinaHead
 from .rpn_head import OrientedRPNHead, RotatedRPNHead
 from .rtmdet_head import RotatedRTMDetHead, RotatedRTMDetSepBNHead
 from .sam_reppoints_head import SAMRepPointsHead
+from .yolox_head import RotatedYOLOXHead

@@ -52,6 +52,8 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     gaussian_coder: Any
     # whether the boxes to learn are the upright ones around rotated ones
     weak_supervised = False
+    # what boxes are predicted by: distances to their sides, or their 'center' and size
+    of = 'sides'
 
     def __init__(
         self,
@@ -106,6 +108,9 @@ class RotatedAnchorFreeHead(BaseDenseHead):
     # ------------------------------------------------------------------------ boxes and angles
     def _check_boxes(self) -> None:
         """Raise an ArgumentError for coders and losses that do not fit together."""
+        if getattr(self.bbox_coder, 'of', self.of) != self.of:
+            names = type(self).__name__, type(self.bbox_coder).__name__
+            raise ArgumentError('{} predicts boxes otherwise than the bbox_coder {} reads them'.format(*names))
         loss, separate = self.loss_bbox, self.h_bbox_coder is not None
         upright = separate or self.weak_supervised
         fits = getattr(loss, 'box_dim', None) in (None, 4 if upright else 5)

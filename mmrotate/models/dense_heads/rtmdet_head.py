@@ -63,7 +63,8 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         **kwargs: Any,
     ) -> None:
         self.is_scale_angle, self.with_objectness = scale_angle, with_objectness
-        self.cls_layers = ('rtm_cls', 'rtm_obj') if with_objectness else ('rtm_cls',)
+        if with_objectness:
+            self.cls_layers = (*self.cls_layers, 'rtm_obj')
         self.exp_on_reg, self.pred_kernel_size = exp_on_reg, pred_kernel_size
         parts: dict[str, Any] = dict(
             loss_cls=loss_cls or dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0),
@@ -115,7 +116,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         cls_feat, reg_feat = self._at(self.cls_convs, level)(x), self._at(self.reg_convs, level)(x)
         scores = self._at(self.rtm_cls, level)(cls_feat)
         if self.with_objectness:
-            scores = _geometric_mean(scores, self._at(self.rtm_obj, level)(reg_feat))
+            scores = geometric_mean(scores, self._at(self.rtm_obj, level)(reg_feat))
         distances, angle = self._at(self.rtm_reg, level)(reg_feat).float(), self._at(self.rtm_ang, level)(reg_feat)
         if self.gaussian_coder is not None:
             return scores, *self.gaussian_coder.activate(distances, angle, self.strides[level])
@@ -204,8 +205,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             (N, n) of the predicted boxes with them, 0 for background: a list over levels each.
         """
         counts = list(map(len, points))
-        strides = [F.pad(level, (0, 1), value=stride) for level, stride in zip(points, self.strides, strict=True)]
-        priors, count = torch.cat(strides), len(img_metas)
+        priors, count = self._with_strides(points), len(img_metas)
         logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
         boxes = self._boxes(priors.repeat(count, 1), *(field.flatten(0, 1) for field in preds))
         outputs = (logits, priors, boxes.unflatten(0, (count, -1)))
@@ -220,6 +220,11 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         truth = F.pad(pad_sequence(gt_bboxes_list, True).float(), (0, 0, 1, 0))
         targets = truth.gather(1, owner[..., None].expand(-1, -1, truth.size(-1)))
         return tuple(list(field.split(counts, 1)) for field in (labels, weights, targets, metrics))
+
+    def _with_strides(self, points: Levels) -> Tensor:
+        """Points (n, 2) of each level as x, y, stride (P, 3)."""
+        levels = zip(points, self.strides, strict=True)
+        return torch.cat([F.pad(level, (0, 1), value=stride) for level, stride in levels])
 
     @staticmethod
     def _on_image(points: Levels, img_metas: list[dict]) -> Tensor | None:
@@ -324,7 +329,7 @@ class RotatedRTMDetSepBNHead(RotatedRTMDetHead):
                         own.conv = first.conv
 
 
-def _geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
+def geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
     """The logit of the geometric mean of the probabilities of two logits."""
     log = ((F.logsigmoid(logits.float()) + F.logsigmoid(others.float())) / 2).clamp(max=-1e-6)
     return log - (-torch.expm1(log)).log()

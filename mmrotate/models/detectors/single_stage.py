@@ -72,3 +72,8 @@ class RotatedRepPoints(RotatedSingleStageDetector):
 @MODELS.register_module()
 class RTMDet(RotatedSingleStageDetector):
     """RTMDet (Lyu et al., 2022) with rotated boxes."""
+
+
+@MODELS.register_module()
+class YOLOX(RotatedSingleStageDetector):
+    """YOLOX (Ge et al., 2021) with rotated boxes."""

@@ -22,6 +22,7 @@ _TOGETHER = 1_000_000
 _MOST = torch.finfo(torch.float32).max
 _EPS = 1e-7  # of an overlap, for its logarithm
 _MARGIN = 0.01  # px that a prior must be inside
+_FAR = 1e5  # what a prior costs that is elsewhere
 
 
 @dataclass
@@ -149,16 +150,16 @@ class DynamicSoftLabelAssigner:
             owner[at], overlaps[at] = gts + 1, values
         return owner, overlaps
 
-    @staticmethod
-    def _inside(priors: Tensor, truth: Truth) -> Tensor:
-        """Mask (N, n) of the priors inside of any object."""
+    def _inside(self, priors: Tensor, truth: Truth) -> Tensor:
+        """Mask (N, n) of the priors that take part: those inside of any object."""
         found = torch.zeros(len(truth.boxes), len(priors), dtype=torch.bool, device=priors.device)
         for part in truth.blocks(found.numel()):
-            boxes = part.boxes[:, None]
-            along, across = along_sides(priors[:, None], boxes)
-            reach = boxes[..., 2:4] / 2 - _MARGIN
-            found |= ((along.abs() <= reach[..., 0]) & (across.abs() <= reach[..., 1]) & part.present[:, None]).any(-1)
+            found |= (self._takes(priors[:, None], part.boxes[:, None]) & part.present[:, None]).any(-1)
         return found
+
+    def _takes(self, priors: Tensor, boxes: Tensor) -> Tensor:
+        """Whether priors (..., 3 or more) take part for objects (..., 5)."""
+        return _covers(priors, boxes)
 
     def _match(
         self, scores: Tensor, priors: Tensor, boxes: Tensor, taking: Tensor, truth: Truth
@@ -207,6 +208,59 @@ class DynamicSoftLabelAssigner:
         distance = torch.cdist(truth.boxes[..., :2], priors[..., :2], compute_mode='donot_use_mm_for_euclid_dist')
         centre = torch.pow(10, distance / priors[:, None, :, 2] - self.soft_center_radius)
         return classes - (ious + _EPS).log() * self.iou_weight + centre
+
+
+@TASK_UTILS.register_module()
+class SimOTAAssigner(DynamicSoftLabelAssigner):
+    """The priors of least cost, as many as the sum of an object's best overlaps (Ge et al., YOLOX, 2021).
+
+    Priors inside of an object take part, and those near to its centre. The cost of a pair is that of the classes, plus
+    that of the overlap, plus ``1e5`` where the prior is not both inside of the object and near to its centre. The
+    logits are those of the root of an object's probability times that of its class.
+
+    Args:
+        center_radius: How near in x and in y, in strides.
+        candidate_topk: Overlaps that are summed.
+        iou_weight: Weight of the overlap.
+        cls_weight: Weight of the classes.
+        iou_calculator: Config of the overlaps.
+    """
+
+    def __init__(
+        self,
+        center_radius: float = 2.5,
+        candidate_topk: int = 10,
+        iou_weight: float = 3.0,
+        cls_weight: float = 1.0,
+        iou_calculator: dict | None = None,
+    ) -> None:
+        if candidate_topk < 1:
+            raise ArgumentError(f'candidate_topk must be at least 1, got {candidate_topk}')
+        super().__init__(topk=candidate_topk, iou_weight=iou_weight, iou_calculator=iou_calculator)
+        self.center_radius, self.cls_weight = center_radius, cls_weight
+
+    def _near(self, priors: Tensor, boxes: Tensor) -> Tensor:
+        """Whether priors (..., 3 or more) are near to the centres of objects (..., 5)."""
+        gap = (priors[..., :2] - boxes[..., :2]).abs().amax(-1)
+        return gap < self.center_radius * priors[..., 2]
+
+    def _takes(self, priors: Tensor, boxes: Tensor) -> Tensor:
+        return super()._takes(priors, boxes) | self._near(priors, boxes)
+
+    def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
+        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
+        # of the object's class that of an object, of the others that of none
+        classes = F.softplus(scores).sum(-1)[:, None] - logits
+        pairs = priors[:, None], truth.boxes[:, :, None]
+        far = ~(_covers(*pairs) & self._near(*pairs))
+        return self.cls_weight * classes - (ious + _EPS).log() * self.iou_weight + _FAR * far
+
+
+def _covers(priors: Tensor, boxes: Tensor) -> Tensor:
+    """Whether priors (..., 2 or more) are inside of objects (..., 5)."""
+    along, across = along_sides(priors, boxes)
+    reach = boxes[..., 2:4] / 2 - _MARGIN
+    return (along.abs() <= reach[..., 0]) & (across.abs() <= reach[..., 1])
 
 
 def _background(logits: Tensor) -> Tensor:

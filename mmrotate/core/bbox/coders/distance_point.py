@@ -25,6 +25,9 @@ class DistanceAnglePointCoder:
         angle_version: Angle version of the boxes.
     """
 
+    # what a box is told by: 'sides' or 'center'
+    of: str = 'sides'
+
     def __init__(self, clip_border: bool = True, angle_version: str = 'oc') -> None:
         version_of(angle_version)
         self.clip_border, self.angle_version = clip_border, angle_version
@@ -57,6 +60,26 @@ class DistanceAnglePointCoder:
         y = points[..., 1].float() + sin * along + cos * across
         theta = norm_angle(theta, self.angle_version)
         return torch.stack([x, y, left + right, top + bottom, theta], -1)
+
+
+@TASK_UTILS.register_module()
+class CenterSizeAnglePointCoder(DistanceAnglePointCoder):
+    """Where the centre of a box is from the point, its sides and its angle (Ge et al., YOLOX, 2021)."""
+
+    of = 'center'
+
+    def encode(self, points: Tensor, gt_bboxes: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The centre, seen from the point, width, height and angle (n, 5), whatever else is given."""
+        same_count(points, gt_bboxes)
+        boxes = gt_bboxes.float()
+        return torch.cat([boxes[:, :2] - points[:, :2].float(), boxes[:, 2:]], 1)
+
+    def decode(self, points: Tensor, pred_bboxes: Tensor, max_shape: Sequence[int] | None = None) -> Tensor:
+        """Boxes (n, 5) of points (n, 2) and what :meth:`encode` gives (n, 5), whatever ``max_shape``."""
+        same_count(points, pred_bboxes)
+        pred = pred_bboxes.float()
+        theta = norm_angle(pred[..., 4:], self.angle_version)
+        return torch.cat([points[..., :2].float() + pred[..., :2], pred[..., 2:4], theta], -1)
 
 
 @TASK_UTILS.register_module()
