@@ -48,5 +48,5 @@ def test_configs_can_be_filtered(capsys):
 
 
 def test_nothing_found_is_said(capsys):
-    assert main(['list', '--filter', 'yolo']) == 1
-    assert 'yolo' in capsys.readouterr().err
+    assert main(['list', '--filter', 'centernet']) == 1
+    assert 'centernet' in capsys.readouterr().err
