@@ -1,6 +1,6 @@
 """A detector as one function of tensors: images in, boxes after NMS out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mmrotate.core.post_processing import read_nms
-from mmrotate.models.detectors import RefineSingleStageDetector, RotatedTwoStageDetector
+from mmrotate.models.detectors import RefineSingleStageDetector, RotatedDeformableDETR, RotatedTwoStageDetector
+from mmrotate.models.detectors.detr import Extent
 from mmrotate.utils.graph import Graph, tracing
 
 from .batching import over_images
@@ -28,7 +29,8 @@ class GraphDetector(nn.Module):
         candidates: Most candidates of an image that NMS sees.
         most_per_class: Most boxes of a class in an image; None for any number.
         with_nms: Suppress; else all candidates come out.
-        half: Run the layers in float16; boxes are computed in float32.
+        half: Run the layers in float16, of a detector with queries those of its body and pyramid; boxes are computed
+            in float32.
     """
 
     def __init__(
@@ -42,7 +44,8 @@ class GraphDetector(nn.Module):
     ) -> None:
         super().__init__()
         self.dtype = torch.float16 if half else torch.float32
-        model = model.to(self.dtype)
+        for part in (model.backbone, model.neck) if isinstance(model, RotatedDeformableDETR) else (model,):
+            part.to(self.dtype)
         self.model, self.candidates, self.most_per_class, self.with_nms = model, candidates, most_per_class, with_nms
         self.normalize = normalize
 
@@ -57,21 +60,29 @@ class GraphDetector(nn.Module):
         with tracing(Graph(self.candidates)) as graph:
             image = self._normalized(image, img_shape).to(self.dtype)
             dets, labels = self._candidates(graph, image, img_shape, scale_factor)
-        (nms, most), *others = graph.asked
-        assert all(other == (nms, most) for other in others)
         alive = dets[..., 5] > 0
-        if self.with_nms:
-            # columns that no image fills cost nothing; one stays: an axis of 0 is a trap of many operators
-            dets, labels, alive = _shortened(alive.sum(1).max().clamp(min=1), dets, labels, alive)
-            threshold, by_class, _ = read_nms(nms)
-            alive = rotated_nms(dets[..., :5], labels if by_class else None, alive, threshold)
-            if self.most_per_class is not None:
-                alive = limit_each_class(alive, labels, self.most_per_class)
-            count = alive.sum(1).max()
-            order = torch.where(alive, dets[..., 5], -1).sort(1, descending=True).indices
-            dets, labels, alive = (_gathered(field, order) for field in (dets, labels, alive))
-            dets, labels, alive = _shortened(count if most <= 0 else count.clamp(max=most), dets, labels, alive)
+        # one object a query: a detector with queries asks for no NMS
+        if self.with_nms and graph.asked:
+            (nms, most), *others = graph.asked
+            assert all(other == (nms, most) for other in others)
+            dets, labels, alive = self._suppressed(dets, labels, alive, nms, most)
         return torch.where(alive[..., None], dets, 0), torch.where(alive, labels, -1)
+
+    def _suppressed(
+        self, dets: Tensor, labels: Tensor, alive: Tensor, nms: Mapping | float, most: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What NMS leaves of candidates, in fewer columns."""
+        # columns that no image fills cost nothing; one stays: an axis of 0 is a trap of many operators
+        dets, labels, alive = _shortened(alive.sum(1).max().clamp(min=1), dets, labels, alive)
+        threshold, by_class, _ = read_nms(nms)
+        alive = rotated_nms(dets[..., :5], labels if by_class else None, alive, threshold)
+        if self.most_per_class is not None:
+            alive = limit_each_class(alive, labels, self.most_per_class)
+        count = alive.sum(1).max()
+        order = torch.where(alive, dets[..., 5], -1).sort(1, descending=True).indices
+        dets, labels, alive = (_gathered(field, order) for field in (dets, labels, alive))
+        dets, labels, alive = _shortened(count if most <= 0 else count.clamp(max=most), dets, labels, alive)
+        return dets, labels, alive
 
     def _normalized(self, image: Tensor, img_shape: Tensor) -> Tensor:
         if self.normalize is None:
@@ -88,6 +99,8 @@ class GraphDetector(nn.Module):
         x = self.model.extract_feat(image)
         if isinstance(self.model, RotatedTwoStageDetector):
             return self._second_stage(graph, x, *facts)
+        if isinstance(self.model, RotatedDeformableDETR):
+            return self._of_queries([maps.float() for maps in x], tuple(image.shape[2:]), *facts)
         given: dict[str, Any] = {}
         if isinstance(self.model, RefineSingleStageDetector):
             head, outs, given = self._refined(x)
@@ -107,6 +120,16 @@ class GraphDetector(nn.Module):
             given = dict(rois=list(rois))
             outs, refine = head(align(x, given['rois'])), head.refine_bboxes
         return head, outs, given
+
+    def _of_queries(self, x: Sequence[Tensor], whole: tuple[int, int], *facts: Tensor) -> tuple[Tensor, Tensor]:
+        head = self.model.bbox_head
+
+        def single(scores: Tensor, boxes: Tensor, *facts: Tensor) -> tuple[Tensor, Tensor]:
+            metas = [_facts(*facts) | dict(batch_input_shape=whole)]
+            (found,) = head.get_bboxes(scores[None], boxes[None], metas, self.model.sizes(metas), rescale=True)
+            return found
+
+        return over_images(single, *self.model.predict(x, Extent(facts[0], whole)), *facts)
 
     def _proposals(self, x: Sequence[Tensor], *facts: Tensor) -> tuple[Tensor, Tensor]:
         """Proposals (N, k, 4 or 5) and a mask (N, k) of those that are some."""

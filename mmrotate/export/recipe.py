@@ -5,13 +5,13 @@ from typing import Any
 from mmrotate.apis.inference import innermost_dataset
 from mmrotate.core.post_processing import read_nms
 from mmrotate.engine import dataset_config
-from mmrotate.models.detectors import RotatedSingleStageDetector, RotatedTwoStageDetector
+from mmrotate.models.detectors import RotatedDeformableDETR, RotatedSingleStageDetector, RotatedTwoStageDetector
 from mmrotate.models.detectors.refine import RefineSingleStageDetector
 from mmrotate.utils import UserError
 
 from .runtime import Recipe
 
-_FAMILIES = (RotatedSingleStageDetector, RefineSingleStageDetector, RotatedTwoStageDetector)
+_FAMILIES = (RotatedSingleStageDetector, RefineSingleStageDetector, RotatedTwoStageDetector, RotatedDeformableDETR)
 # steps that change nothing where test-time augmentation flips nothing, and those that only pack
 _IDLE = ('LoadImageFromFile', 'RRandomFlip', 'RandomFlip', 'DefaultFormatBundle', 'ImageToTensor', 'Collect')
 
@@ -20,7 +20,9 @@ def check_exports(model: Any) -> None:
     """Raise a UserError that says why, if this detector has no graph."""
     name = type(model).__name__
     if not isinstance(model, _FAMILIES):
-        raise UserError(f'{name} cannot be exported: only detectors of one stage, that refine, or of two stages can')
+        raise UserError(
+            f'{name} cannot be exported: only detectors of one stage, that refine, of two stages, or with queries can'
+        )
     if isinstance(model, RotatedTwoStageDetector):
         if not (model.with_rpn and model.with_roi_head):
             raise UserError(f'{name} cannot be exported: it needs an rpn_head and a roi_head')
@@ -32,7 +34,7 @@ def check_exports(model: Any) -> None:
                         'each box; a graph needs a fixed one, e.g. sampling_ratio=2'
                     )
     settings = model.test_cfg.get('rcnn', model.test_cfg)
-    if read_nms(settings.nms)[2] is not None:
+    if not isinstance(model, RotatedDeformableDETR) and read_nms(settings.nms)[2] is not None:
         raise UserError("soft NMS cannot be exported: take nms=dict(type='nms_rotated', iou_thr=0.1) in its test_cfg")
 
 

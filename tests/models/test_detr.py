@@ -59,8 +59,8 @@ def test_padding_changes_nothing(method):
 def test_rt_detr_measures_on_the_padded_image():
     model = detector('o2_rtdetr')
     metas = [dict(meta, batch_input_shape=(96, 128)) for meta in reference.metas(*SIZE)]
-    assert model._sizes(metas) == [(128, 96)] * 2
-    assert detector('rhino')._sizes(metas) == [(96, 64)] * 2
+    assert model.sizes(metas) == [(128, 96)] * 2
+    assert detector('rhino').sizes(metas) == [(96, 64)] * 2
 
 
 @pytest.mark.parametrize('version', zoo.VERSIONS)

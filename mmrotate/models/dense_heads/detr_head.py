@@ -20,6 +20,7 @@ from mmrotate.models.transformers.denoising import Noised
 from mmrotate.models.transformers.positions import inverse_sigmoid
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import largest
 
 from .base import Detections, in_original
 from .fcos_head import mean_over_processes
@@ -169,18 +170,19 @@ class RotatedDeformableDETRHead(BaseModule):
         found: list[Detections] = []
         for scores, shares, meta, size in zip(cls_scores, bbox_preds, img_metas, sizes, strict=True):
             chances = scores.float().sigmoid().flatten()
-            values, index = chances.topk(min(settings.max_per_img, len(chances)))
+            index = largest(chances, settings.max_per_img)
             unit = self._unit(size, shares)
             boxes = shares[index // self.num_classes] * unit
             boxes = torch.cat([torch.minimum(boxes[:, :4], unit[:4]), boxes[:, 4:]], 1)
             if rescale:
                 boxes = in_original(boxes, meta['scale_factor'])
-            found.append((torch.cat([boxes, values[:, None]], 1), index % self.num_classes))
+            found.append((torch.cat([boxes, chances[index, None]], 1), index % self.num_classes))
         return found
 
     def _unit(self, size: Sequence[int], like: Tensor) -> Tensor:
         """Pixels and radians (5,) of the numbers of a box."""
-        return like.new_tensor([*size, *size, self.angle_factor], dtype=torch.float32)
+        one = like.new_ones((), dtype=torch.float32)
+        return torch.stack([one * side for side in (*size, *size, self.angle_factor)])
 
     def in_shares(self, gt_bboxes: Tensor, size: Sequence[int]) -> Tensor:
         """Objects (k, 5) of any angle version as the head predicts them."""

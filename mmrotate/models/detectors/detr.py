@@ -21,6 +21,19 @@ from .base import Result, RotatedBaseDetector
 _NOWHERE = 1e4
 
 
+class Extent(NamedTuple):
+    """How far images reach in their batch."""
+
+    own: Tensor  # height and width (N, 2) of each, without its padding
+    whole: Sequence[int]  # of the batch
+
+    def padding(self, shape: tuple[int, int]) -> Tensor:
+        """Mask (N, h, w) of a map's pixels that begin beyond their image."""
+        sides = zip(shape, self.whole, self.own.T, strict=True)
+        rows, columns = (torch.arange(n, device=own.device) * whole // n >= own[:, None] for n, whole, own in sides)
+        return rows[:, :, None] | columns[:, None]
+
+
 class Memory(NamedTuple):
     """Pixels of all maps, one map behind the other, each row by row."""
 
@@ -159,38 +172,39 @@ class RotatedDeformableDETR(RotatedBaseDetector):
         gt_bboxes, gt_labels = truth[:2]
         images: Truth = [
             ImageTruth(self.bbox_head.in_shares(boxes, size), labels, size)
-            for boxes, labels, size in zip(gt_bboxes, gt_labels, self._sizes(img_metas), strict=True)
+            for boxes, labels, size in zip(gt_bboxes, gt_labels, self.sizes(img_metas), strict=True)
         ]
-        memory = self.encode(x, img_metas)
+        memory = self.encode(x, _extent(img_metas, x[0].device))
         queries = self.queries(memory)
         noised = self._noised(images, queries.content.size(1))
         outputs = self.bbox_head(*self.decode(memory, queries, noised))
         return self.bbox_head.loss(*outputs, images, queries.of_pixels, noised)
 
     def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
-        outputs = self.bbox_head.last(*self._states(x, img_metas))
-        found = self.bbox_head.get_bboxes(*outputs, img_metas, self._sizes(img_metas), rescale=rescale)
+        outputs = self.predict(x, _extent(img_metas, x[0].device))
+        found = self.bbox_head.get_bboxes(*outputs, img_metas, self.sizes(img_metas), rescale=rescale)
         return found, self.bbox_head.num_classes
 
     def _outputs(self, x: Sequence[Tensor]) -> Any:
-        return self.bbox_head.last(*self._states(x, None))
+        return self.predict(x)
 
-    def _states(self, x: Sequence[Tensor], img_metas: list[dict] | None) -> tuple[list[Tensor], list[Tensor]]:
-        memory = self.encode(x, img_metas)
-        return self.decode(memory, self.queries(memory))
+    def predict(self, x: Sequence[Tensor], extent: Extent | None = None) -> tuple[Tensor, Tensor]:
+        """Logits (N, Q, num_classes) and boxes (N, Q, 5) of a pyramid."""
+        memory = self.encode(x, extent)
+        return self.bbox_head.last(*self.decode(memory, self.queries(memory)))
 
     # ----------------------------------------------------------------------------------- steps
-    def _sizes(self, img_metas: list[dict]) -> list[tuple[int, int]]:
+    def sizes(self, img_metas: list[dict]) -> list[tuple[int, int]]:
         """Width and height of each image, without its padding: what places are shares of."""
         return [(meta['img_shape'][1], meta['img_shape'][0]) for meta in img_metas]
 
-    def encode(self, maps: Sequence[Tensor], img_metas: list[dict] | None = None) -> Memory:
-        """Maps (N, C, h, w) of the neck as pixels that have seen each other; no facts mean no padding."""
+    def encode(self, maps: Sequence[Tensor], extent: Extent | None = None) -> Memory:
+        """Maps (N, C, h, w) of the neck as pixels that have seen each other; no extent means no padding."""
         shapes = [(m.size(2), m.size(3)) for m in maps]
         masks = [m.new_zeros(len(m), *m.shape[2:], dtype=torch.bool) for m in maps]
         ratios = padding = None
-        if img_metas is not None and any(m['img_shape'][:2] != m['batch_input_shape'] for m in img_metas):
-            masks = [_padding(shape, img_metas, maps[0].device) for shape in shapes]
+        if extent is not None:
+            masks = [extent.padding(shape) for shape in shapes]
             ratios = torch.stack([_share_of_image(mask) for mask in masks], 1)
             padding = torch.cat([mask.flatten(1) for mask in masks], 1)
         embeds = zip(masks, self.level_embed, strict=True)
@@ -313,10 +327,11 @@ class RotatedRTDETR(RotatedDINO):
         self.encoder = HybridEncoder(**encoder)
         self._make_selection()
 
-    def _sizes(self, img_metas: list[dict]) -> list[tuple[int, int]]:
+    def sizes(self, img_metas: list[dict]) -> list[tuple[int, int]]:
+        """Width and height of the batch, for each image."""
         return [meta['batch_input_shape'][::-1] for meta in img_metas]
 
-    def encode(self, maps: Sequence[Tensor], img_metas: list[dict] | None = None) -> Memory:
+    def encode(self, maps: Sequence[Tensor], extent: Extent | None = None) -> Memory:
         """Maps (N, C, h, w) of the neck as pixels; padding is seen like the image."""
         outs = self.encoder(maps)
         shapes = [(m.size(2), m.size(3)) for m in outs]
@@ -328,7 +343,7 @@ class RotatedRTDETR(RotatedDINO):
 
 def _best(scores: Tensor, count: int) -> Tensor:
     """Indices (N, count) of the largest scores (N, S), of all if they are fewer."""
-    return scores.topk(min(count, scores.size(1)), 1).indices
+    return scores.topk(torch.sym_min(count, scores.size(1)), 1).indices
 
 
 def _with_batch_shape(img: Tensor, img_metas: list[dict]) -> list[dict]:
@@ -336,14 +351,10 @@ def _with_batch_shape(img: Tensor, img_metas: list[dict]) -> list[dict]:
     return [dict(meta, batch_input_shape=tuple(img.shape[2:])) for meta in img_metas]
 
 
-def _padding(shape: tuple[int, int], img_metas: list[dict], device: torch.device) -> Tensor:
-    """Mask (N, h, w) of a map's pixels that begin beyond their image."""
-    masks = []
-    for meta in img_metas:
-        sides = zip(shape, meta['batch_input_shape'], meta['img_shape'], strict=False)
-        rows, columns = (torch.arange(n, device=device) * whole // n >= own for n, whole, own in sides)
-        masks.append(rows[:, None] | columns)
-    return torch.stack(masks)
+def _extent(img_metas: list[dict], device: torch.device) -> Extent | None:
+    """The extent of images; None if none of them is padded."""
+    whole, shapes = img_metas[0]['batch_input_shape'], [tuple(meta['img_shape'][:2]) for meta in img_metas]
+    return None if set(shapes) == {tuple(whole)} else Extent(torch.tensor(shapes, device=device), whole)
 
 
 def _share_of_image(mask: Tensor) -> Tensor:
