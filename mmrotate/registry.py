@@ -13,6 +13,7 @@ from mmengine.registry import Registry as _MMEngineRegistry
 from mmrotate.compat import standins
 from mmrotate.utils.arguments import ArgumentError, check_known
 from mmrotate.utils.errors import UserError
+from mmrotate.utils.lazy import everything
 from mmrotate.utils.uncalled import check_overrides, is_of_library
 
 _logger = logging.getLogger('mmrotate')
@@ -29,6 +30,13 @@ class ConfigError(UserError, KeyError):
 
 class Registry(_MMEngineRegistry):
     """A registry whose error for an unknown type lists the names that come near."""
+
+    def import_from_location(self) -> None:
+        """Import the parts of the places whose names are to be known."""
+        if not self._imported:
+            for place in self._locations:
+                everything(place)
+        super().import_from_location()
 
     def build(self, cfg: dict, default_args: dict | None = None, **kwargs: Any) -> Any:
         """Build an object from ``cfg``, a dict whose ``type`` is a registered name or a class.

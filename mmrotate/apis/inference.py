@@ -149,6 +149,35 @@ class Preparation:
         return sample
 
 
+class ModelSight:
+    """A detector of :func:`init_detector` as what sees windows, see :mod:`mmrotate.apis.tiles`."""
+
+    def __init__(self, model: Any) -> None:
+        self.prepare, self.device = Preparation(model.cfg), next(model.parameters()).device
+        self._model, self.classes = model, model.CLASSES or ()
+
+    def detect(self, samples: Sequence[dict[str, Any]]) -> list[Result]:
+        """Results of samples, which go through the detector at once."""
+        with torch.no_grad():
+            return self._model(return_loss=False, rescale=True, **to_device(collate(samples), self.device))
+
+
+def pipeline_scale(cfg: Config) -> tuple[int, int]:
+    """Width and height to which the test pipeline of a config brings images.
+
+    Raises:
+        UserError: It does not say.
+    """
+    split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
+    for step in innermost_dataset(dataset_config(cfg, split)).pipeline:
+        for name in ('img_scale', 'scale', 'size'):
+            scale = step.get(name)
+            scale = scale[0] if isinstance(scale, list) and scale and isinstance(scale[0], list | tuple) else scale
+            if isinstance(scale, list | tuple) and len(scale) == 2:
+                return int(scale[0]), int(scale[1])
+    raise UserError('--tile auto: the test pipeline of the config has no img_scale; give the size of the tiles')
+
+
 def innermost_dataset(data: Any) -> Any:
     """Config of the first dataset inside of lists and wrappers."""
     if isinstance(data, list | tuple):

@@ -10,7 +10,7 @@ from mmrotate.core.images import as_image, read_image
 from mmrotate.core.patch import MergeRule, get_multiscale_patch, slide_window
 from mmrotate.utils.errors import ArgumentError
 
-from .inference import Image, Result
+from .inference import Image, ModelSight, Result
 from .tiles import Window, detect_windows, joined
 
 
@@ -47,4 +47,4 @@ def inference_detector_by_patches(
         left, top, right, bottom = window
         return image[top:bottom, left:right]
 
-    return joined(detect_windows(model, read, windows, MergeRule(merge_iou_thr), batch_size=bs))
+    return joined(detect_windows(ModelSight(model), read, windows, MergeRule(merge_iou_thr), batch_size=bs))

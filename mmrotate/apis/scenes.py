@@ -6,24 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from tqdm import tqdm
 
 from mmrotate.core.patch import MergeRule, tile_windows
 from mmrotate.core.scene import Scene
-from mmrotate.engine import dataset_config
-from mmrotate.engine.shortage import naming_shortages
 from mmrotate.utils import UserError
 from mmrotate.utils.journal import Failure
 
-from .inference import Result, innermost_dataset
-from .tiles import detect_windows, joined
+from .tiles import RULE, Result, Sight, detect_windows, joined
 
 Size = tuple[int, int]  # width and height in pixels
 MUCH_LARGER = 1.5  # times the scale of the test pipeline, beyond which 'auto' makes tiles
-
-
-RULE = MergeRule(iou_thr=0.1, iof_thr=0.5)
 
 
 @dataclass(frozen=True)
@@ -67,24 +60,8 @@ def times_larger(size: Size, scale: Size) -> float:
     return max(max(size) / max(scale), min(size) / min(scale))
 
 
-def pipeline_scale(cfg: Config) -> Size:
-    """Width and height to which the test pipeline of a config brings images.
-
-    Raises:
-        UserError: It does not say.
-    """
-    split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
-    for step in innermost_dataset(dataset_config(cfg, split)).pipeline:
-        for name in ('img_scale', 'scale', 'size'):
-            scale = step.get(name)
-            scale = scale[0] if isinstance(scale, list) and scale and isinstance(scale[0], list | tuple) else scale
-            if isinstance(scale, list | tuple) and len(scale) == 2:
-                return int(scale[0]), int(scale[1])
-    raise UserError('--tile auto: the test pipeline of the config has no img_scale; give the size of the tiles')
-
-
 def stream_scenes(
-    model: Any, files: Sequence[Path], numbers: Iterable[int], search: Search, batch_size: int, score_thr: float
+    sight: Sight, files: Sequence[Path], numbers: Iterable[int], search: Search, batch_size: int, score_thr: float
 ) -> Iterator[tuple[int, Any]]:
     """Number and result of those of the files whose ``numbers`` come, in their order, with a bar for each.
 
@@ -93,18 +70,16 @@ def stream_scenes(
     Yields:
         Number, and a list over classes of arrays (n, 6), or a :class:`Failure` for an image that cannot be read.
     """
-    model.eval()
-    with naming_shortages():
-        for number in numbers:
-            try:
-                with Scene(files[number], search.bands, search.stretch) as scene:
-                    result: Any = _search(model, scene, search, batch_size, score_thr)
-            except UserError as error:
-                result = Failure(error)
-            yield number, result
+    for number in numbers:
+        try:
+            with Scene(files[number], search.bands, search.stretch) as scene:
+                result: Any = _search(sight, scene, search, batch_size, score_thr)
+        except UserError as error:
+            result = Failure(error)
+        yield number, result
 
 
-def _search(model: Any, scene: Scene, search: Search, batch_size: int, score_thr: float) -> Result:
+def _search(sight: Sight, scene: Scene, search: Search, batch_size: int, score_thr: float) -> Result:
     windows = search.windows((scene.width, scene.height))
     empty = 0
 
@@ -116,12 +91,12 @@ def _search(model: Any, scene: Scene, search: Search, batch_size: int, score_thr
 
     with tqdm(total=len(windows), desc=scene.path.name, unit='window', leave=False) as bar:
         parts = detect_windows(
-            model, read, windows, search.rule, search.flips, batch_size, score_thr, progress=bar.update
+            sight, read, windows, search.rule, search.flips, batch_size, score_thr, progress=bar.update
         )
         result = joined(parts)
     if len(windows) > 1 or scene.changed:
         tqdm.write(_told(scene, windows, empty))
-    return result or [np.zeros((0, 6), np.float32) for _ in model.CLASSES or ()]
+    return result or [np.zeros((0, 6), np.float32) for _ in sight.classes]
 
 
 def _told(scene: Scene, windows: np.ndarray, empty: int) -> str:

@@ -1,22 +1,32 @@
 """Detection in windows of an image that is too large for the detector, and one result of them all."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 
 from mmrotate.core.bbox import bbox_flip
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.patch import MergeRule, RowMerge
-from mmrotate.datasets import collate
-from mmrotate.engine.batches import to_device
 from mmrotate.utils.prefetch import prefetched
 
-from .inference import Preparation, Result
-
+RULE = MergeRule(iou_thr=0.1, iof_thr=0.5)
+Result = list[np.ndarray]
 FLIPS: dict[str, Any] = {'horizontal': np.s_[:, ::-1], 'vertical': np.s_[::-1], 'diagonal': np.s_[::-1, ::-1]}
 Window = Sequence[int]  # left, top, right, bottom in pixels
+
+
+class Sight(Protocol):
+    """What sees windows: a detector of PyTorch, see ``mmrotate.apis.inference.ModelSight``, or an exported one."""
+
+    device: Any  # where overlaps are suppressed
+    classes: Sequence[str]
+
+    def prepare(self, pixels: np.ndarray) -> Any:
+        """The sample of an image (h, w, 3), BGR, uint8."""
+
+    def detect(self, samples: Sequence[Any]) -> Sequence[Result]:
+        """Results of samples, which go through the detector at once."""
 
 
 class _View(NamedTuple):
@@ -24,12 +34,12 @@ class _View(NamedTuple):
 
     number: int
     flip: str
-    sample: dict[str, Any] | None
+    sample: Any
     shape: tuple[int, ...] = ()
 
 
 def detect_windows(
-    model: Any,
+    sight: Sight,
     read: Callable[[Window], np.ndarray | None],
     windows: np.ndarray,
     rule: MergeRule,
@@ -41,7 +51,7 @@ def detect_windows(
     """Detect objects in windows of an image, which a thread reads and prepares while the detector is at work.
 
     Args:
-        model: A detector of ``init_detector``.
+        sight: The detector.
         read: Gives the pixels of a window, (h, w, 3), BGR, uint8; None if there is nothing in it.
         windows: Left, top, right, bottom (n, 4) in pixels.
         rule: How detections that overlap become one.
@@ -57,13 +67,12 @@ def detect_windows(
         return
     order = np.lexsort((windows[:, 0], windows[:, 1]))
     windows, tops = windows[order], np.append(windows[order, 1], np.inf)
-    device = next(model.parameters()).device
-    merge = RowMerge(rule, windows, device)
-    views = prefetched(_views(Preparation(model.cfg), read, windows, ('', *flips)), 2 * batch_size)
+    merge = RowMerge(rule, windows, sight.device)
+    views = prefetched(_views(sight.prepare, read, windows, ('', *flips)), 2 * batch_size)
     try:
         done = 0
         for batch in _batches(views, batch_size):
-            for view, result in _detect(model, batch, device):
+            for view, result in _detect(sight, batch):
                 merge.add(_placed(result, view, score_thr), windows[view.number])
             past = batch[-1].number  # its other views may be in the next batch
             if tops[past] > tops[done]:
@@ -83,7 +92,10 @@ def joined(parts: Iterable[Result]) -> Result:
 
 
 def _views(
-    prepare: Preparation, read: Callable[[Window], np.ndarray | None], windows: np.ndarray, flips: Sequence[str]
+    prepare: Callable[[np.ndarray], Any],
+    read: Callable[[Window], np.ndarray | None],
+    windows: np.ndarray,
+    flips: Sequence[str],
 ) -> Iterator[_View]:
     for index, window in enumerate(windows):
         pixels = read(window)
@@ -109,13 +121,10 @@ def _batches(views: Iterable[_View], size: int) -> Iterator[list[_View]]:
         yield batch
 
 
-def _detect(model: Any, batch: Sequence[_View], device: torch.device) -> Iterator[tuple[_View, Result]]:
+def _detect(sight: Sight, batch: Sequence[_View]) -> Iterator[tuple[_View, Result]]:
     seen = [view for view in batch if view.sample is not None]
     if seen:
-        samples = to_device(collate([view.sample for view in seen if view.sample is not None]), device)
-        with torch.no_grad():
-            results = model(return_loss=False, rescale=True, **samples)
-        yield from zip(seen, finite_results(results), strict=True)
+        yield from zip(seen, finite_results(sight.detect([view.sample for view in seen])), strict=True)
 
 
 def _placed(result: Result, view: _View, score_thr: float) -> Result:

@@ -6,17 +6,35 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from mmrotate.apis.products import FORMS
-from mmrotate.apis.scenes import MUCH_LARGER, RULE, Search, Size, pipeline_scale, times_larger
+from mmrotate.apis.scenes import MUCH_LARGER, RULE, Search, Size, times_larger
 from mmrotate.apis.tiles import FLIPS
-from mmrotate.cli.common import score
+from mmrotate.cli.basics import palette, score, whole_number
 from mmrotate.core.scene import STRETCHES
 from mmrotate.datasets.image_folder import image_size
 from mmrotate.utils import UserError
 
 _AUTO = 'auto'
+MERGING = ('merge_iou_thr', 'merge_iof_thr', 'merge_fuse_thr', 'class_agnostic')
+
+
+def add_output_options(parser: argparse.ArgumentParser, picture_type: Callable[[str], str]) -> None:
+    """Options that say what becomes of detections; ``picture_type`` converts the value of ``--out-file``."""
+    parser.add_argument(
+        '--out-file', type=picture_type, help='the picture of a single image, the video of a single video'
+    )
+    parser.add_argument('--out-dir', help='folder for the pictures of all images')
+    parser.add_argument('--json', metavar='FILE', help='write all detections into a JSON file')
+    parser.add_argument('--out', metavar='DIR', help='folder for the results in the forms of --to')
+    parser.add_argument('--to', type=forms, help='forms of the results in --out, by commas (default: json)')
+    parser.add_argument('--crs', choices=('wgs84', 'raster'), help='coordinates of GeoJSON (default: wgs84)')
+    text = 'go on with a run that was interrupted or left images out: skip those that its journal (FILE.journal of '
+    text += '--json, else in --out or --out-dir) notes as done and that did not change since'
+    parser.add_argument('--resume', action='store_true', help=text)
+    parser.add_argument('--show', action='store_true', help='show each picture in a window')
+    parser.add_argument('--score-thr', type=score, default=0.3, help='lowest score shown and written (default: 0.3)')
+    parser.add_argument('--batch-size', type=whole_number(1), default=1, help='images, or tiles, at once (default: 1)')
+    parser.add_argument('--palette', type=palette, help='dota, sar, hrsc, hrsc_classwise, hit_uav, random, or a colour')
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +56,6 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     text = 'take the mean of detections that overlap more than this, weighted by score (default: the best one)'
     group.add_argument('--merge-fuse-thr', type=score, help=text)
     group.add_argument('--class-agnostic', action='store_true', help='merge detections of different classes too')
-    text = 'half precision: float16 on CUDA, bfloat16 on the CPU'
-    group.add_argument('--half', action='store_true', help=text)
     text = 'bands for red, green and blue, counted from 1, e.g. 4,3,2; or one for all'
     group.add_argument('--bands', type=_several(int, 'the number of a band'), help=text)
     text = 'how values become 0 to 255: between the percentiles 2 and 98 or the extremes of each band, or as they are '
@@ -47,21 +63,27 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--stretch', choices=STRETCHES, help=text)
 
 
-def search_of(args: argparse.Namespace, cfg: Config, files: Sequence[Path]) -> Search | None:
-    """The search that the options ask for, and say what it is; None: each image as a whole."""
+def search_of(args: argparse.Namespace, scale_of: Callable[[], Size], files: Sequence[Path]) -> Search | None:
+    """The search that the options ask for, and say what it is; None: each image as a whole.
+
+    ``scale_of`` gives the width and height to which the detector brings images, or raises a UserError.
+    """
     given = {'overlap': args.overlap, 'scales': args.scales}
     if args.tile is None:
         if wrong := [name for name, value in given.items() if value is not None]:
             raise UserError(f'--{wrong[0]} is of tiles: give --tile too')
         if not (args.flip or args.bands or args.stretch):
-            _warn_of_large(cfg, files)
+            if of_merging := [name for name in MERGING if is_given(getattr(args, name))]:
+                option = of_merging[0].replace('_', '-')
+                raise UserError(f'--{option} is of what is seen more than once: give --tile or --flip too')
+            _warn_of_large(scale_of, files)
             return None
     options = {**given, 'flips': args.flip, 'bands': args.bands, 'stretch': args.stretch}
     merging = {name: getattr(args, f'merge_{name}') for name in ('iou_thr', 'iof_thr', 'fuse_thr')}
     rule = RULE._replace(
         class_agnostic=args.class_agnostic, **{key: value for key, value in merging.items() if value is not None}
     )
-    tile = pipeline_scale(cfg) if args.tile == _AUTO else args.tile
+    tile = scale_of() if args.tile == _AUTO else args.tile
     search = Search(
         tile, args.tile == _AUTO, rule=rule, **{key: value for key, value in options.items() if value is not None}
     )
@@ -73,15 +95,20 @@ def search_of(args: argparse.Namespace, cfg: Config, files: Sequence[Path]) -> S
     return search
 
 
+def is_given(value: Any) -> bool:
+    """Whether the value of an option is one that was given; 0 is."""
+    return value is not None and value is not False
+
+
 def forms(text: str) -> tuple[str, ...]:
     """The value of an option: names of forms of results."""
     return _several(_choice(FORMS), 'a form')(text)
 
 
-def _warn_of_large(cfg: Config, files: Sequence[Path]) -> None:
+def _warn_of_large(scale_of: Callable[[], Size], files: Sequence[Path]) -> None:
     """Say once that an image is much larger than the detector sees it."""
     try:
-        scale = pipeline_scale(cfg)
+        scale = scale_of()
     except UserError:
         return
     for file in files:

@@ -2,13 +2,10 @@
 
 import argparse
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
-from mmrotate.apis import draw_result
 from mmrotate.apis.products import (
     AT_ONCE,
     Findings,
@@ -21,13 +18,11 @@ from mmrotate.apis.products import (
 )
 from mmrotate.apis.results import image_entry, write_entries_json
 from mmrotate.apis.scenes import Search
-from mmrotate.cli.common import made_with
-from mmrotate.core.earth import place_of
+from mmrotate.core.earth import WGS84, place_of
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.raster import Raster
 from mmrotate.core.scene import Scene
 from mmrotate.core.visualization import can_write_image
-from mmrotate.engine import files_of_config, rank_and_size
 from mmrotate.utils import UserError
 from mmrotate.utils.item_files import ItemFiles
 from mmrotate.utils.journal import Journal, Stamp, Tally
@@ -53,19 +48,25 @@ class Outputs:
         self.journal: Any = None
         self.found = 0
 
-    def check(self, cfg: Config) -> None:
-        """Refuse places that would do harm or cannot be written."""
+    def check(self, inputs: Sequence[str | Path]) -> None:
+        """Refuse places that would do harm, to the images or other ``inputs``, or cannot be written."""
         folders = [(name, Path(path)) for name, path in self._folders() if path]
-        inputs = [*self._files, self._args.checkpoint, *files_of_config(cfg)]
-        check_outputs(list(self._outputs()), inputs, folders)
+        check_outputs(list(self._outputs()), [*self._files, *inputs], folders)
 
-    def begin(self, cfg: Config, model: Any, resume: bool) -> None:
-        """Open the journal."""
-        self._model = model
+    def begin(self, made_with: Mapping[str, Any], model: Any, resume: bool, first: bool = True) -> None:
+        """Open the journal.
+
+        Args:
+            made_with: What results depend on besides the options.
+            model: What has ``CLASSES`` and ``show_result``.
+            resume: Go on with what is there.
+            first: Whether this is the first, or only, process.
+        """
+        self._model, self._first = model, first
         keys = ('score_thr', 'palette', 'out_dir', 'half')
         others = {key: getattr(self._args, key) for key in keys}
         others['search'] = None if self._search is None else dataclasses.asdict(self._search)
-        self._open(made_with(cfg, self._args.config, self._args.checkpoint, **others), resume)
+        self._open({**made_with, **others}, resume)
 
     def is_done(self, index: int, item: tuple[str, Stamp]) -> bool:
         """Whether an image is done, and its picture there."""
@@ -105,7 +106,7 @@ class Outputs:
         colours = {'bbox_color': args.palette} if args.palette else {}
         options = dict(score_thr=args.score_thr, **colours)
         if self._search is None:
-            draw_result(self._model, file, result, target, args.show, **options)
+            self._model.show_result(file, result, show=args.show, out_file=target, **options)
             return
         with self._scene(file) as scene:
             write_picture(self._model, scene, result, target, show=args.show, **options)
@@ -126,6 +127,8 @@ class FileOutputs(Outputs):
         super().__init__(args, files, search)
         if args.to:
             raise UserError('--to says in which forms results go into a folder: give --out DIR too')
+        if args.crs:
+            raise UserError('--crs is of GeoJSON: give --out DIR --to geojson too')
         if args.launcher != 'none':
             raise UserError('--launcher: several processes need one folder for their results: --out DIR')
         self._targets = _pictures(args, files)
@@ -172,6 +175,8 @@ class FolderOutputs(Outputs):
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
             raise UserError(f'two images are called {twice}, and so would be their results: take one at a time')
         check_forms(self._forms, files)
+        if args.crs and 'geojson' not in self._forms:
+            raise UserError(f'--crs is of GeoJSON: give --to {",".join((*self._forms, "geojson"))}')
         if 'geojson' in self._forms:
             self._check_places()
         if 'pictures' in self._forms:
@@ -188,13 +193,13 @@ class FolderOutputs(Outputs):
         self.found = sum(count for _, count in counts)
         classes = self._model.CLASSES or [f'class {i}' for i in range(max((number for number, _ in counts), default=0))]
         check_forms(self._forms, [], classes)
-        findings = Findings(read, classes, self.found, self._args.crs)
+        findings = Findings(read, classes, self.found, self._args.crs or WGS84)
         written = write_all(self._folder, self._forms, findings) if done else []
         self._leave(tally)
         return [*map(str, written), *(str(self._folder / form) for form in self._forms if form in AT_ONCE)]
 
     def _open(self, settings: dict[str, Any], resume: bool) -> None:
-        if rank_and_size()[0] == 0:
+        if self._first:
             for folder in (self._folder, *(path for path in self._folder.rglob('*') if path.is_dir())):
                 remove_leftovers(folder)
         again = [form for form in _AGAIN if form in self._forms]

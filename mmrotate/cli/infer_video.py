@@ -1,7 +1,7 @@
 """``mmrotate infer`` on videos, image sequences, cameras and streams."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +14,8 @@ from mmrotate.apis import init_detector
 from mmrotate.apis.inference import Result
 from mmrotate.apis.video import VideoLog, detect_video, results_of
 from mmrotate.cli.common import picture, require_screen
-from mmrotate.core.video import Frame, Video, VideoWriter, can_write_video, is_video, video_codec
+from mmrotate.cli.infer_options import MERGING, is_given
+from mmrotate.core.video import Frame, Video, VideoWriter, can_write_video, is_sequence, is_video, video_codec
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.engine.amp import half_precision
 from mmrotate.utils import UserError
@@ -22,16 +23,29 @@ from mmrotate.utils.places import check_outputs
 
 T = TypeVar('T')
 # options of images alone
-_OF_SEARCH = ('tile', 'overlap', 'scales', 'flip', 'merge_iou_thr', 'merge_iof_thr', 'merge_fuse_thr', 'class_agnostic')
-_OF_IMAGES = ('out', 'to', *_OF_SEARCH, 'bands', 'stretch')
+_OF_IMAGES = ('out', 'to', 'crs', 'tile', 'overlap', 'scales', 'flip', *MERGING, 'bands', 'stretch')
 _AHEAD = 8  # pictures that wait to be encoded
+_SHOWN = 0.001  # seconds
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
     """Options of videos alone."""
     group = parser.add_argument_group('videos', 'files, numbered images (frames/%%05d.png), cameras (0) and streams')
     group.add_argument('--fps', type=float, help='frames a second of numbered images (default: 25)')
-    group.add_argument('--wait-time', type=float, default=0.001, help='seconds that --show shows a frame')
+    group.add_argument('--wait-time', type=float, help=f'seconds that --show shows a frame (default: {_SHOWN})')
+
+
+def settle_video_options(args: argparse.Namespace, sources: Sequence[str], videos: bool = True) -> None:
+    """Refuse options that would change nothing for these sources, and fill in the others.
+
+    Raises:
+        UserError: One of them is given.
+    """
+    if args.fps is not None and (other := next((source for source in sources if not is_sequence(source)), None)):
+        raise UserError(f'--fps is of numbered images such as frames/%05d.png, and {other} is none of them')
+    if args.wait_time is not None and not (videos and args.show):
+        raise UserError('--wait-time is how long --show shows a frame of a video')
+    args.wait_time = _SHOWN if args.wait_time is None else args.wait_time
 
 
 def picture_or_video(text: str) -> str:
@@ -52,7 +66,7 @@ def videos_of(args: argparse.Namespace) -> bool:
         raise UserError(f'{args.images[found.index(False)]} is no video, others are: give them in runs of their own')
     values = {name: getattr(args, name) for name in _OF_IMAGES}
     values['launcher'] = None if args.launcher == 'none' else args.launcher
-    if given := next((name for name, value in values.items() if value is not None and value is not False), None):
+    if given := next((name for name, value in values.items() if is_given(value)), None):
         option = given.replace('_', '-')
         raise UserError(f'--{option} is for images; videos take --out-file, --out-dir, --json and --show')
     if len(args.images) > 1 and (args.out_file or args.json):
@@ -63,10 +77,13 @@ def videos_of(args: argparse.Namespace) -> bool:
 def run_videos(args: argparse.Namespace) -> None:
     """Detect, draw and write, video by video."""
     require_screen(args.show, '--out-file')
+    settle_video_options(args, args.images)
     cfg = load_config(args.config, args.cfg_options)
     places = [places_of(args, source) for source in args.images]
     if not args.show and not any(any(pair) for pair in places):
         raise UserError('nothing would be kept: give --out-file VIDEO, --json FILE, --out-dir DIR or --show')
+    if args.resume and not all(lines for _, lines in places):
+        raise UserError('--resume goes on with the JSON lines of an earlier run: it needs --json or --out-dir')
     inputs = [*map(Path, args.images), Path(args.checkpoint), *files_of_config(cfg)]
     check_outputs([('output', place) for pair in places for place in pair if place], inputs, [])
     model = init_detector(cfg, args.checkpoint, args.device)

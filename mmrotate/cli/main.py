@@ -14,7 +14,7 @@ from mmrotate.cli.group import run_group
 COMMANDS = {
     'train': ('train', 'train a detector'),
     'test': ('test', 'run a detector over a dataset: score it, write its results'),
-    'infer': ('infer', 'detect objects in images'),
+    'infer': ('infer_any', 'detect objects in images'),
     'split': ('split', 'cut large images and their labels into tiles'),
     'merge': ('merge', 'merge results of patches into those of their scenes'),
     'check-submission': ('check_submission', 'say whether a test server takes these files'),

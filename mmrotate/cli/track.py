@@ -25,7 +25,7 @@ from mmrotate.cli.common import (
     score,
     whole_number,
 )
-from mmrotate.cli.infer_video import add_video_options, encoding
+from mmrotate.cli.infer_video import add_video_options, encoding, settle_video_options
 from mmrotate.core.video import Frame, Video, video_codec
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.engine.amp import half_precision
@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Detect, track, draw, write and count."""
     require_screen(args.show, '--out-file')
+    settle_video_options(args, [args.video])
     given = {'--out-file': args.out_file, '--json': args.json, '--mot': args.mot, '--counts': args.counts}
     places = [(name, Path(path)) for name, path in given.items() if path]
     if not places and not args.show and not (args.line or args.zone):

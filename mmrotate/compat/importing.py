@@ -4,6 +4,7 @@ A finder in front of the others makes a stand-in for a module that is gone, and 
 is still there answer for its former names; each looks a name up when it is asked for.
 """
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -31,10 +32,12 @@ def former(path: str, name: str) -> Any:
         return importlib.import_module(library)
     place, _, own = SPELLED_OTHERWISE.get(name, f':{name}').partition(':')
     for module in [place] if place else PLACES.get(path, '').split():
-        names = vars(importlib.import_module(f'{_ROOT}.{module}'))
+        today = importlib.import_module(f'{_ROOT}.{module}')
+        if own in vars(today).get('__all__', ()):  # it is imported on demand
+            return getattr(today, own)
         # a package has its modules as attributes, of which some were called as what they hold
-        if not isinstance(names.get(own, _ABSENT), ModuleType):
-            return names[own]
+        if not isinstance(vars(today).get(own, _ABSENT), ModuleType):
+            return vars(today)[own]
     raise AttributeError(f'module {".".join(filter(None, (_ROOT, path)))!r} has no attribute {name!r}')
 
 
@@ -74,7 +77,14 @@ class _Answering(Loader):
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
         path = module.__name__.partition('.')[2]
-        module.__dict__.setdefault('__getattr__', lambda name: former(path, name))
+        own = vars(module).get('__getattr__')  # of a package that imports its names on demand
+
+        def answer(name: str) -> Any:
+            with contextlib.suppress(AttributeError):
+                return own(name) if own else former(path, name)
+            return former(path, name)
+
+        vars(module)['__getattr__'] = answer
         if path in _PACKAGES and not hasattr(module, '__path__'):
             module.__path__ = []  # it was a package, whose modules are stand-ins
 

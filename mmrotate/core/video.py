@@ -32,11 +32,11 @@ def is_video(source: str) -> bool:
     """Whether a name is one of a video, an image sequence (``frames/%05d.png``), a camera or a stream."""
     name = source.lower()
     return (
-        name.startswith(_STREAMS) or name.endswith(VIDEO_SUFFIXES) or _is_pattern(source) or _camera(source) is not None
+        name.startswith(_STREAMS) or name.endswith(VIDEO_SUFFIXES) or is_sequence(source) or _camera(source) is not None
     )
 
 
-def _is_pattern(source: str) -> bool:
+def is_sequence(source: str) -> bool:
     """Whether a name stands for numbered images: what is there under it is itself meant."""
     return '%' in source and not source.lower().startswith(_STREAMS) and not Path(source).exists()
 
@@ -63,7 +63,7 @@ class Video:
         self.source, camera = source, _camera(source)
         self.count: int | None = None
         self.live = camera is not None or source.lower().startswith(_STREAMS)
-        self._sequence = _is_pattern(source)
+        self._sequence = is_sequence(source)
         if not self.live and not self._sequence and not Path(source).is_file():
             raise BadImageError(f'the video {source} does not exist')
         if self._sequence:

@@ -17,6 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmrotate.apis.tiles import RULE, detect_windows, joined
+from mmrotate.core.patch import MergeRule, tile_windows
+
 INPUTS = ('image', 'img_shape', 'scale_factor')
 OUTPUTS = ('dets', 'labels')
 # key of the recipe in a model file
@@ -106,6 +109,8 @@ class Detector:
         ModelFileError: The file is missing, of another kind, or lacks the recipe.
     """
 
+    device = 'cpu'  # where tiles are merged
+
     def __init__(self, file: str | os.PathLike, threads: int | None = None) -> None:
         path = Path(file)
         name = _LIBRARIES.get(path.suffix.lower())
@@ -122,6 +127,16 @@ class Detector:
             raise ModelFileError(f'{path} has no entry {KEY!r}: it was not written by `mmrotate export`')
         self.recipe = Recipe.loads(text)
 
+    def prepare(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The sample of an image (h, w, 3), BGR, uint8."""
+        return self.recipe.prepare(pixels)
+
+    def detect(self, samples: Sequence[tuple[np.ndarray, ...]]) -> list[list[np.ndarray]]:
+        """Results of samples; those of a file of fixed size go through it one by one."""
+        step = 1 if self.recipe.size else len(samples)
+        batches = (samples[start : start + step] for start in range(0, len(samples), step or 1))
+        return [result for batch in batches for result in self._batch(batch)]
+
     @property
     def classes(self) -> Sequence[str]:
         """Names of the classes."""
@@ -135,15 +150,45 @@ class Detector:
         """
         single = not isinstance(images, list | tuple)
         given = [images] if single else images
-        step = 1 if self.recipe.size else batch_size
         results: list[list[np.ndarray]] = []
-        for start in range(0, len(given), step):
-            results += self._batch([read_image(image) for image in given[start : start + step]])
+        for start in range(0, len(given), batch_size):
+            results += self.detect([self.prepare(read_image(image)) for image in given[start : start + batch_size]])
         return results[0] if single else results
 
-    def _batch(self, images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        inputs = batch_of([self.recipe.prepare(image) for image in images])
-        dets, labels = self._run(inputs)
+    def tiles(
+        self,
+        image: Any,
+        size: Sequence[int] | None = None,
+        overlap: float = 0.2,
+        rule: MergeRule = RULE,
+        batch_size: int = 1,
+        score_thr: float = 0.0,
+    ) -> list[np.ndarray]:
+        """Result of an image that is too large for the detector, tile by tile, as of ``mmrotate infer --tile``.
+
+        Args:
+            image: A file or an array (h, w, 3), BGR, uint8.
+            size: Width and height of the tiles; None: the scale that images are resized to.
+            overlap: What neighbours share, as a part, in [0, 1), of their shorter side.
+            rule: How detections of several tiles become one.
+            batch_size: Tiles that go through the detector at once.
+            score_thr: Detections with lower scores are left out before they are merged.
+
+        Returns:
+            A list over classes of arrays (n, 6), best first, as of a call.
+        """
+        pixels = read_image(image)
+        height, width = pixels.shape[:2]
+        windows = tile_windows(width, height, [tuple(size or self.recipe.scale)], overlap)
+
+        def read(window: Sequence[int]) -> np.ndarray:
+            left, top, right, bottom = window
+            return pixels[top:bottom, left:right]
+
+        return joined(detect_windows(self, read, windows, rule, batch_size=batch_size, score_thr=score_thr))
+
+    def _batch(self, samples: Sequence[tuple[np.ndarray, ...]]) -> list[list[np.ndarray]]:
+        dets, labels = self._run(batch_of(samples))
         count = len(self.classes)
         return [[d[own == c] for c in range(count)] for d, own in zip(dets, labels, strict=True)]
 

@@ -9,7 +9,7 @@ import torchvision  # noqa: F401  registers torch.ops.torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import mmrotate.ops  # noqa: F401  registers torch.ops.mmrotate
+from mmrotate.ops import RoIAlignRotated  # noqa: F401  registers torch.ops.mmrotate.roi_align_rotated
 
 Shape = Sequence[int]
 _BILINEAR = 4  # multiply-adds of a value between four pixels

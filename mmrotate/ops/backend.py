@@ -5,47 +5,22 @@ The environment variable ``MMROTATE_OPS_BACKEND`` forces ``cpp``, ``triton`` or 
 """
 
 import ctypes
-import importlib.machinery
 import importlib.util
 import os
 import warnings
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-_VARIABLE = 'MMROTATE_OPS_BACKEND'
+from mmrotate.utils import native
+
+_VARIABLE, _library = native.VARIABLE, native.library
 _CHOICES = ('cpp', 'triton', 'torch')
-# goes up together with csrc/interface.cpp
-_INTERFACE = 6
-
 _Argument = Tensor | float | int | bool | ctypes.c_int | None
-_C_TYPES: dict[type, Callable] = {bool: ctypes.c_int, int: ctypes.c_int64, float: ctypes.c_double}
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    """The C++ library beside this file; None where it was not built or does not fit."""
-    paths = [Path(__file__).with_name(f'_mmrotate_ops{suffix}') for suffix in importlib.machinery.EXTENSION_SUFFIXES]
-    path = next((path for path in paths if path.is_file()), None)
-    return None if path is None else _load(path)
-
-
-def _load(path: Path) -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL(str(path))
-        if library.mmrotate_ops_interface() == _INTERFACE:
-            return library
-        reason = 'it was built from other sources'
-    except (OSError, AttributeError) as error:
-        reason = str(error)
-    advice = 'Install the package again; until then plain PyTorch serves'
-    warnings.warn(f'the C++ operations in {path} are not used: {reason}. {advice}', stacklevel=2)
-    return None
 
 
 def _forced() -> str | None:
@@ -178,25 +153,11 @@ def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
     library = _library()
     if library is None:
         raise RuntimeError('the C++ operations were not built')
-    function = getattr(library, f'{name}_{"f64" if dtype == torch.float64 else "f32"}')
-    function.restype = ctypes.c_int
     held = [value.contiguous() if isinstance(value, Tensor) else value for value in args]
-    if function(*map(_as_c, held)):
-        raise MemoryError(f'{name} ran out of memory')
-
-
-def library_function(name: str) -> Any:
-    """A function of the C++ library that is of no type of numbers; None where there is none."""
-    library = None if _forced() == 'torch' else _library()
-    return getattr(library, name, None)
+    given = [ctypes.c_void_p(value.data_ptr()) if isinstance(value, Tensor) else value for value in held]
+    native.call(library, name, dtype == torch.float64, *given)
 
 
 def threads() -> ctypes.c_int:
     """Threads that an operation may use: those of PyTorch."""
     return ctypes.c_int(torch.get_num_threads())
-
-
-def _as_c(value: _Argument) -> object:
-    if value is None or isinstance(value, Tensor):
-        return ctypes.c_void_p(None if value is None else value.data_ptr())
-    return _C_TYPES[type(value)](value) if type(value) in _C_TYPES else value

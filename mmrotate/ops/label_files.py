@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .backend import library_function, threads
+from mmrotate.utils.native import library_function, threads
 
 
 def read_label_files(

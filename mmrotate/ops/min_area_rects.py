@@ -5,7 +5,7 @@ import ctypes
 import cv2
 import numpy as np
 
-from .backend import library_function, threads
+from mmrotate.utils.native import library_function, threads
 
 
 def min_area_rects(quads: np.ndarray) -> np.ndarray:

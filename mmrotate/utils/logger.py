@@ -1,11 +1,9 @@
 """The package's logger: one line format, a file beside the console, silent on ranks above 0."""
 
+import importlib
 import logging
 import sys
 from pathlib import Path
-
-from mmengine.dist import get_rank
-from mmengine.logging import MMLogger
 
 LOGGER_NAME = 'mmrotate'
 _FORMAT = '%(asctime)s - %(name)s - %(levelname)s - %(message)s'
@@ -35,11 +33,14 @@ def get_root_logger(log_file: str | Path | None = None, log_level: int | str = l
     consoles = [*logger.handlers, *logging.getLogger().handlers]
     if not any(type(handler) in (_Stdout, logging.StreamHandler) for handler in consoles):
         _add(logger, _Stdout())
-    if get_rank() > 0:
+    # a process without mmengine is the only one, and nothing else logs
+    with_mmengine = 'mmengine' in sys.modules
+    if with_mmengine and importlib.import_module('mmengine.dist').get_rank() > 0:
         logger.setLevel(logging.ERROR)
         return logger
     logger.setLevel(log_level)
-    _follow(logger)
+    if with_mmengine:
+        _follow(logger)
     if log_file is not None:
         _log_into(logger, Path(log_file).absolute())
     return logger
@@ -58,7 +59,7 @@ def _log_into(logger: logging.Logger, path: Path) -> None:
 
 def _follow(logger: logging.Logger) -> None:
     """Let mmengine's ``print_log(..., 'current')`` write where ``logger`` writes."""
-    current = MMLogger.get_instance(LOGGER_NAME)
+    current = importlib.import_module('mmengine.logging').MMLogger.get_instance(LOGGER_NAME)
     current.handlers = logger.handlers  # the same list: later files are seen too
     current.setLevel(logger.level)
     current.addFilter(_is_news)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmrotate.apis.scenes import Search, pipeline_scale, times_larger
+from mmrotate.apis.inference import pipeline_scale
+from mmrotate.apis.scenes import Search, times_larger
 from mmrotate.utils import UserError
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from mmrotate.apis import inference_detector, init_detector
+from mmrotate.apis.inference import ModelSight
 from mmrotate.apis.tiles import FLIPS, detect_windows, joined
 from mmrotate.core.images import read_image
 from mmrotate.core.patch import MergeRule, tile_windows
@@ -40,7 +41,7 @@ def test_a_mosaic_in_tiles_has_what_its_parts_have(model, image):
     alone = strong(inference_detector(model, image))
     assert sum(map(len, alone)) >= 3  # persons in full; one more is cut off
     windows = tile_windows(width, 2 * height, [(width, height)], 0)
-    parts = list(detect_windows(model, reader(mosaic), windows, SAME, batch_size=1, score_thr=0.3))
+    parts = list(detect_windows(ModelSight(model), reader(mosaic), windows, SAME, batch_size=1, score_thr=0.3))
     assert len(parts) == 2  # a row each
     found = joined(parts)
     for dets, expected in zip(found, alone, strict=True):
@@ -55,7 +56,7 @@ class Brightest(nn.Module):
 
     def __init__(self, cfg):
         super().__init__()
-        self.cfg, self.weight = cfg, nn.Parameter(torch.zeros(()))
+        self.cfg, self.CLASSES, self.weight = cfg, ('bright',), nn.Parameter(torch.zeros(()))
         self.batches = []
 
     def forward(self, img, img_metas, return_loss, rescale):
@@ -72,7 +73,9 @@ def test_a_flipped_view_gives_boxes_where_the_objects_are(model):
     image = np.zeros((256, 320, 3), np.uint8)
     image[100, 200] = 255
     fake = Brightest(model.cfg)
-    found = joined(detect_windows(fake, reader(image), np.array([[0, 0, 320, 256]]), MergeRule(1), list(FLIPS), 3))
+    found = joined(
+        detect_windows(ModelSight(fake), reader(image), np.array([[0, 0, 320, 256]]), MergeRule(1), list(FLIPS), 3)
+    )
     assert fake.batches == [3, 1]
     np.testing.assert_allclose(found[0][:, :2], np.full((4, 2), [200.5, 100.5]), atol=0.01)
     np.testing.assert_allclose(found[0][:, 4], [0.5, -0.5, -0.5, 0.5], atol=1e-6)
@@ -81,7 +84,7 @@ def test_a_flipped_view_gives_boxes_where_the_objects_are(model):
 def test_empty_windows_are_passed_over_and_counted(model, image):
     seen = []
     windows = tile_windows(image.shape[1], image.shape[0], [(160, 128)], 0)
-    parts = detect_windows(model, lambda window: None, windows, SAME, progress=seen.append)
+    parts = detect_windows(ModelSight(model), lambda window: None, windows, SAME, progress=seen.append)
     assert joined(parts) == []
     assert sum(seen) == len(windows) == 4
 
@@ -91,4 +94,4 @@ def test_an_error_of_reading_comes_through(model):
         raise OSError('the disk is gone')
 
     with pytest.raises(OSError, match='the disk is gone'):
-        list(detect_windows(model, read, np.array([[0, 0, 64, 64]]), SAME))
+        list(detect_windows(ModelSight(model), read, np.array([[0, 0, 64, 64]]), SAME))

@@ -254,7 +254,7 @@ def test_a_loss_that_is_not_finite(tmp_path, capsys):
 
 
 def test_show_without_a_screen_is_refused_before_anything_runs(files, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr('mmrotate.cli.common.has_screen', lambda: False)
+    monkeypatch.setattr('mmrotate.cli.basics.has_screen', lambda: False)
     assert 'write the pictures by --out-dir' in error_of(capsys, 'infer', tmp_path, *files, '--show')
     assert 'write the pictures by --show-dir' in error_of(capsys, 'test', *files, '--show')
 

@@ -8,15 +8,22 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+import torch
 from mmengine.config import Config
 from onnx import TensorProto, helper, numpy_helper
 
-from mmrotate.apis.inference import Preparation
+from mmrotate.apis import init_detector
+from mmrotate.apis.inference import ModelSight, Preparation
+from mmrotate.apis.scenes import Search
+from mmrotate.apis.tiles import detect_windows, joined
 from mmrotate.export import runtime
+from mmrotate.export.files import graph_of
 from mmrotate.export.recipe import recipe_of
 from mmrotate.utils import UserError
 from tests.helpers.pages import HIT_UAV, ROOT
 
+CONFIG = ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py'
+WEIGHTS = ROOT / 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth'
 IMAGES = sorted((HIT_UAV / 'images').iterdir())[:2]
 DETS = np.array([[[30, 20, 8, 4, 0.5, 0.9], [50, 60, 9, 3, -0.2, 0.4], [0] * 6]], np.float32)
 LABELS = np.array([[1, 0, -1]])
@@ -28,7 +35,7 @@ class Model:
     CLASSES, PALETTE = ('car', 'person'), [(1, 2, 3), (4, 5, 6)]
 
     def __init__(self, *steps):
-        self.cfg = Config.fromfile(ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py')
+        self.cfg = Config.fromfile(CONFIG)
         self.cfg.data.test.pipeline[1]['transforms'] += steps
 
 
@@ -103,6 +110,26 @@ def test_detections_are_printed(file, capsys):
     with pytest.raises(SystemExit):
         runtime.main(['nothing.onnx', str(IMAGES[0])])
     assert 'there is no file nothing.onnx' in capsys.readouterr().err
+
+
+@torch.no_grad()
+def test_tiles_are_those_of_the_detector_in_pytorch():
+    options = {'data.test.pipeline.1.img_scale': (320, 256), 'model.test_cfg.rcnn.score_thr': 0.3}
+    model = init_detector(CONFIG, WEIGHTS, 'cpu', options)
+    graph, detector = graph_of(model), runtime.Detector.__new__(runtime.Detector)
+    detector.recipe = recipe_of(model)
+    detector._run = lambda inputs: [out.numpy() for out in graph(*map(torch.from_numpy, inputs.values()))]
+    image = cv2.imread(str(ROOT / 'demo/images/1_60_30_0_00147.jpg'))[:380]
+    search = Search((320, 256), overlap=0.25)
+
+    def read(window):
+        return image[window[1] : window[3], window[0] : window[2]]
+
+    wanted = joined(detect_windows(ModelSight(model), read, search.windows((640, 380)), search.rule))
+    found = detector.tiles(image, overlap=0.25, batch_size=2)
+    assert sum(map(len, wanted)) > 10
+    for own, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-3)
 
 
 def test_files_that_cannot_be_used_are_named(file, tmp_path):

@@ -1,4 +1,3 @@
-import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -105,36 +104,11 @@ def test_cpp_cannot_be_forced_where_it_was_not_built(free):
         backend.call('box_iou_rotated', torch.float32)
 
 
-def test_a_file_that_is_no_library_is_reported(tmp_path):
-    path = tmp_path / '_mmrotate_ops.so'
-    path.write_bytes(b'no library')
-    with pytest.warns(UserWarning, match=r'_mmrotate_ops\.so are not used'):
-        assert backend._load(path) is None
-
-
-@BUILT
-def test_a_library_of_other_sources_is_not_called(monkeypatch):
-    path = backend._library()._name
-    assert backend._load(path) is not None
-    monkeypatch.setattr(backend, '_INTERFACE', backend._INTERFACE + 1)
-    with pytest.warns(UserWarning, match='built from other sources'):
-        assert backend._load(path) is None
-
-
 def test_a_failing_call_raises(monkeypatch):
     monkeypatch.setattr(backend, '_library', lambda: SimpleNamespace(some_op_f32=lambda *args: 1))
     # a plain function takes an attribute as a ctypes function does
     with pytest.raises(MemoryError, match='some_op ran out of memory'):
         backend.call('some_op', torch.float32, 1, 2.0, True, None, torch.zeros(1))
-
-
-def test_arguments_become_c_types():
-    assert isinstance(backend._as_c(True), ctypes.c_int)
-    assert isinstance(backend._as_c(3), ctypes.c_int64)
-    assert isinstance(backend._as_c(0.5), ctypes.c_double)
-    assert backend._as_c(None).value is None
-    tensor = torch.zeros(3)
-    assert backend._as_c(tensor).value == tensor.data_ptr()
 
 
 def test_computing_types():

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from mmrotate.ops.backend import library_function
 from mmrotate.ops.label_files import file_stamps, read_label_files
+from mmrotate.utils.native import library_function
 
 NAMES = [b'ship', b'shi', b'plane-2']
 LIMIT = 1e6

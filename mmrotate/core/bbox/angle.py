@@ -19,15 +19,17 @@ less a quarter turn. Of the corners of a box, and of a labelled quadrilateral, t
 """
 
 import math
-from typing import Any, NamedTuple, TypeVar
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mmrotate.utils.errors import ArgumentError
 
-ArrayLike = TypeVar('ArrayLike', Tensor, np.ndarray)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ArrayLike = TypeVar('ArrayLike', 'Tensor', np.ndarray)
 
 
 class AngleVersion(NamedTuple):
@@ -65,9 +67,10 @@ def angle_version(name: str | AngleVersion) -> AngleVersion:
     return VERSIONS[name]
 
 
-def namespace(array: Tensor | np.ndarray) -> Any:
+def namespace(array: 'Tensor | np.ndarray') -> Any:
     """``torch`` or ``numpy``, whichever the array is of: they share the names used here."""
-    return torch if isinstance(array, Tensor) else np
+    torch = sys.modules.get('torch')  # where it was not imported there are no tensors
+    return torch if torch is not None and isinstance(array, torch.Tensor) else np
 
 
 def periods_into(angle: ArrayLike, angle_range: str | AngleVersion) -> ArrayLike:

@@ -6,15 +6,17 @@ screen; ``xyxy`` (n, 4) as left, top, right, bottom; ``hbb`` an obb with sides a
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mmrotate.ops.min_area_rects import min_area_rects
 from mmrotate.utils.errors import ArgumentError
 
 from .angle import ArrayLike, angle_version, namespace, norm_angle, regularize
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # polygons with a shorter side in pixels are no object (their box would have no direction)
 MIN_SIDE = 2.0
@@ -42,7 +44,7 @@ def _bounds(boxes: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
     return cos * w + sin * h, sin * w + cos * h
 
 
-def along_sides(points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+def along_sides(points: 'Tensor', boxes: 'Tensor') -> 'tuple[Tensor, Tensor]':
     """Where points (..., 2) lie from the centres of boxes (..., 5), along the side w and along h; both broadcast."""
     x, y, _, _, theta = boxes.unbind(-1)
     dx, dy = points[..., 0] - x, points[..., 1] - y
@@ -164,13 +166,13 @@ def heading_gap(boxes: ArrayLike, others: ArrayLike) -> ArrayLike:
     return namespace(gap).minimum(gap, 2 * math.pi - gap)
 
 
-def circumscribed(polys: Tensor) -> Tensor:
+def circumscribed(polys: 'Tensor') -> 'Tensor':
     """Circumscribed horizontal boxes (n, 4) of polygons (n, 2 k)."""
     corners = polys.unflatten(1, (-1, 2))
-    return torch.cat([corners.amin(1), corners.amax(1)], 1)
+    return namespace(corners).cat([corners.amin(1), corners.amax(1)], 1)
 
 
-def aspect_ratio(polys: Tensor) -> Tensor:
+def aspect_ratio(polys: 'Tensor') -> 'Tensor':
     """Longer over shorter side (n,) of rectangles given by corners (n, 8)."""
     corners = polys.unflatten(1, (4, 2))
     edges = (corners[:, 1:3] - corners[:, :2]).norm(dim=-1)
@@ -224,13 +226,13 @@ def bbox_flip(
 
 
 def bbox_mapping_back(
-    bboxes: Tensor,
+    bboxes: 'Tensor',
     img_shape: Sequence[int],
     scale_factor: Sequence[float],
     flip: bool,
     flip_direction: str = 'horizontal',
     heading: bool = False,
-) -> Tensor:
+) -> 'Tensor':
     """Boxes (n, 5), or results (n, 6), of an augmented image in the pixels of the original image.
 
     ``heading``: the boxes have a front.
@@ -239,10 +241,10 @@ def bbox_mapping_back(
     if flip:
         bboxes = bbox_flip(bboxes, img_shape, flip_direction, heading)
     factor = bboxes.new_tensor(np.asarray(scale_factor, np.float32))
-    return torch.cat([bboxes[:, :4] / factor, bboxes[:, 4:]], 1)
+    return namespace(bboxes).cat([bboxes[:, :4] / factor, bboxes[:, 4:]], 1)
 
 
-def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.ndarray]:
+def rbbox2result(bboxes: 'Tensor', labels: 'Tensor', num_classes: int) -> list[np.ndarray]:
     """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
     if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
         raise ArgumentError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
@@ -251,12 +253,14 @@ def rbbox2result(bboxes: Tensor, labels: Tensor, num_classes: int) -> list[np.nd
     return [dets[classes == i] for i in range(num_classes)]
 
 
-def rbbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
+def rbbox2roi(bbox_list: 'Sequence[Tensor]') -> 'Tensor':
     """Boxes of each image, (n, 5) or horizontal (n, 4), as RoIs (sum n, 6 or 5), the image's index first."""
     columns = [_columns(b, 4 if b.size(-1) == 4 else 5) for b in bbox_list]
+    torch = namespace(columns[0][0])
     return torch.cat([torch.stack([torch.full_like(parts[0], i), *parts], 1) for i, parts in enumerate(columns)])
 
 
-def bbox2roi(bbox_list: Sequence[Tensor]) -> Tensor:
+def bbox2roi(bbox_list: 'Sequence[Tensor]') -> 'Tensor':
     """Boxes (n, d) of each image, horizontal or rotated, as RoIs (sum n, 1 + d), the image's index first."""
+    torch = namespace(bbox_list[0])
     return torch.cat([torch.cat([b.new_full((len(b), 1), i), b], 1) for i, b in enumerate(bbox_list)])

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmrotate.core.bbox.overlaps import overlaps_in_classes
+from mmrotate.core.bbox.class_overlaps import overlaps_in_classes
 from mmrotate.utils import get_root_logger
 
 _FARTHEST = 1e9  # pixels; beyond, float32 cannot hold the corners and areas of a box

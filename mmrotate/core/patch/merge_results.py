@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from mmrotate.core.bbox.overlaps import overlaps_in_classes
+from mmrotate.core.bbox.arrays import nms_rotated
+from mmrotate.core.bbox.class_overlaps import overlaps_in_classes
 from mmrotate.core.bbox.transforms import obb2xyxy
-from mmrotate.ops import batched_nms_rotated
 from mmrotate.utils.errors import ArgumentError
 
 AT_BORDER = 2  # pixels: boxes that end so near to a border of their patch may be cut by it
@@ -63,7 +62,7 @@ def merge_results(
     offsets: np.ndarray,
     img_shape: Sequence[int],
     iou_thr: float = 0.1,
-    device: str | torch.device = 'cpu',
+    device: Any = 'cpu',
     class_agnostic: bool = False,
     iof_thr: float | None = None,
     fuse_thr: float | None = None,
@@ -134,11 +133,7 @@ def near_borders(dets: np.ndarray, size: Sequence[int], sides: np.ndarray) -> np
 
 
 def merge_boxes(
-    dets: np.ndarray,
-    labels: np.ndarray,
-    rule: MergeRule,
-    cut: np.ndarray | None = None,
-    device: str | torch.device = 'cpu',
+    dets: np.ndarray, labels: np.ndarray, rule: MergeRule, cut: np.ndarray | None = None, device: Any = 'cpu'
 ) -> tuple[np.ndarray, np.ndarray]:
     """Detections (k, 6), best first, and their labels (k,), from all (n, 6) of an image with labels (n,).
 
@@ -153,11 +148,9 @@ def merge_boxes(
     if rule.iof_thr is not None and cut is not None:
         order = np.concatenate([order[~cut[order]], order[cut[order]]])
     dets, labels = dets[order], labels[order]
-    boxes = torch.from_numpy(dets[:, :5]).to(device)
-    places = torch.arange(len(dets), 0, -1, dtype=torch.float32, device=device)  # in place of scores
-    classes = torch.from_numpy(labels).to(device)
-    index = batched_nms_rotated(boxes, places, classes, rule.iou_thr, rule.class_agnostic)[1].cpu().numpy()
+    places = np.arange(len(dets), 0, -1)  # in place of scores
     groups = np.zeros_like(labels) if rule.class_agnostic else labels
+    index = nms_rotated(dets[:, :5], places, rule.iou_thr, groups, device)
     kept = dets[index]
     if rule.fuse_thr is not None:
         kept = _fused(dets, groups, index, rule.fuse_thr)

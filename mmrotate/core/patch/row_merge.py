@@ -1,12 +1,12 @@
 """One result of an image from those of its windows while they come, from top to bottom, in bounded memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import torch
 
-from mmrotate.core.bbox import obb2xyxy
-from mmrotate.ops import box_iou_rotated
+from mmrotate.core.bbox.arrays import box_iou_rotated
+from mmrotate.core.bbox.transforms import obb2xyxy
 
 from .merge_results import MergeRule, Result, merge_boxes, near_borders, translate_bboxes
 
@@ -26,7 +26,7 @@ class RowMerge:
         device: Where overlaps are computed.
     """
 
-    def __init__(self, rule: MergeRule, windows: np.ndarray, device: str | torch.device = 'cpu') -> None:
+    def __init__(self, rule: MergeRule, windows: np.ndarray, device: Any = 'cpu') -> None:
         self._rule, self._device = rule, device
         self._reach = (windows[:, 3] - windows[:, 1]).max()
         self._extent = np.concatenate([windows[:, :2].min(0), windows[:, 2:].max(0)])
@@ -75,8 +75,8 @@ class RowMerge:
 
     def _act(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Mask (m,) of the pairs that overlap enough for the rule."""
-        one, other = (torch.from_numpy(self._boxes[index, :5]).to(self._device) for index in (first, second))
-        iou = box_iou_rotated(one, other, aligned=True).cpu().numpy()
+        one, other = self._boxes[first, :5], self._boxes[second, :5]
+        iou = box_iou_rotated(one, other, aligned=True, device=self._device)
         act = iou > min(self._rule.iou_thr, 1 if self._rule.fuse_thr is None else self._rule.fuse_thr)
         if self._rule.iof_thr is not None:
             areas = self._boxes[:, 2] * self._boxes[:, 3]

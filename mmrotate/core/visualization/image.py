@@ -8,7 +8,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import torch
 
 from mmrotate.core.bbox import obb2poly
 from mmrotate.core.images import as_image, read_image
@@ -106,7 +105,7 @@ def _colors(palette: str | Sequence | None, labels: np.ndarray, names: Sequence[
 
 def rbox_corners(boxes: np.ndarray) -> np.ndarray:
     """Corners (n, 4, 2) of boxes (n, 5): (-w, -h), (w, -h), (w, h), (-w, h), halved, in the frame of the box."""
-    return obb2poly(torch.from_numpy(boxes)).numpy().reshape(-1, 4, 2)
+    return obb2poly(boxes).reshape(-1, 4, 2)
 
 
 def draw_rbox(
