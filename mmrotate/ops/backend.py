@@ -21,7 +21,7 @@ from torch import Tensor
 _VARIABLE = 'MMROTATE_OPS_BACKEND'
 _CHOICES = ('cpp', 'triton', 'torch')
 # goes up together with csrc/interface.cpp
-_INTERFACE = 6
+_INTERFACE = 7
 
 _Argument = Tensor | float | int | bool | ctypes.c_int | None
 _C_TYPES: dict[type, Callable] = {bool: ctypes.c_int, int: ctypes.c_int64, float: ctypes.c_double}
