@@ -21,6 +21,7 @@ from mmrotate.engine.checks import check_detector
 from mmrotate.models import build_detector
 from mmrotate.registry import DATASETS
 from mmrotate.utils import ArgumentError, UserError, load_checkpoint
+from mmrotate.utils.fuse import Speedups
 
 Image = Any  # a file, or what mmrotate.core.images.as_image takes
 Result = list[np.ndarray]
@@ -42,7 +43,9 @@ def init_detector(
         cfg_options: Values to put into the config, keys with dots.
 
     Returns:
-        The detector in eval mode, with ``cfg``, ``CLASSES`` and ``PALETTE``.
+        The detector in eval mode, with ``cfg``, ``CLASSES`` and ``PALETTE``. Its tests fold batch norms into
+        convolutions, and on the CPU hold channels innermost, unless ``fuse_conv_bn`` or ``channels_last`` of the config
+        is False; names, weights and training stay as they are.
 
     Raises:
         UserError: The config or the checkpoint cannot be used.
@@ -58,6 +61,7 @@ def init_detector(
     meta = {} if checkpoint is None else load_checkpoint(model, checkpoint)['meta']
     model.CLASSES, model.PALETTE = meta.get('CLASSES') or _config_classes(cfg), meta.get('PALETTE')
     model.cfg = cfg
+    model.speedups = Speedups(cfg.get('fuse_conv_bn', True), cfg.get('channels_last'))
     check_detector(model, str(checkpoint) if meta.get('CLASSES') else 'the config')
     return model.to(pick_device(device)).eval()
 

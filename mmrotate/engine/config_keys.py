@@ -33,7 +33,7 @@ _WHOLE = {
     'custom_imports', 'total_epochs', 'total_iters', 'bf16', 'resume_from', 'load_from', 'auto_resume', 'workflow',
     'seed', 'deterministic', 'cudnn_benchmark', 'log_level', 'find_unused_parameters', 'opencv_num_threads',
     'mp_start_method', 'work_dir', 'gpu_ids', 'device', 'sync_bn', 'detect_nonfinite', 'filename', 'diff_seed',
-    'channels_last', 'report', 'patience', 'ema', 'compile', 'nominal_batch',
+    'channels_last', 'fuse_conv_bn', 'report', 'patience', 'ema', 'compile', 'nominal_batch',
 }  # fmt: skip
 # usual names of the building blocks of a file, used by its other keys
 _HELPERS = {

@@ -20,7 +20,7 @@ OPTIMIZER_HOOKS = (
 )  # fmt: skip
 _SWITCHES = (
     'bf16', 'auto_resume', 'deterministic', 'diff_seed', 'cudnn_benchmark', 'find_unused_parameters',
-    'detect_nonfinite', 'channels_last', 'report',
+    'detect_nonfinite', 'channels_last', 'fuse_conv_bn', 'report',
 )  # fmt: skip
 
 

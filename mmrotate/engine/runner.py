@@ -29,6 +29,7 @@ from mmrotate.engine.memory import peak_memory
 from mmrotate.engine.optimizers import wrapped_optimizer
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 from mmrotate.utils.files import write_atomically
+from mmrotate.utils.fuse import channels_last
 
 _numbers = itertools.count()
 
@@ -95,7 +96,7 @@ class DetectorRunner(FormerRunner):
         """The model on its device, for several processes under DistributedDataParallel."""
         model = model.to(self.device)
         if self.cfg.get('channels_last'):
-            _to_channels_last(model)
+            channels_last(model)
         compile_parts(model, self.cfg.get('compile'))
         if not self.distributed:
             return revert_sync_batchnorm(model)
@@ -208,10 +209,3 @@ class JsonScalars(LocalVisBackend):
     def _dump(self, value_dict: dict, file_path: str, file_format: str) -> None:
         kept = {key: value for key, value in value_dict.items() if not isinstance(value, Real) or math.isfinite(value)}
         super()._dump(kept, file_path, file_format)
-
-
-def _to_channels_last(model: nn.Module) -> None:
-    """Convert the layout of all weights that have one; ``Module.to`` fails on others of rank 5."""
-    for weight in model.parameters():
-        if weight.dim() == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -33,5 +33,6 @@ if TYPE_CHECKING:
     from .roi_align_rotated import RiRoIAlignRotated, RoIAlignRotated, riroi_align_rotated, roi_align_rotated
     from .rotated_feature_align import rotated_feature_align
     from .sigmoid_focal_loss import sigmoid_focal_loss
+    from .upright import box_iou_upright, match_upright, nms_upright
 
 lazily(__name__)

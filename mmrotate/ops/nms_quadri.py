@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from .backend import operation, uses_cpp
+from .backend import operation, threads, uses_cpp
 from .nms_rotated import check, in_cpp, in_tiles, suppress, unknown_count
 from .polygon import hulls_of, points_of
 from .polygon_iou import box_iou_quadri
@@ -24,7 +24,7 @@ def nms_quadri(
 def _op(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 8) in falling order of score."""
     if uses_cpp(boxes):
-        keep = in_cpp('nms_quadri', boxes, labels, threshold)
+        keep = in_cpp('nms_quadri', boxes, labels, threshold, threads())
     else:
         keep = in_tiles(boxes, labels, threshold, box_iou_quadri, hulls_of(points_of(boxes)).areas > 0)
     return keep.nonzero().squeeze(1)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .backend import bare, call, chosen, compute_dtype, operation, triton_kernels
+from .backend import bare, call, chosen, compute_dtype, operation, threads, triton_kernels
 from .box_iou_rotated import box_iou_rotated
 from .checks import check_boxes, check_choice, check_flag, check_floating, check_labels, check_number, check_positive
 from .geometry import valid_boxes, wide
@@ -142,7 +143,7 @@ def with_scores(dets: Tensor, scores: Tensor, index: Tensor) -> Tensor:
     return torch.cat([dets[index], scores[index, None].to(dets.dtype)], 1)
 
 
-def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: float) -> Tensor:
+def in_cpp(name: str, boxes: Tensor, labels: Tensor | None, *settings: Any) -> Tensor:
     """Mask (n,) of the boxes to keep, of boxes in falling order of score, by a C++ function."""
     keep = boxes.new_empty(len(boxes), dtype=torch.bool)
     call(name, boxes.dtype, boxes, labels, len(boxes), *settings, keep)
@@ -192,7 +193,7 @@ def _op(boxes: Tensor, labels: Tensor | None, threshold: float, clockwise: bool)
     """Indices (k,) of the boxes to keep, of boxes (n, 5) in falling order of score."""
     backend = chosen(boxes)
     if backend == 'cpp':
-        keep = in_cpp('nms_rotated', boxes, labels, threshold, clockwise)
+        keep = in_cpp('nms_rotated', boxes, labels, threshold, clockwise, threads())
     elif backend == 'triton':
         keep = triton_kernels().nms_rotated(boxes, labels, threshold, clockwise)
     else:

@@ -13,8 +13,6 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from mmrotate.engine import NonFiniteLossError, TrainingError
 from mmrotate.engine.amp import AmpWrapper
-from mmrotate.engine.runner import _to_channels_last
-from mmrotate.ops import ORConv2d
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, load_state
 from tests.helpers.tiny import assert_same_weights, train, weights, write_config
@@ -253,15 +251,6 @@ def test_many_workers_have_one_thread_each(tmp_path, monkeypatch):
     monkeypatch.setenv('MKL_NUM_THREADS', '3')
     train(write_config(tmp_path), tmp_path / 'w', '--no-validate', '--cfg-options', 'data.workers_per_gpu=2')
     assert (os.environ['OMP_NUM_THREADS'], os.environ['MKL_NUM_THREADS']) == ('1', '3')
-
-
-def test_channels_last_converts_what_has_that_layout():
-    model = torch.nn.ModuleList([ORConv2d(4, 8, arf_config=(1, 8)), torch.nn.Conv2d(4, 8, 3)])
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    _to_channels_last(model)
-    assert model[1].weight.is_contiguous(memory_format=torch.channels_last)
-    assert model[0].weight.dim() == 5
-    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 @HOOKS.register_module(force=True)

@@ -344,3 +344,18 @@ def test_many_boxes_that_overlap_nothing_cost_nothing(backend, count):
         assert len(nms_rotated(boxes, torch.zeros(count), 0.5)[1]) == count
         assert len(soft_nms_rotated(boxes, torch.ones(count))[1]) == count
     assert len(nms_quadri(torch.zeros(count, 8), torch.zeros(count), 0.5)[1]) == count
+
+
+def test_labels_in_threads_give_what_each_gives_alone():
+    count = 9000
+    dets = torch.cat([torch.rand(count, 2) * 300, torch.rand(count, 2) * 40 + 4, torch.rand(count, 1) * 3], 1)
+    scores, labels = torch.rand(count), torch.randint(5, (count,))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        _, found = batched_nms_rotated(dets, scores, labels, 0.3)
+    finally:
+        torch.set_num_threads(threads)
+    places = [(labels == label).nonzero().squeeze(1) for label in range(5)]
+    alone = torch.cat([at[nms_rotated(dets[at], scores[at], 0.3)[1]] for at in places])
+    assert torch.equal(found, alone[scores[alone].argsort(descending=True)])

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
-from mmrotate.ops import box_iou_rotated, convex_iou
+from mmrotate.ops import box_iou_rotated, box_iou_upright, convex_iou
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
@@ -50,9 +49,9 @@ def bbox_overlaps(bboxes1: Tensor, bboxes2: Tensor, mode: str = 'iou', is_aligne
     _checked(bboxes1, bboxes2, mode, is_aligned)
     dtype = torch.promote_types(bboxes1.dtype, torch.float32)
     a, b = bboxes1[:, :4].to(dtype), bboxes2[:, :4].to(dtype)
-    if mode == 'iou' and not is_aligned:
-        return box_iou(a, b).nan_to_num(0.0)  # 0 / 0: two boxes without area
     if not is_aligned:
+        if mode == 'iou' and not (a.requires_grad or b.requires_grad):
+            return box_iou_upright(a, b)
         a, b = a[:, None], b[None]
     low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
     overlap = (high - low).clamp(min=0).prod(-1)

@@ -7,10 +7,10 @@ import torch
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import batched_nms
 
 from mmrotate.core import anchor_inside_flags, obb2xyxy
 from mmrotate.models.settings import PROPOSAL_KEYS
+from mmrotate.ops import nms_upright
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
@@ -106,7 +106,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         hbb, sides = self._extent(boxes)
         large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
-        kept = batched_nms(hbb[large], scores[large], level_ids[large], threshold)
+        kept = nms_upright(hbb[large], scores[large], threshold, level_ids[large])
         return large[kept[: cfg.max_per_img]]
 
 

@@ -16,6 +16,7 @@ from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_backbone, build_head, build_neck
 from mmrotate.models.views import Result, merge_views
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.fuse import Speedups, sped_up
 
 
 class RotatedBaseDetector(BaseModule):
@@ -27,6 +28,8 @@ class RotatedBaseDetector(BaseModule):
 
     CLASSES: Sequence[str] | None = None
     PALETTE: Sequence[Sequence[int]] | None = None
+    # how tests are made faster; set by init_detector
+    speedups: Speedups | None = None
     # every part of the settings, the head that reads it, and that head's list of the keys that it knows
     settings: tuple[tuple[str, str, str], ...] = ()
     backbone: Any
@@ -138,10 +141,11 @@ class RotatedBaseDetector(BaseModule):
         """
         if len(imgs) != len(img_metas):
             raise ArgumentError(f'{len(imgs)} augmented batches, but {len(img_metas)} lists of facts')
-        if len(imgs) == 1:
-            facts = {name: value[0] for name, value in kwargs.items()}
-            return self.simple_test(imgs[0], img_metas[0], rescale=rescale, **facts)
-        return self.aug_test(imgs, img_metas, rescale=rescale, **kwargs)
+        with sped_up(self, self.speedups):
+            if len(imgs) == 1:
+                facts = {name: value[0] for name, value in kwargs.items()}
+                return self.simple_test(imgs[0], img_metas[0], rescale=rescale, **facts)
+            return self.aug_test(imgs, img_metas, rescale=rescale, **kwargs)
 
     async def aforward_test(
         self, img: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False
@@ -149,7 +153,8 @@ class RotatedBaseDetector(BaseModule):
         """As :meth:`forward_test` of one augmentation, for callers that await."""
         if len(img) != 1:
             raise ArgumentError(f'an asynchronous test takes 1 augmentation, got {len(img)}')
-        return await self.async_simple_test(img[0], img_metas[0], rescale=rescale)
+        with sped_up(self, self.speedups):
+            return await self.async_simple_test(img[0], img_metas[0], rescale=rescale)
 
     def aug_test(self, imgs: Sequence[Tensor], img_metas: list[list[dict]], rescale: bool = False) -> list[Result]:
         """Results merged over augmentations: mapped back, then one more NMS in each class.

@@ -130,11 +130,13 @@ void Pairs::compute(Mode mode) {
 
 MMROTATE_CLONES
 void Boxes::find_meeting(const double* __restrict xs, const double* __restrict ys,
-                         const double* __restrict rs, int64_t count, double x, double y, double r,
+                         const double* __restrict rs, const double* __restrict areas,
+                         int64_t count, double x, double y, double r, double area, double ratio,
                          uint8_t* __restrict meets) {
   for (int64_t k = 0; k < count; ++k) {
     const double dx = xs[k] - x, dy = ys[k] - y, reach = high(rs[k] + r, 0.0);
-    meets[k] = circles_meet(dx, dy, reach);
+    const bool alike = low(area, areas[k]) > ratio * high(area, areas[k]);
+    meets[k] = circles_meet(dx, dy, reach) & alike;
   }
 }
 

@@ -31,6 +31,26 @@ inline bool circles_meet(double dx, double dy, double reach) {
   return dx * dx + dy * dy < reach * reach;
 }
 
+// False only where the IoU of two boxes is surely at most the threshold: what they share is at most
+// what their circumscribed rectangles share, along the sides of either. The slack is far above what
+// rounding takes.
+inline bool may_exceed(const Box& p, const Box& q, double threshold) {
+  const double low = std::min(p.area, q.area), high = std::max(p.area, q.area);
+  if (!(low > threshold * high)) return false;
+  const auto along = [](double distance, double half, double reach) {
+    const double shared = std::min({half + reach - std::fabs(distance), 2 * half, 2 * reach});
+    return std::max(shared, 0.0) + 1e-9 * (half + reach);
+  };
+  const double dx = q.x - p.x, dy = q.y - p.y;
+  const double c = std::fabs(q.cos * p.cos + q.sin * p.sin), s = std::fabs(q.sin * p.cos - q.cos * p.sin);
+  const double first = along(dx * p.cos + dy * p.sin, p.a, q.a * c + q.b * s) *
+                       along(dy * p.cos - dx * p.sin, p.b, q.a * s + q.b * c);
+  const double second = along(dx * q.cos + dy * q.sin, q.a, p.a * c + p.b * s) *
+                        along(dy * q.cos - dx * q.sin, q.b, p.a * s + p.b * c);
+  const double shared = std::min({first, second, low}), all = p.area + q.area;
+  return shared + 1e-9 * all > threshold * (all - shared);
+}
+
 // In the order of box_iou_rotated.py. What boxes without an area get: 0, as boxes that are apart; of
 // the generalized overlap the least there is.
 enum Mode : int64_t { kIou = 0, kIof = 1, kGiou = 2 };
@@ -95,22 +115,26 @@ class Boxes {
     }
     std::sort(order_.begin(), order_.end(),
               [&](int64_t i, int64_t j) { return all_[i].x < all_[j].x; });
-    const size_t valid = order_.size();
-    x_.resize(valid), y_.resize(valid), r_.resize(valid);
-    for (size_t k = 0; k < valid; ++k) {
-      const Box& box = all_[order_[k]];
-      x_[k] = box.x;
-      y_[k] = box.y;
-      r_[k] = box.radius();
-      largest_ = std::max(largest_, r_[k]);
-    }
+    line_up();
+  }
+
+  // Boxes that are tested.
+  int64_t count() const { return int64_t(order_.size()); }
+
+  // From now on only the boxes of which keep(i) is true are tested.
+  template <typename Keep>
+  void retain(const Keep& keep) {
+    const auto gone = [&](int64_t i) { return !keep(i); };
+    order_.erase(std::remove_if(order_.begin(), order_.end(), gone), order_.end());
+    line_up();
   }
 
   const Box& operator[](int64_t i) const { return all_[i]; }
 
-  // Calls visit(j) for each j whose circle meets the circle of `box`.
+  // Calls visit(j) for each j whose circle meets the circle of `box`, and of whose areas the smaller
+  // one is more than `ratio` of the larger one.
   template <typename Visit>
-  void near(const Box& box, const Visit& visit) const {
+  void near(const Box& box, const Visit& visit, double ratio = 0) const {
     if (!(box.area > 0)) return;
     const double radius = box.radius(), reach = radius + largest_;
     const auto first = std::lower_bound(x_.begin(), x_.end(), box.x - reach);
@@ -119,7 +143,8 @@ class Boxes {
     for (int64_t start = first - x_.begin(); start < end; start += kBlock) {
       const int64_t count = std::min(kBlock, end - start);
       uint8_t meets[kBlock];
-      find_meeting(&x_[start], &y_[start], &r_[start], count, box.x, box.y, radius, meets);
+      find_meeting(&x_[start], &y_[start], &r_[start], &area_[start], count, box.x, box.y, radius,
+                   box.area, ratio, meets);
       for (int64_t k = 0; k < count; ++k) {
         if (meets[k]) visit(order_[start + k]);
       }
@@ -129,12 +154,27 @@ class Boxes {
  private:
   static constexpr int64_t kBlock = 256;
 
-  static void find_meeting(const double* xs, const double* ys, const double* rs, int64_t count,
-                           double x, double y, double r, uint8_t* meets);
+  void line_up() {
+    const size_t valid = order_.size();
+    x_.resize(valid), y_.resize(valid), r_.resize(valid), area_.resize(valid);
+    largest_ = 0;
+    for (size_t k = 0; k < valid; ++k) {
+      const Box& box = all_[order_[k]];
+      x_[k] = box.x;
+      y_[k] = box.y;
+      r_[k] = box.radius();
+      area_[k] = box.area;
+      largest_ = std::max(largest_, r_[k]);
+    }
+  }
+
+  static void find_meeting(const double* xs, const double* ys, const double* rs,
+                           const double* areas, int64_t count, double x, double y, double r,
+                           double area, double ratio, uint8_t* meets);
 
   std::vector<Box> all_;
   std::vector<int64_t> order_;
-  std::vector<double> x_, y_, r_;
+  std::vector<double> x_, y_, r_, area_;
   double largest_ = 0;
 };
 

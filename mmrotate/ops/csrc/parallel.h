@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <system_error>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #ifdef _WIN32
@@ -47,6 +49,34 @@ void parallel_for(int64_t count, int64_t grain, int threads, const Body& body) {
   for (const auto& error : errors) {
     if (error) std::rethrow_exception(error);
   }
+}
+
+// The places of each label among `labels` (n,), in rising order, the label of the most places first;
+// without labels all are one.
+inline std::vector<std::vector<int64_t>> groups_of(const int64_t* labels, int64_t n) {
+  std::vector<std::vector<int64_t>> groups;
+  std::unordered_map<int64_t, size_t> known;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto [found, is_new] = known.try_emplace(labels ? labels[i] : 0, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[found->second].push_back(i);
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const auto& p, const auto& q) { return p.size() > q.size(); });
+  return groups;
+}
+
+// Calls body(places) for the places of each label, several labels at a time where there is work for
+// threads.
+template <typename Body>
+void for_each_label(const int64_t* labels, int64_t n, int threads, const Body& body) {
+  const auto groups = groups_of(labels, n);
+  const auto count = static_cast<int64_t>(groups.size());
+  std::atomic<int64_t> next{0};
+  parallel_for(std::min(count, n / 4000), 1, threads, [&](int64_t, int64_t) {
+    for (int64_t i; (i = next++) < count;) body(groups[i]);
+  });
+  while (next < count) body(groups[next++]);
 }
 
 // Runs `body`; 0 if it returned, 1 if it threw: no exception may cross the C interface.

@@ -32,14 +32,14 @@ void overlaps(const T* first, int64_t n, int64_t points, const T* second, int64_
   });
 }
 
-// Marks in `keep` the quadrilaterals, in falling order of score, that no better one of the same
-// label overlaps more than the threshold.
-template <typename T>
-void suppress(const T* values, const int64_t* labels, int64_t n, double threshold, uint8_t* keep) {
-  const std::vector<Polygon> quads = read_all(values, n, 4);
+// Unmarks in `keep` those of the quadrilaterals at `places`, in falling order of score, that a better
+// one of them overlaps more than the threshold.
+void suppress(const std::vector<Polygon>& quads, const std::vector<int64_t>& places, double threshold,
+              uint8_t* keep) {
   std::vector<int64_t> order;
   double widest = 0;
-  for (int64_t i = 0; i < n; ++i) {
+  for (const int64_t i : places) {
+    keep[i] = 1;
     if (!(quads[i].area > 0)) continue;  // overlaps nothing
     order.push_back(i);
     widest = std::max(widest, quads[i].right - quads[i].left);
@@ -48,15 +48,14 @@ void suppress(const T* values, const int64_t* labels, int64_t n, double threshol
   std::sort(order.begin(), order.end(), left_of);
   std::vector<double> lefts;
   for (const int64_t i : order) lefts.push_back(quads[i].left);
-  std::fill(keep, keep + n, uint8_t(1));
-  for (int64_t i = 0; i < n; ++i) {
+  for (const int64_t i : places) {
     const Polygon& best = quads[i];
     if (!keep[i] || !(best.area > 0)) continue;
     const auto first = std::lower_bound(lefts.begin(), lefts.end(), best.left - widest);
     const auto last = std::lower_bound(first, lefts.end(), best.right);
     for (auto k = first - lefts.begin(); k < last - lefts.begin(); ++k) {
       const int64_t j = order[k];
-      if (j <= i || !keep[j] || (labels && labels[i] != labels[j])) continue;
+      if (j <= i || !keep[j]) continue;
       // the overlap is at most the ratio of the areas
       const double low = std::min(best.area, quads[j].area);
       const double high = std::max(best.area, quads[j].area);
@@ -78,9 +77,14 @@ void suppress(const T* values, const int64_t* labels, int64_t n, double threshol
                          out);                                                                  \
     });                                                                                         \
   }                                                                                             \
-  MMROTATE_API int nms_quadri_##suffix(const T* quads, const int64_t* labels, int64_t n,        \
-                                       double threshold, uint8_t* keep) {                       \
-    return mmrotate::guarded([&] { mmrotate::suppress(quads, labels, n, threshold, keep); });   \
+  MMROTATE_API int nms_quadri_##suffix(const T* values, const int64_t* labels, int64_t n,       \
+                                       double threshold, int threads, uint8_t* keep) {          \
+    return mmrotate::guarded([&] {                                                              \
+      const auto quads = mmrotate::read_all(values, n, 4);                                      \
+      mmrotate::for_each_label(labels, n, threads, [&](const std::vector<int64_t>& places) {    \
+        mmrotate::suppress(quads, places, threshold, keep);                                     \
+      });                                                                                       \
+    });                                                                                         \
   }
 
 DEFINE(float, f32)

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmrotate.ops import convex_iou
+from mmrotate.ops import convex_iou, match_upright
+from mmrotate.ops.backend import uses_cpp
 from mmrotate.registry import TASK_UTILS
 
 from ..builder import build_iou_calculator
+from ..overlaps import BboxOverlaps2D
 
 # overlaps held at once: 64 MB of float32
 CHUNK = 16_000_000
@@ -128,21 +131,28 @@ class MaxIoUAssigner:
         ignored = ignored_priors(
             bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
         )
-        return self._assign_by(
-            lambda part: self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0),
-            ignored,
-            len(gt_bboxes),
-            gt_labels,
-        )
+        if type(self.iou_calculator) is BboxOverlaps2D and uses_cpp(bboxes, gt_bboxes):
+            match = partial(self._match_upright, gt_bboxes, bboxes, ignored)
+        else:
+            match = partial(
+                self._match,
+                lambda part: self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0),
+                *(len(bboxes), len(gt_bboxes)),
+            )
+        return self._assign_by(match, ignored, len(gt_bboxes), gt_labels)
 
     def _assign_by(
-        self, overlaps_of: Callable[[slice], Tensor], ignored: Tensor, num_gts: int, gt_labels: Tensor | None
+        self,
+        match: Callable[[], tuple[Tensor, Tensor, Tensor]],
+        ignored: Tensor,
+        num_gts: int,
+        gt_labels: Tensor | None,
     ) -> AssignResult:
-        """Assign by the overlaps (num_gts, k) that a range of k priors has, -1 with a prior to ignore."""
+        """Assign by what :meth:`_match` finds; asked only where there are priors and objects."""
         best = torch.zeros_like(ignored, dtype=torch.float32)
         gt_inds = torch.zeros_like(ignored, dtype=torch.long)  # all background
         if len(ignored) and num_gts:
-            best, owner, forced = self._match(overlaps_of, len(ignored), num_gts)
+            best, owner, forced = match()
             gt_inds = torch.where((best >= self.neg_low) & (best < self.neg_high), 0, -1)
             gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
             gt_inds = torch.where(forced > 0, forced, gt_inds)
@@ -150,7 +160,10 @@ class MaxIoUAssigner:
         return AssignResult.of(num_gts, gt_inds, best, gt_labels)
 
     def _match(self, overlaps_of: Callable[[slice], Tensor], count: int, num_gts: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Best overlap of each prior, its object, and the one it is a best prior of or 0; objects count from 1."""
+        """Best overlap of each prior, its object, and the one it is a best prior of or 0; objects count from 1.
+
+        ``overlaps_of`` gives the overlaps (num_gts, k) of a range of k priors, -1 with a prior to ignore.
+        """
         size = max(CHUNK // num_gts, 1)
         maps, pairs = [], []
         for start in range(0, count, size):
@@ -166,6 +179,12 @@ class MaxIoUAssigner:
             # the last of several objects wins
             forced.scatter_reduce_(0, priors, gts + 1, 'amax')
         return best, owner + 1, forced
+
+    def _match_upright(self, gt_bboxes: Tensor, bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of upright boxes (m, 4) and priors (n, 4), in one pass and without a table."""
+        boxes = gt_bboxes[:, :4], bboxes[:, :4]
+        best, owner, forced = match_upright(*boxes, ignored, self.min_pos_iou, self.gt_max_assign_all)
+        return best, owner + 1, forced if self.match_low_quality else torch.zeros_like(forced)
 
     def _best_pairs(self, overlaps: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
         """Objects and their best priors in a chunk that begins at ``start``, and the overlaps."""
@@ -256,7 +275,8 @@ class MaxConvexIoUAssigner(MaxIoUAssigner):
     def assign_wrt_overlaps(self, overlaps: Tensor, gt_labels: Tensor | None = None) -> AssignResult:
         """Assign by overlaps (m, n), which are below 0 with a point set that counts neither way."""
         none_ignored = overlaps.new_zeros(overlaps.size(1), dtype=torch.bool)
-        return self._assign_by(lambda part: overlaps[:, part].clone(), none_ignored, len(overlaps), gt_labels)
+        match = partial(self._match, lambda part: overlaps[:, part].clone(), overlaps.size(1), len(overlaps))
+        return self._assign_by(match, none_ignored, len(overlaps), gt_labels)
 
     def convex_overlaps(self, gt_rbboxes: Tensor, points: Tensor) -> Tensor:
         """Overlaps (m, n) of quadrilaterals (m, 8) with the hulls of point sets (n, 18)."""
