@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mmrotate.utils import native
 
-_VARIABLE, _library = native.VARIABLE, native.library
+_VARIABLE, _library, threads = native.VARIABLE, native.library, native.threads
 _CHOICES = ('cpp', 'triton', 'torch')
 _Argument = Tensor | float | int | bool | ctypes.c_int | None
 
@@ -156,8 +156,3 @@ def call(name: str, dtype: torch.dtype, *args: _Argument) -> None:
     held = [value.contiguous() if isinstance(value, Tensor) else value for value in args]
     given = [ctypes.c_void_p(value.data_ptr()) if isinstance(value, Tensor) else value for value in held]
     native.call(library, name, dtype == torch.float64, *given)
-
-
-def threads() -> ctypes.c_int:
-    """Threads that an operation may use: those of PyTorch."""
-    return ctypes.c_int(torch.get_num_threads())

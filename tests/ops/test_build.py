@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmrotate.ops import backend
+from mmrotate.utils import native
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,8 +39,8 @@ def test_without_a_compiler_the_build_goes_on(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(backend._library() is None, reason='there seems to be no compiler')
+@pytest.mark.skipif(native.library() is None, reason='there seems to be no compiler')
 def test_with_a_compiler_it_gives_the_library(tmp_path):
     _, (library,) = build(tmp_path)
-    assert library.name == Path(backend._library()._name).name
-    assert backend._load(library) is not None
+    assert library.name == Path(native.library()._name).name
+    assert native._load(library) is not None

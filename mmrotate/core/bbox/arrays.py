@@ -76,9 +76,8 @@ def nms_rotated(
         groups = None if classes is None else torch.from_numpy(classes).to(device)
         return order[ops.nms_rotated(*given, float(iou_threshold), groups)[1].cpu().numpy()]
     keep = np.zeros(len(ranked), bool)
-    native.call(
-        library, 'nms_rotated', dtype is np.float64, ranked, classes, len(ranked), float(iou_threshold), True, keep
-    )
+    flags = (float(iou_threshold), True, native.threads())
+    native.call(library, 'nms_rotated', dtype is np.float64, ranked, classes, len(ranked), *flags, keep)
     return order[keep]
 
 
