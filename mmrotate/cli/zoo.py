@@ -32,9 +32,7 @@ def run(args: argparse.Namespace) -> None:
     for line in table:
         print('  '.join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
     print(f'{len(rows)} configs; figures as published, HIT-UAV: measured here; docs/model_zoo.md says by whom')
-    print(
-        'data: ms: patches of three scales, else one; rr: random rotation; mix: mosaics; hbb: learned from upright labels'
-    )
+    print('data: ms: patches of three scales, else one; rr: random rotation; mix: mosaics; hbb: upright labels')
     print('here: the weights are shipped with the package, or cached; all others are fetched when they are first used')
 
 
