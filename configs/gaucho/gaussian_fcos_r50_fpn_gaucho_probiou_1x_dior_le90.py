@@ -15,3 +15,4 @@ model = dict(
     ),
     test_cfg=dict(nms_pre_of_pairs=True),
 )
+lr_config = dict(warmup_iters=499)  # that of 1.x takes an iteration less

@@ -9,3 +9,4 @@ model = dict(
         loss_angle=dict(type='L1Loss', loss_weight=0.6),
     )
 )
+lr_config = dict(warmup_iters=499)  # that of 1.x takes an iteration less

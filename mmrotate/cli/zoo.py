@@ -8,7 +8,7 @@ from mmrotate.cli.common import run_command
 from mmrotate.utils import UserError
 from mmrotate.utils.zoo import Row, checkpoint_at_hand, local_config, read_zoo
 
-_COLUMNS = ('method', 'config', 'backbone', 'angle', 'schedule', 'data', 'mAP', 'memory_gb', 'fps')
+_COLUMNS = ('method', 'config', 'backbone', 'angle', 'schedule', 'data', 'mAP', 'metric', 'memory_gb', 'fps')
 _HEADINGS = [*('GB' if key == 'memory_gb' else key for key in _COLUMNS), 'here', 'checkpoint']
 
 
@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
         print('  '.join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
-    print(f'{len(rows)} configs; figures as published with MMRotate 0.x, HIT-UAV: measured here; see docs/model_zoo.md')
+    print(f'{len(rows)} configs; figures as published, HIT-UAV: measured here; docs/model_zoo.md says by whom')
+    print('data: ms: patches of three scales, else one; rr: random rotation; mix: mosaics; hbb: upright labels')
     print('here: the weights are shipped with the package, or cached; all others are fetched when they are first used')
 
 

@@ -3,11 +3,13 @@
 A head of one's own that reads others says so: ``test_keys = TEST_KEYS | {'my_key': None}``.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
 from mmrotate.core.post_processing import nms_keys
+from mmrotate.utils.errors import ArgumentError
 
 TRAIN_KEYS: dict[str, Any] = dict.fromkeys(('assigner', 'sampler', 'allowed_border', 'pos_weight', 'debug'))
 # those that only an export reads
@@ -16,10 +18,20 @@ TEST_KEYS: dict[str, Any] = {
     **dict.fromkeys(('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img', *_EXPORT_KEYS)),
     'nms': nms_keys,
 }
+# those that every head needs for results
+RESULT_KEYS = ('score_thr', 'nms', 'max_per_img')
 PROPOSAL_KEYS: dict[str, Any] = {
     **dict.fromkeys(('nms_pre', 'min_bbox_size', 'max_per_img')),
     'nms': dict.fromkeys(('type', 'iou_threshold', 'iou_thr')),
 }
+
+
+def with_keys(cfg: Any, name: str, keys: Iterable[str], owner: Any) -> Any:
+    """The settings ``cfg``, ``name`` of the part ``owner``; an ArgumentError unless they have these keys."""
+    missing = [key for key in keys if cfg is None or key not in cfg]
+    if missing:
+        raise ArgumentError(f'{type(owner).__name__} lacks {", ".join(missing)} in its {name}')
+    return cfg
 
 
 def settings_of(cfg: Any) -> Any:

@@ -58,7 +58,10 @@ def test_cases_of_another_seed_and_a_single_case(monkeypatch, capsys):
         fuzz.main(['--case', '77'])
 
 
-@pytest.mark.parametrize('name', fuzz.part_names())
+SLOW = {'detectors': pytest.mark.slow}
+
+
+@pytest.mark.parametrize('name', [pytest.param(name, marks=SLOW.get(name, ())) for name in fuzz.part_names()])
 def test_a_small_run(name, capsys):
     failed = fuzz.main(['--only', name, '--count', '60'])
     assert not failed, capsys.readouterr().out

@@ -30,7 +30,7 @@ def test_every_config_is_listed(capsys):
     assert main(['list']) == 0
     lines = capsys.readouterr().out.splitlines()
     count = len(read_zoo())
-    assert len(lines) == count + 3 and lines[-2].startswith(f'{count} configs')
+    assert len(lines) == count + 4 and lines[-3].startswith(f'{count} configs')
     line = next(text for text in lines if '/oriented_rcnn_r50_fpn_1x_dota_le90 ' in text)
     for cell in ('Oriented R-CNN', 'ResNet-50', 'le90', '1x', 'DOTA 1.0', '75.69', '8.46', '16.2'):
         assert cell in line
@@ -45,6 +45,23 @@ def test_configs_can_be_filtered(capsys):
     assert plain == read_zoo(['kld', 'HRSC'])
     assert found[0]['data'] == 'HRSC2016 rr' and found[0]['schedule'] == '6x'
     assert len(read_zoo(['swin-t'])) == 6 and len(read_zoo(['fp16'])) == 7
+
+
+def test_newer_configs_say_what_their_figures_mean():
+    protocol = {row['config'].split('/')[1]: (row['data'], row['mAP'], row['metric']) for row in read_zoo()}
+    expected = {
+        'rotated_rtmdet_l-coco_pretrain-3x-dota_ms': ('DOTA 1.0 ms rr', 81.33, 'AP50'),
+        'lsk_t_fpn_1x_dota_le90': ('DOTA 1.0 ms rr', 81.37, 'AP50'),
+        'h2rbox_v2-le90_r50_fpn_ms_rr-1x_dota': ('DOTA 1.0 ms rr hbb', 78.25, 'AP50'),
+        'h2rbox-le90_r50_fpn_adamw-1x_dota': ('DOTA 1.0 hbb', 68.75, 'AP50'),
+        'o2_rtdetr_r18vd_2xb4_72e_dota': ('DOTA 1.0 rr', 77.31, 'AP50'),
+        'rhino_phc_haus_4scale_r50_2xb4_36e_dota': ('DOTA 1.0', 78.68, 'AP50'),
+        'rotated_rtmdet_tiny-9x-hrsc': ('HRSC2016 rr', 90.6, 'AP50'),
+        'rotated_retinanet_obb_r50_fpn_6x_hrsc_rr_le90': ('HRSC2016 rr', 52.06, 'AP50:95'),
+        's2anet_r50_fpn_3x_hrsc_le135': ('HRSC2016', 89.75, 'AP50'),
+        'rotated_yolox_s-100e-aug-dota': ('DOTA 1.0 rr mix', None, None),
+    }
+    assert {name: protocol[name] for name in expected} == expected
 
 
 def test_nothing_found_is_said(capsys):

@@ -75,6 +75,6 @@ def test_data_and_schedule(name):
     assert {key: config['optimizer'][key] for key in optimizer} == optimizer
     assert config['runner']['max_epochs'] == source['train_cfg']['max_epochs']
     assert config['lr_config']['step'] == steps['milestones']
-    assert config['lr_config']['warmup_iters'] == warmup['end']
+    assert config['lr_config']['warmup_iters'] == warmup['end'] - 1
     assert ('fp16' in config) == (source['optim_wrapper']['type'] == 'AmpOptimWrapper')
     assert len(CONFIGS[name].read_text(encoding='utf-8').splitlines()) <= 25

@@ -50,7 +50,7 @@ def test_data_and_schedule(name):
     assert config['optimizer_config']['grad_clip'] == source['optim_wrapper']['clip_grad']
     warmup, decay = source['param_scheduler']
     assert config['lr_config']['step'] == decay['milestones']
-    assert config['lr_config']['warmup_iters'] == warmup['end']
+    assert config['lr_config']['warmup_iters'] == warmup['end'] - 1
     assert config['runner']['max_epochs'] == source['train_cfg']['max_epochs']
     assert len((CONFIGS[name]).read_text(encoding='utf-8').splitlines()) <= 25
 

@@ -8,6 +8,7 @@ import torch
 
 from mmrotate.models import build_detector, build_head, build_loss, build_neck
 from mmrotate.models.dense_heads.anchor_free_head import best_pairs
+from mmrotate.ops import diff_iou_rotated_2d
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.fuse import Speedups, fuse_conv_bn, sped_up
 from tests.helpers import golden, reference, zoo
@@ -53,6 +54,8 @@ def test_rotated_iou_loss(mode):
         key: golden.tensor(f'loss_rotated_iou_{mode}/{key}', 'newer/ops.npz')
         for key in ('pred', 'target', 'weight', 'out', 'grad')
     }
+    raw = diff_iou_rotated_2d(values['pred'][None], values['target'][None])[0]
+    torch.testing.assert_close(raw, golden.tensor('loss_rotated_iou_raw/iou', 'newer/ops.npz'), rtol=0, atol=1e-5)
     pred, weight = values['pred'].requires_grad_(), values['weight']
     loss = build_loss(dict(type='RotatedIoULoss', mode=mode, loss_weight=2.0))
     out = loss(pred, values['target'], weight, avg_factor=weight.sum())

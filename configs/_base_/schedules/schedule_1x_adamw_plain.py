@@ -2,3 +2,4 @@
 _base_ = './schedule_1x.py'
 
 optimizer = dict(_delete_=True, type='AdamW', lr=0.0001, betas=(0.9, 0.999), weight_decay=0.05)
+lr_config = dict(warmup_iters=499)  # that of 1.x takes an iteration less

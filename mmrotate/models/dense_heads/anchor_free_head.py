@@ -13,6 +13,7 @@ from mmrotate.core.post_processing import above, nms_of_labels
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.settings import RESULT_KEYS, with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import current_graph
@@ -160,6 +161,7 @@ class RotatedAnchorFreeHead(BaseDenseHead):
         Of each level there are scores (n, C), their factors (n,), points (n, 2), distances (n, 4) and codes
         (n, angle_dim) of angles. Scores are held against the threshold, and counted for ``nms_pre``, without factors.
         """
+        with_keys(cfg, 'test_cfg', RESULT_KEYS, self)
         kept = []
         for scores, factors, *fields in levels:
             rows, labels, values = best_pairs(scores, cfg.score_thr, cfg.get('nms_pre', -1))

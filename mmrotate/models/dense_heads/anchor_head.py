@@ -18,6 +18,7 @@ from mmrotate.core import (
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import regression_loss, takes_boxes
+from mmrotate.models.settings import with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -133,9 +134,15 @@ class RotatedAnchorHead(BaseDenseHead):
         """Ground truth in the form that the coder takes."""
         return gt_bboxes
 
+    @property
+    def _border(self) -> int:
+        """How far anchors that take part in training may reach beyond the image."""
+        border: int = with_keys(self.train_cfg, 'train_cfg', ('allowed_border',), self).allowed_border
+        return border
+
     def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
         """Mask of the anchors that take part in training."""
-        return rotated_anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
+        return rotated_anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self._border)
 
     def _sample(
         self, counts: list[int], anchors: Tensor, valid: Tensor, boxes: Tensor, meta: dict, *rest: Tensor | None

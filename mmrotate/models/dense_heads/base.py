@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
+from mmrotate.models.settings import RESULT_KEYS, TEST_KEYS, TRAIN_KEYS, settings_of, with_keys
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import current_graph, largest
 
@@ -102,8 +102,9 @@ class BaseDenseHead(BaseModule):
         raise NotImplementedError
 
     def test_settings(self, cfg: dict | None) -> Any:
-        """``cfg``, or the head's own settings."""
-        return self.test_cfg if cfg is None else settings_of(cfg)
+        """``cfg``, or the head's own settings, empty if it has none."""
+        settings = self.test_cfg if cfg is None else settings_of(cfg)
+        return settings_of({}) if settings is None else settings
 
     def forward_train(
         self,
@@ -182,6 +183,7 @@ class BaseDenseHead(BaseModule):
             boxes = in_original(boxes, scale_factor)
         if not with_nms:
             return boxes, scores
+        with_keys(cfg, 'test_cfg', RESULT_KEYS, self)
         factor = () if factors is None else (factors,)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img, *factor)
 

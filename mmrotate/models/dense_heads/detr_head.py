@@ -15,7 +15,7 @@ from mmrotate.core.bbox.angle import AngleVersion, regularize
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss
-from mmrotate.models.settings import settings_of
+from mmrotate.models.settings import settings_of, with_keys
 from mmrotate.models.transformers.denoising import Noised
 from mmrotate.models.transformers.positions import inverse_sigmoid
 from mmrotate.registry import MODELS
@@ -101,7 +101,7 @@ class RotatedDeformableDETRHead(BaseModule):
         self.sync_cls_avg_factor, self.as_two_stage = sync_cls_avg_factor, as_two_stage
         self._build_losses(dict(loss_cls), loss_bbox, loss_iou)
         self.train_cfg, self.test_cfg = settings_of(train_cfg), settings_of(test_cfg)
-        self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
+        self.assigner: Any = build_assigner(self.train_cfg.assigner) if 'assigner' in (self.train_cfg or {}) else None
         layers: list[nn.Module] = []
         for _ in range(num_reg_fcs):
             layers += [nn.Linear(embed_dims, embed_dims), nn.ReLU()]
@@ -167,6 +167,7 @@ class RotatedDeformableDETRHead(BaseModule):
             rescale: Give pixels of the original images.
         """
         settings = self.test_cfg if cfg is None else settings_of(cfg)
+        settings = with_keys(settings, 'test_cfg', ('max_per_img',), self)
         found: list[Detections] = []
         for scores, shares, meta, size in zip(cls_scores, bbox_preds, img_metas, sizes, strict=True):
             chances = scores.float().sigmoid().flatten()
@@ -226,7 +227,7 @@ class RotatedDeformableDETRHead(BaseModule):
 
     def get_targets(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth) -> Pairs:
         """Which queries and objects belong together, of the outputs (N, Q, ...) of a layer."""
-        assert self.assigner is not None, 'a head without train_cfg cannot train'
+        with_keys(self.train_cfg, 'train_cfg', ('assigner',), self)
         pairs = []
         for scores, boxes, image in zip(cls_scores.detach(), bbox_preds.detach(), truth, strict=True):
             unit = self._unit(image.size, boxes)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.core import anchor_inside_flags, obb2xyxy
-from mmrotate.models.settings import PROPOSAL_KEYS
+from mmrotate.models.settings import PROPOSAL_KEYS, with_keys
 from mmrotate.ops import nms_upright
 from mmrotate.registry import MODELS
 
@@ -60,7 +60,7 @@ class RotatedRPNHead(RotatedAnchorHead):
     _boxes_to_regress = _boxes_to_assign
 
     def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
-        return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self.train_cfg.allowed_border)
+        return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self._border)
 
     def loss(  # type: ignore[override]
         self,
@@ -104,6 +104,7 @@ class RotatedRPNHead(RotatedAnchorHead):
     def _keep(self, boxes: Tensor, scores: Tensor, level_ids: Tensor, cfg: ConfigDict) -> Tensor:
         """Indices of the proposals that are large enough and survive NMS, best first."""
         hbb, sides = self._extent(boxes)
+        with_keys(cfg, 'test_cfg', ('nms', 'max_per_img'), self)
         large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
         kept = nms_upright(hbb[large], scores[large], threshold, level_ids[large])

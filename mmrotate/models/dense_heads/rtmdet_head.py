@@ -14,6 +14,7 @@ from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.bbox import batch_method, build_assigner
 from mmrotate.models.layers import Scale
 from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.settings import with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -76,7 +77,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         parts |= dict(h_bbox_coder=dict(type='DistancePointBBoxCoder')) if use_hbbox_loss else {}
         super().__init__(num_classes, in_channels, **parts, **kwargs)
         self.prior_generator = build_prior_generator(points)
-        self.assigner = build_assigner(self.train_cfg.assigner) if self.train_cfg else None
+        self.assigner: Any = build_assigner(self.train_cfg.assigner) if 'assigner' in (self.train_cfg or {}) else None
         if angle_version != self.bbox_coder.angle_version:
             given = f'{angle_version!r} and {self.bbox_coder.angle_version!r}'
             raise ArgumentError(f'angle_version and that of bbox_coder must be the same, got {given}')
@@ -204,6 +205,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
             Labels (N, n), ``num_classes`` for background; their weights (N, n); boxes (N, n, 5); and the overlaps
             (N, n) of the predicted boxes with them, 0 for background: a list over levels each.
         """
+        with_keys(self.train_cfg, 'train_cfg', ('assigner',), self)
         counts = list(map(len, points))
         priors, count = self._with_strides(points), len(img_metas)
         logits, *preds = (torch.cat(field, 1) for field in (scores, distances, angles))
@@ -244,7 +246,6 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         ignored: list[Tensor] | None,
     ) -> tuple[Tensor, Tensor]:
         """Objects (N, P) of the positions, from 1, and their overlaps (N, P), of logits, priors and boxes."""
-        assert self.assigner is not None, 'a head without train_cfg cannot train'
         together = batch_method(self.assigner, 'assign')
         if together is not None:
             return together(*outputs, gt_bboxes, gt_labels, valid)

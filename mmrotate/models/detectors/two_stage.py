@@ -83,7 +83,7 @@ class RotatedTwoStageDetector(RotatedBaseDetector):
         x = self.extract_feat(img)
         losses: dict[str, Tensor | list[Tensor]] = {}
         if self.with_rpn:
-            settings = self.train_cfg.get('rpn_proposal', self.test_cfg.rpn)
+            settings = (self.train_cfg or {}).get('rpn_proposal') or (self.test_cfg or {}).get('rpn') or {}
             losses, found = self.rpn_head.forward_train(
                 x, img_metas, gt_bboxes, gt_bboxes_ignore=gt_bboxes_ignore, proposal_cfg=settings
             )

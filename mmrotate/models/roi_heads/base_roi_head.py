@@ -195,6 +195,8 @@ class RotatedBaseRoIHead(BaseModule):
         feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
         boxes = [proposals[:, :-1] for proposals in proposal_list]
         stages, losses = self._stages(), {}
+        if self.train_cfg is None:
+            raise ArgumentError(f'{type(self).__name__} does not train without train_cfg.rcnn')
         for i, (prefix, weight, _, head) in enumerate(stages):
             images = zip(feats, boxes, gt_bboxes, ignore, gt_labels, strict=True)
             samples = [self._sample(i, *image) for image in images]

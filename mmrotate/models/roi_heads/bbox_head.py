@@ -13,6 +13,7 @@ from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, Samplin
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
+from mmrotate.models.settings import RESULT_KEYS, with_keys
 from mmrotate.ops.checks import pair_of
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -234,6 +235,7 @@ class RotatedBBoxHead(BaseModule):
         scores = self._scores(cls_score)
         if cfg is None:
             return boxes, scores
+        with_keys(cfg, 'test_cfg', RESULT_KEYS, self)
         return multiclass_nms_rotated(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img)
 
     def _decode(self, preds: Sequence[Tensor], rois: Tensor, max_shape: Sequence[int], scale: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmrotate.core import hbb2obb, multiclass_nms_rotated, obb2xyxy
 from mmrotate.core.bbox import SamplingResult, build_bbox_coder
+from mmrotate.models.settings import RESULT_KEYS, with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -124,6 +125,7 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         """Boxes (k, 6) with scores and labels (k,) of one image's RoIs after NMS; ``preds`` are all outputs."""
         scale = torch.as_tensor(img_meta['scale_factor'] if rescale else 1.0).to(rois)
         boxes = self._decode(preds, rois, img_meta['img_shape'], scale).flatten(1)
+        with_keys(cfg, 'test_cfg', RESULT_KEYS, self)
         return multiclass_nms_rotated(boxes, self._scores(preds[0]), cfg.score_thr, cfg.nms, cfg.max_per_img)
 
     def detect(self, preds: Sequence[Tensor], rois: Tensor, img_meta: dict, cfg: Any, rescale: bool) -> tuple:
