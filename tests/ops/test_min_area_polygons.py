@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 
 from mmrotate.ops import min_area_polygons
+from mmrotate.utils.graph import Graph, tracing
 from tests.ops.oracles import golden, property_test
 from tests.ops.point_sets import hard_sets, random_points
 
@@ -139,3 +140,17 @@ def test_compiles_as_one_graph(backend):
     points = random_points(4, 9)
     compiled = torch.compile(min_area_polygons, fullgraph=True, backend='aot_eager')
     assert torch.equal(compiled(points), min_area_polygons(points))
+
+
+def test_its_numbers_say_the_same_in_float32():
+    """An ONNX file holds them so, and 1 + 1e-9 would be 1: rectangles around a triangle would be no more equal."""
+
+    class Rectangles(torch.nn.Module):
+        def forward(self, points):
+            with tracing(Graph(1)):
+                return min_area_polygons(points)
+
+    program = torch.export.export(Rectangles(), (torch.randn(4, 18),))
+    numbers = [arg for node in program.graph.nodes for arg in node.args if isinstance(arg, float)]
+    assert 1e-9 in numbers
+    assert not [number for number in numbers if number != 1 and np.float32(number) == 1]
