@@ -127,7 +127,5 @@ def test_the_commands_of_the_page(place, tmp_path, monkeypatch, capsys):
 
 
 def test_every_command_of_the_page_is_run():
-    left = [
-        command for command, _ in commands_of(ROOT / 'docs/export.md') if not command.startswith((*RUN, *ELSEWHERE))
-    ]
+    commands = [command for command, _ in commands_of(ROOT / 'docs/export.md')]
     assert [command for command in commands if not command.startswith((*RUN, *ELSEWHERE))] == []
