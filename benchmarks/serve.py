@@ -48,13 +48,13 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def bomb() -> bytes:
-    """A PNG of 60,000 x 60,000 pixels in a few kilobytes."""
+def png(width: int, height: int) -> bytes:
+    """A PNG whose head says so, of a few kilobytes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
 
-    head = struct.pack('>IIBBBBB', 60000, 60000, 8, 2, 0, 0, 0)
+    head = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(bytes(MEGABYTE)))
 
 
@@ -80,7 +80,7 @@ class Client:
 
     def bomb(self, data: bytes) -> tuple[int, Any]:
         """A small file of many pixels."""
-        return self.send(bomb())
+        return self.send(png(60000, 60000))
 
     def wrong_type(self, data: bytes) -> tuple[int, Any]:
         """JSON of another form."""

@@ -20,7 +20,10 @@ class Sight(Protocol):
     """What sees windows: a detector of PyTorch, see ``mmrotate.apis.inference.ModelSight``, or an exported one."""
 
     device: Any  # where overlaps are suppressed
-    classes: Sequence[str]
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the classes."""
 
     def prepare(self, pixels: np.ndarray) -> Any:
         """The sample of an image (h, w, 3), BGR, uint8."""

@@ -4,7 +4,7 @@ import argparse
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -96,7 +96,7 @@ class _Drawn:
 
     def __init__(self, detector: Detector) -> None:
         self.CLASSES, self.PALETTE = tuple(detector.classes), detector.recipe.palette
-        self._front = 'front' if detector.recipe.angle_version == 'r360' else True
+        self._direction: Literal['front'] | bool = 'front' if detector.recipe.angle_version == 'r360' else True
 
     def show_result(self, image: Any, result: Sequence[np.ndarray], bbox_color: Any = None, **options: Any) -> None:
         """Draw the boxes of an image, see :func:`mmrotate.core.visualization.imshow_det_rbboxes`."""
@@ -108,7 +108,7 @@ class _Drawn:
             labels,
             bbox_color=colours,
             class_names=self.CLASSES,
-            show_direction=self._front,
+            show_direction=self._direction,
             **options,
         )
 

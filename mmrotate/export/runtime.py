@@ -179,7 +179,8 @@ class Detector:
         """
         pixels = read_image(image)
         height, width = pixels.shape[:2]
-        windows = tile_windows(width, height, [tuple(size or self.recipe.scale)], overlap)
+        tile_width, tile_height = size or self.recipe.scale
+        windows = tile_windows(width, height, [(tile_width, tile_height)], overlap)
 
         def read(window: Sequence[int]) -> np.ndarray:
             left, top, right, bottom = window

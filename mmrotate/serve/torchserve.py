@@ -32,7 +32,7 @@ async def models(request: Request) -> dict[str, list[dict[str, str]]]:
     return {'models': [{'modelName': model.name, 'modelUrl': model.source} for model in served]}
 
 
-@router.get('/models/{name}', summary='What is known of a model', responses=FAILURES)
+@router.get('/models/{name}', summary='What is known of a model', responses={404: FAILURES[404]})
 async def model(request: Request, name: str) -> list[dict[str, Any]]:
     """As the management interface describes it, as far as it makes sense here."""
     service = service_of(request)

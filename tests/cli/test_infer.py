@@ -204,6 +204,11 @@ def test_16_bits_are_seen_the_same_in_every_format(place, tmp_path, capsys, tile
     [
         (['--scales', '1,2'], '--scales is of tiles: give --tile too'),
         (['--to', 'json'], 'give --out DIR too'),
+        (['--crs', 'wgs84'], 'give --out DIR --to geojson too'),
+        (['--crs', 'wgs84', '--out', '{}'], 'give --to json,geojson'),
+        (['--fps', '3'], '--fps is of numbered images'),
+        (['--wait-time', '3'], '--wait-time is how long'),
+        (['--class-agnostic'], '--class-agnostic is of what is seen more than once'),
         (['--launcher', 'pytorch'], 'several processes need one folder for their results: --out DIR'),
         (['--out', '{}', '--json', 'a.json'], '--out DIR --to json,pictures has both'),
         (['--out', '{}', '--to', 'geojson'], 'large.png is not georeferenced'),

@@ -27,6 +27,11 @@ ONLY_READ = {
     'torchrun ': 'needs machines; tests/cli/test_infer_shared.py runs it on one',
     'curl ': 'needs a server; tests/serve/test_server.py sends it',
     'torchserve ': 'needs TorchServe and Java',
+    'trtexec ': 'needs TensorRT and a GPU',
+    'polygraphy ': 'needs TensorRT and a GPU',
+    'OV=': 'tests/demo/test_exported_cpp.py runs this line and the next two',
+    'g++ ': 'as above',
+    './detect ': 'as above',
     'python -m mmrotate.export.runtime': 'needs an exported file; tests/export/test_runtime.py makes one',
     'mim ': 'needs openmim; tests/test_package.py reads what it asks for',
 }

@@ -1,8 +1,6 @@
 import base64
 import io
 import json
-import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from benchmarks.serve import png
 from mmrotate.apis import inference_detector, init_detector
 from mmrotate.serve import Limits, ServedModel, create_app
 from mmrotate.utils import UserError
@@ -32,16 +31,6 @@ def served(tmp_path_factory):
 
 def as_rows(expected):
     return [(CLASSES[label], box) for label, boxes in enumerate(expected) for box in boxes if box[5] >= 0.5]
-
-
-def png(width, height):
-    """A PNG whose header says so, of hardly any bytes."""
-
-    def chunk(kind, data):
-        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-
-    head = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
 
 
 def coded(data):
