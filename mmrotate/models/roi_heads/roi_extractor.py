@@ -4,20 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from mmrotate import ops
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
+from mmrotate.utils import later
 from mmrotate.utils.graph import current_graph
 
 
-class RoIAlign(torchvision.ops.RoIAlign):
+class RoIAlign(nn.Module):
     """Features of horizontal regions (He et al., Mask R-CNN, ICCV 2017), by default aligned."""
 
     def __init__(self, output_size: int, spatial_scale: float, sampling_ratio: int = 0, aligned: bool = True) -> None:
-        super().__init__((output_size, output_size), spatial_scale, sampling_ratio, aligned)
+        super().__init__()
+        self.output_size, self.spatial_scale = (output_size, output_size), spatial_scale
+        self.sampling_ratio, self.aligned = sampling_ratio, aligned
+
+    def forward(self, input: Tensor, rois: Tensor) -> Tensor:
+        """Maps (N, C, H, W) and regions (n, 5), image index, left, top, right, bottom -> (n, C, size, size)."""
+        settings = (self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned)
+        return later.torchvision().ops.roi_align(input, rois, *settings)
 
 
 @MODELS.register_module()
