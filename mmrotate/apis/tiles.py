@@ -59,7 +59,7 @@ def detect_windows(
     windows, tops = windows[order], np.append(windows[order, 1], np.inf)
     device = next(model.parameters()).device
     merge = RowMerge(rule, windows, device)
-    views = prefetched(_views(Preparation(model.cfg), read, windows, ('', *flips)), 2 * batch_size)
+    views = prefetched(_views(Preparation.of(model), read, windows, ('', *flips)), 2 * batch_size)
     try:
         done = 0
         for batch in _batches(views, batch_size):

@@ -96,13 +96,18 @@ class SingleRoIExtractor(BaseModule):
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
         graph = current_graph() is not None  # no branch on a number
+        places, parts = [rois.new_empty(0, dtype=torch.int64)], [out[:0]]
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
-            if graph or len(index):
+            if graph:
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
-            else:  # keeps the map in the graph: every parameter gets a gradient
-                out = out + feat.sum() * 0
-        return out
+            elif len(index):
+                places.append(index)
+                parts.append(layer(feat, rois[index]).to(out.dtype))
+            elif feat.requires_grad:  # keeps the map in the graph: every parameter gets a gradient
+                parts.append(out[:0] + feat.sum() * 0)
+        # all at once: one level after the other would copy the whole each time
+        return out if graph else out.index_copy(0, torch.cat(places), torch.cat(parts))
 
 
 @MODELS.register_module()
