@@ -195,13 +195,22 @@ def test_checkpoints_are_not_unpickled_unasked():
     assert [place for place, keywords in loads if 'weights_only' not in keywords] == []
 
 
-def test_import_is_cheap():
-    code = 'import sys, mmrotate; print(*sys.modules)'
+def _loaded_by(module: str) -> set[str]:
+    """Modules that are there after an import in a process of its own."""
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    command = [sys.executable, '-c', code]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    loaded = {module.split('.')[0] for module in run.stdout.split()}
+    command = [sys.executable, '-c', f'import sys, {module}; print(*sys.modules)']
+    return set(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_is_cheap():
+    loaded = {module.split('.')[0] for module in _loaded_by('mmrotate')}
     assert not loaded & {'torch', 'torchvision', 'numpy', 'cv2', 'mmengine', 'matplotlib', 'timm'}
+
+
+def test_detection_loads_no_package_that_it_does_not_need():
+    # torchvision takes as long to load as PyTorch, with the compiler that it loads
+    needless = {'torchvision', 'torch._dynamo', 'matplotlib', 'scipy', 'pandas', 'onnx', 'timm', 'triton'}
+    assert not _loaded_by('mmrotate.cli.infer') & needless
 
 
 def test_parts_are_attributes():

@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -116,7 +117,7 @@ def detect_by(
         raise ArgumentError(f'batch_size must be at least 1, got {batch_size}')
     single = not isinstance(imgs, list | tuple)
     images: Sequence[Any] = [imgs] if single else imgs
-    prepare = Preparation(model.cfg)
+    prepare = Preparation.of(model)
     device = next(model.parameters()).device
     results: list[Result] = []
     for start in range(0, len(images), batch_size):
@@ -131,13 +132,26 @@ class Preparation:
     """The pipeline of a config's ``data.test`` (else ``data.val``), for files and for arrays."""
 
     def __init__(self, cfg: Config) -> None:
-        split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
-        steps = list(innermost_dataset(dataset_config(cfg, split)).pipeline)
+        steps = self._steps(cfg)
+        self.steps = copy.deepcopy(steps)  # as they were: people change those of a config
         loaders = [step for step in steps if step['type'].startswith('LoadImage')]
         rest = [step for step in steps if step not in loaders]
         kept = {key: value for step in loaders for key, value in step.items() if key in _LOADER_ARGUMENTS}
         self.of_file = Compose(steps)
         self.of_array = Compose([dict(type='LoadImageFromWebcam', **kept), *rest])
+
+    @classmethod
+    def of(cls, model: Any) -> 'Preparation':
+        """The one of a detector, built again only where the pipeline of its config was changed."""
+        known = _PREPARATIONS.get(model)
+        if known is None or known.steps != cls._steps(model.cfg):
+            known = _PREPARATIONS[model] = cls(model.cfg)
+        return known
+
+    @staticmethod
+    def _steps(cfg: Config) -> list[dict]:
+        split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
+        return list(innermost_dataset(dataset_config(cfg, split)).pipeline)
 
     def __call__(self, image: Image, place: str = '') -> dict[str, Any]:
         """Sample of an image; errors about one that has no file name begin with its ``place``."""
@@ -157,7 +171,7 @@ class ModelSight:
     """A detector of :func:`init_detector` as what sees windows, see :mod:`mmrotate.apis.tiles`."""
 
     def __init__(self, model: Any) -> None:
-        self.prepare, self.device = Preparation(model.cfg), next(model.parameters()).device
+        self.prepare, self.device = Preparation.of(model), next(model.parameters()).device
         self._model, self.classes = model, model.CLASSES or ()
 
     def detect(self, samples: Sequence[dict[str, Any]]) -> list[Result]:
@@ -180,6 +194,7 @@ def pipeline_scale(cfg: Config) -> tuple[int, int]:
             if isinstance(scale, list | tuple) and len(scale) == 2:
                 return int(scale[0]), int(scale[1])
     raise UserError('--tile auto: the test pipeline of the config has no img_scale; give the size of the tiles')
+_PREPARATIONS: WeakKeyDictionary[Any, Preparation] = WeakKeyDictionary()
 
 
 def innermost_dataset(data: Any) -> Any:

@@ -25,6 +25,33 @@ class ConvWS2d(nn.Conv2d):
         return self._conv_forward(x, (self.weight - mean) / (deviation + self.eps), self.bias)
 
 
+class LayerNorm2d(nn.LayerNorm):
+    """A layer norm over the channels of maps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class DropPath(nn.Module):
+    """Leaves out the branch of some samples in training, and scales the rest (Huang et al., Stochastic Depth, 2016).
+
+    Args:
+        drop: Share of the samples.
+    """
+
+    def __init__(self, drop: float) -> None:
+        super().__init__()
+        self.drop = drop
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ...) -> the same shape."""
+        if not self.training or self.drop == 0:
+            return x
+        kept = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.drop)
+        return x * (kept.div_(1 - self.drop) if self.drop < 1 else kept)
+
+
 class Conv2dAdaptivePadding(nn.Conv2d):
     """A convolution whose map has its size over the stride, rounded up, as in TensorFlow; ``padding`` is not used."""
 

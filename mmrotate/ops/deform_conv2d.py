@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import deform_conv2d as _torchvision_deform_conv2d
+
+from mmrotate.utils import later
 
 from .backend import compute_dtype
 from .checks import check_floating, check_maps, check_whole, pair_of
@@ -74,7 +75,8 @@ def modulated_deform_conv2d(
     x, moves, filters = (t.to(dtype) for t in (input, offset, weight))
     shift, factors = (None if t is None else t.to(dtype) for t in (bias, mask))
     if x.device.type != 'cpu':
-        return _torchvision_deform_conv2d(x, moves, filters, shift, *settings[:3], factors).to(input.dtype)
+        found = later.torchvision().ops.deform_conv2d(x, moves, filters, shift, *settings[:3], factors)
+        return found.to(input.dtype)
     shape = (len(x), len(weight), *offset.shape[2:])
     if x.numel() and moves.numel():
         with torch.autocast('cpu', enabled=False):

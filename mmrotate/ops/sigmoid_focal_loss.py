@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor
-from torchvision.ops import sigmoid_focal_loss as _torchvision_focal_loss
+
+from mmrotate.utils import later
 
 from .backend import compute_dtype
 from .checks import check_choice, check_floating, check_number, check_tensor
@@ -47,7 +48,7 @@ def sigmoid_focal_loss(
     if target.dim() == 1:
         target = target[:, None] == torch.arange(pred.size(1), device=pred.device)
     target = target.to(dtype)
-    loss = _torchvision_focal_loss(pred.to(dtype), target, alpha, gamma, 'none')
+    loss = later.torchvision().ops.sigmoid_focal_loss(pred.to(dtype), target, alpha, gamma, 'none')
     if weight is not None:
         loss = loss * (1 + (target * (weight.to(dtype) - 1)).sum(1, keepdim=True))
     if reduction != 'none':

@@ -1,9 +1,9 @@
 """Upright boxes as left, top, right, bottom: overlaps, suppression and matching, in C++ on the CPU."""
 
-import importlib
-
 import torch
 from torch import Tensor
+
+from mmrotate.utils import later
 
 from .backend import bare, call, operation, threads, uses_cpp
 from .checks import check_boxes, check_flag, check_number, check_tensor
@@ -93,10 +93,9 @@ def _nms(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 4) in falling order of score."""
     if uses_cpp(boxes):
         return in_cpp('nms_upright', boxes, labels, threshold, threads()).nonzero().squeeze(1)
-    vision = importlib.import_module('torchvision.ops')  # it takes as long to load as PyTorch
     places = torch.arange(len(boxes), device=boxes.device)
     labels = torch.zeros_like(places) if labels is None else labels
-    return vision.batched_nms(boxes, -places.to(boxes.dtype), labels, threshold)
+    return later.torchvision().ops.batched_nms(boxes, -places.to(boxes.dtype), labels, threshold)
 
 
 def _unmatched(objects: Tensor, priors: Tensor, *args: object) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import nn
 
+from mmrotate.utils import later
 from mmrotate.utils.addresses import long_address
 from mmrotate.utils.download import fetch
 from mmrotate.utils.errors import CheckpointError
@@ -178,10 +178,11 @@ def _looks_saved_by_torch(path: str | os.PathLike) -> bool:
 
 
 def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
-    if name not in torchvision.models.list_models():
+    models = later.torchvision().models
+    if name not in models.list_models():
         raise CheckpointError(f'torchvision has no model {name!r}, see torchvision.models')
     # the zoo's detectors were trained from the first set of ImageNet weights
-    weights = next(iter(torchvision.models.get_model_weights(name)))
+    weights = next(iter(models.get_model_weights(name)))
     return torch.load(fetch(weights.url), map_location='cpu', weights_only=True)
 
 

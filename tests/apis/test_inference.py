@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from mmrotate.apis import inference_detector, inference_detector_by_patches, init_detector, without_pretrained
+from mmrotate.apis.inference import Preparation
 from mmrotate.core.patch import slide_window
 from mmrotate.engine import load_config
 from mmrotate.utils import CheckpointError, UserError
@@ -161,3 +162,13 @@ def test_by_patches_each_patch_is_seen_by_itself_and_its_boxes_are_moved(config,
     assert len(inference_detector_by_patches(model, image, [width], [width - 1], [1.0], 0.1)) == len(got)
     with pytest.raises(ValueError, match='bs must be'):
         inference_detector_by_patches(model, large, [width], [width - 1], [1.0], 0.1, bs=0)
+
+
+def test_the_pipeline_is_built_once_and_again_where_it_changed(config, image):
+    model = init_detector(config, device='cpu')
+    first = Preparation.of(model)
+    assert Preparation.of(model) is first
+    inference_detector(model, image)
+    model.cfg.data.test.pipeline[0].color_type = 'grayscale'  # in place, as people do
+    assert Preparation.of(model) is not first
+    assert Preparation.of(init_detector(config, device='cpu')) is not first

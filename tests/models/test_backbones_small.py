@@ -58,7 +58,7 @@ def test_larger_efficientnets(arch):
     with torch.device('meta'):
         net = build_backbone(dict(type='EfficientNet', arch=arch, drop_path_rate=0.2, out_indices=(5,)))
     blocks = [m for stage in list(net.layers)[1:] for m in stage]
-    rates = [m.drop_path.p for m in blocks]
+    rates = [m.drop_path.drop for m in blocks]
     assert rates[0] == 0 and rates[-1] == pytest.approx(0.2)
     assert rates == sorted(rates)
     if arch != 'b3':  # the second block of the first stage is wider, without a shortcut

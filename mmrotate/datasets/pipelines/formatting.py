@@ -39,7 +39,7 @@ class Normalize:
         if not (self.std > 0).all():
             raise ArgumentError(f'std must be positive, got {std}')
         # the 256 results of each channel: reading them off is several times faster
-        self._table = self._normalize(np.arange(256, dtype=np.float64)[:, None])[None]
+        self._tables = np.ascontiguousarray(self._normalize(np.arange(256, dtype=np.float64)[:, None]).T)
 
     def __call__(self, results: dict) -> dict:
         """Normalize every image of ``img_fields`` and note the values in ``img_norm_cfg``."""
@@ -53,11 +53,18 @@ class Normalize:
             if self.to_rgb:
                 img = swap_red_and_blue(img)
             if img.dtype == np.uint8 and img.ndim == 3:
-                results[key] = cv2.LUT(img, self._table)
+                results[key] = self._looked_up(img)
             else:
                 results[key] = self._normalize(img)
         results['img_norm_cfg'] = dict(mean=self.mean, std=self.std, to_rgb=self.to_rgb)
         return results
+
+    def _looked_up(self, img: np.ndarray) -> np.ndarray:
+        """The normalized image, a view of planes one after the other: tensors want it so, and need no copy."""
+        planes = np.empty((img.shape[2], *img.shape[:2]), np.float32)
+        for channel, (plane, table) in enumerate(zip(planes, self._tables, strict=True)):
+            cv2.LUT(np.ascontiguousarray(img[..., channel]), table, dst=plane)
+        return planes.transpose(1, 2, 0)
 
     def _normalize(self, img: np.ndarray) -> np.ndarray:
         return ((img - self.mean) * (1 / self.std.astype(np.float64))).astype(np.float32)

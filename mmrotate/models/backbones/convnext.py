@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models.convnext import LayerNorm2d
-from torchvision.ops import StochasticDepth
 
+from mmrotate.models.layers import DropPath, LayerNorm2d
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -37,7 +36,7 @@ class ConvNeXtBlock(nn.Module):
         self.act = nn.GELU()
         self.pointwise_conv2 = nn.Linear(4 * channels, channels)
         self.gamma = nn.Parameter(layer_scale * torch.ones(channels)) if layer_scale > 0 else None
-        self.drop_path = StochasticDepth(drop_path, 'row')
+        self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""

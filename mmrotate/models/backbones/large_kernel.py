@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models.convnext import LayerNorm2d
-from torchvision.ops import StochasticDepth
 
-from mmrotate.models.layers import build_norm
+from mmrotate.models.layers import DropPath, LayerNorm2d, build_norm
 from mmrotate.registry import MODELS
 
 from .base import Backbone
@@ -80,7 +78,7 @@ class ScaledBlock(nn.Module):
         norm_cfg: dict = _NORM,
     ) -> None:
         super().__init__()
-        self.drop_path = StochasticDepth(drop_path, 'row')
+        self.drop_path = DropPath(drop_path)
         for (norm, name, scale), part in zip(self.names, (first, second), strict=True):
             self.add_module(norm, build_norm(norm_cfg, channels)[1])
             self.add_module(name, part)

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import ConvModule, DropPath
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -39,7 +38,7 @@ class _Residual(nn.Module):
 
     def __init__(self, shortcut: bool, drop_path: float) -> None:
         super().__init__()
-        self.shortcut, self.drop_path = shortcut, StochasticDepth(drop_path, 'row')
+        self.shortcut, self.drop_path = shortcut, DropPath(drop_path)
 
     def inner(self, x: Tensor) -> Tensor:
         """What the layers make of the input."""

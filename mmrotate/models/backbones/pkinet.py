@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models.convnext import LayerNorm2d
 
-from mmrotate.models.layers import ConvModule
+from mmrotate.models.layers import ConvModule, LayerNorm2d
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import StochasticDepth
 
+from mmrotate.models.layers import DropPath
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -128,7 +128,7 @@ class SwinBlock(nn.Module):
         expand = nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Dropout(drop))
         layers = nn.Sequential(expand, nn.Linear(hidden, channels), nn.Dropout(drop))
         self.ffn = nn.Sequential(OrderedDict(layers=layers))
-        self.drop_path = StochasticDepth(drop_path, 'row')
+        self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) -> the same shape."""

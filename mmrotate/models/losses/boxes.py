@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import generalized_box_iou_loss
 
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.ops import diff_iou_rotated_2d
 from mmrotate.registry import MODELS
+from mmrotate.utils import later
 from mmrotate.utils.errors import ArgumentError
 
 from .weighting import BoxLoss, WeightedLoss, one_of
@@ -157,4 +157,4 @@ class GIoULoss(BoxLoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 4) and (n, 4) -> (n,) in [0, 2]."""
-        return generalized_box_iou_loss(pred, target, eps=self.eps)
+        return later.torchvision().ops.generalized_box_iou_loss(pred, target, eps=self.eps)

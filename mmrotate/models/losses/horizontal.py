@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import distance_box_iou_loss
 
 from mmrotate.core.bbox import bbox_overlaps
 from mmrotate.registry import MODELS
+from mmrotate.utils import later
 
 from .boxes import GIoULoss
 from .weighting import WeightedLoss
@@ -23,7 +23,7 @@ class DIoULoss(GIoULoss):
 
     def compute(self, pred: Tensor, target: Tensor, **boxes: Tensor) -> Tensor:
         """Boxes (n, 4) and (n, 4) -> (n,) in [0, 2]."""
-        return distance_box_iou_loss(pred, target, eps=self.eps)
+        return later.torchvision().ops.distance_box_iou_loss(pred, target, eps=self.eps)
 
 
 @MODELS.register_module()

@@ -4,20 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from mmrotate import ops
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
+from mmrotate.utils import later
 from mmrotate.utils.graph import current_graph
 
 
-class RoIAlign(torchvision.ops.RoIAlign):
+class RoIAlign(nn.Module):
     """Features of horizontal regions (He et al., Mask R-CNN, ICCV 2017), by default aligned."""
 
     def __init__(self, output_size: int, spatial_scale: float, sampling_ratio: int = 0, aligned: bool = True) -> None:
-        super().__init__((output_size, output_size), spatial_scale, sampling_ratio, aligned)
+        super().__init__()
+        self.output_size, self.spatial_scale = (output_size, output_size), spatial_scale
+        self.sampling_ratio, self.aligned = sampling_ratio, aligned
+
+    def forward(self, input: Tensor, rois: Tensor) -> Tensor:
+        """Maps (N, C, H, W) and regions (n, 5), image index, left, top, right, bottom -> (n, C, size, size)."""
+        settings = (self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned)
+        return later.torchvision().ops.roi_align(input, rois, *settings)
 
 
 @MODELS.register_module()
@@ -89,13 +96,18 @@ class SingleRoIExtractor(BaseModule):
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
         graph = current_graph() is not None  # no branch on a number
+        places, parts = [rois.new_empty(0, dtype=torch.int64)], [out[:0]]
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
-            if graph or len(index):
+            if graph:
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
-            else:  # keeps the map in the graph: every parameter gets a gradient
-                out = out + feat.sum() * 0
-        return out
+            elif len(index):
+                places.append(index)
+                parts.append(layer(feat, rois[index]).to(out.dtype))
+            elif feat.requires_grad:  # keeps the map in the graph: every parameter gets a gradient
+                parts.append(out[:0] + feat.sum() * 0)
+        # all at once: one level after the other would copy the whole each time
+        return out if graph else out.index_copy(0, torch.cat(places), torch.cat(parts))
 
 
 @MODELS.register_module()
