@@ -1,7 +1,7 @@
 """Hostile batches for every method of the zoo: losses, gradients and results stay finite.
 
-Boxes of a hundredth of a pixel or longer than the image, on one place, far outside; many or none; pictures of one
-colour or much too bright; weights that make predictions as large as they come; images of different sizes; bfloat16.
+Boxes of a hundredth of a pixel or longer than the image, on one place, far outside; many or none; a picture of one
+colour, or much too bright; weights that make predictions as large as they come; images of different sizes; bfloat16.
 """
 
 import copy
@@ -23,8 +23,9 @@ from mmrotate.utils import UserError
 NAME = 'detectors'
 COUNT = 10 * len(METHODS)
 CLASSES = 3
-# height and width of a batch
-SIZES = ((64, 64), (96, 64), (64, 128))
+# height and width of a batch; on a CPU PyTorch 2.14 leaves parts of a gradient in bfloat16 as they were in memory where
+# maps have one column, which those of larger images have not
+SIZES, HALF_SIZE = ((64, 64), (96, 64), (64, 128)), (128, 128)
 
 
 @functools.cache
@@ -51,10 +52,11 @@ def draw_boxes(dice: random.Random, size: tuple[int, int], version: str) -> Tens
     return torch.cat([place, torch.stack(regularize(*sides.T, theta, version), 1)], 1)
 
 
-def draw_batch(dice: random.Random, version: str) -> dict[str, Any]:
-    """A batch of two or three images."""
-    size, count = dice.choice(SIZES), dice.choice((2, 3))
-    img = torch.randn(count, 3, *size) * dice.choice((1.0, 1.0, 0.0, 100.0))
+def draw_batch(dice: random.Random, version: str, size: tuple[int, int]) -> dict[str, Any]:
+    """A batch of two or three images, the first of which may be much brighter than the others, or black."""
+    count = dice.choice((2, 3))
+    img = torch.randn(count, 3, *size)
+    img[0] *= dice.choice((1.0, 1.0, 0.0, 100.0))
     metas, smaller = [], dice.random() < 0.3
     for i in range(count):
         own = (32, 48, 3) if smaller and i else (*size, 3)
@@ -105,9 +107,10 @@ def run_case(index: int, folder: Path) -> str:
     model = copy.deepcopy(detector(name, version)).train()
     torch.manual_seed(index)
     exaggerate(model, dice.choice((1.0, 1.0, 30.0, 1e4)))
-    batch = draw_batch(dice, version)
+    half = dice.random() < 0.3
+    batch = draw_batch(dice, version, HALF_SIZE if half else dice.choice(SIZES))
     try:
-        wrong = trained(model, batch, half=dice.random() < 0.3) or tested(model.eval(), batch)
+        wrong = trained(model, batch, half) or tested(model.eval(), batch)
     except UserError:
         return 'refused'
     return f'FAULT: {name} {version}: {wrong}' if wrong else 'value'

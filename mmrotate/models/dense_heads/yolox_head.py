@@ -84,11 +84,14 @@ class RotatedYOLOXHead(RotatedRTMDetHead):
 
     def forward_single(self, x: Tensor, level: int) -> tuple[Tensor, ...]:
         """Logits, centres and sides (N, 4, H, W) in pixels, angles, and logits of objects, of one level."""
-        cls_feat, reg_feat = self.multi_level_cls_convs[level](x), self.multi_level_reg_convs[level](x)
-        place, sides = self.multi_level_conv_reg[level](reg_feat).float().chunk(2, 1)
+        cls_feat, reg_feat = (
+            self._at(each, level)(x) for each in (self.multi_level_cls_convs, self.multi_level_reg_convs)
+        )
+        predictions = (self.multi_level_conv_reg, self.multi_level_conv_ang, self.multi_level_conv_obj)
+        box, angle, objects = (self._at(each, level)(reg_feat) for each in predictions)
+        place, sides = box.float().chunk(2, 1)
         box = torch.cat([place, sides.clamp(max=math.log(FAR)).exp()], 1) * self.strides[level]
-        angle, objects = self.multi_level_conv_ang[level](reg_feat), self.multi_level_conv_obj[level](reg_feat)
-        return self.multi_level_conv_cls[level](cls_feat), box, angle.float(), objects
+        return self._at(self.multi_level_conv_cls, level)(cls_feat), box, angle.float(), objects
 
     # ---------------------------------------------------------------------------------- losses
     def loss(  # type: ignore[override]
@@ -107,7 +110,7 @@ class RotatedYOLOXHead(RotatedRTMDetHead):
         rows = [list(map(rows_of, maps)) for maps in (cls_scores, bbox_preds, angle_preds, objectnesses)]
         chances = list(map(geometric_mean, rows[0], rows[3]))
         truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
-        labels, _, targets, overlaps = map(_together, self.get_targets(points, chances, *rows[1:3], *truth))
+        labels, _, targets, overlaps = map(_together, self.get_targets(points, chances, rows[1], rows[2], *truth))
         scores, boxes, codes, objects = map(_together, rows)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
         # sums, over the positions of objects
@@ -120,7 +123,7 @@ class RotatedYOLOXHead(RotatedRTMDetHead):
         return losses | self._box_losses(places, boxes[pos], codes[pos], targets[pos], how)
 
     def _box_losses(
-        self, places: Tensor, found: Tensor, codes: Tensor, targets: Tensor, how: dict
+        self, places: Tensor, found: Tensor, codes: Tensor, targets: Tensor, how: dict[str, Any]
     ) -> dict[str, Tensor]:
         """Losses of centres and sides (p, 4) and codes (p, angle_dim) at places (p, 3), against boxes (p, 5)."""
         losses = dict(loss_bbox=loss_of_rows(self.loss_bbox, self._boxes(places[:, :2], found, codes), targets, **how))
