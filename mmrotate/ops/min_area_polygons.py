@@ -60,7 +60,7 @@ def _torch(points: Tensor) -> Tensor:
     size = (x.amax(2) - x.amin(2)) * (y.amax(2) - y.amin(2))
     size = torch.where((length[..., 0] > 0) | (hulls.number < 2)[:, None], size, torch.inf)
     least = size.amin(1, True)
-    tied = size - least <= least * _TIE  # a file has scalars in float32, in which 1 + _TIE is 1
+    tied = size - least <= least * _TIE  # not 1 + _TIE: exported files take it for 1
     best = torch.where(tied, along[..., 1] / along[..., 0], torch.inf).argmin(1)
     rows = torch.arange(len(best), device=best.device)
     x, y, along = x[rows, best], y[rows, best], along[rows, best, None]

@@ -143,7 +143,7 @@ def test_compiles_as_one_graph(backend):
 
 
 def test_its_numbers_say_the_same_in_float32():
-    """An ONNX file holds them so, and 1 + 1e-9 would be 1: rectangles around a triangle would be no more equal."""
+    """ONNX files hold them so, and what runs them drops a factor of almost 1: nothing would be equal by 1 + 1e-9."""
 
     class Rectangles(torch.nn.Module):
         def forward(self, points):
