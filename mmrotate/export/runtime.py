@@ -241,23 +241,18 @@ def _openvino(library: Any, path: Path, threads: int | None) -> tuple[Any, str |
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the detections in images, one JSON object a line."""
+    """Print the detections in images, one JSON object a line, as `images` of `mmrotate infer --json` holds them."""
     parser = argparse.ArgumentParser('python -m mmrotate.export.runtime', description=main.__doc__)
     parser.add_argument('model', help='file of `mmrotate export`')
     parser.add_argument('images', nargs='+', help='image files')
     parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score printed (default: 0.3)')
     args = parser.parse_args(argv)
+    # it draws too, and so needs a package more than detecting does
+    entry = importlib.import_module('mmrotate.apis.results').image_entry
     try:
         detector = Detector(args.model)
         for image in args.images:
-            found = detector(image)
-            boxes = [
-                dict(label=name, score=float(box[5]), box=box[:5].tolist())
-                for name, part in zip(detector.classes, found, strict=True)
-                for box in part
-                if box[5] >= args.score_thr
-            ]
-            print(json.dumps(dict(image=image, detections=boxes)))
+            print(json.dumps(entry(image, detector(image), detector.classes, args.score_thr)))
     except ModelFileError as error:
         parser.exit(1, f'error: {error}\n')
 

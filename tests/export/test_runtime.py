@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mmrotate.apis import init_detector
 from mmrotate.apis.inference import ModelSight, Preparation
+from mmrotate.apis.results import image_entry
 from mmrotate.apis.scenes import Search
 from mmrotate.apis.tiles import detect_windows, joined
 from mmrotate.export import runtime
@@ -105,8 +106,8 @@ def test_results_are_a_list_over_classes(file):
 def test_detections_are_printed(file, capsys):
     runtime.main([str(file), str(IMAGES[0])])
     line = json.loads(capsys.readouterr().out)
-    assert [found['label'] for found in line['detections']] == ['car', 'person']
-    assert line['detections'][1]['box'] == DETS[0, 0, :5].tolist()
+    assert [found['label'] for found in line['detections']] == ['person', 'car']
+    assert line == image_entry(str(IMAGES[0]), runtime.Detector(file)(IMAGES[0]), ('car', 'person'), 0.3)
     with pytest.raises(SystemExit):
         runtime.main(['nothing.onnx', str(IMAGES[0])])
     assert 'there is no file nothing.onnx' in capsys.readouterr().err
