@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
+from mmrotate.core.wholeness import damage
 from mmrotate.utils import UserError, get_root_logger
 
 _FLAGS = {
@@ -160,14 +161,9 @@ def _first(tags: Any, tag: int, default: int) -> int:
 
 
 def check_whole(data: bytes, name: str) -> None:
-    """Raise a BadImageError if a file, of these bytes, is empty, or a JPEG that was cut off.
-
-    Decoders fill the lost part of a JPEG with grey and say nothing: its end mark is looked for.
-    """
-    if not data:
-        raise BadImageError(f'{name} is an empty file')
-    if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < 0:
-        raise BadImageError(f'{name} is truncated ({len(data)} bytes)')
+    """Raise a BadImageError if a file, of these bytes, is none of a whole image, see :func:`damage`."""
+    if (what := damage(data)) is not None:
+        raise BadImageError(f'{name} {what}')
 
 
 def _cut(img: np.ndarray, name: str) -> np.ndarray:

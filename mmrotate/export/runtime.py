@@ -19,6 +19,7 @@ import numpy as np
 
 from mmrotate.apis.tiles import RULE, detect_windows, joined
 from mmrotate.core.patch import MergeRule, tile_windows
+from mmrotate.core.wholeness import damage
 
 INPUTS = ('image', 'img_shape', 'scale_factor')
 OUTPUTS = ('dets', 'labels')
@@ -28,7 +29,7 @@ _LIBRARIES = {'.onnx': 'onnxruntime', '.xml': 'openvino'}
 
 
 class ModelFileError(ValueError):
-    """A model file, or an image for it, that cannot be used."""
+    """A model file, or an image or a setting for it, that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,16 @@ class Detector:
             library = importlib.import_module(name)
         except ImportError as error:
             raise ModelFileError(f'{path} needs {name}: pip install {name}') from error
-        self._run, text = (_onnxruntime if name == 'onnxruntime' else _openvino)(library, path, threads)
+        try:
+            self._run, text = (_onnxruntime if name == 'onnxruntime' else _openvino)(library, path, threads)
+        except Exception as error:  # each library has its own
+            raise ModelFileError(f'{name} cannot run {path}: {error}') from error
         if not text:
             raise ModelFileError(f'{path} has no entry {KEY!r}: it was not written by `mmrotate export`')
-        self.recipe = Recipe.loads(text)
+        try:
+            self.recipe = Recipe.loads(text)
+        except (ValueError, TypeError) as error:
+            raise ModelFileError(f'the entry {KEY!r} of {path} is of another version: {error}') from error
 
     def prepare(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """The sample of an image (h, w, 3), BGR, uint8."""
@@ -177,6 +184,8 @@ class Detector:
         Returns:
             A list over classes of arrays (n, 6), best first, as of a call.
         """
+        if not 0 <= overlap < 1:
+            raise ModelFileError(f'overlap is a part in [0, 1) of the shorter side of a tile, got {overlap}')
         pixels = read_image(image)
         height, width = pixels.shape[:2]
         tile_width, tile_height = size or self.recipe.scale
@@ -207,14 +216,24 @@ def batch_of(prepared: Sequence[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray
 def read_image(image: Any) -> np.ndarray:
     """The image (h, w, 3), BGR, uint8, of a file or an array."""
     if isinstance(image, str | os.PathLike):
-        read = cv2.imread(os.fspath(image), cv2.IMREAD_COLOR)
-        if read is None:
-            raise ModelFileError(f'cannot read the image {image}')
-        return read
+        return _decoded(Path(image))
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         given = getattr(image, 'shape', type(image).__name__), getattr(image, 'dtype', '')
         raise ModelFileError(f'an image file or an array (h, w, 3), BGR, uint8, is needed, got {given}')
     return image
+
+
+def _decoded(path: Path) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+        if (what := damage(data)) is not None:
+            raise ModelFileError(f'the image {path} {what}')
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error) as error:  # more pixels than OpenCV takes are an error of it
+        raise ModelFileError(f'cannot read the image {path}: {error}') from error
+    if pixels is None:
+        raise ModelFileError(f'cannot read the image {path}: it is damaged, or of a format that OpenCV does not read')
+    return pixels
 
 
 def _onnxruntime(library: Any, path: Path, threads: int | None) -> tuple[Any, str | None]:
@@ -241,23 +260,18 @@ def _openvino(library: Any, path: Path, threads: int | None) -> tuple[Any, str |
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the detections in images, one JSON object a line."""
+    """Print the detections in images, one JSON object a line, as `images` of `mmrotate infer --json` holds them."""
     parser = argparse.ArgumentParser('python -m mmrotate.export.runtime', description=main.__doc__)
     parser.add_argument('model', help='file of `mmrotate export`')
     parser.add_argument('images', nargs='+', help='image files')
     parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score printed (default: 0.3)')
     args = parser.parse_args(argv)
+    # it draws too, and so needs a package more than detecting does
+    entry = importlib.import_module('mmrotate.apis.results').image_entry
     try:
         detector = Detector(args.model)
         for image in args.images:
-            found = detector(image)
-            boxes = [
-                dict(label=name, score=float(box[5]), box=box[:5].tolist())
-                for name, part in zip(detector.classes, found, strict=True)
-                for box in part
-                if box[5] >= args.score_thr
-            ]
-            print(json.dumps(dict(image=image, detections=boxes)))
+            print(json.dumps(entry(image, detector(image), detector.classes, args.score_thr)))
     except ModelFileError as error:
         parser.exit(1, f'error: {error}\n')
 

@@ -16,12 +16,12 @@ from mmrotate.core.visualization import write_image
 from mmrotate.export import runtime
 from mmrotate.export.runtime import KEY, Detector, Recipe
 from mmrotate.export.verify import difference
+from mmrotate.utils.files import write_atomically
 from tests.export.test_detector import detector
 from tests.helpers import configs
 from tests.helpers.pages import HIT_UAV, ROOT, commands_of, make_project
 
 CLASSES = ('car', 'person', 'bicycle')
-DATA = [f'data.test.ann_file={HIT_UAV}/labelTxt', f'data.test.img_prefix={HIT_UAV}/images']
 RUN = ('mmrotate ', 'python -m mmrotate.export.runtime', 'python tools/deployment/test.py')
 # where the others are run, but for those that need a network or a GPU
 ELSEWHERE = {
@@ -38,17 +38,18 @@ ELSEWHERE = {
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
-    """A folder with a config of a tiny detector, ``m.pth``, and four images of 64 x 64."""
+    """A folder with a config of a tiny detector, ``m.pth``, and four images of 64 x 64 with labels."""
     folder = tmp_path_factory.mktemp('export')
     cfg = Config.fromfile(ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py')
     cfg.model = configs.fcos('le90')
     cfg.model.test_cfg.update(nms_pre=40, score_thr=0.005)
-    cfg.data.test.update(classes=CLASSES)
+    cfg.data.test.update(classes=CLASSES, ann_file=f'{folder}/labels', img_prefix=f'{folder}/images')
     cfg.data.test.pipeline[1].img_scale = (64, 64)
     cfg.dump(folder / 'tiny.py')
     torch.save(dict(state_dict=detector('fcos').state_dict(), meta=dict(CLASSES=CLASSES)), folder / 'm.pth')
     for i, path in enumerate(sorted((HIT_UAV / 'images').iterdir())[:4]):
         write_image(folder / f'images/{i}.png', read_image(path)[100:164, 200:264])
+        write_atomically(folder / f'labels/{i}.txt', '10 10 30 10 30 20 10 20 car 0\n')
     return folder
 
 
@@ -118,7 +119,7 @@ def test_the_commands_of_the_page(place, tmp_path, monkeypatch, capsys):
         elif words[1] == '-m':
             runtime.main(words[3:])
         else:
-            assert score_file([*words[2:], '--cfg-options', *DATA]) == 0, command
+            assert score_file(words[2:]) == 0, command
     said = capsys.readouterr().out
     assert '; 0 without a partner' in said  # of --verify
     assert json.loads((tmp_path / 'outputs/tiles.json').read_text())['classes'] == list(CLASSES)

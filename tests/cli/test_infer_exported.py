@@ -6,9 +6,12 @@ import sys
 
 import cv2
 import numpy as np
+import onnx
+import openvino
 import pytest
 
 from mmrotate.cli import main
+from mmrotate.export import runtime
 from tests.export.test_runtime import DETS, IMAGES, file  # noqa: F401  (a fixture)
 
 WITHOUT = "import sys; sys.modules['torch'] = sys.modules['mmengine'] = None; from mmrotate.cli import main; "
@@ -79,3 +82,12 @@ def test_what_cannot_be_used_is_said(file, tmp_path, capsys):  # noqa: F811
     assert 'clip.mp4 is a video: it takes a config and a checkpoint' in error(file, 'clip.mp4')
     assert '--merge-iou-thr is of what is seen more than once' in error(file, IMAGES[0], '--merge-iou-thr', '0')
     assert '--crs is of GeoJSON' in error(file, IMAGES[0], '--crs', 'raster')
+
+
+def test_a_file_of_openvino_finds_the_same(file, tmp_path):  # noqa: F811
+    converted = openvino.convert_model(str(file))
+    converted.set_rt_info(onnx.load(file).metadata_props[0].value, runtime.KEY)
+    openvino.save_model(converted, tmp_path / 'detector.xml', compress_to_fp16=False)
+    for model in (file, tmp_path / 'detector.xml'):
+        assert infer(model, IMAGES[0], '--json', tmp_path / f'{model.suffix[1:]}.json') == 0
+    assert (tmp_path / 'onnx.json').read_text() == (tmp_path / 'xml.json').read_text()

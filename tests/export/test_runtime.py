@@ -12,8 +12,10 @@ import torch
 from mmengine.config import Config
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.serve import png
 from mmrotate.apis import init_detector
 from mmrotate.apis.inference import ModelSight, Preparation
+from mmrotate.apis.results import image_entry
 from mmrotate.apis.scenes import Search
 from mmrotate.apis.tiles import detect_windows, joined
 from mmrotate.export import runtime
@@ -105,8 +107,8 @@ def test_results_are_a_list_over_classes(file):
 def test_detections_are_printed(file, capsys):
     runtime.main([str(file), str(IMAGES[0])])
     line = json.loads(capsys.readouterr().out)
-    assert [found['label'] for found in line['detections']] == ['car', 'person']
-    assert line['detections'][1]['box'] == DETS[0, 0, :5].tolist()
+    assert [found['label'] for found in line['detections']] == ['person', 'car']
+    assert line == image_entry(str(IMAGES[0]), runtime.Detector(file)(IMAGES[0]), ('car', 'person'), 0.3)
     with pytest.raises(SystemExit):
         runtime.main(['nothing.onnx', str(IMAGES[0])])
     assert 'there is no file nothing.onnx' in capsys.readouterr().err
@@ -143,6 +145,26 @@ def test_files_that_cannot_be_used_are_named(file, tmp_path):
     detector = runtime.Detector(file)
     with pytest.raises(runtime.ModelFileError, match='cannot read the image'):
         detector(tmp_path / 'none.png')
+    data = IMAGES[0].read_bytes()
+    for name, content, reason in (
+        ('cut.jpg', data[:1000], r'is truncated \(1000 bytes\)'),
+        ('empty.jpg', b'', 'is an empty file'),
+        ('noise.jpg', b'noise', 'it is damaged, or of a format'),
+        ('huge.png', png(60000, 60000), 'cannot read the image'),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(runtime.ModelFileError, match=reason):
+            detector(tmp_path / name)
+    with pytest.raises(runtime.ModelFileError, match=r'overlap is a part in \[0, 1\)'):
+        detector.tiles(IMAGES[0], overlap=1)
+    for name in ('noise.onnx', 'noise.xml'):
+        (tmp_path / name).write_bytes(b'noise')
+        with pytest.raises(runtime.ModelFileError, match=f'cannot run .*{name}'):
+            runtime.Detector(tmp_path / name)
+    bare.metadata_props.add(key=runtime.KEY, value='{"classes": ["a"]}')
+    onnx.save(bare, tmp_path / 'old.onnx')
+    with pytest.raises(runtime.ModelFileError, match='of another version'):
+        runtime.Detector(tmp_path / 'old.onnx')
     with pytest.raises(runtime.ModelFileError, match='uint8, is needed'):
         detector(np.zeros((3, 4, 3)))
 

@@ -50,7 +50,7 @@ def test_the_level(tmp_path):
 
 
 def test_ranks_above_0_write_errors_only(tmp_path, monkeypatch):
-    monkeypatch.setattr('mmrotate.utils.logger.get_rank', lambda: 1)
+    monkeypatch.setattr('mmengine.dist.get_rank', lambda: 1)
     logger = get_root_logger(tmp_path / '1.log')
     assert logger.level == logging.ERROR
     assert not (tmp_path / '1.log').exists()

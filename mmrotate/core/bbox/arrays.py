@@ -72,7 +72,7 @@ def nms_rotated(
     library = _library(device)
     if library is None:
         torch, ops = _pytorch()
-        given = [torch.from_numpy(each).to(device) for each in (ranked, -np.arange(len(ranked), dtype=np.float64))]
+        given = [torch.from_numpy(each).to(device) for each in (ranked, -np.arange(len(ranked), dtype=np.float32))]
         groups = None if classes is None else torch.from_numpy(classes).to(device)
         return order[ops.nms_rotated(*given, float(iou_threshold), groups)[1].cpu().numpy()]
     keep = np.zeros(len(ranked), bool)

@@ -11,7 +11,7 @@ from mmrotate.datasets import DOTADataset
 from mmrotate.datasets.formats import ClassNames, LabelError, cache, many, read_dota, read_labels, read_many, read_table
 from mmrotate.datasets.formats.dota_lines import read_dota_files
 from mmrotate.datasets.formats.yolo import read_yolo
-from mmrotate.ops.backend import library_function
+from mmrotate.utils.native import library_function
 
 NAMES = ClassNames({'ship': 3, 'plane': 0}, ['car'])
 UNUSUAL = [
