@@ -25,3 +25,10 @@ PROPOSAL_KEYS: dict[str, Any] = {
 def settings_of(cfg: Any) -> Any:
     """A dict or a whole config as settings that are read by attribute; None stays None."""
     return None if cfg is None else ConfigDict(cfg.to_dict() if isinstance(cfg, Config) else cfg)
+
+
+def own_or_given(own: Any, given: Any) -> Any:
+    """The settings of a head, or those that it is given for a call."""
+    if given is None:
+        return own
+    return given if isinstance(given, ConfigDict) else settings_of(given)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, settings_of
+from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS, own_or_given, settings_of
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import current_graph, largest
 
@@ -103,7 +103,7 @@ class BaseDenseHead(BaseModule):
 
     def test_settings(self, cfg: dict | None) -> Any:
         """``cfg``, or the head's own settings."""
-        return self.test_cfg if cfg is None else settings_of(cfg)
+        return own_or_given(self.test_cfg, cfg)
 
     def forward_train(
         self,

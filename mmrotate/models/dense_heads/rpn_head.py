@@ -11,10 +11,18 @@ from torchvision.ops import batched_nms
 
 from mmrotate.core import anchor_inside_flags, obb2xyxy
 from mmrotate.models.settings import PROPOSAL_KEYS
+from mmrotate.ops.backend import operation
+from mmrotate.ops.nms_rotated import unknown_count
 from mmrotate.registry import MODELS
 
 from .anchor_head import RotatedAnchorHead
 from .base import Levels
+
+
+@operation('batched_nms', unknown_count)
+def _nms(boxes: Tensor, scores: Tensor, levels: Tensor, threshold: float) -> Tensor:
+    """Torchvision's, which asks for the number of boxes, as one operation."""
+    return batched_nms(boxes, scores, levels, threshold)
 
 
 @MODELS.register_module()
@@ -106,7 +114,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         hbb, sides = self._extent(boxes)
         large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
-        kept = batched_nms(hbb[large], scores[large], level_ids[large], threshold)
+        kept = _nms(hbb[large], scores[large], level_ids[large], threshold)
         return large[kept[: cfg.max_per_img]]
 
 

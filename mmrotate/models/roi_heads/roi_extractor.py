@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmrotate import ops
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
-from mmrotate.utils.graph import current_graph
+from mmrotate.utils.graph import current_graph, is_empty
 
 
 class RoIAlign(torchvision.ops.RoIAlign):
@@ -88,10 +88,9 @@ class SingleRoIExtractor(BaseModule):
         levels = self.map_roi_levels(rois, len(feats))
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
-        graph = current_graph() is not None  # no branch on a number
         for i, (feat, layer) in enumerate(zip(feats, self.roi_layers, strict=True)):
             index = (levels == i).nonzero().squeeze(1)
-            if graph or len(index):
+            if current_graph() is not None or not is_empty(index):  # a graph has no branch on a number
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
             else:  # keeps the map in the graph: every parameter gets a gradient
                 out = out + feat.sum() * 0
