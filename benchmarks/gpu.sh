@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All that has to be seen on a GPU, in one command of at most eight minutes: the tests of the Triton
 # kernels, their results against C++ and PyTorch, speed of the operations, throughput and memory of
-# three detectors, a short training from two seeds. Writes gpu.json and gpu.md into --out.
+# five detectors, short trainings in mixed precision. Writes gpu.json and gpu.md into --out.
 #
 #   bash benchmarks/gpu.sh [--pack DIR] [--out DIR] [--device cuda|cpu] [--tiny] [--minutes 8]
 #

@@ -15,8 +15,9 @@ import ops as op_speed
 import torch
 from inference import build
 from methods import BASE, SAMPLES, run
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
-from small import angle_version, load
+from small import angle_version, load, small_model
 from stability import draw_batch
 from timing import Stopwatch
 from torch import Tensor, nn
@@ -36,11 +37,13 @@ DETECTORS = (
     'rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90',
     'oriented_rcnn/oriented_rcnn_r50_fpn_1x_dota_le90',
     'rotated_rtmdet/rotated_rtmdet_l-3x-dota',
+    'o2_rtdetr/o2_rtdetr_r50vd_2xb4_72e_dota',
 )
 # what is trained on HIT-UAV: config, seed, how it computes
 TRAININGS = (
     (BASE, 0, dict(bf16=True)),
     ('hit_uav/rotated_rtmdet_lite0_hit_uav_le90', 0, dict(fp16=dict(loss_scale='dynamic'))),
+    ('o2_rtdetr/o2_rtdetr_r18vd_2xb4_72e_dota', 0, dict(bf16=True)),
     (BASE, 1, dict(bf16=True)),
 )
 PRECISIONS = ('float32', 'float16', 'bfloat16')
@@ -126,7 +129,7 @@ def operations(args: argparse.Namespace) -> Rows:
 
 
 def speed(args: argparse.Namespace) -> Rows:
-    """Images a second and peak memory of four detectors, in three precisions."""
+    """Images a second and peak memory of five detectors, in three precisions."""
     names = DETECTORS[:1] if args.tiny else DETECTORS
     rows = []
     for name in names:
@@ -177,11 +180,22 @@ def _training_step(
     return step
 
 
+def _training_config(name: str, tiny: bool) -> Config:
+    """The config of a method: one of HIT-UAV, or the small version of another with the data of the shipped model."""
+    cfg = load(name)
+    if name.startswith('hit_uav/'):
+        return cfg
+    model, optimizer = small_model(cfg.model.to_dict(), 4, *((16, 32) if tiny else (64, 256))), cfg.optimizer
+    cfg = load(BASE)
+    cfg.model, cfg.optimizer = model, optimizer
+    return cfg
+
+
 def training(args: argparse.Namespace) -> Rows:
-    """The shipped model and RTMDet for a few epochs of HIT-UAV, in mixed precision: score, seconds and memory."""
+    """Score, seconds and memory of a few epochs of HIT-UAV in mixed precision: the shipped model, RTMDet, O2-RTDETR."""
     rows = []
     for name, seed, how in TRAININGS:
-        cfg = load(name)
+        cfg = _training_config(name, args.tiny)
         for split in ('train', 'val'):
             folder = args.data / split if args.data else SAMPLES
             cfg.data[split].update(ann_file=str(folder / 'labelTxt'), img_prefix=str(folder / 'images'))

@@ -194,6 +194,8 @@ def pipeline_scale(cfg: Config) -> tuple[int, int]:
             if isinstance(scale, list | tuple) and len(scale) == 2:
                 return int(scale[0]), int(scale[1])
     raise UserError('--tile auto: the test pipeline of the config has no img_scale; give the size of the tiles')
+
+
 _PREPARATIONS: WeakKeyDictionary[Any, Preparation] = WeakKeyDictionary()
 
 

@@ -81,6 +81,11 @@ def _add_conveniences(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--patience', type=whole_number(1), metavar='N', help=text)
     parser.add_argument('--ema', action='store_true', help='evaluate and save an average of the weights')
     parser.add_argument('--compile', action='store_true', help='compile backbone and neck (torch.compile)')
+    parser.add_argument('--compile-whole', action='store_true', help='compile heads and losses, too')
+    parser.add_argument('--channels-last', action='store_true', help='keep channels innermost')
+    half = parser.add_mutually_exclusive_group()
+    half.add_argument('--bf16', action='store_true', help='compute in bfloat16')
+    half.add_argument('--fp16', action='store_true', help='compute in float16, with a scale of the loss')
 
 
 def batch(text: str) -> int | str:
@@ -132,8 +137,13 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
         cfg[key] = cfg.get(key) if given is None else given
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
-    for key in ('ema', 'compile'):
+    for key in ('ema', 'compile', 'channels_last'):
         cfg[key] = cfg.get(key) or getattr(args, key)
+    if args.compile_whole:
+        cfg.compile = {**_as_dict(cfg.get('compile')), 'whole': True}
+    if args.bf16 or args.fp16:
+        cfg.bf16 = args.bf16
+        cfg.fp16 = _as_dict(cfg.get('fp16')) if args.fp16 else None
     if args.batch is not None:
         cfg.data.samples_per_gpu = args.batch
     if args.accumulate is not None:
@@ -143,6 +153,10 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     if args.auto_scale_lr:
         cfg.auto_scale_lr = {**(cfg.get('auto_scale_lr') or {}), 'enable': True}
     cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _choose_start(args: argparse.Namespace, cfg: Config) -> None:

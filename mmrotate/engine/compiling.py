@@ -1,27 +1,28 @@
-"""The key ``compile``: the parts of a detector that always do the same are compiled."""
+"""The key ``compile``: a detector, or the parts of it that always do the same, are compiled."""
 
+import functools
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mmrotate.utils import UserError
 
 _COMPILERS = ('c++', 'g++', 'clang++', 'cl')
+# what the number of objects decides is followed, in place of ending the graph
+_FOLLOWED = dict(capture_dynamic_output_shape_ops=True, capture_scalar_outputs=True)
 
 
 def compile_parts(model: nn.Module, given: Any) -> None:
-    """Have ``torch.compile`` compile backbone and neck of ``model``, in place: names of weights stay.
-
-    Heads depend on the number of objects, so that they would be compiled again and again. A model without these parts
-    is compiled as a whole.
+    """Have ``torch.compile`` compile a detector in place: names of weights stay.
 
     Args:
         model: A detector.
-        given: True, arguments of ``torch.compile``, or None or False for nothing.
+        given: True for backbone and neck, or the whole of a model without them; a dict has arguments of
+            ``torch.compile``, and ``whole=True`` for the heads and losses too. None or False for nothing.
 
     Raises:
         UserError: There is no compiler, or an argument makes no sense.
@@ -29,6 +30,7 @@ def compile_parts(model: nn.Module, given: Any) -> None:
     if not given and given != {}:
         return
     options: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
+    whole = bool(options.pop('whole', False))
     backend = options.get('backend', 'inductor')
     if backend == 'inductor' and not (os.environ.get('CXX') or any(map(shutil.which, _COMPILERS))):
         raise UserError('compile (--compile) needs a compiler for C++, such as g++, and there is none')
@@ -36,7 +38,25 @@ def compile_parts(model: nn.Module, given: Any) -> None:
         raise UserError(f'compile.backend={backend!r} is not known, known: {torch._dynamo.list_backends()}')
     parts = [part for name in ('backbone', 'neck') if isinstance(part := getattr(model, name, None), nn.Module)]
     try:
-        for part in parts or [model]:
+        for part in [model] if whole else parts or [model]:
             part.compile(**options)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f'compile={options}: {error}') from error
+    if whole:
+        model._compiled_call_impl = _counting_objects(model._compiled_call_impl)  # type: ignore[assignment, arg-type]
+
+
+def _counting_objects(call: Callable) -> Callable:
+    """A compiled call for which the number of objects is unknown: another one compiles nothing anew."""
+
+    @functools.wraps(call)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get('return_loss', True):
+            for facts in kwargs.values():
+                for rows in facts if isinstance(facts, list | tuple) else ():
+                    if isinstance(rows, Tensor):
+                        torch._dynamo.decorators.mark_unbacked(rows, 0)
+        with torch._dynamo.config.patch(**_FOLLOWED):
+            return call(*args, **kwargs)
+
+    return called

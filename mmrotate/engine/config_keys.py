@@ -26,6 +26,7 @@ _TRAINING: dict[str, set[str]] = {
     'fp16': {'loss_scale'},
     'auto_scale_lr': {'enable', 'base_batch_size'},
     'dist_params': {'backend', 'port', 'timeout'},
+    'ddp': {'bucket_cap_mb', 'gradient_as_bucket_view', 'static_graph'},
 }  # fmt: skip
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {

@@ -107,6 +107,7 @@ class DetectorRunner(FormerRunner):
             device_ids=[self.device.index] if self.device.type == 'cuda' else None,
             broadcast_buffers=False,
             find_unused_parameters=bool(self.cfg.get('find_unused_parameters', False)),
+            **self.cfg.get('ddp') or {},
         )
 
     def _init_model_weights(self) -> None:

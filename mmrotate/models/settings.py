@@ -37,3 +37,10 @@ def with_keys(cfg: Any, name: str, keys: Iterable[str], owner: Any) -> Any:
 def settings_of(cfg: Any) -> Any:
     """A dict or a whole config as settings that are read by attribute; None stays None."""
     return None if cfg is None else ConfigDict(cfg.to_dict() if isinstance(cfg, Config) else cfg)
+
+
+def own_or_given(own: Any, given: Any) -> Any:
+    """The settings of a head, empty if it has none, or those that it is given for a call."""
+    if given is None:
+        return ConfigDict() if own is None else own
+    return given if isinstance(given, ConfigDict) else settings_of(given)

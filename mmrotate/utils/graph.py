@@ -1,4 +1,7 @@
-"""Whether the model is being traced for a graph, whose sizes may follow from shapes but not from values.
+"""Whether the model is being traced: for a compiler, or for a graph whose sizes follow from shapes but not from values.
+
+A compiler takes sizes that follow from values, like the number of objects, as unknown: code that would ask for one asks
+:func:`is_empty`, and must do with none.
 
 Code whose sizes depend on values, like the number of boxes above a threshold, asks :func:`current_graph` and takes a
 fixed number instead: the best, with a score of 0 where there are none. Boxes are not suppressed while the model runs:
@@ -12,6 +15,15 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.fx.experimental import symbolic_shapes
+
+# before PyTorch 2.7 only sizes that are known can be asked for
+_is_known_to_be = getattr(symbolic_shapes, 'guard_or_false', bool)
+
+
+def is_empty(rows: Tensor) -> bool:
+    """Whether there are no elements; False while a compiler does not know."""
+    return bool(_is_known_to_be(rows.numel() == 0))
 
 
 @dataclass

@@ -101,6 +101,7 @@ class CombinedSampler(RandomSampler):
         super().__init__(**kwargs)
         self.pos_sampler: Any = build_sampler(pos_sampler, **kwargs)
         self.neg_sampler: Any = build_sampler(neg_sampler, **kwargs)
+        self.by_facts = self.pos_sampler.by_facts and self.neg_sampler.by_facts
 
     def _pick_positive(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
         return self.pos_sampler._pick_positive(indices, count, candidates)
@@ -127,6 +128,8 @@ class ScoreHLRSampler(RandomSampler):
         score_thr: Negatives that score more are ranked; the rest is drawn at random.
         iou_thr: Overlap from which boxes are at one place.
     """
+
+    by_facts = False
 
     def __init__(
         self,

@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mmrotate.ops.nms_rotated import unknown_count
+from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import is_empty
 
 from .assigners import AssignResult
 from .transforms import bbox2roi
@@ -63,8 +66,12 @@ class Candidates(NamedTuple):
     feats: Sequence[Tensor] | None  # pyramid of the image
 
 
+def _unknown_counts(_: object, positive: Tensor, negative: Tensor, *rest: object) -> list[Tensor]:
+    return [unknown_count(positive), unknown_count(negative)]
+
+
 @TASK_UTILS.register_module()
-class RandomSampler:
+class RandomSampler(Owner):
     """Draws positives up to a share, and fills up with negatives.
 
     Args:
@@ -74,6 +81,9 @@ class RandomSampler:
         add_gt_as_proposals: Objects are priors too, so that training never lacks positives.
         context: The RoI head that it serves, for samplers that look at losses.
     """
+
+    # whether it looks at nothing but priors and their objects, and weighs no negatives: compilers take it as a whole
+    by_facts = True
 
     def __init__(
         self,
@@ -105,7 +115,7 @@ class RandomSampler:
             feats: Pyramid of the one image, for samplers that look at losses.
         """
         gt_flags = bboxes.new_zeros(len(bboxes), dtype=torch.uint8)
-        if self.add_gt_as_proposals and len(gt_bboxes):
+        if self.add_gt_as_proposals and not is_empty(gt_bboxes):
             if gt_labels is None:
                 raise ArgumentError('add_gt_as_proposals=True needs gt_labels')
             bboxes = torch.cat([gt_bboxes[:, : bboxes.size(1)].to(bboxes), bboxes])
@@ -113,8 +123,17 @@ class RandomSampler:
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])
         positive = (assign_result.gt_inds > 0).nonzero().squeeze(1)
         negative = (assign_result.gt_inds == 0).nonzero().squeeze(1)
+        if torch.compiler.is_compiling() and self.by_facts:
+            pos, neg = self._by_facts(positive, negative, bboxes, assign_result.gt_inds, assign_result.max_overlaps)
+            return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags)
         pos, neg, weights = self._choose(positive, negative, Candidates(bboxes, assign_result, feats))
         return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags, weights)
+
+    @opaque(_unknown_counts)
+    def _by_facts(self, positive: Tensor, negative: Tensor, bboxes: Tensor, *facts: Tensor) -> list[Tensor]:
+        """What is trained on of positive (p,) and negative indices (q,) of priors (n, d) and their ``facts`` (n,)."""
+        chosen = self._choose(positive, negative, Candidates(bboxes, AssignResult(0, *facts), None))
+        return [indices.clone() for indices in chosen[:2]]
 
     def _pick_positive(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
         """``count`` of the positive indices (n,), without repetition: here at random."""
@@ -156,6 +175,8 @@ class OHEMSampler(RandomSampler):
     The arguments are those of :class:`RandomSampler`.
     """
 
+    by_facts = False
+
     @torch.no_grad()
     def _pick_positive(self, indices: Tensor, count: int, candidates: Candidates) -> Tensor:
         bboxes, labels, feats = candidates.bboxes, candidates.assigned.labels, candidates.feats
@@ -170,6 +191,8 @@ class OHEMSampler(RandomSampler):
 @TASK_UTILS.register_module()
 class PseudoSampler(RandomSampler):
     """Takes all that is assigned, for losses that weigh all priors themselves."""
+
+    by_facts = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(num=-1, pos_fraction=1.0, add_gt_as_proposals=False)

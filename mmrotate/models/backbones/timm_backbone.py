@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
 from mmrotate.utils.checkpoint import load_weights
+from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.imports import import_package
 
 
@@ -21,8 +22,10 @@ class TIMMBackbone(BaseModule):
             that timm publishes and needs a network.
         checkpoint_path: A local checkpoint of timm, also of the whole classifier: what fits is loaded, and what is
             left over on either side, such as the head, is named in a warning.
+        with_cp: Recompute activations in the backward pass, which saves memory.
 
     Raises:
+        ArgumentError: The model cannot recompute activations.
         CheckpointError: Nothing of ``checkpoint_path`` fits.
     """
 
@@ -33,6 +36,7 @@ class TIMMBackbone(BaseModule):
         *,
         in_channels: int = 3,
         checkpoint_path: str | None = None,
+        with_cp: bool = False,
         init_cfg: dict | list | None = None,
         **kwargs: Any,
     ) -> None:
@@ -44,9 +48,18 @@ class TIMMBackbone(BaseModule):
             for name in ('global_pool', 'fc', 'classifier', 'head'):
                 if hasattr(self.timm_model, name):
                     delattr(self.timm_model, name)
+        if with_cp:
+            self._recompute()
         if checkpoint_path:
             self._load(timm.models.load_state_dict(checkpoint_path), checkpoint_path)
         self.channels_innermost = str(getattr(self.timm_model, 'output_fmt', '')).endswith('NHWC')
+
+    def _recompute(self) -> None:
+        try:
+            self.timm_model.set_grad_checkpointing(True)  # type: ignore[operator]
+        except (AttributeError, AssertionError) as error:
+            name = type(self.timm_model).__name__
+            raise ArgumentError(f'with_cp=True: {name} of timm cannot recompute its activations') from error
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
         """Load weights by timm's names; a model of maps alone writes ``stages_0`` for ``stages.0``."""

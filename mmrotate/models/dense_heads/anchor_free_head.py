@@ -14,6 +14,8 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import loss_of_rows
 from mmrotate.models.settings import RESULT_KEYS, with_keys
+from mmrotate.ops.backend import operation
+from mmrotate.ops.nms_rotated import unknown_count
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import current_graph
@@ -180,13 +182,23 @@ class RotatedAnchorFreeHead(BaseDenseHead):
         return dets, labels[keep]
 
 
+@operation('best_of', unknown_count)
+def _best(values: Tensor, count: int) -> Tensor:
+    """What :func:`keep_best` keeps of values (n,), their number unknown to compilers."""
+    return keep_best(count, values, torch.arange(len(values), device=values.device))[0]
+
+
 def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Rows, columns and values (k,) of the scores (n, C) above the threshold, the ``count`` largest, best first.
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
     index, values = above(scores, threshold, scores)
-    index, values = keep_best(count, values, index, values)
+    if torch.compiler.is_compiling() and current_graph() is None:
+        rows = _best(values, count)
+        index, values = index[rows], values[rows]
+    else:
+        index, values = keep_best(count, values, index, values)
     return index // scores.size(1), index % scores.size(1), values
 
 

@@ -17,7 +17,7 @@ from mmrotate.core import (
 )
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder, build_sampler
 from mmrotate.models.builder import build_loss
-from mmrotate.models.losses import regression_loss, takes_boxes
+from mmrotate.models.losses import over_processes, regression_loss, takes_boxes
 from mmrotate.models.settings import with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -242,7 +242,7 @@ class RotatedAnchorHead(BaseDenseHead):
         *targets, num_pos, num_neg = self.get_targets(anchor_list, valid, gt_bboxes, img_metas, **truth)
         anchors = [torch.stack(level) for level in zip(*anchor_list, strict=True)]
         # the focal loss weighs all anchors, but is divided by the positive ones
-        total = num_pos + num_neg if self.sampling else num_pos
+        total = over_processes(num_pos + num_neg if self.sampling else num_pos, outs[0][0])
         levels = zip(*outs, anchors, *targets, strict=True)
         single = partial(self.loss_single, num_total_samples=total)
         losses = itertools.starmap(single, levels)
@@ -257,7 +257,7 @@ class RotatedAnchorHead(BaseDenseHead):
         label_weights: Tensor,
         bbox_targets: Tensor,
         bbox_weights: Tensor,
-        num_total_samples: int,
+        num_total_samples: float | Tensor,
     ) -> tuple[Tensor, ...]:
         """Losses of classes and boxes of one level.
 

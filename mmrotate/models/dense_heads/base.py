@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.settings import RESULT_KEYS, TEST_KEYS, TRAIN_KEYS, settings_of, with_keys
+from mmrotate.models.settings import RESULT_KEYS, TEST_KEYS, TRAIN_KEYS, own_or_given, settings_of, with_keys
 from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import current_graph, largest
 
@@ -103,8 +103,7 @@ class BaseDenseHead(BaseModule):
 
     def test_settings(self, cfg: dict | None) -> Any:
         """``cfg``, or the head's own settings, empty if it has none."""
-        settings = self.test_cfg if cfg is None else settings_of(cfg)
-        return settings_of({}) if settings is None else settings
+        return own_or_given(self.test_cfg, cfg)
 
     def forward_train(
         self,

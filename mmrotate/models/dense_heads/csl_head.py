@@ -128,7 +128,7 @@ class CSLRRetinaHead(RotatedRetinaHead):
         bbox_weights: Tensor,
         angle_targets: Tensor,
         angle_weights: Tensor,
-        num_total_samples: int,
+        num_total_samples: float | Tensor,
     ) -> tuple[Tensor, ...]:
         """Losses of classes, boxes and angles of one level; see the base and :meth:`get_targets`."""
         rest = (anchors, labels, label_weights, bbox_targets, bbox_weights, num_total_samples)

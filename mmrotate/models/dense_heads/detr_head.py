@@ -15,7 +15,7 @@ from mmrotate.core.bbox.angle import AngleVersion, regularize
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss
-from mmrotate.models.settings import settings_of, with_keys
+from mmrotate.models.settings import own_or_given, settings_of, with_keys
 from mmrotate.models.transformers.denoising import Noised
 from mmrotate.models.transformers.positions import inverse_sigmoid
 from mmrotate.registry import MODELS
@@ -166,8 +166,7 @@ class RotatedDeformableDETRHead(BaseModule):
             cfg: In place of ``test_cfg``.
             rescale: Give pixels of the original images.
         """
-        settings = self.test_cfg if cfg is None else settings_of(cfg)
-        settings = with_keys(settings, 'test_cfg', ('max_per_img',), self)
+        settings = with_keys(own_or_given(self.test_cfg, cfg), 'test_cfg', ('max_per_img',), self)
         found: list[Detections] = []
         for scores, shares, meta, size in zip(cls_scores, bbox_preds, img_metas, sizes, strict=True):
             chances = scores.float().sigmoid().flatten()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmrotate.core.bbox import along_sides
+from mmrotate.ops.backend import operation
 
 # pairs of position and object held at once: 16 MB of float32 for each of a dozen tensors
 _CHUNK = 4_000_000
@@ -27,6 +28,11 @@ class Positives(NamedTuple):
     number: Tensor  # of them, at least 1; mean over the processes
 
 
+def _no_owners(points: Tensor, ranges: Tensor, radius: Tensor, gt_bboxes: Tensor) -> Tensor:
+    return gt_bboxes.new_empty(gt_bboxes.size(0), points.size(0), dtype=torch.long)
+
+
+@operation('fcos_owners', _no_owners)
 def owners(points: Tensor, ranges: Tensor, radius: Tensor, gt_bboxes: Tensor) -> Tensor:
     """The object (N, P) of each point: the smallest of those it lies in and whose size it serves; -1 is none.
 

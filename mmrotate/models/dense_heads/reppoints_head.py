@@ -12,11 +12,12 @@ from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import ConvexAssigner, GaussianMixture, build_assigner, gaussian2bbox
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
-from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.losses import loss_of_rows, over_processes
 from mmrotate.ops import DeformConv2d
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
+from .anchor_free_head import mean_over_processes
 from .base import Levels, rows_of, sizes_of
 from .point_head import PointHead
 from .reppoints_targets import PointImage, best_of_levels, consistent_weights, handed_out_in_place, own_shares
@@ -175,7 +176,8 @@ class RotatedRepPointsHead(PointHead):
         # corners, weights, and what a head adds
         of_points = [(found[2], found[4], *found[7:]) for found in (first, second)]
         levels = zip(cls_scores, *points, *second[:2], *of_points[0], *of_points[1], self.point_strides, strict=True)
-        single = functools.partial(self.loss_single, num_total_samples_refine=second[5])
+        total = over_processes(second[5], cls_scores[0])
+        single = functools.partial(self.loss_single, num_total_samples_refine=total)
         return _by_name(['loss_cls', *names[0], *names[1]], itertools.starmap(single, levels))
 
     def loss_single(
@@ -190,7 +192,7 @@ class RotatedRepPointsHead(PointHead):
         rbbox_gt_refine: Tensor,
         convex_weights_refine: Tensor,
         stride: float,
-        num_total_samples_refine: int,
+        num_total_samples_refine: float | Tensor,
     ) -> tuple[Tensor, ...]:
         """Losses of classes and of the points of both stages, of one level.
 
@@ -247,7 +249,7 @@ class RotatedRepPointsHead(PointHead):
         strides = torch.ones_like(weights)
         strides[positive] = torch.cat([found[-1] for found in chosen]).to(strides) / self.point_base_scale
         fields = (scores.flatten(0, 1), labels.flatten(), label_weights.flatten())
-        loss_cls = self.loss_cls(*fields, avg_factor=positive.sum().clamp(min=1))
+        loss_cls = self.loss_cls(*fields, avg_factor=mean_over_processes(positive.sum().float()).clamp(min=1))
         losses = self._points_loss('refine', refine, torch.stack(targets[2]), weights, strides)
         return _by_name(['loss_cls', *(f'{name}_refine' for name in self.point_losses)], [(loss_cls, *losses)])
 

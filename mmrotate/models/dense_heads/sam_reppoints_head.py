@@ -60,7 +60,7 @@ class SAMRepPointsHead(RotatedRepPointsHead):
         convex_weights_refine: Tensor,
         sam_weights_refine: Tensor,
         stride: float,
-        num_total_samples_refine: int,
+        num_total_samples_refine: float | Tensor,
     ) -> tuple[Tensor, ...]:
         """As of the base, with factors (N, n) of the weights of either stage."""
         init = (rbbox_gt_init, convex_weights_init * sam_weights_init)

@@ -17,7 +17,7 @@ from .weighting import Divisor, WeightedLoss
 @torch.no_grad()
 def accuracy(pred: Tensor, target: Tensor) -> Tensor:
     """Share of rows of ``pred`` (n, C) whose largest entry is at ``target`` (n,), in percent; 0 without a row."""
-    return (pred.argmax(1) == target).float().mean() * 100 if len(pred) else pred.new_zeros(())
+    return (pred.argmax(1) == target).float().sum() / max(pred.size(0), 1) * 100
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import is_empty
 
 # what a sum is divided by under 'mean'; None is the number of elements
 Divisor = float | Tensor | None
@@ -45,7 +47,19 @@ def reduce_loss(
             raise ArgumentError("avg_factor goes with reduction='mean' or 'none', not with 'sum'")
         # eps: a batch without a sample has the factor 0
         return loss.sum() / (avg_factor + torch.finfo(torch.float32).eps)
-    return loss.mean() if reduction == 'mean' and loss.numel() else loss.sum()
+    return loss.sum() / max(loss.numel(), 1) if reduction == 'mean' else loss.sum()
+
+
+def over_processes(divisor: float | Tensor, like: Tensor) -> float | Tensor:
+    """The mean over all processes of what each divides its losses by; alone what it is. ``like`` says the device.
+
+    Gradients are means over the processes, too: so several learn as one does from all of their images.
+    """
+    if get_world_size() == 1:
+        return divisor
+    mean = torch.as_tensor(divisor, dtype=torch.float32, device=like.device).detach().clone()
+    all_reduce(mean, op='mean')
+    return mean
 
 
 def weighted_loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -95,7 +109,7 @@ def takes_boxes(loss: nn.Module, reg_decoded_bbox: bool, dims: int) -> bool:
 
 def loss_of_rows(loss: nn.Module, pred: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The loss of predictions (n, ...), without a row 0, which reaches them: many of users' own ask for a row."""
-    return loss(pred, *args, **kwargs) if len(pred) else pred.sum()
+    return pred.sum() if is_empty(pred) else loss(pred, *args, **kwargs)
 
 
 def regression_loss(
@@ -191,7 +205,7 @@ class WeightedLoss(nn.Module):
         if boxes:
             raise TypeError(f'{type(self).__name__} takes no {list(boxes)}')
         pred = wide(pred)
-        return self.compute(pred, target) if pred.numel() else pred, weight
+        return pred if is_empty(pred) else self.compute(pred, target), weight
 
     def reduce(self, loss: Tensor, weight: Tensor | None, reduction: str, avg_factor: Divisor) -> Tensor:
         """Element-wise losses under their weights to a number, or as they are under ``'none'``."""
@@ -218,9 +232,9 @@ class BoxLoss(WeightedLoss):
             )
         weight = pred.new_ones(len(pred)) if weight is None else weight
         weight = weight.mean(-1) if weight.dim() > 1 else weight
-        rows = weight > 0
+        rows = (weight > 0).nonzero().squeeze(1)
         kept = wide(pred[rows])
         others = {name: other[rows].to(kept) for name, other in boxes.items()}
         # no row: a loss that still reaches the predictions
-        loss = self.compute(kept, target[rows].to(kept), **others) if len(kept) else kept.sum(-1)
+        loss = kept.sum(-1) if is_empty(kept) else self.compute(kept, target[rows].to(kept), **others)
         return loss.new_zeros(len(pred)).index_put((rows,), loss), weight

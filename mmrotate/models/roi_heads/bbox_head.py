@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
 from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, SamplingResult, build_bbox_coder
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.losses import accuracy, regression_loss, takes_boxes
+from mmrotate.models.losses import accuracy, over_processes, regression_loss, takes_boxes
 from mmrotate.models.settings import RESULT_KEYS, with_keys
 from mmrotate.ops.checks import pair_of
 from mmrotate.registry import MODELS
@@ -155,18 +156,12 @@ class RotatedBBoxHead(BaseModule):
         self, pos_bboxes: Tensor, neg_bboxes: Tensor, pos_gt_bboxes: Tensor, pos_gt_labels: Any, cfg: dict
     ) -> RoITargets:
         """Targets of one image, of its positive (p, 4 or 5) and negative proposals and the objects (p, 5)."""
-        pos = len(pos_bboxes)
-        count = pos + len(neg_bboxes)
-        labels = pos_bboxes.new_full((count,), self.num_classes, dtype=torch.long)
-        weights = pos_bboxes.new_ones(count)
-        boxes, box_weights = pos_bboxes.new_zeros(2, count, self.bbox_dim)
-        if pos:
-            labels[:pos] = pos_gt_labels
-            if cfg.get('pos_weight', -1) > 0:
-                weights[:pos] = cfg['pos_weight']
-            targets = self._boxes_to_regress(pos_gt_bboxes)
-            boxes[:pos] = targets if self.reg_decoded_bbox else self.bbox_coder.encode(pos_bboxes, targets)
-            box_weights[:pos] = 1
+        weight, behind = cfg.get('pos_weight', -1), (0, neg_bboxes.size(0))
+        labels = F.pad(pos_gt_labels.long(), behind, value=self.num_classes)
+        weights = F.pad(torch.full_like(pos_bboxes[:, 0], weight if weight > 0 else 1.0), behind, value=1.0)
+        targets = self._boxes_to_regress(pos_gt_bboxes)
+        targets = (targets if self.reg_decoded_bbox else self.bbox_coder.encode(pos_bboxes, targets)).to(pos_bboxes)
+        boxes, box_weights = (F.pad(rows, (0, 0, *behind)) for rows in (targets, torch.ones_like(targets)))
         return labels, weights, boxes, box_weights
 
     def _boxes_to_regress(self, gt_bboxes: Tensor) -> Tensor:
@@ -194,7 +189,7 @@ class RotatedBBoxHead(BaseModule):
         override: dict[str, Any] = {} if reduction_override is None else dict(reduction_override=reduction_override)
         if cls_score is not None:
             cls_score = cls_score.float()
-            avg_factor = max(float((label_weights > 0).sum()), 1.0)
+            avg_factor = over_processes((label_weights > 0).sum().clamp(min=1), cls_score)
             loss_cls = self.loss_cls(cls_score, labels, label_weights, avg_factor=avg_factor, **override)
             losses |= loss_cls if isinstance(loss_cls, dict) else dict(loss_cls=loss_cls)
             losses |= (
@@ -205,7 +200,8 @@ class RotatedBBoxHead(BaseModule):
         if bbox_pred is not None:
             pos = ((labels >= 0) & (labels < self.num_classes)).nonzero().squeeze(1)
             deltas = self._of_class(bbox_pred.float()[pos], labels[pos])
-            rows = (deltas, bbox_targets[pos], bbox_weights[pos], len(bbox_targets))
+            total = over_processes(len(bbox_targets), bbox_targets)
+            rows = (deltas, bbox_targets[pos], bbox_weights[pos], total)
             decode = partial(self.bbox_coder.decode, rois[pos, 1:])
             losses['loss_bbox'] = regression_loss(self.loss_bbox, *rows, decode, self.reg_decoded_bbox, **override)
         return losses
@@ -264,7 +260,7 @@ class RotatedBBoxHead(BaseModule):
         refined = []
         for i, (is_gt, meta) in enumerate(zip(pos_is_gts, img_metas, strict=True)):
             rows = (rois[:, 0] == i).nonzero().squeeze(1)
-            keep = torch.cat([is_gt == 0, is_gt.new_ones(len(rows) - len(is_gt), dtype=torch.bool)])
+            keep = F.pad(is_gt == 0, (0, rows.size(0) - is_gt.size(0)), value=True)
             rows = rows[keep]
             refined.append(self.regress_by_class(rois[rows], labels[rows], bbox_preds[rows], meta)[:, 1:])
         return refined

@@ -10,7 +10,7 @@ from mmrotate import ops
 from mmrotate.models.base_module import BaseModule
 from mmrotate.registry import MODELS
 from mmrotate.utils import later
-from mmrotate.utils.graph import current_graph
+from mmrotate.utils.graph import current_graph, is_empty
 
 
 class RoIAlign(nn.Module):
@@ -101,7 +101,7 @@ class SingleRoIExtractor(BaseModule):
             index = (levels == i).nonzero().squeeze(1)
             if graph:
                 out = out.index_copy(0, index, layer(feat, rois[index]).to(out.dtype))
-            elif len(index):
+            elif not is_empty(index):
                 places.append(index)
                 parts.append(layer(feat, rois[index]).to(out.dtype))
             elif feat.requires_grad:  # keeps the map in the graph: every parameter gets a gradient

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.utils.errors import ArgumentError
 
@@ -80,28 +80,27 @@ class NoisedQueries(nn.Module):
             labels: Per image (k,).
             queries: Those that have to find the objects, which stand behind them.
         """
-        most = max(map(len, boxes))
+        real, truth, classes = (pad_sequence(field, True) for field in (list(map(_ones, boxes)), boxes, labels))
+        most = real.size(1)
         groups = self._groups(most)
-        device, shape = boxes[0].device, (len(boxes), groups, 2, most)
-        real, truth, classes = boxes[0].new_zeros(len(boxes), most), boxes[0].new_zeros(len(boxes), most, 5), []
-        for i, (own, own_labels) in enumerate(zip(boxes, labels, strict=True)):
-            real[i, : len(own)], truth[i, : len(own)] = 1, own
-            classes.append(F.pad(own_labels, (0, most - len(own))))
-        noised = self._noised_labels(torch.stack(classes)[:, None, None].expand(shape))
+        shape = (len(boxes), groups, 2, most)
+        noised = self._noised_labels(classes[:, None, None].expand(shape))
         content = self.label_embedding(noised) * real[:, None, None, :, None]
         near = self._noised_boxes(truth[:, None, None].expand(*shape, 5))
         # where an image has fewer objects: a box in the middle
         reference = (inverse_sigmoid(near, 1e-3) * real[:, None, None, :, None]).sigmoid()
         count = 2 * groups * most
-        group = torch.arange(count, device=device) // max(2 * most, 1)
-        mask = F.pad(group[:, None] != group, (0, queries, 0, queries))
-        mask[count:, :count] = True
+        place = torch.arange(count + queries, device=real.device)
+        among = place < count
+        group = torch.where(among, place // max(2 * most, 1), -1)
+        # nobody sees noised queries but those of their own group
+        mask = (group[:, None] != group) & among
         return Noised(content.flatten(1, 3), reference.flatten(1, 3), mask, groups)
 
     def _groups(self, most: int) -> int:
         if not self.group_cfg['dynamic']:
             return self.group_cfg['num_groups']
-        groups = max(self.group_cfg['num_dn_queries'] // most, 1) if most else 1
+        groups = max(self.group_cfg['num_dn_queries'] // max(most, 1), 1)
         return min(groups, self.group_cfg['max_num_groups'] or groups)
 
     def _noised_labels(self, labels: Tensor) -> Tensor:
@@ -124,3 +123,8 @@ class NoisedQueries(nn.Module):
         if self.noise_mode in ('only_angle', 'all_xyxya'):
             angle = angle + noise[..., 4:] * angle * (self.angle_noise_scale / 18)
         return torch.cat([centre, size, angle], -1).clamp(0, 1)
+
+
+def _ones(boxes: Tensor) -> Tensor:
+    """A one for each of boxes (k, 5)."""
+    return torch.ones_like(boxes[:, 0])

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mmrotate.ops.opaque import Owner
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
@@ -13,7 +14,7 @@ from ..angle import angle_version as version_of
 from ..builder import build_iou_calculator
 from ..overlaps import within
 from ..transforms import aspect_ratio, circumscribed, obb2poly
-from .max_iou_assigner import CHUNK, AssignResult, ignored_priors
+from .max_iou_assigner import CHUNK, AssignResult, as_operation, ignored_priors
 
 # divergences computed at once: each holds a dozen numbers
 _DIVERGENCES = CHUNK // 16
@@ -26,7 +27,7 @@ class Single(NamedTuple):
     var: Tensor  # (n, 1, 2, 2)
 
 
-class ByLevelAssigner:
+class ByLevelAssigner(Owner):
     """Takes the ``topk`` nearest priors of each level as candidates (Zhang et al., ATSS, CVPR 2020, section 3.2).
 
     Those whose overlap reaches mean plus standard deviation of the candidates' overlaps, and whose centre is
@@ -49,6 +50,7 @@ class ByLevelAssigner:
         self.topk, self.ignore_iof_thr = topk, ignore_iof_thr
         self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
 
+    @as_operation
     @torch.no_grad()
     def assign(
         self,

@@ -3,17 +3,18 @@
 import torch
 from torch import Tensor
 
+from mmrotate.ops.opaque import Owner
 from mmrotate.registry import TASK_UTILS
 
 from ..transforms import circumscribed
-from .max_iou_assigner import CHUNK, AssignResult
+from .max_iou_assigner import CHUNK, AssignResult, as_operation
 
 # smaller sides of objects count as this, in pixels
 _TINY = 1e-6
 
 
 @TASK_UTILS.register_module()
-class ConvexAssigner:
+class ConvexAssigner(Owner):
     """Assigns the points nearest to the centre of an object, on the level of its size.
 
     The first stage of RepPoints (Yang et al., ICCV 2019, section 3.2).
@@ -26,6 +27,7 @@ class ConvexAssigner:
     def __init__(self, scale: float = 4, pos_num: int = 3) -> None:
         self.scale, self.pos_num = scale, pos_num
 
+    @as_operation
     @torch.no_grad()
     def assign(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
@@ -56,8 +57,13 @@ class Truth:
             yield self.part(slice(None), slice(start, start + step))
 
 
+def _per_prior(_: object, pred_scores: Tensor, *rest: object) -> list[Tensor]:
+    """What :meth:`DynamicSoftLabelAssigner.assign_batch` gives, without values."""
+    return [pred_scores.new_empty(pred_scores.shape[:2], dtype=dtype) for dtype in (torch.long, torch.float32)]
+
+
 @TASK_UTILS.register_module()
-class DynamicSoftLabelAssigner:
+class DynamicSoftLabelAssigner(Owner):
     """The priors of least cost, as many as the sum of an object's best overlaps (Lyu et al., RTMDet, 2022).
 
     Priors inside of any object take part. The cost of a pair is that of the classes, whose label is the overlap, plus
@@ -110,6 +116,7 @@ class DynamicSoftLabelAssigner:
         owner, overlaps = self.assign_batch(*outputs, [gt_bboxes], [gt_labels])
         return AssignResult.of(len(gt_bboxes), owner[0], overlaps[0], gt_labels)
 
+    @opaque(_per_prior)
     @torch.no_grad()
     def assign_batch(
         self,

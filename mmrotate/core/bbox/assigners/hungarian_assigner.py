@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from mmrotate.ops import linear_sum_assignment
+from mmrotate.ops.opaque import Owner
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
-from .max_iou_assigner import AssignResult
+from .max_iou_assigner import AssignResult, as_operation
 
 
 @TASK_UTILS.register_module()
-class HungarianAssigner:
+class HungarianAssigner(Owner):
     """Each object gets one prediction, so that the sum of the costs is least (Carion et al., DETR, ECCV 2020).
 
     Args:
@@ -34,6 +35,7 @@ class HungarianAssigner:
         facts = (scores.float(), boxes.float(), gt_bboxes.float(), gt_labels, size)
         return torch.stack([cost(*facts) for cost in self.match_costs]).sum(0)
 
+    @as_operation
     @torch.no_grad()
     def assign(
         self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]

@@ -1,8 +1,11 @@
 """What an assigner says of every prior, and assignment by the largest overlap."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +13,7 @@ from torch.nn import functional as F
 
 from mmrotate.ops import convex_iou, match_upright
 from mmrotate.ops.backend import uses_cpp
+from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 
 from ..builder import build_iou_calculator
@@ -68,6 +72,37 @@ class AssignResult:
             self.labels = torch.cat([gt_labels, self.labels])
 
 
+def as_operation(assign: Callable[..., AssignResult]) -> Callable[..., AssignResult]:
+    """Decorates the ``assign`` of an :class:`Owner`: compilers take it as one operation.
+
+    The first argument are the priors; the objects are called ``gt_bboxes`` or ``gt_rbboxes``, and their labels
+    ``gt_labels``.
+    """
+    names = list(inspect.signature(assign).parameters)[1:]
+    objects = next(name for name in names if name in ('gt_bboxes', 'gt_rbboxes'))
+
+    @functools.wraps(assign)
+    def found(self: Any, *args: Any) -> list[Tensor]:
+        result = assign(self, *args)
+        return [result.gt_inds, result.max_overlaps]
+
+    operation = opaque(_without_values)(found)
+
+    @functools.wraps(assign)
+    def called(self: Any, *args: Any, **kwargs: Any) -> AssignResult:
+        if not torch.compiler.is_compiling():
+            return assign(self, *args, **kwargs)
+        given = dict(zip(names, args, strict=False)) | kwargs
+        gt_inds, overlaps = operation(self, *(given.get(name) for name in names))
+        return AssignResult.of(given[objects].size(0), gt_inds, overlaps, given.get('gt_labels'))
+
+    return called
+
+
+def _without_values(_: object, priors: Tensor, *rest: object) -> list[Tensor]:
+    return [priors.new_empty(priors.size(0), dtype=dtype) for dtype in (torch.long, torch.float32)]
+
+
 def ignored_priors(
     bboxes: Tensor, ignore: Tensor | None, threshold: float, calculate: Callable[..., Tensor], of_priors: bool = True
 ) -> Tensor:
@@ -82,7 +117,7 @@ def ignored_priors(
 
 
 @TASK_UTILS.register_module()
-class MaxIoUAssigner:
+class MaxIoUAssigner(Owner):
     """Assigns each prior to the object it overlaps most (Ren et al., Faster R-CNN, section 3.1.2).
 
     Overlaps are computed in chunks of priors, so that thousands of objects fit in memory.
@@ -120,6 +155,7 @@ class MaxIoUAssigner:
         self.ignore_iof_thr, self.ignore_wrt_candidates = ignore_iof_thr, ignore_wrt_candidates
         self.iou_calculator = build_iou_calculator(iou_calculator or self.default_overlaps)
 
+    @as_operation
     @torch.no_grad()
     def assign(
         self, bboxes: Tensor, gt_bboxes: Tensor, gt_bboxes_ignore: Tensor | None = None, gt_labels: Tensor | None = None
@@ -252,6 +288,7 @@ class MaxConvexIoUAssigner(MaxIoUAssigner):
             iou_calculator,
         )
 
+    @as_operation
     @torch.no_grad()
     def assign(  # type: ignore[override]
         self,

@@ -1,0 +1,70 @@
+"""A detector that is compiled as a whole: one graph, whatever the number of objects, and equal numbers."""
+
+import copy
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounter
+
+from mmrotate.engine.compiling import compile_parts
+from mmrotate.models import build_detector
+from tests.helpers import reference, zoo
+
+SIZE = (64, 96)
+COUNTS = ((3, 5), (0, 7), (1, 0))
+METHODS = [
+    'rotated_retinanet_obb',
+    *(
+        pytest.param(method, marks=pytest.mark.slow)
+        for method in ('rotated_fcos', 'rotated_rtmdet', 'oriented_rcnn', 'rotated_faster_rcnn')
+    ),
+]
+
+
+def compiled(model, **options):
+    """A copy that is compiled as a whole, and the counter of its graphs."""
+    counter, other = CompileCounter(), copy.deepcopy(model)
+    torch._dynamo.reset()
+    compile_parts(other, dict(whole=True, backend=counter, **options))
+    return other, counter
+
+
+def step(model, batch):
+    """Losses and gradients of a batch."""
+    torch.manual_seed(1)
+    model.zero_grad()
+    losses = model(**batch)
+    loss, values = model._parse_losses(losses)
+    loss.backward()
+    return values, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_losses_are_one_graph_whatever_the_number_of_objects(method):
+    model = build_detector(zoo.tiny(method)).train()
+    other, counter = compiled(model, fullgraph=True)
+    for counts in COUNTS:
+        batch = zoo.batch(counts, SIZE, zoo.version_of(method))
+        values, gradients = step(model, batch)
+        found, theirs = step(other, batch)
+        assert found == pytest.approx(values, rel=1e-5, abs=1e-6)
+        assert theirs.keys() == gradients.keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(theirs[name], gradient, rtol=1e-4, atol=1e-5)
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_boxes_are_one_graph(method):
+    model = reference.fill(build_detector(zoo.tiny(method)))
+    other, counter = compiled(model)
+    batch = zoo.batch((0, 0), SIZE, zoo.version_of(method))
+    for image in (batch['img'], batch['img'] / 2):
+        given = dict(img=[image], img_metas=[batch['img_metas']], return_loss=False)
+        with torch.no_grad():
+            results, found = model(**given), other(**given)
+        for wanted, classes in zip(results, found, strict=True):
+            for boxes, others in zip(wanted, classes, strict=True):
+                assert boxes.shape == others.shape
+                assert abs(boxes - others).max(initial=0) < 1e-3
+    assert counter.frame_count == 1
