@@ -31,7 +31,7 @@ def test_the_table_tells_turned_boxes_from_upright_ones(weak):
     turned = [own + torch.tensor([0, 0, 0, 0, 0.1]) for own in truth]
     assert weak.row(results(turned), truth).startswith('5.7 | 1.00')
     off, share, *scores = map(float, weak.row(results([obb2hbb(own, 'le90') for own in truth]), truth).split('|'))
-    assert 15 < off < 30 and share > 0.9 and max(scores) < 0.5
+    assert 15 < off < 30 and share > 0.8 and max(scores) < 0.5
     assert weak.row([[np.zeros((0, 6), np.float32)]] * 20, truth).startswith('nan | 0.00 | 0.000')
 
 
