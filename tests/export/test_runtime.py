@@ -121,15 +121,15 @@ def test_tiles_are_those_of_the_detector_in_pytorch():
     graph, detector = graph_of(model), runtime.Detector.__new__(runtime.Detector)
     detector.recipe = recipe_of(model)
     detector._run = lambda inputs: [out.numpy() for out in graph(*map(torch.from_numpy, inputs.values()))]
-    image = cv2.imread(str(ROOT / 'demo/images/1_60_30_0_00147.jpg'))[:380]
+    image = cv2.imread(str(ROOT / 'demo/images/1_60_30_0_00147.jpg'))[:256]
     search = Search((320, 256), overlap=0.25)
 
     def read(window):
         return image[window[1] : window[3], window[0] : window[2]]
 
-    wanted = joined(detect_windows(ModelSight(model), read, search.windows((640, 380)), search.rule))
+    wanted = joined(detect_windows(ModelSight(model), read, search.windows((640, 256)), search.rule))
     found = detector.tiles(image, overlap=0.25, batch_size=2)
-    assert sum(map(len, wanted)) > 10
+    assert sum(map(len, wanted)) > 5
     for own, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-3)
 
