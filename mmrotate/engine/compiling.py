@@ -56,7 +56,7 @@ def _counting_objects(call: Callable) -> Callable:
                 for rows in facts if isinstance(facts, list | tuple) else ():
                     if isinstance(rows, Tensor):
                         torch._dynamo.decorators.mark_unbacked(rows, 0)
-        with torch._dynamo.config.patch(**_FOLLOWED):
+        with torch._dynamo.config.patch(_FOLLOWED):
             return call(*args, **kwargs)
 
     return called

@@ -248,6 +248,7 @@ def rbbox2result(bboxes: 'Tensor', labels: 'Tensor', num_classes: int) -> list[n
     """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
     if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
         raise ArgumentError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
+    torch = namespace(bboxes)
     if torch.compiler.is_compiling():  # what a compiled detector does ends here
         torch._dynamo.graph_break()
     dets = bboxes.detach().float().cpu().numpy().reshape(-1, 6)
