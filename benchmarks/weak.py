@@ -3,9 +3,13 @@
 Each is trained, small, on synthetic images: blurred noise, brighter inside of turned rectangles, of which it gets the
 upright boxes around them. Nothing but the objects may tell how far a view is turned, or they need not be looked at.
 Sharp noise would, by what interpolation makes of it, so would corners without image, and objects in rows: the noise is
-blurred, the middle of larger images is learned from, and objects lie anywhere in a disc. On images that it has not seen
-the table says, for its results and for the upright boxes themselves, how far angles are from the truth (mean over the
-objects, in degrees; for results those of the best box that overlaps an object by 0.3) and mAP with the true boxes.
+blurred, the middle of larger images is learned from, and objects lie anywhere in a disc. So would a network that knows
+from the padding of its convolutions where an object lies, as on small images it does: the direction from the image's
+centre turns with the views as the object does. Here convolutions go on at the other side of the image.
+
+On images that it has not seen the table says, for its results and for the upright boxes themselves, how far angles are
+from the truth (mean over the objects, in degrees; for results those of the best box that overlaps an object by 0.3) and
+mAP with the true boxes.
 """
 
 import argparse
@@ -17,7 +21,7 @@ import numpy as np
 import torch
 from small import load, small_model
 from stability import as_batch, paint
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from mmrotate.core import eval_rbbox_map, rbbox_overlaps
@@ -80,7 +84,7 @@ def row(results: list[list[np.ndarray]], truth: list[Tensor]) -> str:
     return f'{np.mean(off) if off else math.nan:.1f} | {share:.2f} | {scores[0]:.3f} | {scores[1]:.3f}'
 
 
-def trained(name: str, args: argparse.Namespace) -> torch.nn.Module:
+def trained(name: str, args: argparse.Namespace) -> nn.Module:
     """The method after its training."""
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
@@ -88,6 +92,9 @@ def trained(name: str, args: argparse.Namespace) -> torch.nn.Module:
     config['bbox_head']['stacked_convs'] = 2
     config['crop_size'] = (MIDDLE, MIDDLE)
     model = build_detector(config)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.padding_mode = 'circular'
     model.init_weights()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.05)
@@ -98,7 +105,7 @@ def trained(name: str, args: argparse.Namespace) -> torch.nn.Module:
         total, values = model._parse_losses(model.forward_train(**batch))
         optimizer.zero_grad()
         total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 35)
+        nn.utils.clip_grad_norm_(model.parameters(), 35)
         optimizer.step()
         schedule.step()
         if step % 50 == 49:
