@@ -100,7 +100,7 @@ class GraphDetector(nn.Module):
         if isinstance(self.model, RotatedTwoStageDetector):
             return self._second_stage(graph, x, *facts)
         if isinstance(self.model, RotatedDeformableDETR):
-            return self._of_queries([maps.float() for maps in x], tuple(image.shape[2:]), *facts)
+            return self._of_queries([maps.float() for maps in x], (image.size(2), image.size(3)), *facts)
         given: dict[str, Any] = {}
         if isinstance(self.model, RefineSingleStageDetector):
             head, outs, given = self._refined(x)
