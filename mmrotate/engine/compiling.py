@@ -44,12 +44,12 @@ def compile_parts(model: nn.Module, given: Any) -> None:
         raise UserError(f'compile={options}: {error}') from error
     if whole:
         # a part that cannot be compiled runs as it is, unless one graph is asked for
-        settings = dict(FOLLOWED, suppress_errors=not options.get('fullgraph', False))
+        settings: dict[str, Any] = dict(FOLLOWED, suppress_errors=not options.get('fullgraph', False))
         call: Any = model._compiled_call_impl
         model._compiled_call_impl = _counting_objects(call, settings)  # type: ignore[assignment]
 
 
-def _counting_objects(call: Callable, settings: dict[str, bool]) -> Callable:
+def _counting_objects(call: Callable, settings: dict[str, Any]) -> Callable:
     """A compiled call for which the number of objects is unknown: another one compiles nothing anew."""
 
     @functools.wraps(call)
