@@ -13,7 +13,7 @@ from mmrotate.utils import UserError
 
 _COMPILERS = ('c++', 'g++', 'clang++', 'cl')
 # what the number of objects decides is followed, in place of ending the graph
-_FOLLOWED = dict(capture_dynamic_output_shape_ops=True, capture_scalar_outputs=True)
+FOLLOWED = dict(capture_dynamic_output_shape_ops=True, capture_scalar_outputs=True)
 
 
 def compile_parts(model: nn.Module, given: Any) -> None:
@@ -43,10 +43,13 @@ def compile_parts(model: nn.Module, given: Any) -> None:
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f'compile={options}: {error}') from error
     if whole:
-        model._compiled_call_impl = _counting_objects(model._compiled_call_impl)  # type: ignore[assignment, arg-type]
+        # a part that cannot be compiled runs as it is, unless one graph is asked for
+        settings: dict[str, Any] = dict(FOLLOWED, suppress_errors=not options.get('fullgraph', False))
+        call: Any = model._compiled_call_impl
+        model._compiled_call_impl = _counting_objects(call, settings)  # type: ignore[assignment]
 
 
-def _counting_objects(call: Callable) -> Callable:
+def _counting_objects(call: Callable, settings: dict[str, Any]) -> Callable:
     """A compiled call for which the number of objects is unknown: another one compiles nothing anew."""
 
     @functools.wraps(call)
@@ -56,7 +59,7 @@ def _counting_objects(call: Callable) -> Callable:
                 for rows in facts if isinstance(facts, list | tuple) else ():
                     if isinstance(rows, Tensor):
                         torch._dynamo.decorators.mark_unbacked(rows, 0)
-        with torch._dynamo.config.patch(_FOLLOWED):
+        with torch._dynamo.config.patch(settings):
             return call(*args, **kwargs)
 
     return called

@@ -211,7 +211,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(('patience', 'nominal_batch'), whole(1) | NONE),
     **dict.fromkeys(('ema', 'compile'), DICT | FLAG),
     'compile.whole': FLAG,
-    'ddp': DICT | NONE,
+    'ddp': with_keys('bucket_cap_mb', 'gradient_as_bucket_view', 'static_graph') | NONE,
     'ddp.bucket_cap_mb': POSITIVE_FINITE,
     'ddp.gradient_as_bucket_view': FLAG,
     'ddp.static_graph': FLAG,

@@ -225,6 +225,20 @@ def test_the_suggestion_is_a_tenth_of_the_best_rate():
     assert RateSearch([0.001, 0.01, 0.12, 1.0], [5.0, 4.0, 1.0, 9.0]).suggestion == 0.012
 
 
+# ---- how it computes
+
+
+def test_options_of_precision_and_layout_are_those_of_the_config(config, tmp_path):
+    train(config, tmp_path / 'options', '--bf16', '--channels-last', '--cfg-options', 'runner.max_epochs=1')
+    train(config, tmp_path / 'keys', '--cfg-options', 'runner.max_epochs=1', 'bf16=True', 'channels_last=True')
+    assert_same_weights(tmp_path / 'options/epoch_1.pth', tmp_path / 'keys/epoch_1.pth')
+
+
+def test_settings_of_ddp_are_checked(config, capsys):
+    assert 'ddp.bucket_cap_mb must be' in fails(config, capsys, '--cfg-options', 'ddp.bucket_cap_mb=0')
+    assert 'ddp must be a dict with keys among' in fails(config, capsys, '--cfg-options', 'ddp.buckets=1')
+
+
 # ---- compiling
 
 

@@ -41,13 +41,12 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     multiprocessing.spawn(work, (str(tmp_path),), 2)
     found = torch.load(tmp_path / 'found.pt')
     assert found.pop('mean') == 2
+    gaps = {}
     for method, theirs in found.items():
         own = gradients(method, slice(2))
         assert theirs.keys() == own.keys()
-        for name, gradient in own.items():
-            torch.testing.assert_close(
-                theirs[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max()) + 1e-7
-            )
+        gaps[method] = max(float((theirs[name] - g).norm() / (g.norm() + 1e-6)) for name, g in own.items())
+    assert max(gaps.values()) < 1e-3, gaps
 
 
 def test_one_process_divides_by_its_own():

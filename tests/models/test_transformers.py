@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from mmrotate.models import build_backbone
 from mmrotate.utils.checkpoint import CheckpointError
+from mmrotate.utils.errors import ArgumentError
 
 SWIN = dict(type='SwinTransformer', embed_dims=8, depths=(2, 2), num_heads=(2, 4))
 SWIN |= dict(out_indices=(0, 1))
@@ -145,3 +146,18 @@ def test_the_last_map_of_a_model_of_timm() -> None:
     net = build_backbone(dict(type='TIMMBackbone', model_name='resnet18', in_channels=1))
     assert not hasattr(net.timm_model, 'fc')
     assert [tuple(x.shape) for x in net(torch.randn(2, 1, 64, 96))] == [(2, 512, 2, 3)]
+
+
+def test_models_of_timm_recompute_their_activations() -> None:
+    cfg = dict(type='TIMMBackbone', model_name='resnet10t')
+    plain = build_backbone(cfg).eval()
+    again = build_backbone(dict(cfg, with_cp=True)).eval()
+    again.load_state_dict(plain.state_dict())
+    assert again.timm_model.grad_checkpointing and not plain.timm_model.grad_checkpointing
+    img = torch.randn(1, 3, 64, 64)
+    for net in (plain, again):
+        net(img)[-1].sum().backward()
+    for one, other in zip(plain.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    with pytest.raises(ArgumentError, match='cannot recompute'):
+        build_backbone(dict(type='TIMMBackbone', model_name='test_vit', features_only=True, with_cp=True))

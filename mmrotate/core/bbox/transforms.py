@@ -246,11 +246,11 @@ def bbox_mapping_back(
 
 def rbbox2result(bboxes: 'Tensor', labels: 'Tensor', num_classes: int) -> list[np.ndarray]:
     """Boxes with scores (n, 6) and labels (n,) as a list over classes of float32 (k, 6)."""
-    if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
-        raise ArgumentError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
     torch = namespace(bboxes)
     if torch.compiler.is_compiling():  # what a compiled detector does ends here
         torch._dynamo.graph_break()
+    if bboxes.numel() and (bboxes.dim() != 2 or bboxes.size(1) != 6):
+        raise ArgumentError(f'bboxes must have shape (n, 6), got {tuple(bboxes.shape)}')
     dets = bboxes.detach().float().cpu().numpy().reshape(-1, 6)
     classes = labels.detach().cpu().numpy()
     return [dets[classes == i] for i in range(num_classes)]

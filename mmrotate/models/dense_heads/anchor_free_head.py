@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import torch
-from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from mmrotate.core.anchor import MlvlPointGenerator
@@ -200,10 +199,3 @@ def best_pairs(scores: Tensor, threshold: float, count: int) -> tuple[Tensor, Te
     else:
         index, values = keep_best(count, values, index, values)
     return index // scores.size(1), index % scores.size(1), values
-
-
-def mean_over_processes(value: Tensor) -> Tensor:
-    """Mean of a number over the processes of a distributed training."""
-    value = value.detach().clone()
-    all_reduce(value, op='mean')
-    return value

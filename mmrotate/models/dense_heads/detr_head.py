@@ -14,7 +14,7 @@ from mmrotate.core.bbox import bbox_overlaps, build_assigner, rbbox_overlaps
 from mmrotate.core.bbox.angle import AngleVersion, regularize
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
-from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss
+from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss, mean_over_processes
 from mmrotate.models.settings import own_or_given, settings_of, with_keys
 from mmrotate.models.transformers.denoising import Noised
 from mmrotate.models.transformers.positions import inverse_sigmoid
@@ -23,7 +23,6 @@ from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import largest
 
 from .base import Detections, in_original
-from .fcos_head import mean_over_processes
 
 _FOCAL = dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=2.0)
 _KLD = dict(type='GDLoss', loss_type='kld', fun='log1p', tau=1, sqrt=False, loss_weight=2.0)
@@ -246,7 +245,7 @@ class RotatedDeformableDETRHead(BaseModule):
             wanted.append(image.objects[gts])
             units.append(self._unit(image.size, boxes).expand(len(gts), -1))
         pred, target, unit = map(torch.cat, (found, wanted, units))
-        total = mean_over_processes(pred.new_tensor(float(len(pred)))).clamp(min=1)
+        total = mean_over_processes(pred.new_tensor(float(len(pred))))
         losses = dict(loss_cls=self._loss_of_classes(cls_scores, bbox_preds, truth, classes or pairs))
         losses['loss_bbox'] = self.loss_bbox(pred, target, avg_factor=total)
         losses['loss_iou'] = self.loss_iou(pred * unit, target * unit, avg_factor=total)
@@ -255,7 +254,7 @@ class RotatedDeformableDETRHead(BaseModule):
     def _loss_of_classes(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, pairs: Pairs) -> Tensor:
         """Loss of the classes of the queries; those without an object are background."""
         count = cls_scores.new_tensor(float(sum(len(gts) for _, gts in pairs)), dtype=torch.float32)
-        total = (mean_over_processes(count) if self.sync_cls_avg_factor else count).clamp(min=1)
+        total = mean_over_processes(count) if self.sync_cls_avg_factor else count.clamp(min=1)
         target = self._classes(cls_scores, bbox_preds, truth, pairs)
         return self.loss_cls(cls_scores.flatten(0, 1), target.flatten(0, 1), avg_factor=total)
 

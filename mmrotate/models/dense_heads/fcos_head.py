@@ -11,12 +11,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import Scale
-from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.losses import loss_of_rows, mean_over_processes
 from mmrotate.models.settings import TEST_KEYS
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .anchor_free_head import FAR, RotatedAnchorFreeHead, mean_over_processes
+from .anchor_free_head import FAR, RotatedAnchorFreeHead
 from .base import Detections, Levels, keep_best, rows_of
 from .fcos_targets import Positives, owners
 
@@ -208,7 +208,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
         places = torch.cat([F.pad(p, (0, 1), value=stride).repeat(count, 1) for p, stride in levels])
         fields = (labels, places, bbox_targets, angle_targets, *rest, *owner)
         classes, here, targets, angle, preds, angles, centers, *theirs = (field[pos] for field in fields)
-        num_pos = mean_over_processes(scores.new_tensor(len(pos))).clamp(min=1)
+        num_pos = mean_over_processes(scores.new_tensor(len(pos)))
         central, (place, stride) = self.centerness_target(targets), here.split([2, 1], 1)
         losses = dict(
             loss_cls=self.loss_cls(scores, labels, avg_factor=num_pos),
@@ -219,7 +219,7 @@ class RotatedFCOSHead(RotatedAnchorFreeHead):
 
     def _overlap_loss(self, pos: Positives, found: Tensor, wanted: Tensor) -> Tensor:
         """The loss of boxes, by how central their positions are."""
-        avg_factor = mean_over_processes(pos.central.sum()).clamp(min=1e-6)
+        avg_factor = mean_over_processes(pos.central.sum(), 1e-6)
         return loss_of_rows(self.loss_bbox, found, wanted, weight=pos.central, avg_factor=avg_factor)
 
     def centerness_target(self, pos_bbox_targets: Tensor) -> Tensor:

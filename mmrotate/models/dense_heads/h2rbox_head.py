@@ -9,12 +9,11 @@ from torch import Tensor
 
 from mmrotate.core.bbox import obb2hbb, obb2xyxy
 from mmrotate.models.builder import build_loss
-from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.losses import loss_of_rows, mean_over_processes
 from mmrotate.models.turn import Turn
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .anchor_free_head import mean_over_processes
 from .base import Detections, Levels, rows_of, sizes_of
 from .fcos_head import RotatedFCOSHead
 from .fcos_targets import Positives
@@ -166,7 +165,7 @@ class H2RBoxHead(WeakFCOSHead):
         still = self._among(pos.labels[inside], self.rotation_agnostic_classes)
         wanted = torch.cat([wanted[:, :4], wanted[:, 4:].masked_fill(still[:, None], 0)], 1)
         central = pos.central[inside]
-        total = mean_over_processes(central.sum()).clamp(min=1)
+        total = mean_over_processes(central.sum())
         return loss_of_rows(self.loss_bbox_ss, seen, wanted, weight=central, avg_factor=total)
 
     def _best_detections(self, *args: Any) -> Detections:

@@ -12,12 +12,11 @@ from mmrotate.core.anchor import MlvlPointGenerator
 from mmrotate.core.bbox import ConvexAssigner, GaussianMixture, build_assigner, gaussian2bbox
 from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
-from mmrotate.models.losses import loss_of_rows, over_processes
+from mmrotate.models.losses import loss_of_rows, mean_over_processes, over_processes
 from mmrotate.ops import DeformConv2d
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .anchor_free_head import mean_over_processes
 from .base import Levels, rows_of, sizes_of
 from .point_head import PointHead
 from .reppoints_targets import PointImage, best_of_levels, consistent_weights, handed_out_in_place, own_shares
@@ -249,7 +248,7 @@ class RotatedRepPointsHead(PointHead):
         strides = torch.ones_like(weights)
         strides[positive] = torch.cat([found[-1] for found in chosen]).to(strides) / self.point_base_scale
         fields = (scores.flatten(0, 1), labels.flatten(), label_weights.flatten())
-        loss_cls = self.loss_cls(*fields, avg_factor=mean_over_processes(positive.sum().float()).clamp(min=1))
+        loss_cls = self.loss_cls(*fields, avg_factor=mean_over_processes(positive.sum().float()))
         losses = self._points_loss('refine', refine, torch.stack(targets[2]), weights, strides)
         return _by_name(['loss_cls', *(f'{name}_refine' for name in self.point_losses)], [(loss_cls, *losses)])
 

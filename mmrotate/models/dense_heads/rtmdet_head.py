@@ -13,12 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.bbox import batch_method, build_assigner
 from mmrotate.models.layers import Scale
-from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.losses import loss_of_rows, mean_over_processes
 from mmrotate.models.settings import with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .anchor_free_head import FAR, RotatedAnchorFreeHead, mean_over_processes
+from .anchor_free_head import FAR, RotatedAnchorFreeHead
 from .base import Detections, Levels, rows_of
 
 
@@ -145,7 +145,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         scores, distances, angles = (list(map(rows_of, maps)) for maps in (cls_scores, bbox_preds, angle_preds))
         truth = (gt_bboxes, gt_labels, img_metas, gt_bboxes_ignore)
         fields = self.get_targets(points, scores, distances, angles, *truth)
-        total = mean_over_processes(torch.cat(fields[-1], 1).sum()).clamp(min=1)
+        total = mean_over_processes(torch.cat(fields[-1], 1).sum())
         losses: dict[str, list[Tensor]] = {}
         for place, *rows in zip(points, scores, distances, angles, *fields, strict=True):
             level: list[Any] = [place.repeat(count, 1), *(field.flatten(0, 1) for field in rows), total]

@@ -15,4 +15,4 @@ from .quality import (
     RTDETRVarifocalLoss,
     VarifocalLoss,
 )
-from .weighting import loss_of_rows, over_processes, regression_loss, takes_boxes, weighted_loss
+from .weighting import loss_of_rows, mean_over_processes, over_processes, regression_loss, takes_boxes, weighted_loss

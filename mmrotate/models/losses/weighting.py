@@ -57,9 +57,14 @@ def over_processes(divisor: float | Tensor, like: Tensor) -> float | Tensor:
     """
     if get_world_size() == 1:
         return divisor
-    mean = torch.as_tensor(divisor, dtype=torch.float32, device=like.device).detach().clone()
+    return mean_over_processes(torch.as_tensor(divisor, dtype=torch.float32, device=like.device), 0.0)
+
+
+def mean_over_processes(divisor: Tensor, least: float = 1.0) -> Tensor:
+    """The same of a number that is at least ``least`` over all processes together, without gradient."""
+    mean = divisor.detach().clone()
     all_reduce(mean, op='mean')
-    return mean
+    return mean.clamp(min=least / get_world_size())
 
 
 def weighted_loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
