@@ -85,7 +85,7 @@ class ConvNeXt(Backbone):
         self.downsample_layers, self.stages = nn.ModuleList(), nn.ModuleList()
         for i, (depth, width) in enumerate(zip(depths, channels, strict=True)):
             before, stride = (channels[i - 1], 2) if i else (in_channels, stem_patch_size)
-            shrink = [nn.Conv2d(before, width, stride, stride=stride)]
+            shrink: list[nn.Module] = [nn.Conv2d(before, width, stride, stride=stride)]
             # the stem is normalised behind its convolution, all else before it
             shrink.insert(0 if i else 1, LayerNorm2d(before if i else width, eps=_EPS))
             self.downsample_layers.append(nn.Sequential(*shrink))
