@@ -18,7 +18,8 @@ model = dict(
         bbox_head=dict(in_channels=64, fc_out_channels=256, num_classes=4),
     ),
     train_cfg=dict(rpn_proposal=proposals, rcnn=dict(sampler=dict(num=256))),
-    test_cfg=dict(rpn=proposals, rcnn=dict(nms_pre=1000, max_per_img=300)),
+    # bicycles and people stand side by side: 0.1, as for DOTA, drops neighbours (mAP 0.588 in place of 0.613)
+    test_cfg=dict(rpn=proposals, rcnn=dict(nms_pre=1000, max_per_img=300, nms=dict(iou_thr=0.4))),
 )
 
 data = dict(samples_per_gpu=4)
