@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mmrotate.models.builder import build_loss
-from mmrotate.models.losses import loss_of_rows
+from mmrotate.models.losses import loss_of_rows, mean_over_processes
 from mmrotate.models.losses.classification import one_hot
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .anchor_free_head import FAR, mean_over_processes
+from .anchor_free_head import FAR
 from .base import Detections, Levels, rows_of
 from .rtmdet_head import RotatedRTMDetHead, geometric_mean
 
@@ -114,7 +114,7 @@ class RotatedYOLOXHead(RotatedRTMDetHead):
         scores, boxes, codes, objects = map(_together, rows)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
         # sums, over the positions of objects
-        total = mean_over_processes(objects.new_tensor(float(len(pos)))).clamp(min=1)
+        total = mean_over_processes(objects.new_tensor(float(len(pos))))
         how: dict[str, Any] = dict(avg_factor=total, reduction_override='mean')
         losses = dict(loss_obj=self.loss_obj(objects, (labels == self.num_classes).long(), **how))
         quality = one_hot(labels[pos], self.num_classes) * overlaps[pos, None]
