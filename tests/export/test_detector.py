@@ -30,7 +30,11 @@ METHODS = {
     'roi_trans': lambda: configs.roi_trans('le90'),
     'gliding_vertex': lambda: configs.gliding_vertex('le90'),
     'redet': lambda: configs.redet('le90'),
-    **{method: partial(zoo.tiny, method) for method in zoo.NEWER if method != 'rotated_rtmdet'},
+    **{
+        method: partial(zoo.tiny, method)
+        for method in ('cfa', 'g_reppoints', 'oriented_reppoints', 'sasm_reppoints', *zoo.NEWER)
+        if method != 'rotated_rtmdet'
+    },
 }
 
 

@@ -64,6 +64,12 @@ class GaussianMixture:
             last = now
         self.fitted = True
 
+    def fit_one(self, x: Tensor) -> None:
+        """Fit mixtures of one distribution, to which all points belong: in one step, without a branch on a value."""
+        x = self.check_size(x)
+        self._update(*self.EM_step(x, torch.zeros_like(x[..., :1])))
+        self.fitted = True
+
     def em_runner(self, x: Tensor) -> None:
         """One step from points (T, n, 1, d): the likelihood so far, and parameters that raise it."""
         self.log_likelihood, log_resp = self.log_resp_step(x)

@@ -365,7 +365,7 @@ class KLDRepPointsHead(RotatedRepPointsHead):
     def points2rotrect(self, pts: Tensor, y_first: bool = True) -> Tensor:
         """As of the base."""
         pairs, gaussians = pts.unflatten(-1, (9, 2)), GaussianMixture(n_components=1)
-        gaussians.fit(pairs.flip(-1) if y_first else pairs)
+        gaussians.fit_one(pairs.flip(-1) if y_first else pairs)
         return gaussian2bbox(gaussians)
 
 

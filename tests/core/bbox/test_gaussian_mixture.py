@@ -25,6 +25,13 @@ def test_one_component_is_mean_and_covariance():
     torch.testing.assert_close(mixture.pi, torch.ones(4, 1, 1))
 
 
+def test_one_step_is_enough_for_one_component():
+    steps, step = GaussianMixture(1), GaussianMixture(1)
+    steps.fit(points())
+    step.fit_one(points())
+    assert torch.equal(step.mu, steps.mu) and torch.equal(step.var, steps.var) and torch.equal(step.pi, steps.pi)
+
+
 def test_two_clouds_are_told_apart():
     g = torch.Generator().manual_seed(0)
     clouds = [torch.randn(1, n, 2, generator=g) + c for n, c in ((300, 0.0), (100, 20.0))]
