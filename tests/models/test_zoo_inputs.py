@@ -117,7 +117,9 @@ def test_extreme_predictions_have_finite_losses_gradients_and_results(method: st
         _check(model.eval().simple_test(batch['img'], batch['img_metas'], rescale=True), 2)
 
 
-@pytest.mark.parametrize('method', sorted(zoo.METHODS))
+@pytest.mark.parametrize(
+    'method', [pytest.param(name, marks=() if name in zoo.NEWER else pytest.mark.slow) for name in sorted(zoo.METHODS)]
+)
 @torch.no_grad()
 def test_results_of_images_of_different_sizes(method: str) -> None:
     version = zoo.version_of(method)
