@@ -248,7 +248,7 @@ def test_a_mosaic_of_an_image_has_what_the_image_has(tmp_path):
     argv = ['infer', tmp_path, *SHIPPED, '--tile', 'auto', '--out', tmp_path / 'o', '--batch-size', '4']
     assert main(list(map(str, argv))) == 0
     mosaic, one = (entry['detections'] for entry in json.loads((tmp_path / 'o/detections.json').read_text())['images'])
-    one, mosaic = ([found for found in each if found['score'] > 0.7] for each in (one, mosaic))
+    one, mosaic = ([found for found in each if found['score'] > 0.8] for each in (one, mosaic))
     assert len(one) == 20
     places = np.array([found['rbox'][:2] for found in mosaic])
     assert len(places) == 320
