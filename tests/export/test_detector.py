@@ -60,7 +60,8 @@ def detector(method):
         if isinstance(settings, dict) and 'nms_pre' in settings:
             settings['nms_pre'] = 40
             if 'score_thr' in settings:
-                settings['score_thr'] = 0.005
+                # YOLOX multiplies two scores that begin at 0.01
+                settings['score_thr'] = 1e-5 if method == 'rotated_yolox' else 0.005
     model = build_detector(cfg)
     model.init_weights()
     # no two scores alike: the order of equal ones is free
