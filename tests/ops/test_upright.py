@@ -5,6 +5,7 @@ import torch
 import torchvision
 
 from mmrotate.ops import box_iou_upright, match_upright, nms_upright
+from mmrotate.ops import upright as op
 from mmrotate.ops.backend import uses_cpp
 
 CPP = uses_cpp(torch.zeros(1))
@@ -91,3 +92,11 @@ def test_wrong_arguments():
     ):
         with pytest.raises(ValueError, match='must'):
             call()
+
+
+@pytest.mark.parametrize('labels', [None, torch.tensor([0, 1, 0, 1])])
+def test_registered_as_operations_of_pytorch(labels):
+    torch.library.opcheck(op._iou, (boxes(4), boxes(3)))
+    torch.library.opcheck(op._nms, (boxes(4), labels, 0.3))
+    if CPP:
+        torch.library.opcheck(op._match, (boxes(3), boxes(4), torch.zeros(4, dtype=torch.bool), 0.3, True))
