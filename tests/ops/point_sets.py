@@ -42,11 +42,11 @@ def exact_hull_overlap(row1, row2, mode='iou'):
 
 
 def has_area(*rows):
-    """Whether no hull is a line but for the rounding of its corners."""
+    """Whether no hull is a point, or a line but for the rounding of its corners."""
     for row in rows:
         points = row.double().view(-1, 2)
         area = float(exact_hull_areas(points.tolist(), points.tolist())[0])
-        if area < 1e-9 * torch.cdist(points, points).max().item() ** 2:
+        if area <= 1e-9 * torch.cdist(points, points).max().item() ** 2:
             return False
     return True
 
