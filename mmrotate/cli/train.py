@@ -137,13 +137,9 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
         cfg[key] = cfg.get(key) if given is None else given
     for key in ('deterministic', 'diff_seed'):
         cfg[key] = getattr(args, key) or bool(cfg.get(key, False))
-    for key in ('ema', 'compile', 'channels_last'):
+    for key in ('ema', 'compile'):
         cfg[key] = cfg.get(key) or getattr(args, key)
-    if args.compile_whole:
-        cfg.compile = {**_as_dict(cfg.get('compile')), 'whole': True}
-    if args.bf16 or args.fp16:
-        cfg.bf16 = args.bf16
-        cfg.fp16 = _as_dict(cfg.get('fp16')) if args.fp16 else None
+    _apply_arithmetic(args, cfg)
     if args.batch is not None:
         cfg.data.samples_per_gpu = args.batch
     if args.accumulate is not None:
@@ -153,6 +149,17 @@ def _apply(args: argparse.Namespace, cfg: Config) -> None:
     if args.auto_scale_lr:
         cfg.auto_scale_lr = {**(cfg.get('auto_scale_lr') or {}), 'enable': True}
     cfg.device = chosen_device(args) or cfg.get('device')
+
+
+def _apply_arithmetic(args: argparse.Namespace, cfg: Config) -> None:
+    """Put what says how the model computes into the config."""
+    if args.channels_last:  # False would turn it off in tests, too
+        cfg.channels_last = True
+    if args.compile_whole:
+        cfg.compile = {**_as_dict(cfg.get('compile')), 'whole': True}
+    if args.bf16 or args.fp16:
+        cfg.bf16 = args.bf16
+        cfg.fp16 = _as_dict(cfg.get('fp16')) if args.fp16 else None
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -232,6 +233,11 @@ def test_options_of_precision_and_layout_are_those_of_the_config(config, tmp_pat
     train(config, tmp_path / 'options', '--bf16', '--channels-last', '--cfg-options', 'runner.max_epochs=1')
     train(config, tmp_path / 'keys', '--cfg-options', 'runner.max_epochs=1', 'bf16=True', 'channels_last=True')
     assert_same_weights(tmp_path / 'options/epoch_1.pth', tmp_path / 'keys/epoch_1.pth')
+
+
+def test_without_the_option_the_layout_is_left_to_tests(config, tmp_path):
+    train(config, tmp_path / 'run', '--cfg-options', 'runner.max_epochs=1')
+    assert load_config(tmp_path / 'run' / Path(config).name).get('channels_last') is None
 
 
 def test_settings_of_ddp_are_checked(config, capsys):
