@@ -132,7 +132,7 @@ class Preparation:
     """The pipeline of a config's ``data.test`` (else ``data.val``), for files and for arrays."""
 
     def __init__(self, cfg: Config) -> None:
-        steps = self._steps(cfg)
+        steps = pipeline_steps(cfg)
         self.steps = copy.deepcopy(steps)  # as they were: people change those of a config
         loaders = [step for step in steps if step['type'].startswith('LoadImage')]
         rest = [step for step in steps if step not in loaders]
@@ -144,14 +144,9 @@ class Preparation:
     def of(cls, model: Any) -> 'Preparation':
         """The one of a detector, built again only where the pipeline of its config was changed."""
         known = _PREPARATIONS.get(model)
-        if known is None or known.steps != cls._steps(model.cfg):
+        if known is None or known.steps != pipeline_steps(model.cfg):
             known = _PREPARATIONS[model] = cls(model.cfg)
         return known
-
-    @staticmethod
-    def _steps(cfg: Config) -> list[dict]:
-        split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
-        return list(innermost_dataset(dataset_config(cfg, split)).pipeline)
 
     def __call__(self, image: Image, place: str = '') -> dict[str, Any]:
         """Sample of an image; errors about one that has no file name begin with its ``place``."""
@@ -180,23 +175,28 @@ class ModelSight:
             return self._model(return_loss=False, rescale=True, **to_device(collate(samples), self.device))
 
 
+_PREPARATIONS: WeakKeyDictionary[Any, Preparation] = WeakKeyDictionary()
+
+
+def pipeline_steps(cfg: Config) -> list[dict]:
+    """The steps of the pipeline of a config's ``data.test`` (else ``data.val``)."""
+    split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
+    return list(innermost_dataset(dataset_config(cfg, split)).pipeline)
+
+
 def pipeline_scale(cfg: Config) -> tuple[int, int]:
     """Width and height to which the test pipeline of a config brings images.
 
     Raises:
         UserError: It does not say.
     """
-    split = 'test' if (cfg.get('data') or {}).get('test') else 'val'
-    for step in innermost_dataset(dataset_config(cfg, split)).pipeline:
+    for step in pipeline_steps(cfg):
         for name in ('img_scale', 'scale', 'size'):
             scale = step.get(name)
             scale = scale[0] if isinstance(scale, list) and scale and isinstance(scale[0], list | tuple) else scale
             if isinstance(scale, list | tuple) and len(scale) == 2:
                 return int(scale[0]), int(scale[1])
     raise UserError('--tile auto: the test pipeline of the config has no img_scale; give the size of the tiles')
-
-
-_PREPARATIONS: WeakKeyDictionary[Any, Preparation] = WeakKeyDictionary()
 
 
 def innermost_dataset(data: Any) -> Any:

@@ -80,8 +80,9 @@ class _Answering(Loader):
         own = vars(module).get('__getattr__')  # of a package that imports its names on demand
 
         def answer(name: str) -> Any:
-            with contextlib.suppress(AttributeError):
-                return own(name) if own else former(path, name)
+            if own is not None:
+                with contextlib.suppress(AttributeError):
+                    return own(name)
             return former(path, name)
 
         vars(module)['__getattr__'] = answer
