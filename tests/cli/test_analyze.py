@@ -231,7 +231,7 @@ def test_pictures_are_shown_on_demand(results, windows, tmp_path):
 def test_joined_test_sets_are_analyzed_as_one(tmp_path, truth):
     path = tmp_path / 'twice.pkl'
     path.write_bytes(pickle.dumps([*truth, *truth]))
-    own = [part.replace('=', '=X,').replace('X', part.partition('=')[2]) for part in OWN_DATA[1:]]  # each place twice
+    own = ['{0}={1},{1}'.format(*part.split('=', 1)) for part in OWN_DATA[1:]]  # each place twice
     for argv in (['confusion', CONFIG, path], ['results', CONFIG, path], ['errors', path, '--ann', CONFIG]):
         assert main(['analyze', *map(str, argv), '--cfg-options', *own]) == 0
     folder = tmp_path / 'analysis' / 'twice'
