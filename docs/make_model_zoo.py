@@ -117,7 +117,14 @@ def rows() -> list[Row]:
 def newer() -> dict[str, Row]:
     """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
-    return {name: {'mAP': facts.get('mAP'), 'checkpoint': _checkpoint(name, facts)} for name, facts in table.items()}
+    return {
+        name: {
+            'mAP': facts.get('mAP'),
+            'memory_gb': facts.get('memory'),
+            'checkpoint': _checkpoint(name, facts),
+        }
+        for name, facts in table.items()
+    }
 
 
 def _checkpoint(name: str, facts: Row) -> str | None:

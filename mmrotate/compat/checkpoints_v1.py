@@ -43,12 +43,8 @@ def renamed_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def renamed_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts: classes and colours of ``dataset_meta``, the text of the config under ``config``; the rest stays."""
+    """The facts, as :func:`mmrotate.utils.load_state` reads them: the text of the config is under ``config``."""
     facts = {key: value for key, value in meta.items() if key not in ('dataset_meta', 'cfg')}
-    data = {key.upper(): value for key, value in (meta.get('dataset_meta') or {}).items()}
-    for key in ('CLASSES', 'PALETTE'):
-        if data.get(key) is not None:
-            facts[key] = data[key]
     if 'cfg' in meta:
         facts['config'] = meta['cfg']
     return facts

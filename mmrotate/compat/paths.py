@@ -52,6 +52,7 @@ PLACES: dict[str, str] = {
     'models.utils.enn': 'compat.enn',
     'models.utils.orconv': 'ops',
     'models.utils.ripool': 'ops',
+    **_under('structures', 'bbox', 'compat.box_types'),
     'utils': 'compat.standins.parallel compat.memory compat.configs',
     'utils.compat_config': 'utils.compat',
     'utils.misc': 'utils',

@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from .base import RotatedDataset
     from .builder import build_dataloader, build_dataset, collate
     from .custom import CustomDataset
-    from .dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset, HITUAVDataset, SARDataset
+    from .dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset, HITUAVDataset, RSARDataset, SARDataset, STARDataset
     from .formats import LabelError
     from .hrsc import HRSCDataset
     from .large_images import LargeImageDataset
     from .mix_dataset import MultiImageMixDataset
     from .pipelines import BadImageError
-    from .published import CocoRotatedDataset, DIORDataset, FAIR1MDataset, ICDAR2015Dataset, YOLOOBBDataset
+    from .published import (
+        CocoRotatedDataset,
+        DIORDataset,
+        DroneVehicleDataset,
+        FAIR1MDataset,
+        ICDAR2015Dataset,
+        YOLOOBBDataset,
+    )
     from .samplers import ClassAwareSampler
     from .wrappers import ClassBalancedDataset, ConcatDataset, RepeatDataset
 

@@ -85,3 +85,26 @@ class HITUAVDataset(DOTADataset):
 
     CLASSES: Sequence[str] = ('Person', 'Car', 'Bicycle', 'OtherVehicle')
     PALETTE: Any = HIT_UAV_PALETTE
+
+
+@DATASETS.register_module()
+class RSARDataset(DOTADataset):
+    """RSAR: radar images (Zhang et al., CVPR 2025), with labels in the DOTA format."""
+
+    CLASSES: Sequence[str] = ('ship', 'aircraft', 'car', 'tank', 'bridge', 'harbor')
+    PALETTE: Any = None
+
+
+@DATASETS.register_module()
+class STARDataset(DOTADataset):
+    """STAR: large satellite images (Li et al., TPAMI 2024), with labels in the DOTA format."""
+
+    CLASSES: Sequence[str] = tuple(
+        'ship boat crane goods_yard tank storehouse breakwater dock airplane boarding_bridge runway taxiway terminal '
+        'apron gas_station truck car truck_parking car_parking bridge cooling_tower chimney vapor smoke genset '
+        'coal_yard lattice_tower substation wind_mill cement_concrete_pavement toll_gate flood_dam gravity_dam '
+        'ship_lock ground_track_field basketball_court engineering_vehicle foundation_pit intersection '
+        'soccer_ball_field tennis_court tower_crane unfinished_building arch_dam roundabout baseball_diamond stadium '
+        'containment_vessel'.split()
+    )
+    PALETTE: Any = None

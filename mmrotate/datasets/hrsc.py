@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mmrotate.core.visualization import HRSC_PALETTE, get_palette
+from mmrotate.core.visualization import HRSC_CLASSWISE_PALETTE, HRSC_PALETTE
 from mmrotate.registry import DATASETS
 
 from .formats import ClassNames, Reader
@@ -28,7 +28,7 @@ class HRSCDataset(ListedDataset):
     HRSC_CLASS = ('ship',)
     HRSC_CLASSES = tuple(KINDS.values())
     HRSC_CLASSES_ID = tuple(f'{number:02}' for number in KINDS)
-    CLASSWISE_PALETTE = get_palette('hrsc_classwise', len(KINDS))
+    CLASSWISE_PALETTE = HRSC_CLASSWISE_PALETTE
     CLASSES: Sequence[str] = HRSC_CLASS
     PALETTE: Any = HRSC_PALETTE
     IOU_THR = COCO_THRESHOLDS  # the zoo's mAP of HRSC2016

@@ -49,7 +49,8 @@ _OF_MAP = {
     'VOC07': _OfMap((0.5,), '11points'),
     'VOC12': _OfMap((0.5,), 'area'),
 }
-_FORMER = {'bbox': 'coco'}  # MMDetection's name
+# names of MMDetection and of MMRotate 1.x
+_FORMER = {'bbox': 'coco', 'DOTAMetric': 'mAP', 'RotatedCocoMetric': 'coco'}
 _COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
@@ -67,8 +68,9 @@ class Asked:
         metric: 'mAP'; 'AP50', 'AP75', 'AP50:95' (mean over the IoU thresholds 0.5, 0.55, ... 0.95); 'VOC07', 'VOC12'
             (at IoU 0.5, over 11 points or the area); 'coco' (or 'bbox'); 'proposal', 'proposal_fast', 'recall'; or
             several of these.
-        iou_thr: IoU threshold, or several. 'mAP' is their mean, and its table is that of the first. None: ``usual`` for
-            'mAP', 0.5 for 'recall', 0.5, 0.55, ... 0.95 for the others.
+        iou_thr: IoU threshold, or several. 'mAP' is their mean, and its table is that of the first; of several there is
+            'AP55' and the like of each too. None: ``usual`` for 'mAP', 0.5 for 'recall', 0.5, 0.55, ... 0.95 for the
+            others.
         iou_thrs: another name of it.
         scale_ranges: ranges (low, high) of the objects' sides in pixels, each scored by itself at the table's threshold
             under the key 'mAP_LOW_HIGH'.
@@ -158,8 +160,8 @@ def evaluate_results(
 
     Returns:
         Of the metrics of mAP: 'mAP' always; 'AP50', 'AP75' and 'AP50:95' where asked for or covered by several
-        thresholds; 'VOC07' and 'VOC12' where asked for. 'coco': 'bbox_mAP', 'bbox_mAP_50' and so on; 'proposal' and
-        'proposal_fast': 'AR@100' and so on; 'recall': 'recall@100@0.5' and so on.
+        thresholds, of which each has one; 'VOC07' and 'VOC12' where asked for. 'coco': 'bbox_mAP', 'bbox_mAP_50' and
+        so on; 'proposal' and 'proposal_fast': 'AR@100' and so on; 'recall': 'recall@100@0.5' and so on.
 
     Raises:
         UnknownMetricError: an unknown metric; the message lists the known ones.
@@ -200,6 +202,8 @@ def _score_map(results: Results, annotations: Annotations, classes: Sequence[str
     needed = [of for name, of in _OF_MAP.items() if name in asked.metrics and of.mode is None]
     covered = {*wanted, *(threshold for of in needed for threshold in of.thresholds)}
     scores = {'mAP': mean(wanted)}
+    if len(wanted) > 1:
+        scores |= {f'AP{100 * threshold:g}': mean([threshold]) for threshold in wanted}
     for name, (thresholds, mode) in _OF_MAP.items():
         if name in asked.metrics or (mode is None and len(covered) > 1 and covered.issuperset(thresholds)):
             scores[name] = mean(thresholds, mode)

@@ -68,6 +68,16 @@ class FAIR1MDataset(LabelFolderDataset):
 
 
 @DATASETS.register_module()
+class DroneVehicleDataset(LabelFolderDataset):
+    """DroneVehicle (Sun et al., TCSVT 32, 2022), one of its kinds of images, ``ann_file`` its XML files:
+    :mod:`mmrotate.datasets.formats.dronevehicle`.
+    """
+
+    FORMAT = 'dronevehicle'
+    CLASSES: Sequence[str] = ('car', 'freight car', 'truck', 'bus', 'van')
+
+
+@DATASETS.register_module()
 class ICDAR2015Dataset(LabelFolderDataset):
     """Text of ICDAR2015 (challenge 4): :mod:`mmrotate.datasets.formats.icdar2015`.
 

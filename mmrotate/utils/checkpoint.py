@@ -23,6 +23,14 @@ from mmrotate.utils.zoo import local_checkpoint, near_zoo_names
 _WRAPPER_PREFIX = 'module.'
 _LISTED_KEYS = 20
 _LARGEST_GROWTH = 10
+# what the log is made of that mmengine saves beside the weights
+_HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
+_OF_HISTORY = [
+    ('mmengine.logging.history_buffer', 'HistoryBuffer'),
+    ('builtins', 'getattr'),
+    *(('numpy', name) for name in ('dtype', 'ndarray')),
+    *((f'numpy.{core}.multiarray', name) for core in ('core', '_core') for name in ('_reconstruct', 'scalar')),
+]
 
 
 def load_state(filename: str | os.PathLike, map_location: Any = 'cpu', allow_pickle: bool = False) -> dict[str, Any]:
@@ -144,7 +152,12 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
     allow_pickle = allow_pickle or os.environ.get(ALLOW_VARIABLE) == '1'
     try:
         _refuse_bomb(path)
-        return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
+        try:
+            return torch.load(path, map_location=map_location, weights_only=not allow_pickle)
+        except pickle.UnpicklingError as error:
+            if _HISTORY not in str(error):
+                raise
+            return _without_history(path, map_location)
     except CheckpointError:
         raise
     except Exception as error:  # torch meets a damaged file with errors of a dozen kinds
@@ -159,6 +172,29 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
             f'there. If you trust the file, set {ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
             f'({reason})'
         ) from error
+
+
+def _without_history(path: str | os.PathLike, map_location: Any) -> Any:
+    """What a training by mmengine saved, but for the objects of its log, in whose place stand some that do nothing."""
+    placeholders: list[Any] = [type(name, (_Ignored,), {'__module__': module}) for module, name in _OF_HISTORY]
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.add_safe_globals(placeholders)
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+    return {key: value for key, value in content.items() if key != 'message_hub'}
+
+
+class _Ignored:
+    """Takes what an object was made of, and keeps nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
 
 
 def _refuse_bomb(path: str | os.PathLike) -> None:
@@ -214,7 +250,13 @@ def _one_layout(content: Any, source: str) -> dict[str, Any]:
 
 
 def _with_class_names(meta: dict[str, Any], source: str) -> dict[str, Any]:
-    """``meta`` with CLASSES that are names or None; what is none is left out, with a warning."""
+    """``meta`` with CLASSES that are names or None; what is none is left out, with a warning.
+
+    1.x has them, and the colours, in ``dataset_meta``.
+    """
+    of_1x = meta['dataset_meta'] if isinstance(meta.get('dataset_meta'), Mapping) else {}
+    found = {str(key).upper(): value for key, value in of_1x.items()}
+    meta = {**{key: found[key] for key in ('CLASSES', 'PALETTE') if found.get(key) is not None}, **meta}
     classes = meta.get('CLASSES')
     if isinstance(classes, str):
         meta['CLASSES'] = (classes,)  # as some 0.x datasets of one class wrote it

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmrotate.cli.main import main
 from mmrotate.utils.zoo import ZOO_FILE, read_zoo
+from tests.helpers import reference
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +36,19 @@ def test_every_config_is_listed(capsys):
     for cell in ('Oriented R-CNN', 'ResNet-50', 'le90', '1x', 'DOTA 1.0', '75.69', '8.46', '16.2'):
         assert cell in line
     assert line.endswith('le90-6d2b2ce0.pth')
+
+
+def test_newer_configs_say_what_their_figures_mean(capsys):
+    """Turned images, mosaics and upright labels are those of the sources' pipelines."""
+    sources = reference.load_all('newer/**/*config*.json.gz')
+    assert main(['list', '--json', '--filter', 'dota']) == 0
+    rows = [row | {'name': row['config'].split('/')[1]} for row in json.loads(capsys.readouterr().out)]
+    newer = [row for row in rows if row['name'] in sources]
+    assert len(newer) > 40 and all(row['metric'] == 'AP50' for row in newer if row['mAP'])
+    for row in newer:
+        steps = json.dumps([sources[row['name']].get(key) for key in ('train_pipeline', 'train_dataloader')])
+        kinds = {'rr': 'RandomRotate"' in steps, 'mix': 'CachedMosaic' in steps, 'hbb': '"hbox"' in steps}
+        assert {kind for kind, holds in kinds.items() if holds} == {*row['data'].split()} & kinds.keys(), row['name']
 
 
 def test_configs_can_be_filtered(capsys):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from mmrotate.datasets import build_dataset
+from mmrotate.datasets.metrics import COCO_THRESHOLDS, Asked, evaluate_results
 from mmrotate.utils import UserError, get_root_logger
+from tests.helpers.metrics import CLASSES, SCORES, newer_images
 
 from .conftest import SQUARE
 
@@ -108,6 +110,19 @@ def test_rules_of_coco_and_recalls(dataset, capsys):
     recalls = dataset.evaluate(results, **options | dict(metric='recall', iou_thrs=[0.5, 0.75]))
     names = ['recall@1@0.5', 'recall@1@0.75', 'recall@10@0.5', 'recall@10@0.75', 'AR@1', 'AR@10']
     assert list(recalls) == names and recalls['recall@10@0.75'] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ('asked', 'key'),
+    [
+        (Asked('DOTAMetric', iou_thrs=COCO_THRESHOLDS), 'DOTAMetric_50_95'),
+        (Asked('RotatedCocoMetric', classwise=True), 'RotatedCocoMetric'),
+    ],
+)
+def test_metrics_by_their_names_of_1x(asked, key):
+    scores, expected = evaluate_results(*newer_images(), CLASSES, asked, 'silent'), SCORES[key]
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=6e-4)
+    assert set(scores) - set(expected) <= {'AP50:95'}
 
 
 def test_metrics_of_several_kinds(dataset):

@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from torch import nn
 
 from mmrotate.utils import CheckpointError, load_checkpoint, load_state, save_atomically
@@ -84,6 +85,26 @@ def test_a_pickle_is_refused_with_the_way_to_allow_it(tmp_path, model, monkeypat
     assert isinstance(load_state(path, allow_pickle=True)['meta']['x'], Foreign)
     monkeypatch.setenv('MMROTATE_ALLOW_PICKLE', '1')
     assert isinstance(load_state(path)['meta']['x'], Foreign)
+
+
+def test_the_log_beside_the_weights_of_1x_is_left_out(tmp_path, model, monkeypatch):
+    """A training by mmengine saves its log as objects; classes and colours are in ``dataset_meta``."""
+    allowed = torch.serialization.get_safe_globals()
+    log, meta = HistoryBuffer([1.0, 2.0], [1, 1]), dict(dataset_meta=dict(classes=('a', 'b'), palette=[(1, 2, 3)] * 2))
+    saved = dict(meta=meta, state_dict=model.state_dict(), message_hub=dict(log_scalars={'train/loss': log}))
+    torch.save(saved, tmp_path / 'epoch_1.pth')
+    found = load_state(tmp_path / 'epoch_1.pth')
+    assert (found['meta']['CLASSES'], found['meta']['PALETTE']) == (('a', 'b'), [(1, 2, 3)] * 2)
+    assert 'message_hub' not in found
+    assert all(torch.equal(found['state_dict'][key], value) for key, value in model.state_dict().items())
+    assert set(torch.serialization.get_safe_globals()) == set(allowed)
+
+
+def test_beside_a_log_all_other_objects_are_refused(tmp_path, model):
+    log = HistoryBuffer([1.0], [1])
+    torch.save(dict(state_dict=model.state_dict(), message_hub=[log, random.Random(0)]), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='holds more than weights'):
+        load_state(tmp_path / 'a.pth')
 
 
 def test_refusing_runs_no_code_of_the_file(tmp_path):

@@ -9,4 +9,13 @@ from .image import (
     refuse_overwrite,
     write_image,
 )
-from .palette import DIOR_PALETTE, DOTA_PALETTE, HIT_UAV_PALETTE, HRSC_PALETTE, SAR_PALETTE, get_palette, to_color
+from .palette import (
+    DIOR_PALETTE,
+    DOTA_PALETTE,
+    HIT_UAV_PALETTE,
+    HRSC_CLASSWISE_PALETTE,
+    HRSC_PALETTE,
+    SAR_PALETTE,
+    get_palette,
+    to_color,
+)

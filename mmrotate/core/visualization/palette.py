@@ -27,10 +27,15 @@ DIOR_PALETTE = _rgb(
 )
 SAR_PALETTE = _rgb('00ff00')
 HRSC_PALETTE = _rgb('00ff00')
+HRSC_CLASSWISE_PALETTE = DIOR_PALETTE + _rgb(
+    '6e4c00 ae39ff c76400 480076 ffb3f0 007d5c d10097 bcd0b6 00dcb0 ff63a4 5c0049'
+)
 HIT_UAV_PALETTE = _rgb('ff5a5a 3cdc5a 50aaff ffd232')  # bright and far apart: the images are grey
 
-_NAMED = {'dota': DOTA_PALETTE, 'sar': SAR_PALETTE, 'hrsc': HRSC_PALETTE, 'hit_uav': HIT_UAV_PALETTE}
-_DISTINCT = ('random', 'hrsc_classwise')  # the second: 31 kinds of ships
+_NAMED = {
+    **{'dota': DOTA_PALETTE, 'sar': SAR_PALETTE, 'hrsc': HRSC_PALETTE, 'hit_uav': HIT_UAV_PALETTE},
+    'hrsc_classwise': HRSC_CLASSWISE_PALETTE,  # 31 kinds of ships
+}
 _NAMES = ('black', 'white', 'red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange')
 _COLORS = dict(zip(_NAMES, _rgb('000000 ffffff ff0000 00ff00 0000ff ffff00 00ffff ff00ff ff8000'), strict=True))
 
@@ -44,7 +49,7 @@ def to_color(value: str | Sequence[int] | int) -> Color:
             return _rgb(value[1:])[0]
         raise ArgumentError(
             f'unknown colour {value!r}: one of {list(_COLORS)}, "#rrggbb", or for several classes '
-            f'one of the palettes {[*_NAMED, *_DISTINCT]}'
+            f'one of the palettes {[*_NAMED, "random"]}'
         )
     values = [value] * 3 if isinstance(value, (int, np.integer)) else [int(v) for v in value]
     if len(values) != 3 or min(values) < 0 or max(values) > 255:
@@ -55,13 +60,13 @@ def to_color(value: str | Sequence[int] | int) -> Color:
 def get_palette(palette: str | Sequence | None, num_classes: int) -> list[Color]:
     """One colour for each of ``num_classes`` classes.
 
-    The palette is 'dota', 'sar', 'hrsc' or 'hit_uav'; 'random', 'hrsc_classwise' or None for distinct colours of any
-    number; a colour (see :func:`to_color`) for all classes; or a list of colours, continued with distinct ones if it
-    is too short.
+    The palette is 'dota', 'sar', 'hrsc', 'hrsc_classwise' or 'hit_uav'; 'random' or None for distinct colours of any
+    number; a colour (see :func:`to_color`) for all classes; or a list of colours. One that is too short is continued
+    with distinct ones.
     """
     if num_classes < 0:
         raise ArgumentError(f'num_classes must not be negative, got {num_classes}')
-    if palette is None or (isinstance(palette, str) and palette in _DISTINCT):
+    if palette is None or (isinstance(palette, str) and palette == 'random'):
         colors: list[Color] = []
     elif isinstance(palette, str):
         colors = list(_NAMED.get(palette) or [to_color(palette)] * num_classes)

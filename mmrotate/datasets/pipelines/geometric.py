@@ -71,8 +71,12 @@ class RResize:
         results['scale_factor'] = np.array([w_scale, h_scale, w_scale, h_scale], np.float32)
         results.update(img_shape=shape, pad_shape=shape, keep_ratio=self.keep_ratio)
         for key in results.get('bbox_fields', []):
-            results[key] = scale_boxes(results[key], w_scale, h_scale)
+            results[key] = self.scale_boxes(results[key], w_scale, h_scale)
         return results
+
+    def scale_boxes(self, boxes: np.ndarray, w_scale: float, h_scale: float) -> np.ndarray:
+        """Boxes (n, 5) of the resized image."""
+        return scale_boxes(boxes, w_scale, h_scale)
 
     def _target(self, results: dict) -> tuple[int, int]:
         h, w = results['img'].shape[:2]
