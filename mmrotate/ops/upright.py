@@ -66,6 +66,11 @@ def _nms(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 4) in falling order of score."""
     if uses_cpp(boxes):
         return in_cpp('nms_upright', boxes, labels, threshold, threads()).nonzero().squeeze(1)
-    places = torch.arange(len(boxes), device=boxes.device)
-    labels = torch.zeros_like(places) if labels is None else labels
-    return later.torchvision().ops.batched_nms(boxes, -places.to(boxes.dtype), labels, threshold)
+    if not len(boxes):
+        return torch.arange(0, device=boxes.device)
+    # each label by itself: what torchvision's batched_nms moves far away from others is rounded
+    order = torch.arange(len(boxes), device=boxes.device) if labels is None else labels.argsort(stable=True)
+    counts = [len(boxes)] if labels is None else labels[order].unique_consecutive(return_counts=True)[1].tolist()
+    nms = later.torchvision().ops.nms
+    kept = [at[nms(boxes[at], -at.to(boxes.dtype), threshold)] for at in order.split(counts)]
+    return torch.cat(kept).sort().values

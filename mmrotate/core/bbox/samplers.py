@@ -71,19 +71,14 @@ class SamplingResult:
         ``assigned`` (n,) and ``gt_flags`` (n,) are of the priors of all images, one after another.
         """
         pos, neg, weights = zip(*chosen, strict=True)
-        (found, others), (priors, objects) = (
-            [list(map(len, e)) for e in pair] for pair in ((pos, neg), (bboxes, gt_bboxes))
-        )
-        rows = (joined(each, priors) for each in (pos, neg))
-        whole = cls(*rows, torch.cat(list(bboxes)), torch.cat(list(gt_bboxes)), assigned, gt_flags)
+        priors, objects, found, others = (list(map(len, each)) for each in (bboxes, gt_bboxes, pos, neg))
+        boxes, gts = (torch.cat(list(each)) for each in (bboxes, gt_bboxes))
+        whole = cls(joined(pos, priors), joined(neg, priors), boxes, gts, assigned, gt_flags)
         whole.pos_assigned_gt_inds = whole.pos_assigned_gt_inds - begins(whole.pos_assigned_gt_inds, objects, found)
-        own: dict[str, Sequence] = dict(
-            num_gts=objects, neg_label_weights=weights, neg_bboxes=whole.neg_bboxes.split(others)
-        )
-        for name, value in vars(whole).items():
-            if name.startswith('pos_') and value is not None:
-                own[name] = value.split(found)
-        own |= dict(pos_inds=pos, neg_inds=neg)
+        fields = {name: value for name, value in vars(whole).items() if name.startswith('pos_') and value is not None}
+        own: dict[str, Sequence] = {name: value.split(found) for name, value in fields.items()}
+        own |= dict(pos_inds=pos, neg_inds=neg, neg_bboxes=whole.neg_bboxes.split(others))
+        own |= dict(num_gts=objects, neg_label_weights=weights)
         samples = [copy(whole) for _ in pos]
         for index, sample in enumerate(samples):
             vars(sample).update({name: values[index] for name, values in own.items()})
@@ -183,7 +178,7 @@ class RandomSampler(Owner):
             *(apart(mask, counts) for mask in (assign_result.gt_inds > 0, assign_result.gt_inds == 0)), strict=True
         )
         images = map(Candidates, bboxes, assign_result.split(counts), feats)
-        chosen = [self._choose(*own, image) for own, image in zip(indices, images, strict=True)]
+        chosen = [self._choose(pos, neg, image) for (pos, neg), image in zip(indices, images, strict=True)]
         return SamplingResult.of_batch(chosen, bboxes, gt_bboxes, assign_result, flags)
 
     @opaque(_unknown_counts)

@@ -211,7 +211,7 @@ class RotatedAnchorHead(BaseDenseHead):
         counts = [len(level) for level in anchor_list[0]]
         anchors, valid = map(stacked, (anchor_list, valid_flag_list))
         shapes = torch.tensor([meta['img_shape'][:2] for meta in img_metas], device=anchors.device)
-        inside = self._inside(anchors, valid, shapes.T[..., None])
+        inside = self._inside(anchors, valid, shapes.T[..., None].unbind())
         truth = (gt_bboxes_list, gt_bboxes_ignore_list, gt_labels_list)
         sampled = self._samples(counts, anchors, inside, *truth, alone=return_sampling_results)
         positive, negative, samples = zip(*sampled, strict=True)

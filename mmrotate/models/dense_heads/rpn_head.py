@@ -85,9 +85,9 @@ class RotatedRPNHead(RotatedAnchorHead):
         with_nms: bool = True,
     ) -> Any:
         """Proposals of one image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
-        maps = ([level[None] for level in levels] for levels in (cls_score_list, bbox_pred_list))
+        scores, deltas = ([level[None] for level in levels] for levels in (cls_score_list, bbox_pred_list))
         facts = [dict(img_shape=img_shape, scale_factor=scale_factor)]
-        (found,) = self._get_bboxes_single_batch(*maps, mlvl_anchors, facts, cfg, rescale, with_nms)
+        (found,) = self._get_bboxes_single_batch(scores, deltas, mlvl_anchors, facts, cfg, rescale, with_nms)
         return found
 
     def _get_bboxes_single_batch(
@@ -104,7 +104,7 @@ class RotatedRPNHead(RotatedAnchorHead):
         levels = self._candidates(cls_scores, bbox_preds, anchors, cfg)
         scores, deltas, priors = (torch.cat(field, 1) for field in zip(*levels, strict=True))
         boxes = self._decode_batch(priors, deltas, [meta['img_shape'] for meta in img_metas])
-        found = torch.cat([boxes, scores[..., :1]], -1)
+        found: Any = torch.cat([boxes, scores[..., :1]], -1)
         if with_nms:
             found = self._suppressed(found, [level.size(1) for level, *_ in levels], cfg)
         if rescale:

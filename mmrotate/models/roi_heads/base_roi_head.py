@@ -168,12 +168,11 @@ class RotatedBaseRoIHead(BaseModule):
         self, stage: int, x: Sequence[Tensor], boxes: list[Tensor], truth: list[Tensor], *rest: list
     ) -> list[SamplingResult]:
         """Sampled proposals of each image, of their ignored boxes and labels; the objects are rotated in any case."""
-        ignore, labels = rest
-        compared: Sequence[Tensor] = truth
+        (ignore, labels), compared = rest, truth
         if boxes[0].size(1) == 4:
             as_upright = partial(obb2xyxy, version=self.version)
-            compared = together(as_upright, truth)
-            ignore = ignore if ignore[0] is None else together(as_upright, ignore)
+            compared = list(together(as_upright, truth))
+            ignore = [none if none is None else as_upright(none) for none in ignore]
         assigner, sampler = self.assigners[stage], self.samplers[stage]
         feats = ([level[i : i + 1] for level in x] for i in range(len(boxes)))
         if (steps := batch_steps(assigner, sampler)) is not None:

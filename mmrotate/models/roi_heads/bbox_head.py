@@ -157,7 +157,8 @@ class RotatedBBoxHead(BaseModule):
         """What :meth:`_get_target_single` gives, lists over images, of its arguments as lists over images."""
         *objects, cfg = rest
         sizes = [*map(len, pos_bboxes), *map(len, neg_bboxes)]
-        for field in self._get_target_single(*map(torch.cat, (pos_bboxes, neg_bboxes, *objects)), cfg):
+        single: Any = self._get_target_single
+        for field in single(*map(torch.cat, (pos_bboxes, neg_bboxes, *objects)), cfg):
             parts = field.split(sizes)
             images = zip(parts[: len(pos_bboxes)], parts[len(pos_bboxes) :], strict=True)
             yield [torch.cat(image) for image in images]

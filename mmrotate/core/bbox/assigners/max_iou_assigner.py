@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -207,16 +208,22 @@ class MaxIoUAssigner(Owner):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What :meth:`_match` finds in each image, of objects that count through all images."""
         if type(self.iou_calculator) in (BboxOverlaps2D, RBboxOverlaps2D) and uses_cpp(*gt_bboxes, *bboxes):
-            boxes = (self.iou_calculator.compared(torch.cat(list(part))) for part in (gt_bboxes, bboxes))
-            best, owner, forced = match_boxes(*boxes, ignored, counts, self.min_pos_iou, self.gt_max_assign_all)
+            objects, priors = (self.iou_calculator.compared(torch.cat(list(part))) for part in (gt_bboxes, bboxes))
+            best, owner, forced = match_boxes(
+                objects, priors, ignored, counts, self.min_pos_iou, self.gt_max_assign_all
+            )
             return best, owner + 1, forced if self.match_low_quality else torch.zeros_like(forced)
         found, first = [], 0
         for gts, priors, none in zip(gt_bboxes, bboxes, ignored.split([n for _, n in counts]), strict=True):
-            best, owner, forced = self._match(lambda part: self.iou_calculator(gts, priors[part]), none, len(gts))  # noqa: B023
+            best, owner, forced = self._match(partial(self._overlaps, gts, priors), none, len(gts))
             found.append((best, owner + first, torch.where(forced > 0, forced + first, 0)))
             first += len(gts)
         best, owner, forced = (torch.cat(field) for field in zip(*found, strict=True))
         return best, owner, forced
+
+    def _overlaps(self, gt_bboxes: Tensor, bboxes: Tensor, part: slice) -> Tensor:
+        """Overlaps (m, k) of objects (m, d) with a range of priors (n, d)."""
+        return self.iou_calculator(gt_bboxes, bboxes[part])
 
     def _decided(self, best: Tensor, owner: Tensor, forced: Tensor) -> Tensor:
         """Objects of priors, see :class:`AssignResult`, by what :meth:`_match` finds."""
