@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .diff_iou_rotated import diff_iou_rotated_2d
     from .linear_sum_assignment import linear_sum_assignment
+    from .match_boxes import match_boxes
     from .min_area_polygons import min_area_polygons
     from .multi_scale_deform_attn import multi_scale_deformable_attn
     from .nms_quadri import nms_quadri
@@ -33,6 +34,6 @@ if TYPE_CHECKING:
     from .roi_align_rotated import RiRoIAlignRotated, RoIAlignRotated, riroi_align_rotated, roi_align_rotated
     from .rotated_feature_align import rotated_feature_align
     from .sigmoid_focal_loss import sigmoid_focal_loss
-    from .upright import box_iou_upright, match_upright, nms_upright
+    from .upright import box_iou_upright, nms_upright
 
 lazily(__name__)

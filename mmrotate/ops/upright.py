@@ -1,4 +1,4 @@
-"""Upright boxes as left, top, right, bottom: overlaps, suppression and matching, in C++ on the CPU."""
+"""Upright boxes as left, top, right, bottom: overlaps and suppression, in C++ on the CPU."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from mmrotate.utils import later
 
 from .backend import bare, call, operation, threads, uses_cpp
-from .checks import check_boxes, check_flag, check_number, check_tensor
+from .checks import check_boxes
 from .nms_rotated import check, in_cpp, suppress, unknown_count
 
 
@@ -44,33 +44,6 @@ def nms_upright(dets: Tensor, scores: Tensor, iou_threshold: float, labels: Tens
     return suppress(_nms, dets, scores, labels, iou_threshold)[1]
 
 
-def match_upright(
-    objects: Tensor, priors: Tensor, ignored: Tensor, least: float = 0.0, all_best: bool = True
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What each prior overlaps most, and whose best prior it is, without a table of all overlaps; on the CPU.
-
-    Args:
-        objects: (m, 4) as left, top, right, bottom in pixels; at least one.
-        priors: (n, 4).
-        ignored: Mask (n,) of priors that overlap nothing, by -1.
-        least: Overlap from which an object has a best prior; it is above 0 too.
-        all_best: All priors that reach an object's best overlap are its best, else the first.
-
-    Returns:
-        For each prior (n,): its best overlap; the first object with it; and 1 + the last object that it is the best
-        prior of, 0 if it is no one's.
-
-    Raises:
-        ValueError: a shape or type that makes no sense.
-    """
-    check_boxes('objects', objects, 4)
-    check_boxes('priors', priors, 4)
-    check_tensor('ignored', ignored, priors.shape[:1])
-    check_number('least', least)
-    check_flag('all_best', all_best)
-    return _match(*bare(objects, priors), ignored.bool(), float(least), bool(all_best))
-
-
 @operation('box_iou_upright', lambda first, second: first.new_empty(first.size(0), second.size(0)))
 def _iou(bboxes1: Tensor, bboxes2: Tensor) -> Tensor:
     if not uses_cpp(bboxes1, bboxes2):
@@ -93,21 +66,11 @@ def _nms(boxes: Tensor, labels: Tensor | None, threshold: float) -> Tensor:
     """Indices (k,) of the boxes to keep, of boxes (n, 4) in falling order of score."""
     if uses_cpp(boxes):
         return in_cpp('nms_upright', boxes, labels, threshold, threads()).nonzero().squeeze(1)
-    places = torch.arange(len(boxes), device=boxes.device)
-    labels = torch.zeros_like(places) if labels is None else labels
-    return later.torchvision().ops.batched_nms(boxes, -places.to(boxes.dtype), labels, threshold)
-
-
-def _unmatched(objects: Tensor, priors: Tensor, *args: object) -> tuple[Tensor, Tensor, Tensor]:
-    best, owner = priors.new_empty(priors.size(0)), priors.new_empty(priors.size(0), dtype=torch.int64)
-    return best, owner, torch.empty_like(owner)
-
-
-@operation('match_upright', _unmatched)
-def _match(
-    objects: Tensor, priors: Tensor, ignored: Tensor, least: float, all_best: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    out = _unmatched(objects, priors)
-    sizes = (objects, len(objects), priors, len(priors))
-    call('match_upright', priors.dtype, *sizes, ignored, least, all_best, threads(), *out)
-    return out
+    if not len(boxes):
+        return torch.arange(0, device=boxes.device)
+    # each label by itself: what torchvision's batched_nms moves far away from others is rounded
+    order = torch.arange(len(boxes), device=boxes.device) if labels is None else labels.argsort(stable=True)
+    counts = [len(boxes)] if labels is None else labels[order].unique_consecutive(return_counts=True)[1].tolist()
+    nms = later.torchvision().ops.nms
+    kept = [at[nms(boxes[at], -at.to(boxes.dtype), threshold)] for at in order.split(counts)]
+    return torch.cat(kept).sort().values

@@ -60,5 +60,5 @@ def tracing(graph: Graph) -> Iterator[Graph]:
 
 
 def largest(values: Tensor, count: int) -> Tensor:
-    """Indices of the ``count`` largest of values (n,), best first; of all if there are fewer."""
-    return values.topk(torch.sym_min(count, values.size(0))).indices
+    """Indices of the ``count`` largest of values (..., n), best first; of all if there are fewer."""
+    return values.topk(torch.sym_min(count, values.size(-1))).indices

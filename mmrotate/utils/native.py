@@ -15,7 +15,7 @@ import numpy as np
 # what forces an implementation of the operations, see mmrotate/ops/backend.py
 VARIABLE = 'MMROTATE_OPS_BACKEND'
 # goes up together with mmrotate/ops/csrc/interface.cpp
-_INTERFACE = 7
+_INTERFACE = 8
 _FOLDER = Path(__file__).parents[1] / 'ops'
 _C_TYPES: dict[type, Callable] = {bool: ctypes.c_int, int: ctypes.c_int64, float: ctypes.c_double}
 

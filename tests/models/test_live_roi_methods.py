@@ -327,7 +327,7 @@ def test_a_box_head_takes_and_gives_what_is_documented(stage):
     best, _ = head.get_bboxes(rois, scores, deltas, (64, 96, 3), [1.0] * 4, cfg=roi_head.test_cfg)
     assert best.shape[1] == 6
     truth = torch.tensor([[40.0, 25, 40, 30, 0.1]])
-    sample = roi_head._sample(stage, [], rois[:, 1:], truth, None, torch.tensor([1]))
+    (sample,) = roi_head._samples(stage, [], [rois[:, 1:]], [truth], [None], [torch.tensor([1])])
     args = ([sample], [truth], [torch.tensor([1])], roi_head.train_cfg[stage])
     targets, lists = head.get_targets(*args), head.get_targets(*args, concat=False)
     assert all((a == b[0]).all() for a, b in zip(targets, lists, strict=True))

@@ -77,13 +77,13 @@ def test_objects_are_compared_as_horizontal_and_regressed_as_rotated(version):
     head = build_detector(rotated_faster_rcnn(version)).roi_head
     proposals, truth, labels = _proposals_and_truth(version)
     inside = truth[:1] * torch.tensor([1, 1, 5, 5, 1])
-    sample = head._sample(0, [], proposals[:, :4], truth, inside[:0], labels)
+    (sample,) = head._samples(0, [], [proposals[:, :4]], [truth], [inside[:0]], [labels])
     assert len(sample.pos_bboxes) == 6  # the objects and the proposals around them
     torch.testing.assert_close(sample.pos_bboxes[:3], obb2xyxy(truth, version))
     assert sample.pos_gt_bboxes.shape == (6, 5)
     torch.testing.assert_close(sample.pos_gt_bboxes, truth[sample.pos_assigned_gt_inds])
     head.assigners[0].ignore_iof_thr = 0.5
-    sample = head._sample(0, [], proposals[:, :4], truth, inside, labels)
+    (sample,) = head._samples(0, [], [proposals[:, :4]], [truth], [inside], [labels])
     assert len(sample.bboxes) == 3  # the proposals lie in an ignored box
 
 
@@ -94,8 +94,8 @@ def test_the_second_stage_gets_the_refined_proposals_without_the_objects():
     feats = [torch.zeros(1, 16, 64 // s, 96 // s) for s in (4, 8, 16, 32)]
     proposals, truth, labels = _proposals_and_truth('le90')
     seen = []
-    sample = model.roi_head._sample
-    model.roi_head._sample = lambda *a: seen.append(a[2]) or sample(*a)
+    samples = model.roi_head._samples
+    model.roi_head._samples = lambda *a: seen.extend(a[2]) or samples(*a)
     metas = reference.metas(64, 96, count=1)
     losses = model.roi_head.forward_train(feats, metas, [proposals], [truth], [labels])
     assert [boxes.shape for boxes in seen] == [(3, 4), (3, 5)]

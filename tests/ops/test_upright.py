@@ -4,11 +4,8 @@ import pytest
 import torch
 import torchvision
 
-from mmrotate.ops import box_iou_upright, match_upright, nms_upright
+from mmrotate.ops import box_iou_upright, nms_upright
 from mmrotate.ops import upright as op
-from mmrotate.ops.backend import uses_cpp
-
-CPP = uses_cpp(torch.zeros(1))
 
 
 def boxes(count, size=60.0, dtype=torch.float32):
@@ -63,32 +60,11 @@ def test_of_equal_scores_the_first_goes_first():
     assert nms_upright(same, torch.tensor([0.5, 0.9, 0.9]), 0.5).tolist() == [1]
 
 
-@pytest.mark.skipif(not CPP, reason='the C++ operations were not built')
-@pytest.mark.parametrize('all_best', [True, False])
-@pytest.mark.parametrize('least', [0.0, 0.3])
-def test_matching_is_that_by_the_table_of_overlaps(all_best, least):
-    corners = torch.cartesian_prod(torch.arange(0, 100, 4.0), torch.arange(0, 100, 4.0))
-    priors = torch.cat([corners, corners + 16], 1).repeat(3, 1)  # many that are equally near
-    objects = torch.cat([boxes(40, 20), priors[7:8], torch.full((1, 4), 500.0)])
-    ignored = torch.rand(len(priors)) < 0.1
-    table = torchvision.ops.box_iou(objects, priors).nan_to_num(0.0).masked_fill_(ignored, -1.0)
-    best, owner = table.max(0)
-    forced = torch.zeros_like(owner)
-    for index, row in enumerate(table):
-        if row.max() > 0 and row.max() >= least:
-            places = (row == row.max()).nonzero().squeeze(1)
-            forced[places if all_best else places[:1]] = index + 1
-    got = match_upright(objects, priors, ignored, least, all_best)
-    for found, expected in zip(got, (best, owner, forced), strict=True):
-        assert torch.equal(found, expected)
-
-
 def test_wrong_arguments():
     for call in (
         lambda: box_iou_upright(torch.zeros(1, 5), torch.zeros(1, 4)),
         lambda: nms_upright(torch.zeros(1, 5), torch.zeros(1), 0.5),
         lambda: nms_upright(torch.zeros(1, 4), torch.zeros(1), 1.5),
-        lambda: match_upright(torch.zeros(1, 4), torch.zeros(2, 4), torch.zeros(1)),
     ):
         with pytest.raises(ValueError, match='must'):
             call()
@@ -98,5 +74,3 @@ def test_wrong_arguments():
 def test_registered_as_operations_of_pytorch(labels):
     torch.library.opcheck(op._iou, (boxes(4), boxes(3)))
     torch.library.opcheck(op._nms, (boxes(4), labels, 0.3))
-    if CPP:
-        torch.library.opcheck(op._match, (boxes(3), boxes(4), torch.zeros(4, dtype=torch.bool), 0.3, True))

@@ -99,6 +99,7 @@ class RBboxOverlaps2D:
     """:func:`rbbox_overlaps` as a part for a config."""
 
     prior_dim = 5
+    compared = staticmethod(_sized)  # the form in which it compares boxes
     __call__ = staticmethod(rbbox_overlaps)
 
 
@@ -115,6 +116,7 @@ class BboxOverlaps2D:
     """:func:`bbox_overlaps` as a part for a config."""
 
     prior_dim = 4
+    compared = staticmethod(lambda boxes: boxes[:, :4])
     __call__ = staticmethod(bbox_overlaps)
 
 

@@ -1,6 +1,8 @@
 """Samplers: which of the assigned priors are trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +15,10 @@ from mmrotate.utils.errors import ArgumentError
 from mmrotate.utils.graph import is_empty
 
 from .assigners import AssignResult
+from .batches import apart, begins, joined, one_by_one
 from .transforms import bbox2roi
+
+_NEEDS_LABELS = 'add_gt_as_proposals=True needs gt_labels'
 
 
 class SamplingResult:
@@ -51,6 +56,33 @@ class SamplingResult:
         self.pos_gt_bboxes = gt_bboxes[self.pos_assigned_gt_inds]
         labels = assign_result.labels
         self.pos_gt_labels = None if labels is None else labels[pos_inds]
+
+    @classmethod
+    def of_batch(
+        cls,
+        chosen: Sequence[tuple[Tensor, Tensor, Tensor | None]],
+        bboxes: Sequence[Tensor],
+        gt_bboxes: Sequence[Tensor],
+        assigned: AssignResult,
+        gt_flags: Tensor,
+    ) -> list['SamplingResult']:
+        """One for each image, of its chosen positive and negative indices and the weights of the latter.
+
+        ``assigned`` (n,) and ``gt_flags`` (n,) are of the priors of all images, one after another.
+        """
+        pos, neg, weights = zip(*chosen, strict=True)
+        priors, objects, found, others = (list(map(len, each)) for each in (bboxes, gt_bboxes, pos, neg))
+        boxes, gts = (torch.cat(list(each)) for each in (bboxes, gt_bboxes))
+        whole = cls(joined(pos, priors), joined(neg, priors), boxes, gts, assigned, gt_flags)
+        whole.pos_assigned_gt_inds = whole.pos_assigned_gt_inds - begins(whole.pos_assigned_gt_inds, objects, found)
+        fields = {name: value for name, value in vars(whole).items() if name.startswith('pos_') and value is not None}
+        own: dict[str, Sequence] = {name: value.split(found) for name, value in fields.items()}
+        own |= dict(pos_inds=pos, neg_inds=neg, neg_bboxes=whole.neg_bboxes.split(others))
+        own |= dict(num_gts=objects, neg_label_weights=weights)
+        samples = [copy(whole) for _ in pos]
+        for index, sample in enumerate(samples):
+            vars(sample).update({name: values[index] for name, values in own.items()})
+        return samples
 
     @property
     def bboxes(self) -> Tensor:
@@ -117,7 +149,7 @@ class RandomSampler(Owner):
         gt_flags = bboxes.new_zeros(len(bboxes), dtype=torch.uint8)
         if self.add_gt_as_proposals and not is_empty(gt_bboxes):
             if gt_labels is None:
-                raise ArgumentError('add_gt_as_proposals=True needs gt_labels')
+                raise ArgumentError(_NEEDS_LABELS)
             bboxes = torch.cat([gt_bboxes[:, : bboxes.size(1)].to(bboxes), bboxes])
             assign_result.add_gt_(gt_labels)
             gt_flags = torch.cat([gt_flags.new_ones(len(gt_bboxes)), gt_flags])
@@ -128,6 +160,26 @@ class RandomSampler(Owner):
             return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags)
         pos, neg, weights = self._choose(positive, negative, Candidates(bboxes, assign_result, feats))
         return SamplingResult(pos, neg, bboxes, gt_bboxes, assign_result, gt_flags, weights)
+
+    def sample_batch(
+        self,
+        assign_result: AssignResult,
+        bboxes: Sequence[Tensor],
+        gt_bboxes: Sequence[Tensor],
+        gt_labels: Sequence[Tensor] | None = None,
+        feats: Iterable[Sequence[Tensor] | None] = repeat(None),
+    ) -> list[SamplingResult]:
+        """The same for the images of a batch; ``assign_result`` is that of all, see ``assign_batch``."""
+        flags = torch.zeros_like(assign_result.gt_inds, dtype=torch.uint8)
+        if self.add_gt_as_proposals and any(map(len, gt_bboxes)):
+            assign_result, bboxes, flags = _with_objects(assign_result, bboxes, gt_bboxes, gt_labels)
+        counts = list(map(len, bboxes))
+        indices = zip(
+            *(apart(mask, counts) for mask in (assign_result.gt_inds > 0, assign_result.gt_inds == 0)), strict=True
+        )
+        images = map(Candidates, bboxes, assign_result.split(counts), feats)
+        chosen = [self._choose(pos, neg, image) for (pos, neg), image in zip(indices, images, strict=True)]
+        return SamplingResult.of_batch(chosen, bboxes, gt_bboxes, assign_result, flags)
 
     @opaque(_unknown_counts)
     def _by_facts(self, positive: Tensor, negative: Tensor, bboxes: Tensor, *facts: Tensor) -> list[Tensor]:
@@ -160,6 +212,27 @@ class RandomSampler(Owner):
         if self.neg_pos_ub >= 0:
             wanted = min(wanted, int(self.neg_pos_ub * max(1, len(positive))))
         return positive, *self._negatives(negative, wanted, candidates)
+
+
+def _with_objects(
+    assigned: AssignResult, bboxes: Sequence[Tensor], gt_bboxes: Sequence[Tensor], gt_labels: Sequence[Tensor] | None
+) -> tuple[AssignResult, Sequence[Tensor], Tensor]:
+    """The assignment of a batch and its priors, those of an image behind its objects; and what is an object, by 1."""
+    if gt_labels is None:
+        raise ArgumentError(_NEEDS_LABELS)
+    counts, objects = list(map(len, bboxes)), list(map(len, gt_bboxes))
+
+    def behind(new: Tensor, old: Tensor) -> Tensor:
+        return one_by_one(new.split(objects), old.split(counts))
+
+    own = torch.arange(1, sum(objects) + 1, device=assigned.gt_inds.device)
+    ones, none = torch.ones_like(own), torch.zeros_like(assigned.gt_inds)
+    labels = None if assigned.labels is None else behind(torch.cat(list(gt_labels)), assigned.labels)
+    overlaps = behind(ones.to(assigned.max_overlaps), assigned.max_overlaps)
+    boxes = behind(torch.cat(list(gt_bboxes))[:, : bboxes[0].size(1)].to(bboxes[0]), torch.cat(list(bboxes)))
+    sizes = [count + own for count, own in zip(counts, objects, strict=True)]
+    result = AssignResult(assigned.num_gts, behind(own, assigned.gt_inds), overlaps, labels)
+    return result, boxes.split(sizes), behind(ones, none)
 
 
 @TASK_UTILS.register_module()

@@ -265,5 +265,5 @@ def rbbox2roi(bbox_list: 'Sequence[Tensor]') -> 'Tensor':
 
 def bbox2roi(bbox_list: 'Sequence[Tensor]') -> 'Tensor':
     """Boxes (n, d) of each image, horizontal or rotated, as RoIs (sum n, 1 + d), the image's index first."""
-    torch = namespace(bbox_list[0])
-    return torch.cat([torch.cat([b.new_full((len(b), 1), i), b], 1) for i, b in enumerate(bbox_list)])
+    pad = namespace(bbox_list[0]).nn.functional.pad
+    return namespace(bbox_list[0]).cat([pad(boxes, (1, 0), value=i) for i, boxes in enumerate(bbox_list)])

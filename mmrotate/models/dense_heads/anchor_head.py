@@ -16,13 +16,14 @@ from mmrotate.core import (
     rotated_anchor_inside_flags,
 )
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_bbox_coder, build_sampler
+from mmrotate.core.bbox.batches import batch_steps, joined, together
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import over_processes, regression_loss, takes_boxes
 from mmrotate.models.settings import with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
-from .base import BaseDenseHead, Detections, Levels, check_unmapped, keep_best, rows_of, sizes_of
+from .base import BaseDenseHead, Detections, Levels, check_unmapped, keep_best, rows_of, sizes_of, stacked
 
 
 @MODELS.register_module()
@@ -140,22 +141,39 @@ class RotatedAnchorHead(BaseDenseHead):
         border: int = with_keys(self.train_cfg, 'train_cfg', ('allowed_border',), self).allowed_border
         return border
 
-    def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
-        """Mask of the anchors that take part in training."""
-        return rotated_anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self._border)
+    def _inside(self, anchors: Tensor, valid: Tensor, img_shape: Sequence[Tensor]) -> Tensor:
+        """Mask (N, n) of the anchors that take part in training."""
+        return rotated_anchor_inside_flags(anchors, valid, img_shape, self._border)
+
+    def _samples(
+        self, counts: list[int], anchors: Tensor, inside: Tensor, *truth: list | None, alone: bool
+    ) -> list[tuple[Tensor, Tensor, SamplingResult]]:
+        """Of each image indices of positive and negative anchors among all, and the sample.
+
+        It is a sample of the anchors ``inside`` where images are to be worked on ``alone``, or a part does no other.
+        """
+        boxes, ignore, labels = truth
+        assert boxes is not None
+        none = [None] * len(boxes)
+        compared = together(self._boxes_to_assign, boxes)
+        ignored = none if ignore is None else together(self._boxes_to_assign, ignore)
+        labels = None if self.sampling else labels
+        steps = None if alone else batch_steps(self.assigner, self.sampler)
+        if steps is None:
+            images = zip(anchors, inside, compared, ignored, labels or none, strict=True)
+            return [self._sample(counts, *image) for image in images]
+        assign, sample = steps
+        assigned = assign(list(anchors), compared, ignored, labels, inside.flatten())
+        return [(found.pos_inds, found.neg_inds, found) for found in sample(assigned, list(anchors), compared)]
 
     def _sample(
-        self, counts: list[int], anchors: Tensor, valid: Tensor, boxes: Tensor, meta: dict, *rest: Tensor | None
+        self, counts: list[int], anchors: Tensor, inside: Tensor, boxes: Tensor, *rest: Tensor | None
     ) -> tuple[Tensor, Tensor, SamplingResult]:
-        """Indices of an image's positive and negative anchors among all, and the sample of those that take part."""
-        ignore, labels = rest
-        boxes = self._boxes_to_assign(boxes)
-        ignore = None if ignore is None else self._boxes_to_assign(ignore)
-        inside = self._inside(anchors, valid, meta)
+        """The same of one image."""
         candidates, index = anchors[inside], inside.nonzero().squeeze(1)
         by_level = getattr(self.assigner, 'by_level', False)
         levels = ([int(part.sum()) for part in inside.split(counts)],) if by_level else ()
-        assigned = self.assigner.assign(candidates, *levels, boxes, ignore, None if self.sampling else labels)
+        assigned = self.assigner.assign(candidates, *levels, boxes, *rest)
         sampled = self.sampler.sample(assigned, candidates, boxes)
         return index[sampled.pos_inds], index[sampled.neg_inds], sampled
 
@@ -191,23 +209,26 @@ class RotatedAnchorHead(BaseDenseHead):
         """
         check_unmapped(unmap_outputs)
         counts = [len(level) for level in anchor_list[0]]
-        anchors, valid = (torch.stack([torch.cat(image) for image in each]) for each in (anchor_list, valid_flag_list))
-        none = [None] * len(img_metas)
-        truth = gt_bboxes_list, img_metas, gt_bboxes_ignore_list or none, gt_labels_list or none
-        # images have their own numbers of objects
-        sampled = [self._sample(counts, *image) for image in zip(anchors, valid, *truth, strict=True)]
+        anchors, valid = map(stacked, (anchor_list, valid_flag_list))
+        shapes = torch.tensor([meta['img_shape'][:2] for meta in img_metas], device=anchors.device)
+        inside = self._inside(anchors, valid, shapes.T[..., None].unbind())
+        truth = (gt_bboxes_list, gt_bboxes_ignore_list, gt_labels_list)
+        sampled = self._samples(counts, anchors, inside, *truth, alone=return_sampling_results)
         positive, negative, samples = zip(*sampled, strict=True)
-        pos, neg = map(_numbered, (positive, negative))
-        labels = anchors.new_full(anchors.shape[:2], self.num_classes, dtype=torch.long)
-        labels[pos] = 0 if gt_labels_list is None else _of_positives(gt_labels_list, samples)
-        label_weights = anchors.new_zeros(anchors.shape[:2])
+        sizes = [anchors.size(1)] * len(anchors)
+        pos, neg = joined(positive, sizes), joined(negative, sizes)
+        objects = joined([sample.pos_assigned_gt_inds for sample in samples], list(map(len, gt_bboxes_list)))
+        shape, anchors = anchors.shape[:2], anchors.flatten(0, 1)
+        labels = anchors.new_full((len(anchors),), self.num_classes, dtype=torch.long)
+        labels[pos] = 0 if gt_labels_list is None else torch.cat(gt_labels_list)[objects]
+        label_weights = anchors.new_zeros(len(anchors))
         weight = self.train_cfg.get('pos_weight', -1)
         label_weights[pos], label_weights[neg] = weight if weight > 0 else 1.0, 1.0
-        encoded = self._encode(anchors[pos], self._boxes_to_regress(_of_positives(gt_bboxes_list, samples)))
-        bbox_targets = anchors.new_zeros(*anchors.shape[:2], encoded.size(1))
-        bbox_weights = anchors.new_zeros(*anchors.shape[:2], self.bbox_dim)
+        encoded = self._encode(anchors[pos], self._boxes_to_regress(torch.cat(gt_bboxes_list)[objects]))
+        bbox_targets = anchors.new_zeros(len(anchors), encoded.size(1))
+        bbox_weights = anchors.new_zeros(len(anchors), self.bbox_dim)
         bbox_targets[pos], bbox_weights[pos] = encoded.to(bbox_targets), 1.0
-        fields = (labels, label_weights, bbox_targets, bbox_weights)
+        fields = (field.unflatten(0, shape) for field in (labels, label_weights, bbox_targets, bbox_weights))
         found = (sum(max(len(inds), 1) for inds in each) for each in (positive, negative))
         rest = [list(samples)] if return_sampling_results else []
         return *(list(field.split(counts, 1)) for field in fields), *found, *rest
@@ -313,13 +334,17 @@ class RotatedAnchorHead(BaseDenseHead):
     def _candidates(
         self, cls_scores: Levels, bbox_preds: Levels, anchors: Levels, cfg: Any
     ) -> list[tuple[Tensor, ...]]:
-        """Scores (n, C), rows (n, e) of the regression, and anchors (n, d) of the best of each level."""
+        """Scores (n, C), rows (n, e) of the regression, and anchors (n, d) of the best of each level.
+
+        Of maps (C, H, W); of those of a batch (N, n, ...).
+        """
         levels = []
         for cls_score, bbox_pred, priors in zip(cls_scores, bbox_preds, anchors, strict=True):
             logits = rows_of(cls_score, self.cls_out_channels)
             scores = logits.sigmoid() if self.use_sigmoid_cls else logits.softmax(-1)
-            foreground = scores[:, : self.num_classes].amax(1)
-            rows = rows_of(bbox_pred, len(bbox_pred) // self.num_anchors)
+            foreground = scores[..., : self.num_classes].amax(-1)
+            rows = rows_of(bbox_pred, bbox_pred.size(-3) // self.num_anchors)
+            priors = priors.expand(*rows.shape[:-2], *priors.shape)
             levels.append(keep_best(cfg.get('nms_pre', -1), foreground, scores, rows, priors))
         return levels
 
@@ -368,15 +393,3 @@ class RotatedAnchorHead(BaseDenseHead):
             boxes.append(bbox_mapping_back(found, *facts))
         merged = torch.cat(boxes)
         return merged if aug_scores is None else (merged, torch.cat(aug_scores))
-
-
-def _numbered(groups: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Number of its group, and value, for each value of several groups (n,) in a row."""
-    values = torch.cat(list(groups))
-    counts = torch.tensor([len(group) for group in groups], device=values.device)
-    return torch.arange(len(groups), device=values.device).repeat_interleave(counts), values
-
-
-def _of_positives(facts: Sequence[Tensor], samples: Sequence[SamplingResult]) -> Tensor:
-    """Facts (k, ...) of each image's objects -> those of the objects of all positive anchors."""
-    return torch.cat([own[sample.pos_assigned_gt_inds] for own, sample in zip(facts, samples, strict=True)])

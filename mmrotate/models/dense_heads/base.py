@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
+from mmrotate.core.bbox import batch_method
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.settings import RESULT_KEYS, TEST_KEYS, TRAIN_KEYS, own_or_given, settings_of, with_keys
@@ -151,6 +152,9 @@ class BaseDenseHead(BaseModule):
     ) -> list:
         """What ``_get_bboxes_single`` finds in each image of the outputs; ``how`` are its last arguments."""
         settings = self.test_settings(cfg)
+        together = batch_method(self, '_get_bboxes_single')
+        if together is not None and current_graph() is None and not torch.compiler.is_compiling():
+            return together(*outs, priors[0], img_metas, settings, *how)
         results = []
         for i, (meta, levels) in enumerate(zip(img_metas, priors, strict=True)):
             image = ([m[i] for m in maps] for maps in outs)
@@ -202,6 +206,13 @@ def rows_of(maps: Tensor, channels: int | None = None) -> Tensor:
     return maps.movedim(-3, -1).reshape(*maps.shape[:-3], -1, channels or maps.size(-3)).float()
 
 
+def stacked(images: Sequence[Levels]) -> Tensor:
+    """Rows (n, ...) of each image's levels -> (N, n, ...); images may share them."""
+    whole = {id(levels): levels for levels in images}
+    rows = {key: torch.cat(levels) for key, levels in whole.items()}
+    return torch.stack([rows[id(levels)] for levels in images])
+
+
 def positional(names: str) -> Callable:
     """Decorates a constructor of ``**kwargs``: arguments by position have these names, in this order."""
     order = names.split()
@@ -229,20 +240,21 @@ def check_unmapped(unmap_outputs: bool) -> None:
 
 
 def best_scores(scores: Tensor, count: int) -> Tensor:
-    """Indices (count,) of the largest scores (n,), best first; of equal ones the first."""
+    """Indices (..., count) of the largest scores (..., n), best first; of equal ones the first."""
     chosen = scores.topk(count, sorted=False).indices.sort().values
-    return chosen[scores[chosen].sort(descending=True, stable=True).indices]
+    return chosen.gather(-1, scores.gather(-1, chosen).sort(descending=True, stable=True).indices)
 
 
 def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
-    """Fields (n, ...) at the at most ``count`` largest of ``ranking`` (n,), best first.
+    """Fields (n, ...) at the at most ``count`` largest of ``ranking`` (n,), best first; or (N, n, ...) and (N, n).
 
     All of them, in their order, if ``count`` is not above 0 or they are not more.
     """
     if current_graph() is not None and count > 0:  # no branch on a size
         best = largest(ranking, count)
-    elif 0 < count < len(ranking):
+    elif 0 < count < ranking.size(-1):
         best = best_scores(ranking, count)
     else:
         return fields
-    return tuple(field[best] for field in fields)
+    places = (best,) if best.dim() == 1 else (torch.arange(len(best), device=best.device)[:, None], best)
+    return tuple(field[places] for field in fields)

@@ -59,8 +59,8 @@ class RotatedRPNHead(RotatedAnchorHead):
 
     _boxes_to_regress = _boxes_to_assign
 
-    def _inside(self, anchors: Tensor, valid: Tensor, meta: dict) -> Tensor:
-        return anchor_inside_flags(anchors, valid, meta['img_shape'][:2], self._border)
+    def _inside(self, anchors: Tensor, valid: Tensor, img_shape: Sequence[Tensor]) -> Tensor:
+        return anchor_inside_flags(anchors, valid, img_shape, self._border)
 
     def loss(  # type: ignore[override]
         self,
@@ -85,30 +85,63 @@ class RotatedRPNHead(RotatedAnchorHead):
         with_nms: bool = True,
     ) -> Any:
         """Proposals of one image, best first: (n, 5) horizontal or (n, 6) rotated, with scores."""
-        levels = self._candidates(cls_score_list, bbox_pred_list, mlvl_anchors, cfg)
-        # proposals of different levels do not suppress each other
-        counts = [s.size(0) for s, *_ in levels]
-        level_ids = torch.cat([torch.full((k,), i, device=levels[0][0].device) for i, k in enumerate(counts)])
-        scores, deltas, anchors = map(torch.cat, zip(*levels, strict=True))
-        boxes, scores = self._decode(anchors, deltas, img_shape), scores[:, :1]
-        keep = self._keep(boxes, scores[:, 0], level_ids, cfg) if with_nms else slice(None)
-        boxes, scores = boxes[keep], scores[keep]
+        scores, deltas = ([level[None] for level in levels] for levels in (cls_score_list, bbox_pred_list))
+        facts = [dict(img_shape=img_shape, scale_factor=scale_factor)]
+        (found,) = self._get_bboxes_single_batch(scores, deltas, mlvl_anchors, facts, cfg, rescale, with_nms)
+        return found
+
+    def _get_bboxes_single_batch(
+        self,
+        cls_scores: Levels,
+        bbox_preds: Levels,
+        anchors: Levels,
+        img_metas: list[dict],
+        cfg: Any,
+        rescale: bool = False,
+        with_nms: bool = True,
+    ) -> list:
+        """The same of each image of a batch: of maps (N, C, H, W), and anchors (n, d), of each level."""
+        levels = self._candidates(cls_scores, bbox_preds, anchors, cfg)
+        scores, deltas, priors = (torch.cat(field, 1) for field in zip(*levels, strict=True))
+        boxes = self._decode_batch(priors, deltas, [meta['img_shape'] for meta in img_metas])
+        found: Any = torch.cat([boxes, scores[..., :1]], -1)
+        if with_nms:
+            found = self._suppressed(found, [level.size(1) for level, *_ in levels], cfg)
         if rescale:
-            boxes[:, :4] /= boxes.new_tensor(scale_factor)
-        return torch.cat([boxes, scores], 1) if with_nms else (boxes, scores)
+            for image, meta in zip(found, img_metas, strict=True):
+                image[:, :4] /= image.new_tensor(meta['scale_factor'])
+        return list(found) if with_nms else [(image[:, :-1], image[:, -1:]) for image in found]
+
+    def _decode_batch(self, anchors: Tensor, deltas: Tensor, shapes: list) -> Tensor:
+        """Boxes (N, n, 4 or 5) of the anchors of each image; at once where all images are of a size."""
+        first, *others = shapes
+        if any(tuple(shape) != tuple(first) for shape in others):
+            return torch.stack([self._decode(*image) for image in zip(anchors, deltas, shapes, strict=True)])
+        return self._decode(anchors.flatten(0, 1), deltas.flatten(0, 1), first).unflatten(0, anchors.shape[:2])
 
     def _extent(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Proposals as (x1, y1, x2, y2), for NMS, and their width and height (n, 2)."""
         return boxes, boxes[:, 2:] - boxes[:, :2]
 
-    def _keep(self, boxes: Tensor, scores: Tensor, level_ids: Tensor, cfg: ConfigDict) -> Tensor:
-        """Indices of the proposals that are large enough and survive NMS, best first."""
-        hbb, sides = self._extent(boxes)
+    def _suppressed(self, found: Tensor, counts: list[int], cfg: ConfigDict) -> list[Tensor]:
+        """Proposals (k, 5 or 6) of each image that are large enough and survive NMS, best first.
+
+        ``found`` (N, n, 5 or 6) are those of all levels, so many of each.
+        """
         with_keys(cfg, 'test_cfg', ('nms', 'max_per_img'), self)
+        (images, count), rows = found.shape[:2], found.flatten(0, 1)
+        hbb, sides = self._extent(rows[:, :-1])
         large = (sides >= cfg.get('min_bbox_size', 0)).all(1).nonzero().squeeze(1)
+        # proposals of different levels, and of different images, do not suppress each other
+        level_ids = torch.cat([torch.full((k,), i, device=found.device) for i, k in enumerate(counts)])
+        groups = (level_ids + len(counts) * torch.arange(images, device=found.device)[:, None]).flatten()
         threshold = cfg.nms.get('iou_threshold', cfg.nms.get('iou_thr'))
-        kept = nms_upright(hbb[large], scores[large], threshold, level_ids[large])
-        return large[kept[: cfg.max_per_img]]
+        kept = large[nms_upright(hbb[large], rows[large, -1], threshold, groups[large])]
+        if images == 1:
+            return [rows[kept[: cfg.max_per_img]]]
+        owner, order = (kept // count).sort(stable=True)
+        sizes = owner.bincount(minlength=images).tolist()
+        return [image[: cfg.max_per_img] for image in rows[kept[order]].split(sizes)]
 
 
 @MODELS.register_module()

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mmrotate.core import bbox2roi, obb2xyxy, rbbox2result
 from mmrotate.core.bbox import SamplingResult, build_assigner, build_sampler
+from mmrotate.core.bbox.batches import batch_steps, joined, together
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_shared_head
 from mmrotate.models.settings import TEST_KEYS, TRAIN_KEYS
@@ -162,18 +164,31 @@ class RotatedBaseRoIHead(BaseModule):
         head, outs = self._stages()[stage][-1], self._forward(stage, x, rois)
         return head._scores(outs[0]), self._refine(head, rois, outs[0], outs[1], {})
 
-    def _sample(
-        self, stage: int, feats: Sequence[Tensor], boxes: Tensor, truth: Tensor, ignore: Tensor | None, labels: Tensor
-    ) -> SamplingResult:
-        """Sampled proposals of one image; their objects are rotated whatever they are."""
-        compared = truth
-        if boxes.size(1) == 4:
-            compared = obb2xyxy(truth, self.version)
-            ignore = None if ignore is None else obb2xyxy(ignore, self.version)
-        assigned = self.assigners[stage].assign(boxes, compared, ignore, labels)
-        sample = self.samplers[stage].sample(assigned, boxes, compared, labels, feats=feats)
-        sample.pos_gt_bboxes = truth[sample.pos_assigned_gt_inds]
-        return sample
+    def _samples(
+        self, stage: int, x: Sequence[Tensor], boxes: list[Tensor], truth: list[Tensor], *rest: list
+    ) -> list[SamplingResult]:
+        """Sampled proposals of each image, of their ignored boxes and labels; the objects are rotated in any case."""
+        (ignore, labels), compared = rest, truth
+        if boxes[0].size(1) == 4:
+            as_upright = partial(obb2xyxy, version=self.version)
+            compared = list(together(as_upright, truth))
+            ignore = [none if none is None else as_upright(none) for none in ignore]
+        assigner, sampler = self.assigners[stage], self.samplers[stage]
+        feats = ([level[i : i + 1] for level in x] for i in range(len(boxes)))
+        if (steps := batch_steps(assigner, sampler)) is not None:
+            assign, sample = steps
+            seen = repeat(None) if sampler.by_facts else feats
+            samples = sample(assign(boxes, compared, ignore, labels), boxes, compared, labels, seen)
+        else:
+            samples = []
+            for image, gts, none, classes, maps in zip(boxes, compared, ignore, labels, feats, strict=True):
+                assigned = assigner.assign(image, gts, none, classes)
+                samples.append(sampler.sample(assigned, image, gts, classes, feats=maps))
+        objects = joined([sample.pos_assigned_gt_inds for sample in samples], list(map(len, truth)))
+        found = torch.cat(truth)[objects].split([len(sample.pos_assigned_gt_inds) for sample in samples])
+        for sample, gts in zip(samples, found, strict=True):
+            sample.pos_gt_bboxes = gts
+        return samples
 
     def forward_train(
         self,
@@ -191,15 +206,13 @@ class RotatedBaseRoIHead(BaseModule):
         """
         if gt_masks is not None:
             warnings.warn(f'{type(self).__name__} predicts no masks: gt_masks are not used', UserWarning, stacklevel=2)
-        ignore: Sequence[Tensor | None] = gt_bboxes_ignore or [None] * len(img_metas)
-        feats = [[level[i : i + 1] for level in x] for i in range(len(img_metas))]
+        ignore: list = gt_bboxes_ignore or [None] * len(img_metas)
         boxes = [proposals[:, :-1] for proposals in proposal_list]
         stages, losses = self._stages(), {}
         if self.train_cfg is None:
             raise ArgumentError(f'{type(self).__name__} does not train without train_cfg.rcnn')
         for i, (prefix, weight, _, head) in enumerate(stages):
-            images = zip(feats, boxes, gt_bboxes, ignore, gt_labels, strict=True)
-            samples = [self._sample(i, *image) for image in images]
+            samples = self._samples(i, x, boxes, gt_bboxes, ignore, gt_labels)
             results = self._train_results(i, x, samples, gt_bboxes, gt_labels, img_metas)
             for name, value in results['loss_bbox'].items():
                 losses[prefix + name] = value * weight if 'loss' in name else value

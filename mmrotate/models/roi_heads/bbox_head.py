@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmrotate.core import multiclass_nms_rotated
-from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, SamplingResult, build_bbox_coder
+from mmrotate.core.bbox import DeltaXYWHAHBBoxCoder, DeltaXYWHBBoxCoder, SamplingResult, batch_method, build_bbox_coder
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import accuracy, over_processes, regression_loss, takes_boxes
@@ -145,12 +145,23 @@ class RotatedBBoxHead(BaseModule):
 
         What the samples know of the objects is taken from them; ``concat=False`` gives lists over images.
         """
-        per_image = [
-            self._get_target_single(s.pos_bboxes, s.neg_bboxes, s.pos_gt_bboxes, s.pos_gt_labels, rcnn_train_cfg)
-            for s in sampling_results
-        ]
-        fields = map(list, zip(*per_image, strict=True))
-        return tuple(map(torch.cat, fields) if concat else fields)
+        facts = [(s.pos_bboxes, s.neg_bboxes, s.pos_gt_bboxes, s.pos_gt_labels) for s in sampling_results]
+        whole = batch_method(self, '_get_target_single')
+        if whole is None or torch.compiler.is_compiling():
+            fields = zip(*(self._get_target_single(*image, rcnn_train_cfg) for image in facts), strict=True)
+        else:
+            fields = whole(*zip(*facts, strict=True), rcnn_train_cfg)
+        return tuple(map(torch.cat if concat else list, fields))
+
+    def _get_target_single_batch(self, pos_bboxes: Sequence[Tensor], neg_bboxes: Sequence[Tensor], *rest: Any) -> Any:
+        """What :meth:`_get_target_single` gives, lists over images, of its arguments as lists over images."""
+        *objects, cfg = rest
+        sizes = [*map(len, pos_bboxes), *map(len, neg_bboxes)]
+        single: Any = self._get_target_single
+        for field in single(*map(torch.cat, (pos_bboxes, neg_bboxes, *objects)), cfg):
+            parts = field.split(sizes)
+            images = zip(parts[: len(pos_bboxes)], parts[len(pos_bboxes) :], strict=True)
+            yield [torch.cat(image) for image in images]
 
     def _get_target_single(
         self, pos_bboxes: Tensor, neg_bboxes: Tensor, pos_gt_bboxes: Tensor, pos_gt_labels: Any, cfg: dict

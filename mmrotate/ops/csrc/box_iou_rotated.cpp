@@ -1,4 +1,4 @@
-// Overlaps of rotated boxes, pairwise and aligned.
+// Overlaps of rotated boxes, pairwise and aligned; matching by them, without a table.
 #include "geometry.h"
 #include "parallel.h"
 
@@ -45,6 +45,42 @@ void aligned(const T* first, const T* second, int64_t n, Mode mode, bool clockwi
   });
 }
 
+// Best overlap of each prior, the first object it is with, and 1 + the last object whose best prior it
+// is, 0 without one; see `Matching` in upright.cpp. Objects count from `from`.
+template <typename T>
+void match(const T* objects, int64_t m, const T* priors, int64_t n, const uint8_t* ignored,
+           int64_t from, T least, bool all, T* best, int64_t* owner, int64_t* forced) {
+  for (int64_t k = 0; k < n; ++k) best[k] = ignored && ignored[k] ? -1 : 0;
+  std::fill(owner, owner + n, from);
+  std::fill(forced, forced + n, 0);
+  if (m == 0) return;
+  const Boxes boxes(priors, n, true);
+  Pairs pairs;
+  std::vector<std::pair<int64_t, T>> hits;
+  const auto take = [&](int64_t k, double overlap) { hits.emplace_back(k, T(overlap)); };
+  for (int64_t g = 0; g < m; ++g) {
+    hits.clear();
+    const Box object = Box::read(objects + 5 * g, true);
+    boxes.near(object, [&](int64_t k) {
+      if (!ignored || !ignored[k]) pairs.add(object, boxes[k], k, kIou, take);
+    });
+    pairs.flush(kIou, take);
+    T top = 0;
+    for (const auto& [k, overlap] : hits) {
+      top = std::max(top, overlap);
+      if (overlap > best[k]) best[k] = overlap, owner[k] = from + g;
+    }
+    if (!(top > 0 && top >= least)) continue;
+    int64_t first = n;
+    for (const auto& [k, overlap] : hits) {
+      if (overlap != top) continue;
+      if (all) forced[k] = from + g + 1;
+      first = std::min(first, k);
+    }
+    forced[first] = from + g + 1;
+  }
+}
+
 }  // namespace
 }  // namespace mmrotate
 
@@ -58,6 +94,21 @@ void aligned(const T* first, const T* second, int64_t n, Mode mode, bool clockwi
       } else {                                                                                 \
         mmrotate::pairwise(a, n, b, m, mmrotate::Mode(mode), clockwise, threads, out);                          \
       }                                                                                        \
+    });                                                                                        \
+  } \
+  MMROTATE_API int match_rotated_##suffix(const T* objects, const T* priors, const uint8_t* ignored, \
+                                          const int64_t* objects_of, const int64_t* priors_of, \
+                                          int64_t images, double least, int all, int threads,  \
+                                          T* best, int64_t* owner, int64_t* forced) {          \
+    return mmrotate::guarded([&] {                                                             \
+      const auto parts = mmrotate::images_of(objects_of, priors_of, images);                   \
+      mmrotate::parallel_for(int64_t(parts.size()), 1, threads, [&](int64_t begin, int64_t end) { \
+        for (int64_t i = begin; i < end; ++i) {                                                \
+          const auto& [g, m, p, n] = parts[i];                                                 \
+          mmrotate::match(objects + 5 * g, m, priors + 5 * p, n, ignored ? ignored + p : nullptr, g, \
+                          static_cast<T>(least), all, best + p, owner + p, forced + p);        \
+        }                                                                                      \
+      });                                                                                      \
     });                                                                                        \
   }
 

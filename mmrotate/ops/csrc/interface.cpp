@@ -2,4 +2,4 @@
 // that a library left over from an older checkout is not called. See backend.py.
 #include "parallel.h"
 
-MMROTATE_API int mmrotate_ops_interface() { return 7; }
+MMROTATE_API int mmrotate_ops_interface() { return 8; }

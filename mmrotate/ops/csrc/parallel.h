@@ -79,6 +79,19 @@ void for_each_label(const int64_t* labels, int64_t n, int threads, const Body& b
   while (next < count) body(groups[next++]);
 }
 
+// An image of a batch: its first object and how many it has, its first prior and how many it has: some.
+struct Image {
+  int64_t object, objects, prior, priors;
+};
+
+inline std::vector<Image> images_of(const int64_t* objects, const int64_t* priors, int64_t count) {
+  std::vector<Image> images;
+  for (int64_t i = 0, object = 0, prior = 0; i < count; object += objects[i], prior += priors[i++]) {
+    if (priors[i] > 0) images.push_back({object, objects[i], prior, priors[i]});
+  }
+  return images;
+}
+
 // Runs `body`; 0 if it returned, 1 if it threw: no exception may cross the C interface.
 template <typename Body>
 int guarded(const Body& body) {

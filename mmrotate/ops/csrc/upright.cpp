@@ -33,6 +33,8 @@ struct Columns {
   void set(int64_t i, const Upright<T>& box) {
     x1[i] = box.x1, y1[i] = box.y1, x2[i] = box.x2, y2[i] = box.y2, area[i] = box.area;
   }
+
+  Upright<T> operator[](int64_t i) const { return {x1[i], y1[i], x2[i], y2[i], area[i]}; }
 };
 
 // Loops of wide instructions, one definition a type of numbers.
@@ -115,38 +117,54 @@ void suppress(const T* boxes, const std::vector<int64_t>& places, double thresho
   for (int64_t i = 0; i < n; ++i) {
     keep[places[i]] = static_cast<uint8_t>(alive[i]);
     if (!alive[i] || i + 1 == n) continue;
-    const Upright<T> best{q.x1[i], q.y1[i], q.x2[i], q.y2[i], q.area[i]};
+    const Upright<T> best = q[i];
     const int64_t k = i + 1;
     suppress_row(best, &q.x1[k], &q.y1[k], &q.x2[k], &q.y2[k], &q.area[k], n - k,
                  not_above<T>(threshold), &alive[k]);
   }
 }
 
-// Overlaps of priors with objects, block by block, never the whole table.
+// Overlaps of priors with the objects of their image, block by block, never the whole table. Priors
+// that follow each other are near each other, as a rule: most objects touch few blocks.
 template <typename T>
 class Matching {
  public:
   Matching(const T* objects, int64_t m, const T* priors, int64_t n, const uint8_t* ignored)
       : objects_(objects), m_(m), n_(n), priors_(priors, n), ignored_(ignored),
-        blocks_((n + kBlock - 1) / kBlock), tops_(m * blocks_) {}
+        blocks_((n + kBlock - 1) / kBlock), tops_(m * blocks_), hulls_(blocks_) {
+    for (int64_t block = 0; block < blocks_; ++block) {
+      Upright<T> hull = priors_[block * kBlock];
+      for (int64_t k = block * kBlock; k < std::min(n, (block + 1) * kBlock); ++k) {
+        const Upright<T> prior = priors_[k];
+        hull.x1 = std::min(hull.x1, prior.x1), hull.y1 = std::min(hull.y1, prior.y1);
+        hull.x2 = std::max(hull.x2, prior.x2), hull.y2 = std::max(hull.y2, prior.y2);
+      }
+      hulls_[block] = hull;
+    }
+  }
 
-  // Best overlap (n,) of each prior, and the object (n,) it is with.
-  void best(int threads, T* best, int64_t* owner) {
+  // Best overlap (n,) of each prior, and the object (n,) it is with, which count from `from`.
+  void best(int threads, int64_t from, T* best, int64_t* owner) {
     each_block(threads, [&](int64_t block, int64_t start, int64_t count) {
       T row[kBlock];
       int32_t own[kBlock] = {};
-      std::fill(best + start, best + start + count, T(-2));
+      for (int64_t k = start; k < start + count; ++k) best[k] = ignored_ && ignored_[k] ? -1 : 0;
       for (int64_t g = 0; g < m_; ++g) {
+        T& top = tops_[g * blocks_ + block];
+        if (apart(g, block)) {
+          top = 0;
+          continue;
+        }
         overlaps(g, start, count, row);
-        tops_[g * blocks_ + block] = take_row(row, count, int32_t(g), best + start, own);
+        top = take_row(row, count, int32_t(g), best + start, own);
       }
-      std::copy(own, own + count, owner + start);
+      for (int64_t k = 0; k < count; ++k) owner[start + k] = from + own[k];
     });
   }
 
   // For each prior 1 + the last object (n,) whose best prior it is, 0 without one; an object's best
   // overlap is at least `least` and above 0. Of equal ones all count, or the first.
-  void forced(int threads, T least, bool all, int64_t* forced) {
+  void forced(int threads, int64_t from, T least, bool all, int64_t* forced) {
     std::vector<T> top(m_);
     std::vector<int64_t> first(m_);
     for (int64_t g = 0; g < m_; ++g) {
@@ -163,7 +181,7 @@ class Matching {
         overlaps(g, start, count, row);
         for (int64_t k = 0; k < count; ++k) {
           if (row[k] != top[g]) continue;
-          forced[start + k] = g + 1;
+          forced[start + k] = from + g + 1;
           if (!all) break;
         }
       }
@@ -171,6 +189,13 @@ class Matching {
   }
 
  private:
+  // Whether an object surely touches no prior of a block; of one that is no number nothing is sure.
+  bool apart(int64_t g, int64_t block) const {
+    const T* p = objects_ + 4 * g;
+    const Upright<T>& hull = hulls_[block];
+    return p[0] >= hull.x2 || p[1] >= hull.y2 || p[2] <= hull.x1 || p[3] <= hull.y1;
+  }
+
   void overlaps(int64_t g, int64_t start, int64_t count, T* row) const {
     row_of(Upright<T>::read(objects_ + 4 * g), priors_, start, count, row);
     if (!ignored_) return;
@@ -190,6 +215,7 @@ class Matching {
   const uint8_t* ignored_;
   int64_t blocks_;
   std::vector<T> tops_;
+  std::vector<Upright<T>> hulls_;
 };
 
 }  // namespace
@@ -208,13 +234,16 @@ class Matching {
       });                                                                                            \
     });                                                                                              \
   }                                                                                                  \
-  MMROTATE_API int match_upright_##suffix(const T* objects, int64_t m, const T* priors, int64_t n,   \
-                                          const uint8_t* ignored, double least, int all, int threads, \
+  MMROTATE_API int match_upright_##suffix(const T* objects, const T* priors, const uint8_t* ignored, \
+                                          const int64_t* objects_of, const int64_t* priors_of,       \
+                                          int64_t images, double least, int all, int threads,        \
                                           T* best, int64_t* owner, int64_t* forced) {                \
     return mmrotate::guarded([&] {                                                                   \
-      mmrotate::Matching<T> matching(objects, m, priors, n, ignored);                                \
-      matching.best(threads, best, owner);                                                           \
-      if (forced) matching.forced(threads, static_cast<T>(least), all, forced);                      \
+      for (const auto& [g, m, p, n] : mmrotate::images_of(objects_of, priors_of, images)) {          \
+        mmrotate::Matching<T> matching(objects + 4 * g, m, priors + 4 * p, n, ignored ? ignored + p : nullptr); \
+        matching.best(threads, g, best + p, owner + p);                                              \
+        matching.forced(threads, g, static_cast<T>(least), all, forced + p);                         \
+      }                                                                                              \
     });                                                                                              \
   }
 

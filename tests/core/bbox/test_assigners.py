@@ -10,6 +10,13 @@ from mmrotate.core.bbox.assigners import max_iou_assigner
 from tests.helpers.golden import array, random_boxes, tensor
 
 ROTATED = dict(type='RBboxOverlaps2D')
+CHUNKS = [None, 16_000_000, 70]  # overlaps held at once; None for matching in C++, which holds none
+
+
+def _by_chunks(monkeypatch, chunk):
+    if chunk is not None:
+        monkeypatch.setenv('MMROTATE_OPS_BACKEND', 'torch')
+        monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
 
 
 def _build(**kwargs):
@@ -49,9 +56,9 @@ def test_reference():
 
 
 @pytest.mark.parametrize('low', [0.0, 0.3])
-@pytest.mark.parametrize('chunk', [16_000_000, 70])
+@pytest.mark.parametrize('chunk', CHUNKS)
 def test_plain_loop_and_chunks(low, chunk, monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
+    _by_chunks(monkeypatch, chunk)
     priors, gts = random_boxes(200, 0, 120), random_boxes(15, 1, 120)
     result = _build(min_pos_iou=low).assign(priors, gts, gt_labels=torch.arange(15))
     expected = loop_of_overlaps(rbbox_overlaps(gts, priors), low, 0.5, 0.4)
@@ -62,10 +69,10 @@ def test_plain_loop_and_chunks(low, chunk, monkeypatch):
     assert (result.labels[~positive] == -1).all()
 
 
-@pytest.mark.parametrize('chunk', [16_000_000, 70])
+@pytest.mark.parametrize('chunk', CHUNKS)
 @pytest.mark.parametrize('every', [True, False])
 def test_plain_loop_with_ignored_boxes_and_ties(every, chunk, monkeypatch):
-    monkeypatch.setattr(max_iou_assigner, 'CHUNK', chunk)
+    _by_chunks(monkeypatch, chunk)
     priors = random_boxes(60, 0, 120).repeat(3, 1)  # every best prior stands in three chunks
     gts, ignore = random_boxes(15, 1, 120), random_boxes(4, 2, 120)
     shares = rbbox_overlaps(priors, ignore, 'iof').amax(1)

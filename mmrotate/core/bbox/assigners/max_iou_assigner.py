@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmrotate.ops import convex_iou, match_upright
+from mmrotate.ops import convex_iou, match_boxes
 from mmrotate.ops.backend import uses_cpp
 from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 
 from ..builder import build_iou_calculator
-from ..overlaps import BboxOverlaps2D
+from ..overlaps import BboxOverlaps2D, RBboxOverlaps2D
 
 # overlaps held at once: 64 MB of float32
 CHUNK = 16_000_000
@@ -62,6 +62,12 @@ class AssignResult:
         owner = gts.new_full((n,), m).scatter_reduce_(0, priors[won], gts[won], 'amin')
         gt_inds = torch.where(owner < m, owner + 1, 0)
         return cls.of(m, gt_inds, best.where(owner < m, 0.0), gt_labels)
+
+    def split(self, counts: Sequence[int]) -> list['AssignResult']:
+        """Those of so many priors each, one after another, of objects that count as before."""
+        fields = [self.gt_inds.split(counts), self.max_overlaps.split(counts)]
+        labels = [None] * len(counts) if self.labels is None else self.labels.split(counts)
+        return [AssignResult(self.num_gts, *field) for field in zip(*fields, labels, strict=True)]
 
     def add_gt_(self, gt_labels: Tensor) -> None:
         """Put every object in front, as a prior of its own."""
@@ -164,46 +170,83 @@ class MaxIoUAssigner(Owner):
 
         Priors in the boxes (k, d) to ignore count neither way.
         """
-        ignored = ignored_priors(
-            bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates
-        )
-        if type(self.iou_calculator) is BboxOverlaps2D and uses_cpp(bboxes, gt_bboxes):
-            match = partial(self._match_upright, gt_bboxes, bboxes, ignored)
-        else:
-            match = partial(
-                self._match,
-                lambda part: self.iou_calculator(gt_bboxes, bboxes[part]).masked_fill_(ignored[part], -1.0),
-                *(len(bboxes), len(gt_bboxes)),
-            )
-        return self._assign_by(match, ignored, len(gt_bboxes), gt_labels)
+        labels = None if gt_labels is None else [gt_labels]
+        return self.assign_batch([bboxes], [gt_bboxes], [gt_bboxes_ignore], labels)
 
-    def _assign_by(
+    @torch.no_grad()
+    def assign_batch(
         self,
-        match: Callable[[], tuple[Tensor, Tensor, Tensor]],
-        ignored: Tensor,
-        num_gts: int,
-        gt_labels: Tensor | None,
+        bboxes: Sequence[Tensor],
+        gt_bboxes: Sequence[Tensor],
+        gt_bboxes_ignore: Sequence[Tensor | None],
+        gt_labels: Sequence[Tensor] | None = None,
+        taking: Tensor | None = None,
     ) -> AssignResult:
-        """Assign by what :meth:`_match` finds; asked only where there are priors and objects."""
-        best = torch.zeros_like(ignored, dtype=torch.float32)
-        gt_inds = torch.zeros_like(ignored, dtype=torch.long)  # all background
-        if len(ignored) and num_gts:
-            best, owner, forced = match()
-            gt_inds = torch.where((best >= self.neg_low) & (best < self.neg_high), 0, -1)
-            gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
-            gt_inds = torch.where(forced > 0, forced, gt_inds)
-        gt_inds[ignored] = -1
-        return AssignResult.of(num_gts, gt_inds, best, gt_labels)
+        """The same for all images of a batch: the result's priors and objects are those of one after another.
 
-    def _match(self, overlaps_of: Callable[[slice], Tensor], count: int, num_gts: int) -> tuple[Tensor, Tensor, Tensor]:
+        ``taking`` is a mask (n,) of the priors of all images that take part; the others count neither way.
+        """
+        ignored = torch.cat([self._ignored(*image) for image in zip(bboxes, gt_bboxes_ignore, strict=True)])
+        if taking is not None:
+            ignored = ignored | ~taking
+        counts = [(len(gts), len(priors)) for gts, priors in zip(gt_bboxes, bboxes, strict=True)]
+        best, owner, forced = self._matched(gt_bboxes, bboxes, ignored, counts)
+        gt_inds = self._decided(best, owner, forced)
+        for (num_gts, _), image in zip(counts, gt_inds.split([n for _, n in counts]), strict=True):
+            if not num_gts:
+                image.zero_()  # all background
+        gt_inds[ignored] = -1
+        labels = None if gt_labels is None else torch.cat(list(gt_labels))
+        return AssignResult.of(sum(m for m, _ in counts), gt_inds, best, labels)
+
+    def _ignored(self, bboxes: Tensor, ignore: Tensor | None) -> Tensor:
+        """Mask (n,) of an image's priors that lie in boxes to ignore."""
+        return ignored_priors(bboxes, ignore, self.ignore_iof_thr, self.iou_calculator, self.ignore_wrt_candidates)
+
+    def _matched(
+        self, gt_bboxes: Sequence[Tensor], bboxes: Sequence[Tensor], ignored: Tensor, counts: Sequence[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What :meth:`_match` finds in each image, of objects that count through all images."""
+        if type(self.iou_calculator) in (BboxOverlaps2D, RBboxOverlaps2D) and uses_cpp(*gt_bboxes, *bboxes):
+            objects, priors = (self.iou_calculator.compared(torch.cat(list(part))) for part in (gt_bboxes, bboxes))
+            best, owner, forced = match_boxes(
+                objects, priors, ignored, counts, self.min_pos_iou, self.gt_max_assign_all
+            )
+            return best, owner + 1, forced if self.match_low_quality else torch.zeros_like(forced)
+        found, first = [], 0
+        for gts, priors, none in zip(gt_bboxes, bboxes, ignored.split([n for _, n in counts]), strict=True):
+            best, owner, forced = self._match(partial(self._overlaps, gts, priors), none, len(gts))
+            found.append((best, owner + first, torch.where(forced > 0, forced + first, 0)))
+            first += len(gts)
+        best, owner, forced = (torch.cat(field) for field in zip(*found, strict=True))
+        return best, owner, forced
+
+    def _overlaps(self, gt_bboxes: Tensor, bboxes: Tensor, part: slice) -> Tensor:
+        """Overlaps (m, k) of objects (m, d) with a range of priors (n, d)."""
+        return self.iou_calculator(gt_bboxes, bboxes[part])
+
+    def _decided(self, best: Tensor, owner: Tensor, forced: Tensor) -> Tensor:
+        """Objects of priors, see :class:`AssignResult`, by what :meth:`_match` finds."""
+        gt_inds = torch.where((best >= self.neg_low) & (best < self.neg_high), 0, -1)
+        gt_inds = torch.where(best >= self.pos_iou_thr, owner, gt_inds)
+        return torch.where(forced > 0, forced, gt_inds)
+
+    def _match(
+        self, overlaps_of: Callable[[slice], Tensor], ignored: Tensor, num_gts: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Best overlap of each prior, its object, and the one it is a best prior of or 0; objects count from 1.
 
-        ``overlaps_of`` gives the overlaps (num_gts, k) of a range of k priors, -1 with a prior to ignore.
+        ``overlaps_of`` gives the overlaps (num_gts, k) of a range of k priors, which may be written to; it is asked
+        only where there are priors and objects. With a prior to ignore, by a mask (n,), they are -1.
         """
+        if not (len(ignored) and num_gts):
+            nothing = torch.zeros_like(ignored, dtype=torch.long)
+            return nothing.float(), nothing, nothing
         size = max(CHUNK // num_gts, 1)
         maps, pairs = [], []
-        for start in range(0, count, size):
-            overlaps = overlaps_of(slice(start, start + size))
+        for start in range(0, len(ignored), size):
+            part = slice(start, start + size)
+            overlaps = overlaps_of(part).masked_fill_(ignored[part], -1.0)
             maps.append(overlaps.max(0))
             if self.match_low_quality:
                 pairs.append(self._best_pairs(overlaps, start))
@@ -215,12 +258,6 @@ class MaxIoUAssigner(Owner):
             # the last of several objects wins
             forced.scatter_reduce_(0, priors, gts + 1, 'amax')
         return best, owner + 1, forced
-
-    def _match_upright(self, gt_bboxes: Tensor, bboxes: Tensor, ignored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of upright boxes (m, 4) and priors (n, 4), in one pass and without a table."""
-        boxes = gt_bboxes[:, :4], bboxes[:, :4]
-        best, owner, forced = match_upright(*boxes, ignored, self.min_pos_iou, self.gt_max_assign_all)
-        return best, owner + 1, forced if self.match_low_quality else torch.zeros_like(forced)
 
     def _best_pairs(self, overlaps: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor]:
         """Objects and their best priors in a chunk that begins at ``start``, and the overlaps."""
@@ -312,8 +349,9 @@ class MaxConvexIoUAssigner(MaxIoUAssigner):
     def assign_wrt_overlaps(self, overlaps: Tensor, gt_labels: Tensor | None = None) -> AssignResult:
         """Assign by overlaps (m, n), which are below 0 with a point set that counts neither way."""
         none_ignored = overlaps.new_zeros(overlaps.size(1), dtype=torch.bool)
-        match = partial(self._match, lambda part: overlaps[:, part].clone(), overlaps.size(1), len(overlaps))
-        return self._assign_by(match, none_ignored, len(overlaps), gt_labels)
+        matched = self._match(lambda part: overlaps[:, part].clone(), none_ignored, len(overlaps))
+        gt_inds = self._decided(*matched) if len(overlaps) else torch.zeros_like(none_ignored, dtype=torch.long)
+        return AssignResult.of(len(overlaps), gt_inds, matched[0], gt_labels)
 
     def convex_overlaps(self, gt_rbboxes: Tensor, points: Tensor) -> Tensor:
         """Overlaps (m, n) of quadrilaterals (m, 8) with the hulls of point sets (n, 18)."""
