@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def map_tensors(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
     """``value`` with every tensor in its dicts, lists and tuples changed."""
     if isinstance(value, torch.Tensor):
         return change(value)

@@ -21,6 +21,7 @@ from mmrotate.engine.loggers import LoggerHook
 from mmrotate.engine.loops import EvaluationLoop, TrainLoop
 from mmrotate.engine.patience import PatienceHook
 from mmrotate.engine.runner import DetectorLogProcessor, DetectorRunner, JsonScalars
+from mmrotate.engine.sharding import check_sharding
 from mmrotate.engine.splits import open_dataset
 from mmrotate.engine.testing import build_test_loader
 from mmrotate.engine.workflow import ValidationLosses
@@ -45,6 +46,7 @@ def build_runner(
     """
     warn_of_unknown_keys(cfg, get_root_logger(log_level=cfg.get('log_level', 'INFO')))
     plan = read_plan(cfg)
+    check_sharding(cfg, distributed, plan.precision)
     evaluation = plan.evaluation if validate else None
     val = open_dataset(cfg, 'val', test_mode=True) if evaluation else None
     check_training(model, datasets, cfg, evaluation, val)

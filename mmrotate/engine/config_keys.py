@@ -27,6 +27,7 @@ _TRAINING: dict[str, set[str]] = {
     'auto_scale_lr': {'enable', 'base_batch_size'},
     'dist_params': {'backend', 'port', 'timeout'},
     'ddp': {'bucket_cap_mb', 'gradient_as_bucket_view', 'static_graph'},
+    'fsdp': {'min_params'},
 }  # fmt: skip
 # keys that are read whole: what they hold is checked where it is built
 _WHOLE = {

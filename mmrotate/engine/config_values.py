@@ -215,6 +215,8 @@ RULES: dict[str, Rule] = {
     'ddp.bucket_cap_mb': POSITIVE_FINITE,
     'ddp.gradient_as_bucket_view': FLAG,
     'ddp.static_graph': FLAG,
+    'fsdp': with_keys('min_params') | FLAG,
+    'fsdp.min_params': whole(1),
     'log_level': LEVEL,
     'device': DEVICE | NONE,
     'gpu_ids': listing(whole(0), 'whole numbers from 0 on') | NONE,

@@ -12,6 +12,7 @@ from mmengine.model import BaseAveragedModel
 from mmengine.registry import MODELS as AVERAGES
 from torch import nn
 
+from mmrotate.engine.sharding import is_sharded, share, twin
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError
 
@@ -95,9 +96,9 @@ class ExpMomentumEMA(MovingAverage):
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and values of parameters and buffers; one that several modules share comes once."""
+    """Name and values (here) of parameters and buffers; one that several modules share comes once."""
     for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
-        yield name, tensor.detach()
+        yield name, share(tensor.detach())
 
 
 class _AveragingHook(_EMAHook):
@@ -108,7 +109,9 @@ class _AveragingHook(_EMAHook):
 
     def before_run(self, runner: Any) -> None:
         """Make the copy, and have the training resumed from ``resume_from``, if it is not from elsewhere."""
-        super().before_run(runner)
+        self.src_model = runner.detector
+        copied = twin(self.src_model) if is_sharded(self.src_model) else self.src_model
+        self.ema_model = AVERAGES.build(self.ema_cfg, default_args=dict(model=copied))
         if self.resume_from is not None and not runner._resume:
             runner._load_from, runner._resume = self.resume_from, True
 

@@ -12,6 +12,7 @@ from mmrotate.engine.batches import files_of, restored_modes, to_device
 from mmrotate.engine.config import Evaluation
 from mmrotate.engine.distributed import rank_and_size, share_batch_norm, share_from_first
 from mmrotate.engine.gradients import name_unused_parameters
+from mmrotate.engine.sharding import gathered
 from mmrotate.engine.shortage import loaded, naming_shortages, shortage
 from mmrotate.engine.testing import predict_everywhere
 from mmrotate.engine.workflow import ValidationLosses
@@ -237,7 +238,8 @@ class EvaluationLoop(BaseLoop):
         self.runner.call_hook('before_val_epoch')
         detector = self.runner.detector
         share_batch_norm(detector)
-        results = predict_everywhere(detector, self.dataloader, len(self.dataset))
+        with gathered(detector):
+            results = predict_everywhere(detector, self.dataloader, len(self.dataset))
         scores = {} if results is None else self.dataset.evaluate(results, logger=self.runner.logger, **self.options)
         metrics = share_from_first(dict(scores))
         self.runner.call_hook('after_val_epoch', metrics=metrics, results=results)

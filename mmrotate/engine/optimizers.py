@@ -35,6 +35,11 @@ def wrapped_optimizer(model: nn.Module, config: Mapping[str, Any]) -> OptimWrapp
     return made if isinstance(made, OptimWrapper) else OptimWrapper(optimizer=made, **given)
 
 
+def each_optimizer(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers of the parts of a model; one of the whole is alone."""
+    return list(optimizer.optimizers.values()) if isinstance(optimizer, JointOptimizer) else [optimizer]
+
+
 class JointOptimizer(Optimizer):
     """Optimizers of parts of a model, which step together; ``joint['backbone']`` is that of one part.
 

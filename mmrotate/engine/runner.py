@@ -26,7 +26,8 @@ from mmrotate.engine.distributed import rank_and_size
 from mmrotate.engine.former_runner import FormerRunner
 from mmrotate.engine.log_buffer import LogBuffer
 from mmrotate.engine.memory import peak_memory
-from mmrotate.engine.optimizers import wrapped_optimizer
+from mmrotate.engine.optimizers import each_optimizer, wrapped_optimizer
+from mmrotate.engine.sharding import TakingWhole, clip_by_shares, is_asked_for, is_sharded, shard, share_state, whole
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.fuse import channels_last
@@ -93,7 +94,7 @@ class DetectorRunner(FormerRunner):
         set_random_seed(seed + (rank_and_size()[0] if diff_rank_seed else 0), deterministic)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """The model on its device, for several processes under DistributedDataParallel."""
+        """The model on its device; for several processes under DistributedDataParallel, or spread over them."""
         model = model.to(self.device)
         if self.cfg.get('channels_last'):
             channels_last(model)
@@ -102,6 +103,9 @@ class DetectorRunner(FormerRunner):
             return revert_sync_batchnorm(model)
         if self.cfg.get('sync_bn'):
             model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        if is_asked_for(self.cfg):
+            shard(model, self.device, self.cfg.fsdp)
+            return model
         return DistributedDataParallel(
             model,
             device_ids=[self.device.index] if self.device.type == 'cuda' else None,
@@ -116,6 +120,8 @@ class DetectorRunner(FormerRunner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """The optimizer, under mixed precision where asked for; its constructor may be one that knows nothing of it."""
         built = wrapped_optimizer(self.detector, optim_wrapper) or super().build_optim_wrapper(optim_wrapper)
+        if is_sharded(self.model):
+            clip_by_shares(built)
         if self.amp is None or isinstance(built, AmpWrapper):
             return built
         wrapper = AmpWrapper(**self.amp, optimizer=built.optimizer, accumulative_counts=built._accumulative_counts)
@@ -129,11 +135,12 @@ class DetectorRunner(FormerRunner):
     ) -> dict[str, Any]:
         """Load weights; nothing is unpickled, and what does not fit is listed."""
         checkpoint = load_state(filename, map_location)
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        level = logging.ERROR if strict else logging.INFO  # other classes are what fine-tuning is for
-        names = checkpoint['meta'].get('CLASSES'), filename, self.meta.get('CLASSES'), 'data.train'
-        report(names_against(*names, level))
-        load_weights(self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger)
+        with TakingWhole():
+            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+            level = logging.ERROR if strict else logging.INFO  # other classes are what fine-tuning is for
+            names = checkpoint['meta'].get('CLASSES'), filename, self.meta.get('CLASSES'), 'data.train'
+            report(names_against(*names, level))
+            load_weights(self.detector, checkpoint['state_dict'], strict, source=filename, logger=self.logger)
         self._has_loaded = True
         self.logger.info('loaded the weights of %s', filename)
         return checkpoint
@@ -148,6 +155,7 @@ class DetectorRunner(FormerRunner):
             )
         if 'optimizer' in checkpoint:
             self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+            share_state(each_optimizer(self.optim_wrapper.optimizer))
         else:
             self.logger.warning('%s holds no optimizer: its momenta start anew', filename)
         self.train_loop.restore(meta['epoch'], meta['iter'], meta.get('epoch_length'), meta.get('evaluated'))
@@ -167,9 +175,11 @@ class DetectorRunner(FormerRunner):
     ) -> None:
         """Write a checkpoint of plain values and tensors, on rank 0; at no moment is the file half written.
 
-        ``epoch`` and ``iteration`` are finished ones, ``messages`` what the hooks need after resuming.
+        ``epoch`` and ``iteration`` are finished ones, ``messages`` what the hooks need after resuming. Of weights that
+        are spread over the processes all of them give their shares, and the file is as any other.
         """
-        if rank_and_size()[0] > 0:
+        first = rank_and_size()[0] == 0
+        if not (first or is_sharded(self.model)):
             return
         meta = {
             **self.meta,
@@ -186,7 +196,15 @@ class DetectorRunner(FormerRunner):
         if save_optimizer:
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        save_atomically(map_tensors(checkpoint, lambda tensor: tensor.detach().cpu()), path)
+        content = map_tensors(checkpoint, lambda tensor: _saved(tensor.detach(), first))
+        if first:
+            save_atomically(content, path)
+
+
+def _saved(tensor: torch.Tensor, kept: bool) -> torch.Tensor | None:
+    """A tensor as a checkpoint has it, whole and on the CPU; None where it is not ``kept``."""
+    tensor = whole(tensor)
+    return tensor.cpu() if kept else None
 
 
 class DetectorLogProcessor(LogProcessor):

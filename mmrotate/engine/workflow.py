@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from mmrotate.engine.batches import restored_modes, to_device
 from mmrotate.engine.distributed import rank_and_size
+from mmrotate.engine.sharding import gathered
 from mmrotate.utils import UserError, seed_iteration
 
 
@@ -98,7 +99,8 @@ class ValidationLosses:
         with restored_modes(detector), torch.no_grad():
             detector.eval()
             runner.call_hook('before_loss_epoch')
-            losses = [self._losses(runner, batch) for batch in _seeded(runner, done, batches)]
+            with gathered(detector):
+                losses = [self._losses(runner, batch) for batch in _seeded(runner, done, batches)]
             means = {name: sum(one.get(name, 0.0) for one in losses) / len(losses) for name in losses[0]}
             runner.call_hook('after_loss_epoch', losses=means, batches=len(losses))
         runner.mode, runner.data_loader = 'train', train_loader
