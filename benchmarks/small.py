@@ -60,6 +60,7 @@ METHODS = (
     'o2_rtdetr/o2_rtdetr_r18vd_2xb4_72e_dota',
     'rotated_dino/rotated_dino_4scale_r50_2xb4_12e_dota',
     'rhino/rhino_phc_haus_4scale_r50_2xb4_36e_dota',
+    'rotated_fcos/rotated_fcos_heading_r50_fpn_6x_hrsc_r360',
 )
 
 
@@ -91,6 +92,8 @@ def small_model(model: dict, num_classes: int, base: int = 64, channels: int = 6
             part['num_classes'] = num_classes
         if _PUBLISHED_OTHERWISE.search(part.get('type', '')):
             part['as_published'] = False
+        if (part.get('init_cfg') or {}).get('type') == 'Pretrained':
+            part.pop('init_cfg')
         # classes of the data of the zoo, such as those that are round
         part |= {key: None for key in part if key.endswith('_classes') and key != 'num_classes'}
         for key, width in part.items():

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from mmrotate.core.bbox.angle import VERSIONS, regularize
 from mmrotate.models import build_detector
+from mmrotate.models.layers import make_convs_sound
 from mmrotate.utils import get_root_logger
 
 CLASSES, BATCH, SIZE = 3, 2, 128
@@ -114,6 +115,8 @@ def run(name: str, version: str, bf16: bool, iterations: int) -> str:
     model = build_detector(with_version(small_model(cfg.model.to_dict(), CLASSES, *WIDTHS), version))
     model.init_weights()
     model.train()
+    if bf16:
+        make_convs_sound(model)  # as a training does
     optimizer = optimizer_of(cfg, model)
     rates = [group['lr'] for group in optimizer.param_groups]
     for iteration in range(iterations):

@@ -28,6 +28,7 @@ from mmrotate.engine.log_buffer import LogBuffer
 from mmrotate.engine.memory import peak_memory
 from mmrotate.engine.optimizers import each_optimizer, wrapped_optimizer
 from mmrotate.engine.sharding import TakingWhole, clip_by_shares, is_asked_for, is_sharded, shard, share_state, whole
+from mmrotate.models.layers import make_convs_sound
 from mmrotate.utils import get_root_logger, load_state, load_weights, save_atomically, set_random_seed
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.fuse import channels_last
@@ -98,6 +99,8 @@ class DetectorRunner(FormerRunner):
         model = model.to(self.device)
         if self.cfg.get('channels_last'):
             channels_last(model)
+        if self.amp and self.device.type == 'cpu':
+            make_convs_sound(model)
         compile_parts(model, self.cfg.get('compile'))
         if not self.distributed:
             return revert_sync_batchnorm(model)

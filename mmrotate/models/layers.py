@@ -13,7 +13,44 @@ from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
 
-class ConvWS2d(nn.Conv2d):
+def sound_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, *settings: Any) -> Tensor:
+    """``F.conv2d``, in float32 where PyTorch's gradient in bfloat16 on a CPU holds what was in memory before (2.14).
+
+    That is so of dilated convolutions in groups, and of maps narrower than the stride.
+
+    Args:
+        x: (N, in_channels, H, W).
+        weight: (out_channels, in_channels / groups, height, width).
+        bias: (out_channels,).
+        *settings: Stride, padding, dilation and groups; the first and the third of both axes.
+    """
+    stride, _, dilation, groups = settings
+    autocast = torch.is_autocast_enabled('cpu')
+    half = x.device.type == 'cpu' and (autocast or x.dtype == torch.bfloat16)
+    if not half or not (x.shape[-1] < stride[1] or (groups > 1 and max(dilation) > 1)):
+        return F.conv2d(x, weight, bias, *settings)
+    with torch.autocast('cpu', enabled=False):
+        y = F.conv2d(x.float(), weight.float(), None if bias is None else bias.float(), *settings)
+    return y.to(torch.get_autocast_dtype('cpu') if autocast else x.dtype)
+
+
+class SoundConv2d(nn.Conv2d):
+    """A convolution by :func:`sound_conv2d`."""
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.padding_mode != 'zeros':
+            return super()._conv_forward(x, weight, bias)
+        return sound_conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def make_convs_sound(model: nn.Module) -> None:
+    """Make plain convolutions, of any library, :class:`SoundConv2d`; weights and names stay as they are."""
+    for module in model.modules():
+        if type(module) is nn.Conv2d:
+            module.__class__ = SoundConv2d
+
+
+class ConvWS2d(SoundConv2d):
     """A convolution whose filters have mean 0 and deviation 1 (Qiao et al., Weight Standardization, 2019)."""
 
     standardised = True  # nothing can be folded into its weights
@@ -66,7 +103,7 @@ class Conv2dAdaptivePadding(nn.Conv2d):
         even = pads[::2] == pads[1::2]  # the convolution pads by itself, without a copy
         x = x if even else F.pad(x, pads)
         padding = (pads[2], pads[0]) if even else 0
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return sound_conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 _SYNC = dict.fromkeys(('SyncBN', 'MMSyncBN'), nn.SyncBatchNorm)

@@ -53,3 +53,15 @@ def test_training_on_parts_of_images(methods, monkeypatch):
     assert steps.index('RRandomCrop') == steps.index('RResize') + 1 and cfg.runner.max_epochs == 6
     assert cfg.data.train.img_prefix == str(Path('data/hit_uav/train/images'))
     assert cfg.model.test_cfg.rpn.max_per_img == 300
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'o2_rtdetr/o2_rtdetr_r18vd_2xb4_coco_pretrain_72e_dota_ms',
+        'rotated_rtmdet/rotated_rtmdet_l-coco_pretrain-3x-dota_ms',
+    ],
+)
+def test_small_models_begin_without_the_weights_of_large_ones(methods, name):
+    model = methods.load(name).model.to_dict()
+    assert 'Pretrained' in str(model) and 'Pretrained' not in str(methods.small_model(model, 4))

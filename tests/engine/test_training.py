@@ -13,6 +13,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from mmrotate.engine import NonFiniteLossError, TrainingError
 from mmrotate.engine.amp import AmpWrapper
+from mmrotate.models.layers import SoundConv2d
 from mmrotate.registry import HOOKS
 from mmrotate.utils import UserError, load_state
 from tests.helpers.tiny import assert_same_weights, train, weights, write_config
@@ -201,6 +202,23 @@ def test_fp16_on_the_cpu_is_bfloat16(tmp_path, caplog):
     train(config, tmp_path / 'w', '--no-validate')
     assert 'bfloat16 is used instead' in caplog.text
     assert weights(tmp_path / 'w' / 'latest.pth')['conv.weight'].dtype == torch.float32
+
+
+@HOOKS.register_module(force=True)
+class ConvHook(Hook):
+    """Notes the kind of the detector's convolution."""
+
+    kinds: ClassVar[list[type]] = []
+
+    def before_train(self, runner):
+        self.kinds.append(type(runner.detector.conv))
+
+
+@pytest.mark.parametrize(('half', 'kind'), [(True, SoundConv2d), (False, torch.nn.Conv2d)])
+def test_convolutions_are_sound_in_half_precision_on_the_cpu(tmp_path, half, kind):
+    extra = f"runner = dict(max_epochs=1)\nbf16 = {half}\ncustom_hooks = [dict(type='ConvHook')]"
+    train(write_config(tmp_path, extra), tmp_path / 'w', '--no-validate')
+    assert ConvHook.kinds.pop() is kind
 
 
 class Plain:

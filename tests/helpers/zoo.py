@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mmrotate.core.bbox.angle import regularize
 from tests.helpers import reference
 
-VERSIONS = ('oc', 'le90', 'le135')
+VERSIONS, HEADING = ('oc', 'le90', 'le135'), 'r360'
 NUM_CLASSES = 3
 # parts of a name that do not change the method
 _VARIANTS = (
@@ -42,6 +42,14 @@ NEWER = {
     'rotated_dino': 'rotated_dino/rotated_dino_4scale_r50_2xb4_12e_dota.py',
     'rhino': 'rhino/rhino_phc_haus_4scale_r50_2xb4_36e_dota.py',
     'o2_rtdetr': 'o2_rtdetr/o2_rtdetr_r18vd_2xb4_72e_dota.py',
+}
+# the same with other parts
+_NEWER_PARTS = {
+    'psc_single_fcos': 'psc/rotated-fcos-hbox-le90_r50_fpn_psc_rr-6x_hrsc.py',
+    'psc_single_retinanet': 'psc/rotated-retinanet-rbox-le90_r50_fpn_psc_rr-6x_hrsc.py',
+    'deformable_detr_refine': 'rotated_deformable_detr/rotated_deformable-detr_refine_r50_2xb2-50e_dota.py',
+    'o2_rtdetr_deim': 'o2_rtdetr/o2_rtdetr_r18vd_2xb4_coco_pretrain_72e_dota_ms.py',
+    'heading_fcos': 'rotated_fcos/rotated_fcos_heading_r50_fpn_6x_hrsc_r360.py',
 }
 _WIDE = {'in_channels', 'feat_channels', 'point_feat_channels', 'out_channels', 'channels'}
 
@@ -93,6 +101,7 @@ def _shrink(model: dict) -> dict:
     for part in walk({k: v for k, v in model.items() if k != 'backbone'}):
         _narrow(part)
     channels = [8, 16, 32, 64]
+    model.pop('init_cfg', None)  # weights of the whole detector
     if 'decoder' in model:
         _shrink_transformer(model)
     elif model['backbone']['type'] in ('CSPNeXt', 'CSPDarknet'):
@@ -126,7 +135,7 @@ def _methods() -> dict[str, dict]:
     for name in sorted(zoo, key=lambda n: n.split('/')[-1]):
         model = zoo[name]['config']['model']
         methods.setdefault(_method(name.split('/')[-1]), model)
-    for name, config in NEWER.items():
+    for name, config in {**NEWER, **_NEWER_PARTS}.items():
         methods[name] = Config.fromfile(CONFIGS / config, import_custom_modules=False).model.to_dict()
     return methods
 
@@ -138,14 +147,19 @@ def tiny(method: str, version: str | None = None) -> dict:
     """Config of a small model of a method, under an angle version or its own."""
     text = json.dumps(METHODS[method])
     if version is not None:
-        text = re.sub(rf'"({"|".join(VERSIONS)})"', f'"{version}"', text)
+        text = re.sub(rf'"({"|".join((*VERSIONS, HEADING))})"', f'"{version}"', text)
     return _shrink(json.loads(text))
 
 
 def version_of(method: str) -> str:
     """The angle version that the zoo's config has."""
-    found = re.search(rf'"({"|".join(VERSIONS)})"', json.dumps(METHODS[method]))
+    found = re.search(rf'"({"|".join((*VERSIONS, HEADING))})"', json.dumps(METHODS[method]))
     return found[1] if found else 'oc'
+
+
+def versions_of(method: str) -> tuple[str, ...]:
+    """The angle versions that a method is tried under; boxes with a front are learned in one way."""
+    return (HEADING,) if version_of(method) == HEADING else VERSIONS
 
 
 def boxes(count: int, size: tuple[int, int], version: str, seed: int = 0, beyond: int = 0) -> Tensor:

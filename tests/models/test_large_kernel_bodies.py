@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from mmrotate.models.backbones.large_kernel import depthwise
 from mmrotate.models.builder import build_backbone, build_head
 from mmrotate.models.complexity import count_operations
 from mmrotate.utils import UserError
@@ -75,19 +74,6 @@ def test_paths_are_dropped_in_training_alone():
     image = torch.randn(1, 3, 32, 32)
     torch.testing.assert_close(body.eval()(image), body(image))
     assert any(not torch.equal(body.train()(image)[1], body(image)[1]) for _ in range(5))
-
-
-def test_gradients_in_bfloat16_hold_nothing_of_what_was_in_memory():
-    conv = depthwise(16, 7, dilation=3).to(memory_format=torch.channels_last)
-    image = torch.randn(2, 16, 48, 60).bfloat16().contiguous(memory_format=torch.channels_last)
-    expected = torch.autograd.grad(conv(image.float()).square().sum(), conv.weight)[0]
-    for _ in range(3):
-        with torch.autocast('cpu', torch.bfloat16):
-            found = conv(image)
-        [torch.full((size,), torch.nan) for size in (1000, 10_000, 50_000, 100_000, 300_000) * 2]
-        assert found.dtype == torch.bfloat16
-        grad = torch.autograd.grad(found.float().square().sum(), conv.weight)[0]
-        torch.testing.assert_close(grad, expected, rtol=0.02, atol=0.02 * float(expected.abs().max()))
 
 
 def test_sizes_that_are_not_there():

@@ -40,7 +40,7 @@ def _cases(inputs: Iterable, quick: Collection) -> list:
             marks=() if each in quick and version == zoo.version_of(method) else pytest.mark.slow,
         )
         for method in sorted(zoo.METHODS)
-        for version in zoo.VERSIONS
+        for version in zoo.versions_of(method)
         for each in inputs
     ]
 

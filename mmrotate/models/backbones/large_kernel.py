@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmrotate.models.layers import DropPath, LayerNorm2d, build_norm
+from mmrotate.models.layers import DropPath, LayerNorm2d, SoundConv2d, build_norm
 from mmrotate.registry import MODELS
 
 from .base import Backbone
@@ -17,25 +17,9 @@ from .base import Backbone
 _NORM = dict(type='BN')
 
 
-class DilatedConv(nn.Conv2d):
-    """A convolution that computes bfloat16 in float32 on a CPU.
-
-    There the gradient of the weights of dilated depthwise convolutions holds what was in memory before (PyTorch 2.14).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H', W')."""
-        if x.dtype != torch.bfloat16 or x.device.type != 'cpu':
-            return super().forward(x)
-        with torch.autocast('cpu', enabled=False):
-            bias = None if self.bias is None else self.bias.float()
-            return self._conv_forward(x.float(), self.weight.float(), bias).to(x.dtype)
-
-
-def depthwise(channels: int, kernel_size: int | tuple[int, int], dilation: int = 1) -> nn.Conv2d:
+def depthwise(channels: int, kernel_size: int | tuple[int, int], dilation: int = 1) -> SoundConv2d:
     """A convolution of every channel by itself, which keeps the size of the map; ``kernel_size`` is odd."""
-    kind = nn.Conv2d if dilation == 1 else DilatedConv
-    return kind(channels, channels, kernel_size, padding='same', dilation=dilation, groups=channels)
+    return SoundConv2d(channels, channels, kernel_size, padding='same', dilation=dilation, groups=channels)
 
 
 def named(**layers: nn.Module) -> nn.Sequential:
