@@ -1,36 +1,57 @@
-"""Does every method give its boxes as a file? Small versions of the zoo's methods, written as ONNX and for OpenVINO.
+"""Does every method give its boxes as a file, and what do layers in float16 and int8 cost?
 
-Each method is made narrow and given random weights, is written, and is run on two infrared images; its boxes are held
-against those of PyTorch, and so is the time that an image takes. Of boxes with equal scores any may come first: they
-are left out. With ``--dynamic`` the files take any number and size of images, which takes minutes more to write.
+``methods`` makes each method of the zoo narrow, gives it random weights, writes it as ONNX and for OpenVINO, and runs
+it on two infrared images; its boxes are held against those of PyTorch, and so is the time that both images take. Of
+boxes with equal scores any may come first: they are left out. With ``--dynamic`` the files take any number and size of
+images, and are run on three, at two sizes that are not those of the example. Beside it stands what PyTorch's own boxes
+change by when the last bit of the image does: a file that rounds otherwise cannot be nearer.
 
-    nice python benchmarks/export.py --only 'rotated_fcos|s2anet' --threads 1
+``shipped`` writes the model that comes with the project in float32, float16 and int8, and scores all its files on the
+validation images of HIT-UAV, beside PyTorch:
+
+    nice python benchmarks/export.py methods --only 'rotated_fcos|s2anet' --threads 1 --json methods.json
+    nice python benchmarks/export.py shipped --data data/hit_uav --threads 1 --json shipped.json
+
+``--json`` keeps a row for each method and format; those that are there are not made again, so what was interrupted
+goes on. Rows and files of the shipped model are of its weights: others begin anew.
 """
 
 import argparse
+import contextlib
 import functools
+import hashlib
+import json
 import re
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config
 from small import METHODS, angle_version, load, small_model, with_few_proposals
 
-from mmrotate.export.files import FORMATS, graph_of, to_openvino, trace, write
+from mmrotate.apis import inference_detector, init_detector
+from mmrotate.engine import open_dataset
+from mmrotate.export.files import FORMATS, fixed_size, graph_of, to_openvino, trace, write
+from mmrotate.export.quantize import quantize
+from mmrotate.export.recipe import recipe_of
 from mmrotate.export.runtime import Detector, Recipe, batch_of
 from mmrotate.export.verify import difference
 from mmrotate.models import build_detector
 
-SAMPLES = Path(__file__).resolve().parents[1] / 'tests/data/hit_uav/images'
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / 'tests/data/hit_uav/images'
 CLASSES = ['person', 'car', 'bicycle']
 # width and height of inputs: no map of the pyramids has a side of 1, which a dynamic file could not have
 SCALE = (320, 256)
+OTHER_SCALES = ((288, 224), (448, 320))
+SHIPPED = 'hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90'
+LAYERS = ('float32', 'half', 'int8')
 
 
 def small_detector(name: str, base: int, channels: int) -> Any:
@@ -75,12 +96,14 @@ def settle(model: Any, image: torch.Tensor) -> None:
     model.eval()
 
 
-def recipe(name: str, dynamic: bool) -> Recipe:
-    """How images are prepared: as in the zoo, at a small scale."""
+def recipes(name: str, dynamic: bool) -> list[Recipe]:
+    """How images are prepared: as in the zoo, at a small scale, for the example and for each try."""
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
-    return Recipe(
-        CLASSES, None, angle_version(name), SCALE, True, mean, std, True, 32, None if dynamic else SCALE[::-1]
-    )
+    size = None if dynamic else SCALE[::-1]
+    return [
+        Recipe(CLASSES, None, angle_version(name), scale, True, mean, std, True, 32, size)
+        for scale in (SCALE, *(OTHER_SCALES if dynamic else (SCALE,)))
+    ]
 
 
 def inputs_of(recipe: Recipe, images: Sequence[np.ndarray]) -> tuple[torch.Tensor, list[dict]]:
@@ -91,11 +114,17 @@ def inputs_of(recipe: Recipe, images: Sequence[np.ndarray]) -> tuple[torch.Tenso
 
 
 @torch.no_grad()
-def own_boxes(model: Any, recipe: Recipe, images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    """What PyTorch gives, with images in the batches that the file takes."""
+def own_boxes(model: Any, recipe: Recipe, images: Sequence[np.ndarray], shake: float = 0) -> list[list[np.ndarray]]:
+    """What PyTorch gives, with images in the batches that the file takes.
+
+    ``shake`` changes each value by about such a part of it: 1e-7 is the last bit, as other sums would round it.
+    """
     step = 1 if recipe.size else len(images)
-    batches = (inputs_of(recipe, images[i : i + step]) for i in range(0, len(images), step))
-    return [result for batch in batches for result in model.simple_test(*batch, rescale=True)]
+    results = []
+    for start in range(0, len(images), step):
+        image, metas = inputs_of(recipe, images[start : start + step])
+        results += model.simple_test(image * (1 + shake * torch.randn_like(image)), metas, rescale=True)
+    return results
 
 
 def timed(run: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
@@ -114,78 +143,171 @@ def distinct(result: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [part[np.isin(part[:, 5], values[counts == 1])] for part in result]
 
 
-def written(model: Any, how: Recipe, file: Path, kinds: Sequence[str]) -> dict[str, Path]:
-    """The files of a method by their formats."""
-    program = trace(graph_of(model), SCALE[::-1], how.size is None)
-    write(program, 'onnx', file, how)
+def agreed(wanted: Sequence, found: Sequence) -> dict:
+    """How results of the same images differ in the boxes of distinct scores."""
+    return difference([distinct(result) for result in wanted], [distinct(result) for result in found])._asdict()
+
+
+def by_format(file: Path, how: Recipe, kinds: Sequence[str]) -> dict[str, Path]:
+    """An ONNX file, and what is made of it, by their formats."""
     files = {kind: file.with_suffix(FORMATS[kind][1]) for kind in kinds}
     if 'openvino' in files:
         to_openvino(file, files['openvino'], how)
     return files
 
 
-def measured(name: str, folder: Path, args: argparse.Namespace) -> list[dict]:
-    """Rows of the table: how a method's files agree with it, or the error that stopped it."""
+def of_method(name: str, formats: Sequence[str], folder: Path, args: argparse.Namespace) -> Iterator[dict]:
+    """Rows of a method of the zoo."""
     torch.manual_seed(0)
-    try:
-        model, how = small_detector(name, args.base, args.channels), recipe(name, args.dynamic)
-        images = [cv2.imread(str(path)) for path in sorted(SAMPLES.iterdir())[:2]]
-        images[1] = images[1][:400]
-        settle(model, inputs_of(how, images)[0])
-        wanted, own = timed(functools.partial(own_boxes, model, how, images))
+    model, (how, *tries) = small_detector(name, args.base, args.channels), recipes(name, args.dynamic)
+    images = [cv2.imread(str(path)) for path in sorted(SAMPLES.iterdir())[: 3 if args.dynamic else 2]]
+    images[1] = images[1][:400]
+    settle(model, inputs_of(how, images)[0])
+    wanted, own = timed(lambda: [result for each in tries for result in own_boxes(model, each, images)])
+    shaken = [result for each in tries for result in own_boxes(model, each, images, 1e-7)]
+    noise, noise_score = (agreed(wanted, shaken)[key] for key in ('box', 'score'))
+    start = time.perf_counter()
+    file = folder / 'model.onnx'
+    write(trace(graph_of(model), SCALE[::-1], args.dynamic), 'onnx', file, how)
+    files = by_format(file, how, [each.split(',')[0] for each in formats])
+    seconds = time.perf_counter() - start
+    for form, file in zip(formats, files.values(), strict=True):
+        detector = Detector(file, args.threads)
+        found, latency = timed(functools.partial(file_boxes, detector, tries, images))
+        yield dict(format=form, **agreed(wanted, found), noise=noise, noise_score=noise_score) | dict(
+            own=own, latency=latency, seconds=seconds, size=megabytes(file)
+        )
+
+
+def file_boxes(detector: Detector, tries: Sequence[Recipe], images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """What a file gives for images prepared in each of the ways."""
+    results = []
+    for detector.recipe in tries:
+        results += detector(images, batch_size=len(images))
+    return results
+
+
+def megabytes(file: Path) -> float:
+    """Size of a file, of OpenVINO's with its weights, which lie beside it."""
+    parts = [file, file.with_suffix('.bin')] if file.suffix == '.xml' else [file]
+    return sum(part.stat().st_size for part in parts) / 1e6
+
+
+def of_shipped(name: str, formats: Sequence[str], folder: Path, args: argparse.Namespace) -> Iterator[dict]:
+    """Rows of the shipped model: PyTorch, then each form of its layers in each format."""
+    cfg = load(SHIPPED)
+    cfg.data.test.update(ann_file=str(args.data / 'val/labelTxt'), img_prefix=str(args.data / 'val/images'))
+    dataset = open_dataset(cfg, 'test', test_mode=True)
+    model = init_detector(cfg, args.weights, 'cpu')
+    wanted, own = scored(dataset, lambda image: inference_detector(model, image))
+    yield dict(format='pytorch', **own, size=args.weights.stat().st_size / 1e6)
+    for layers in LAYERS:
+        kinds = [kind for kind in args.formats if f'{kind}, {layers}' in formats]
+        if kinds:
+            start = time.perf_counter()
+            file = shipped_file(cfg, layers, folder / name, args)
+            files = by_format(file, recipe_of(model, fixed_size(model)), kinds)
+            seconds = time.perf_counter() - start
+            for kind, file in files.items():
+                found, scores = scored(dataset, Detector(file, args.threads))
+                agree = difference(wanted, found)._asdict()
+                yield dict(format=f'{kind}, {layers}', **agree, **scores, seconds=seconds, size=megabytes(file))
+
+
+def shipped_file(cfg: Config, layers: str, folder: Path, args: argparse.Namespace) -> Path:
+    """The shipped model as ONNX with its layers in another type, made where it is not there yet."""
+    file = folder / f'{layers}.onnx'
+    if file.exists():
+        return file
+    if layers == 'int8':
+        training = sorted(map(str, (args.data / 'train/images').iterdir()))
+        step = max(1, len(training) // args.calibration)
+        quantize(training[::step][: args.calibration], shipped_file(cfg, 'float32', folder, args), file)
+        return file
+    folder.mkdir(exist_ok=True)
+    model = init_detector(cfg, args.weights, 'cpu')
+    size = fixed_size(model)
+    write(trace(graph_of(model, half=layers == 'half'), size, False), 'onnx', file, recipe_of(model, size))
+    return file
+
+
+def scored(dataset: Any, detect: Callable[[str], Any]) -> tuple[list, dict]:
+    """Results on a data set, the mAP50, and the median of the seconds that an image takes, reading included."""
+    detect(dataset.image_path(0))
+    results, seconds = [], []
+    for i in range(len(dataset)):
         start = time.perf_counter()
-        files = written(model, how, folder / 'model.onnx', args.formats)
-        seconds = time.perf_counter() - start
-        return [
-            compared(name, kind, file, wanted, images, args.threads) | dict(own=own, seconds=seconds)
-            for kind, file in files.items()
-        ]
-    except Exception as error:  # the table shall name the others all the same
-        traceback.print_exc()
-        return [dict(method=name, error=f'{type(error).__name__}: {error}'.splitlines()[0][:200])]
+        results.append(detect(dataset.image_path(i)))
+        seconds.append(time.perf_counter() - start)
+    scores = dataset.evaluate(results, metric='mAP', logger='silent')
+    return results, dict(mAP=float(scores['mAP']), latency=float(np.median(seconds)))
 
 
-def compared(
-    name: str, kind: str, file: Path, wanted: Sequence, images: Sequence[np.ndarray], threads: int | None
-) -> dict:
-    """A row: a file against what PyTorch gives."""
-    detector = Detector(file, threads)
-    found, seconds = timed(lambda: detector(images, batch_size=len(images)))
-    agreed = difference(list(map(distinct, wanted)), list(map(distinct, found)))
-    size = sum(part.stat().st_size for part in {file, file.with_suffix('.bin')} if part.exists())
-    return dict(method=name, format=kind, **agreed._asdict(), latency=seconds, size=size / 1e6)
-
-
-_HEADER = (
-    '| method | format | boxes that agree | without a partner | box, px | score | MB '
-    '| PyTorch, ms | file, ms | export, s |'
+_METHODS = (
+    '| method | format | boxes that agree | without a partner | box, px | score | last bit: box, px | score | MB '
+    '| PyTorch, ms | file, ms | export, s |',
+    '| {method} | {format} | {matched} | {alone} | {box:.1e} | {score:.1e} | {noise:.1e} | {noise_score:.1e} '
+    '| {size:.1f} | {own:.0f} | {latency:.0f} | {seconds:.0f} |',
 )
-_ROW = (
-    '| {method} | {format} | {matched} | {alone} | {box:.1e} | {score:.1e} | {size:.1f} | {own:.0f} | {latency:.0f} '
-    '| {seconds:.0f} |'
+_SHIPPED = (
+    '| weights | file | mAP50 | boxes that agree | without a partner | box, px | score | MB | ms | export, s |',
+    '| {method} | {format} | {mAP:.4f} | {matched} | {alone} | {box:.1e} | {score:.1e} | {size:.1f} | {latency:.0f} '
+    '| {seconds:.0f} |',
 )
 
 
-def table(rows: Sequence[dict]) -> str:
-    """The rows in Markdown; times are those of both images."""
-    lines = [_HEADER, '|---' * 10 + '|']
+def table(rows: Sequence[dict], mode: str) -> str:
+    """The rows in Markdown; times of methods are those of all images, times of the shipped model those of one."""
+    header, form = _SHIPPED if mode == 'shipped' else _METHODS
+    columns = header.count('|') - 1
+    lines = [header, '|---' * columns + '|']
     for row in rows:
         if 'error' in row:
-            lines.append(f'| {row["method"]} | {row["error"]} |' + ' |' * 8)
+            lines.append(f'| {row["method"]} | {row["format"]} | {row["error"]} |' + ' |' * (columns - 3))
         else:
-            lines.append(_ROW.format(**row | {key: 1e3 * row[key] for key in ('own', 'latency')}))
+            none = dict(matched=0, alone=0, box=0, score=0, seconds=0)
+            lines.append(form.format(**none | row | {key: 1e3 * row[key] for key in ('own', 'latency') if key in row}))
     return '\n'.join(lines) + '\n'
+
+
+def tasks(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
+    """Names of the methods, with the formats of each."""
+    if args.mode == 'methods':
+        formats = [f'{kind}, dynamic' if args.dynamic else kind for kind in args.formats]
+        return [(name, formats) for name in METHODS if re.search(args.only, name)]
+    digest = hashlib.sha256(args.weights.read_bytes()).hexdigest()[:8]
+    return [(digest, ['pytorch', *(f'{kind}, {layers}' for layers in LAYERS for kind in args.formats)])]
+
+
+def measured(name: str, formats: Sequence[str], folder: Path, args: argparse.Namespace) -> Iterator[dict]:
+    """Rows of a method in formats, or the error that stopped them."""
+    left = list(formats)
+    try:
+        for row in (of_method if args.mode == 'methods' else of_shipped)(name, formats, folder, args):
+            if row['format'] in left:
+                left.remove(row['format'])
+                yield dict(method=name, **row)
+    except Exception as error:  # the table shall name the others all the same
+        traceback.print_exc()
+        message = f'{type(error).__name__}: {error}'.splitlines()[0][:200]
+        yield from (dict(method=name, format=each, error=message) for each in left)
 
 
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('mode', choices=('methods', 'shipped'))
     parser.add_argument('--only', default='', help='regular expression of methods')
     parser.add_argument('--formats', nargs='+', choices=('onnx', 'openvino'), default=['onnx', 'openvino'])
     parser.add_argument('--dynamic', action='store_true', help='files for any number and size of images')
     parser.add_argument('--base', type=int, default=8, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=32, help='maps of pyramid and heads')
+    parser.add_argument('--data', type=Path, default=Path('data/hit_uav'), help='folder of HIT-UAV')
+    parser.add_argument('--weights', type=Path, default=ROOT / f'demo/{Path(SHIPPED).name}.pth')
+    parser.add_argument('--calibration', type=int, default=24, help='training images that int8 is fitted to')
     parser.add_argument('--threads', type=int, help='of PyTorch and ONNX Runtime')
+    parser.add_argument('--folder', type=Path, help='keep the files there, and take those of the shipped model')
+    parser.add_argument('--json', type=Path, help='keep rows there; those that it has are not made again')
     parser.add_argument('--markdown', type=Path, help='write the table there')
     return parser.parse_args()
 
@@ -195,14 +317,20 @@ def main() -> None:
     args = parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    rows: list[dict] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in METHODS:
-            if re.search(args.only, name):
-                rows += (new := measured(name, Path(folder), args))
-                print(''.join(table(new).splitlines(keepends=True)[0 if new == rows else 2 :]), end='', flush=True)
+    rows = json.loads(args.json.read_text('utf-8')) if args.json and args.json.is_file() else []
+    rows = [row for row in rows if 'error' not in row]
+    print(table([], args.mode), end='')
+    with contextlib.nullcontext(args.folder) if args.folder else tempfile.TemporaryDirectory() as folder:
+        for name, formats in tasks(args):
+            known = [row['format'] for row in rows if row['method'] == name]
+            left = [each for each in formats if each not in known]
+            for row in measured(name, left, Path(folder), args) if left else ():
+                rows.append(row)
+                print(table([row], args.mode).splitlines()[-1], flush=True)
+                if args.json:
+                    args.json.write_text(json.dumps(rows, indent=1) + '\n', 'utf-8')
                 if args.markdown:
-                    args.markdown.write_text(table(rows), 'utf-8')
+                    args.markdown.write_text(table(rows, args.mode), 'utf-8')
 
 
 if __name__ == '__main__':

@@ -43,7 +43,7 @@ def detect_video(model: Any, video: Video, batch_size: int = 1, known: Sequence[
     Raises:
         UserError: The source breaks.
     """
-    prepare = Preparation(model.cfg)
+    prepare = Preparation.of(model)
     model.eval()
     size = 1 if video.live else batch_size
     frames: Iterator[Frame] = newest(video) if video.live else iter(video)

@@ -164,6 +164,8 @@ def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int
             custom_translation_table={torch.ops.aten.sort.stable: sort_stable},
         )
     assert made is not None
+    # where in the code an operator comes from: an eighth of the file, with paths of this machine
+    importlib.import_module('onnx_ir.passes.common').ClearMetadataAndDocStringPass()(made.model)
     proto = made.model_proto
     # sizes of what lies between, as they were in the example, mislead the planning of memory
     del proto.graph.value_info[:]

@@ -139,7 +139,9 @@ def riroi_align_rotated(
     pooled = roi_align_rotated(features.to(compute_dtype(features)), rois, *args)
     pooled = pooled.unflatten(1, (-1, num_orientations))
     # a region that is not finite reads 0 from every channel
-    turn = (wide_outside_graphs(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))).nan_to_num(0, 0, 0)
+    turn = wide_outside_graphs(rois[:, 5].detach()) * (num_orientations / (2 * math.pi))
+    # a quarter turn is whole, though its angle has been rounded: a step begins there, and graphs do not see more
+    turn = turn.to(compute_dtype(rois)).to(turn.dtype).nan_to_num(0, 0, 0)
     share = (turn - turn.floor())[:, None, None]
     orientation = torch.arange(num_orientations, device=rois.device)
     source = ((orientation - turn.floor().long()[:, None]) % num_orientations)[..., None]

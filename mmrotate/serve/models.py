@@ -31,7 +31,7 @@ class ServedModel:
             raise UserError(f'the model {name} has no class names: neither its checkpoint nor its config names them')
         self.name, self.source, self.version = name, source, version
         self.classes = tuple(detector.CLASSES)
-        self._detector, self._prepare = detector, Preparation(detector.cfg)
+        self._detector, self._prepare = detector, Preparation.of(detector)
 
     @property
     def device(self) -> str:

@@ -1,61 +1,67 @@
-"""benchmarks/export.py holds files of small methods against PyTorch, and names what stops one."""
-
-import argparse
 import importlib
+import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mmrotate.utils import UserError
-
-ARGS = argparse.Namespace(base=8, channels=32, dynamic=True, formats=['onnx', 'openvino'], threads=1)
-METHOD = 'rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90'
+BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
+ROW = dict(matched=7, alone=0, box=0.001, score=1e-6, seconds=30, latency=0.2, size=1.5)
 
 
 @pytest.fixture
-def script(monkeypatch):
-    """The script, whose files are not written, and find what PyTorch finds with an error of 0.001."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / 'benchmarks'))
-    script = importlib.import_module('export')
-    script.results = []
-
-    def written(model, how, file, kinds):
-        assert how.size is None
-        file.write_bytes(b'0' * 1000)
-        return dict.fromkeys(kinds, file)
-
-    def detector(file, threads):
-        return lambda images, batch_size: [[part + 1e-3 for part in result] for result in script.results[0]]
-
-    own_boxes = script.own_boxes
-    monkeypatch.setattr(script, 'own_boxes', lambda *args: script.results.append(own_boxes(*args)) or script.results[0])
-    monkeypatch.setattr(script, 'written', written)
-    monkeypatch.setattr(script, 'Detector', detector)
-    yield script
+def export(monkeypatch):
+    """The script, which takes its neighbours from its own folder."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield importlib.import_module('export')
     for name in ('export', 'small'):
         sys.modules.pop(name)
 
 
-def test_a_method_has_a_row_for_each_format(script, tmp_path):
-    rows = script.measured(METHOD, tmp_path, ARGS)
-    assert [row['format'] for row in rows] == ['onnx', 'openvino']
-    for row in rows:
-        assert row['matched'] > 50 and row['alone'] == 0
-        assert 1e-4 < row['box'] < 1e-1 and row['score'] == pytest.approx(1e-3, rel=1e-2)
-        assert row['size'] == 1e-3 and row['own'] > 0
-    scores = np.concatenate([part[:, 5] for image in script.results[0] for part in image])
-    assert scores.min() > 0.01 and scores.max() < 0.999  # they tell boxes apart
-    lines = script.table(rows).splitlines()
-    assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
+def test_what_was_interrupted_goes_on(export, monkeypatch, tmp_path):
+    tried = []
+
+    def of_method(name, formats, folder, args):
+        tried.append((name.split('/')[0], *formats))
+        for kind in formats:
+            if len(tried) == 1 and kind == 'openvino':
+                raise ValueError('an operator is missing: see above')
+            yield dict(format=kind, noise=1e-5, noise_score=1e-7, own=0.1, **ROW)
+
+    monkeypatch.setattr(export, 'of_method', of_method)
+    rows, page = tmp_path / 'rows.json', tmp_path / 'page.md'
+    options = ['--json', str(rows), '--markdown', str(page)]
+    for only in ('s2anet_r50', 's2anet_r50|r3det_tiny'):
+        monkeypatch.setattr(sys, 'argv', ['export.py', 'methods', '--only', only, *options])
+        export.main()
+        if only == 's2anet_r50':
+            assert '| openvino | ValueError: an operator is missing: see above |' in page.read_text('utf-8')
+    # what failed is tried again, what did not is not
+    assert tried == [('s2anet', 'onnx', 'openvino'), ('r3det', 'onnx', 'openvino'), ('s2anet', 'openvino')]
+    assert len(json.loads(rows.read_text())) == 4
+    lines = page.read_text('utf-8').splitlines()
+    assert len(lines) == 6 and len({line.count('|') for line in lines}) == 1
 
 
-def test_what_stops_a_method_is_its_row(script, tmp_path, monkeypatch):
-    def refused(*args):
-        raise UserError('soft NMS cannot be exported')
+def test_other_weights_of_the_shipped_model_are_measured_anew(export, monkeypatch, tmp_path, capsys):
+    def of_shipped(name, formats, folder, args):
+        yield from (dict(format=each, mAP=0.6, **ROW) for each in ('pytorch', *formats[1:]))
 
-    monkeypatch.setattr(script, 'written', refused)
-    rows = script.measured(METHOD, tmp_path, ARGS)
-    assert rows == [dict(method=METHOD, error='UserError: soft NMS cannot be exported')]
-    assert 'soft NMS' in script.table(rows).splitlines()[2]
+    monkeypatch.setattr(export, 'of_shipped', of_shipped)
+    weights, rows = tmp_path / 'weights.pth', tmp_path / 'rows.json'
+    options = ['--weights', str(weights), '--json', str(rows), '--formats', 'onnx']
+    for content in (b'first', b'first', b'second'):
+        weights.write_bytes(content)
+        monkeypatch.setattr(sys, 'argv', ['export.py', 'shipped', *options])
+        export.main()
+    found = json.loads(rows.read_text())
+    assert [row['format'] for row in found] == 2 * ['pytorch', 'onnx, float32', 'onnx, half', 'onnx, int8']
+    assert len({row['method'] for row in found}) == 2
+    assert capsys.readouterr().out.count('| onnx, int8 | 0.6000 | 7 |') == 2
+
+
+def test_files_of_openvino_are_as_large_as_both_parts(export, tmp_path):
+    for ending, size in (('.onnx', 4000), ('.xml', 1000), ('.bin', 2000)):
+        (tmp_path / f'model{ending}').write_bytes(bytes(size))
+    assert export.megabytes(tmp_path / 'model.onnx') == 0.004
+    assert export.megabytes(tmp_path / 'model.xml') == 0.003

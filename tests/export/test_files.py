@@ -1,10 +1,13 @@
 """Options of the export, and an ONNX file against the detector."""
 
+import argparse
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+from mmrotate.cli.export import add_arguments
 from mmrotate.cli.export import main as export
 from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
 from mmrotate.cli.test_exported import main as score_file
@@ -14,7 +17,7 @@ from mmrotate.export.verify import difference
 from mmrotate.utils import UserError
 from tests.export.test_detector import detector, distinct
 from tests.export.test_runtime import Model, file  # noqa: F401  (a fixture)
-from tests.helpers.pages import HIT_UAV, ROOT
+from tests.helpers.pages import HIT_UAV, ROOT, commands_of
 
 CONFIG = str(ROOT / 'configs/hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90.py')
 CHECKPOINT = str(ROOT / 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth')
@@ -48,6 +51,17 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
 def test_the_older_script_passes_its_options_on(tmp_path, capsys):
     assert pytorch2onnx([CONFIG, CHECKPOINT, '--output-file', str(tmp_path / 'model.pt')]) == 1
     assert 'ends in .onnx' in capsys.readouterr().err
+
+
+def test_the_older_script_says_all_that_the_export_reads(monkeypatch):
+    given = []
+    monkeypatch.setattr('mmrotate.cli.export.run', given.append)
+    (command,) = (command for command, _ in commands_of(ROOT / 'docs/export.md') if 'pytorch2onnx.py' in command)
+    assert pytorch2onnx(command.split()[2:]) == 0
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    wanted = vars(parser.parse_args(['CONFIG', 'CHECKPOINT', '--out', 'detector.onnx', '--dynamic']))
+    assert wanted.items() - {'nms': False}.items() == vars(given[0]).items()
 
 
 def test_inputs_have_the_size_of_the_config_with_its_padding():
@@ -129,6 +143,8 @@ def test_a_sort_that_keeps_the_order_of_equal_values_is_written(tmp_path):
     assert session.run(None, {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})[0][
         0, 0, 0
     ].tolist() == [1, 3, 0, 2]
+    # nothing of the machine that wrote it
+    assert b'.py' not in (tmp_path / 'model.onnx').read_bytes()
 
 
 @pytest.mark.slow

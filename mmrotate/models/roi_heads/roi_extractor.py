@@ -91,8 +91,9 @@ class SingleRoIExtractor(BaseModule):
         with ``roi_scale_factor`` times its sides.
         """
         size: Any = self.roi_layers[0].output_size
-        out = feats[0].new_zeros(rois.size(0), self.out_channels, *size)
         levels = self.map_roi_levels(rois, len(feats))
+        # zeros, made of values: a file for OpenVINO would hold all of them as a constant, some 100 MB
+        out = (levels < 0).to(feats[0].dtype).view(-1, 1, 1, 1).expand(-1, self.out_channels, *size)
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
         graph = current_graph() is not None  # no branch on a number
