@@ -1,0 +1,19 @@
+# The second part of the training of the fast model: on from the weights of the first one, by a cosine of its own.
+_base_ = ['./rotated_rtmdet_nano_hit_uav_le90.py']
+
+load_from = 'work_dirs/rotated_rtmdet_nano_hit_uav_le90/latest.pth'
+train_pipeline = [
+    {**step, 'angle_range': 20} if step['type'] == 'RandomRotate' else step for step in _base_.train_pipeline
+]
+single_pipeline = [
+    {**step, 'angle_range': 20} if step['type'] == 'RandomRotate' else step for step in _base_.single_pipeline
+]
+data = dict(samples_per_gpu=8, train=dict(dataset=dict(pipeline=train_pipeline)))
+optimizer = dict(lr=0.0012)
+auto_scale_lr = dict(base_batch_size=8)
+runner = dict(max_epochs=26)
+custom_hooks = [
+    dict(type='NumClassCheckHook'),
+    dict(type='EMAHook', momentum=0.002, update_buffers=True),
+    dict(type='PipelineSwitchHook', switch_epoch=13, switch_pipeline=single_pipeline),
+]
