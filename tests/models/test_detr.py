@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from mmrotate.models import build_detector
 from mmrotate.models.dense_heads import RotatedRTDETRHead
-from mmrotate.models.dense_heads.detr_head import ImageTruth
+from mmrotate.models.dense_heads.detr_head import Pairs, Truth
 from mmrotate.utils.errors import ArgumentError
 from tests.helpers import reference, zoo
 
@@ -67,9 +67,9 @@ def test_rt_detr_measures_on_the_padded_image():
 def test_objects_have_one_form_under_every_angle_version(version):
     head = detector('o2_rtdetr').bbox_head
     boxes = zoo.boxes(50, SIZE, version)
-    shares = head.in_shares(boxes, SIZE[::-1])
-    assert (shares[:, 4] >= 0).all() and (shares[:, 4] < 1).all()
     unit = torch.tensor([96, 64, 96, 64, np.pi])
+    shares = head.in_shares(boxes, unit)
+    assert (shares[:, 4] >= 0).all() and (shares[:, 4] < 1).all()
     back = shares * unit
     assert (back[:, 2] >= back[:, 3]).all()
     torch.testing.assert_close(back[:, :2], boxes[:, :2])
@@ -80,9 +80,10 @@ def test_objects_have_one_form_under_every_angle_version(version):
 
 def test_qualities_are_overlaps():
     boxes = torch.tensor([[0.5, 0.5, 0.4, 0.2, 0.0], [0.5, 0.5, 0.4, 0.2, 0.5]])
-    truth = [ImageTruth(boxes[:1].repeat(2, 1), torch.tensor([1, 0]), (100, 100))]
-    pairs = [(torch.tensor([0, 1]), torch.tensor([0, 1]))]
-    facts = (torch.zeros(1, 2, 3), boxes[None], truth, pairs)
+    both = torch.tensor([0, 1])
+    units = torch.tensor([[100, 100, 100, 100, np.pi]])
+    truth = Truth(boxes[:1].repeat(2, 1), torch.tensor([1, 0]), torch.zeros_like(both), units, [2])
+    facts = (torch.zeros(1, 2, 3), boxes[None], truth, Pairs(torch.zeros_like(both), both, both))
     for kind, turned in (('hbox_iou', 1.0), ('rbox_iou', 1 / 3)):
         head = RotatedRTDETRHead(3, 8, loss_cls=dict(type='RTDETRVarifocalLoss', varifocal_loss_iou_type=kind))
         expected = torch.tensor([[[0, 1.0, 0], [turned, 0, 0]]])

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from mmrotate.core.bbox import build_assigner
+from mmrotate.core.bbox.assigners import hungarian_assigner
 from mmrotate.models import build_loss
 from mmrotate.models.transformers import NoisedQueries
 from mmrotate.models.transformers.attention import MultiScaleDeformableAttention
@@ -232,6 +233,22 @@ def test_the_cheapest_pairs():
     assert empty.gt_inds.tolist() == [0, 0, 0]
     with pytest.raises(ArgumentError, match='at least one cost'):
         build_assigner(dict(type='HungarianAssigner', match_costs=[]))
+
+
+@pytest.mark.parametrize('at_once', [1, 200, 10**6])
+def test_images_together_are_matched_as_each_alone(monkeypatch, at_once):
+    monkeypatch.setattr(hungarian_assigner, '_PAIRS_AT_ONCE', at_once)
+    kinds = ('FocalLossCost', 'RBoxL1Cost', 'ChamferCost', 'HausdorffCost', 'RotatedIoUCost')
+    costs = [*(dict(type=kind) for kind in kinds), dict(type='GDCost', **KLD)]
+    assigner = build_assigner(dict(type='HungarianAssigner', match_costs=costs))
+    sizes, counts = [torch.tensor(size) for size in ([90.0, 60], [120, 80], [64, 64], [90, 60])], (3, 0, 12, 1)
+    scores = torch.randn(4, 10, 3)
+    boxes, *objects = (torch.rand(*shape, 5) * 40 + 2 for shape in ((4, 10), *((count,) for count in counts)))
+    labels = [torch.randint(3, (count,)) for count in counts]
+    (found,) = assigner.owners(scores, boxes, objects, labels, sizes)
+    alone = [assigner.assign(*image).gt_inds for image in zip(scores, boxes, objects, labels, sizes, strict=True)]
+    assert found.tolist() == torch.stack(alone).tolist()
+    assert (found > 0).sum(1).tolist() == [3, 0, 10, 1]
 
 
 def test_chamfer_is_blind_to_which_side_is_longer():

@@ -1,6 +1,7 @@
 """Heads of the detectors that find objects by queries: classes and boxes of each, matched one to one with objects."""
 
 import copy
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -26,19 +27,48 @@ from .base import Detections, in_original
 
 _FOCAL = dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=2.0)
 _KLD = dict(type='GDLoss', loss_type='kld', fun='log1p', tau=1, sqrt=False, loss_weight=2.0)
-# queries and objects (k,) of each image that belong together
-Pairs = list[tuple[Tensor, Tensor]]
 
 
-class ImageTruth(NamedTuple):
-    """The objects of an image."""
+class Pairs(NamedTuple):
+    """Queries and objects that belong together, (k,) each."""
+
+    images: Tensor  # index
+    queries: Tensor  # index in the image
+    objects: Tensor  # index in the batch
+
+    def of(self, chosen: Tensor) -> 'Pairs':
+        """Some of them, by a mask (k,)."""
+        return Pairs(*(each[chosen] for each in self))
+
+
+class Truth(NamedTuple):
+    """The objects of a batch, those of one image after the other."""
 
     objects: Tensor  # boxes (k, 5), see RotatedDeformableDETRHead.in_shares
     labels: Tensor  # (k,)
-    size: Sequence[int]  # width and height in pixels, of which x, y, w and h are shares
+    images: Tensor  # (k,) index
+    units: Tensor  # (N, 5) pixels and radians of the numbers of a box, of each image
+    counts: list[int]  # objects of each image
 
+    def each(self, field: Tensor) -> tuple[Tensor, ...]:
+        """What is known of all objects (k, ...), image by image."""
+        return field.split(self.counts)
 
-Truth = list[ImageTruth]
+    @property
+    def firsts(self) -> Tensor:
+        """The index (N,) of the first object of each image."""
+        starts = [0, *itertools.accumulate(self.counts)]
+        return self.labels.new_tensor(starts[:-1])
+
+    def near(self, noised: Noised) -> Pairs:
+        """Noised queries near to the objects, image by image and group by group, and these."""
+        queries, objects, first = [], [], 0
+        for count in self.counts:
+            queries.append(noised.near(count).flatten())
+            objects.append(torch.arange(first, first + count, device=self.labels.device).repeat(noised.groups))
+            first += count
+        found = torch.cat(objects)
+        return Pairs(self.images[found], torch.cat(queries), found)
 
 
 @MODELS.register_module()
@@ -183,12 +213,19 @@ class RotatedDeformableDETRHead(BaseModule):
         one = like.new_ones((), dtype=torch.float32)
         return torch.stack([one * side for side in (*size, *size, self.angle_factor)])
 
-    def in_shares(self, gt_bboxes: Tensor, size: Sequence[int]) -> Tensor:
-        """Objects (k, 5) of any angle version as the head predicts them."""
-        gt_bboxes = gt_bboxes.float()
+    def in_shares(self, gt_bboxes: Tensor, unit: Tensor) -> Tensor:
+        """Objects (k, 5) of any angle version as the head predicts them, in shares of ``unit`` (k, 5) or (5,)."""
         version = AngleVersion(math.radians(self.angle_cfg['start_angle']), math.pi, True, 0.0, False)
-        x, y, w, h, theta = gt_bboxes.unbind(1)
-        return torch.stack([x, y, *regularize(w, h, theta, version)], 1) / self._unit(size, gt_bboxes)
+        x, y, w, h, theta = gt_bboxes.float().unbind(1)
+        return torch.stack([x, y, *regularize(w, h, theta, version)], 1) / unit
+
+    def truth(self, gt_bboxes: list[Tensor], gt_labels: list[Tensor], sizes: list[Sequence[int]]) -> Truth:
+        """The objects of a batch whose images have these widths and heights."""
+        counts = [len(boxes) for boxes in gt_bboxes]
+        boxes, labels = torch.cat(gt_bboxes), torch.cat(gt_labels)
+        units = torch.stack([self._unit(size, boxes) for size in sizes])
+        images = torch.cat([labels.new_full((count,), index) for index, count in enumerate(counts)])
+        return Truth(self.in_shares(boxes, units[images]), labels, images, units, counts)
 
     # ---------------------------------------------------------------------------------- losses
     def loss(
@@ -209,6 +246,7 @@ class RotatedDeformableDETRHead(BaseModule):
             noised: What is known of the noised queries.
         """
         count = 0 if noised is None else noised.length
+        near = None if noised is None else truth.near(noised)
         layers = list(zip(cls_scores, bbox_preds, strict=True))
         names = [*(f'd{i}.' for i in range(len(layers) - 1)), '']
         losses: dict[str, Tensor] = {}
@@ -216,8 +254,8 @@ class RotatedDeformableDETRHead(BaseModule):
             outputs = scores[:, count:], boxes[:, count:]
             found = self.loss_single(*outputs, truth, self.get_targets(*outputs, truth))
             losses |= {f'{name}{key}': value for key, value in found.items()}
-            if noised is not None:
-                found = self.loss_noised(scores, boxes, truth, noised)
+            if noised is not None and near is not None:
+                found = self.loss_noised(scores, boxes, truth, noised, near)
                 losses |= {f'{name}dn_{key}': value for key, value in found.items()}
         if of_pixels is not None:
             losses |= {f'enc_{key}': value for key, value in self.loss_of_pixels(*of_pixels, truth).items()}
@@ -226,25 +264,18 @@ class RotatedDeformableDETRHead(BaseModule):
     def get_targets(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth) -> Pairs:
         """Which queries and objects belong together, of the outputs (N, Q, ...) of a layer."""
         with_keys(self.train_cfg, 'train_cfg', ('assigner',), self)
-        pairs = []
-        for scores, boxes, image in zip(cls_scores.detach(), bbox_preds.detach(), truth, strict=True):
-            unit = self._unit(image.size, boxes)
-            facts = (image.objects * unit, image.labels, image.size)
-            owner = self.assigner.assign(scores, boxes * unit, *facts).gt_inds
-            taken = owner.nonzero().squeeze(1)
-            pairs.append((taken, owner[taken] - 1))
-        return pairs
+        outputs = cls_scores.detach(), bbox_preds.detach() * truth.units[:, None]
+        boxes = truth.each(truth.objects * truth.units[truth.images])
+        owner = self.assigner.owners(*outputs, boxes, truth.each(truth.labels), truth.units[:, :2].unbind())[0]
+        images, queries = owner.nonzero(as_tuple=True)
+        return Pairs(images, queries, owner[images, queries] - 1 + truth.firsts[images])
 
     def loss_single(
         self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, pairs: Pairs, classes: Pairs | None = None
     ) -> dict[str, Tensor]:
         """Losses of a layer whose queries belong to objects by ``pairs``, and for their classes by others if given."""
-        found, wanted, units = [], [], []
-        for boxes, image, (queries, gts) in zip(bbox_preds, truth, pairs, strict=True):
-            found.append(boxes[queries])
-            wanted.append(image.objects[gts])
-            units.append(self._unit(image.size, boxes).expand(len(gts), -1))
-        pred, target, unit = map(torch.cat, (found, wanted, units))
+        pred, target = bbox_preds[pairs.images, pairs.queries], truth.objects[pairs.objects]
+        unit = truth.units[pairs.images]
         total = mean_over_processes(pred.new_tensor(float(len(pred))))
         losses = dict(loss_cls=self._loss_of_classes(cls_scores, bbox_preds, truth, classes or pairs))
         losses['loss_bbox'] = self.loss_bbox(pred, target, avg_factor=total)
@@ -253,7 +284,7 @@ class RotatedDeformableDETRHead(BaseModule):
 
     def _loss_of_classes(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, pairs: Pairs) -> Tensor:
         """Loss of the classes of the queries; those without an object are background."""
-        count = cls_scores.new_tensor(float(sum(len(gts) for _, gts in pairs)), dtype=torch.float32)
+        count = cls_scores.new_tensor(float(len(pairs.queries)), dtype=torch.float32)
         total = mean_over_processes(count) if self.sync_cls_avg_factor else count.clamp(min=1)
         target = self._classes(cls_scores, bbox_preds, truth, pairs)
         return self.loss_cls(cls_scores.flatten(0, 1), target.flatten(0, 1), avg_factor=total)
@@ -261,22 +292,22 @@ class RotatedDeformableDETRHead(BaseModule):
     def _classes(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, pairs: Pairs) -> Tensor:
         """What the classes of the queries shall be: labels (N, Q), ``num_classes`` for background."""
         labels = torch.full(cls_scores.shape[:2], self.num_classes, device=cls_scores.device)
-        for row, image, (queries, gts) in zip(labels, truth, pairs, strict=True):
-            row[queries] = image.labels[gts]
+        labels[pairs.images, pairs.queries] = truth.labels[pairs.objects]
         return labels
 
     def loss_of_pixels(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth) -> dict[str, Tensor]:
         """Losses of what is predicted of pixels: whether there is any object, as the first class, and its box."""
-        truth = [image._replace(labels=torch.zeros_like(image.labels)) for image in truth]
+        truth = truth._replace(labels=torch.zeros_like(truth.labels))
         return self.loss_single(cls_scores, bbox_preds, truth, self.get_targets(cls_scores, bbox_preds, truth))
 
-    def loss_noised(self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, noised: Noised) -> dict[str, Tensor]:
+    def loss_noised(
+        self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, noised: Noised, pairs: Pairs
+    ) -> dict[str, Tensor]:
         """Losses of the noised queries of a layer, of the outputs of all queries.
 
-        Those near to an object have its box and class, those further away are background.
+        Those near to an object, which ``pairs`` names, have its box and class, those further away are background.
         """
         own = slice(noised.length)
-        pairs = [_near(image, noised) for image in truth]
         classes = self._noised_classes(cls_scores.detach(), bbox_preds.detach(), truth, noised, pairs)
         return self.loss_single(cls_scores[:, own], bbox_preds[:, own], truth, pairs, classes)
 
@@ -285,12 +316,6 @@ class RotatedDeformableDETRHead(BaseModule):
     ) -> Pairs:
         """The pairs of noised queries and objects whose classes count."""
         return pairs
-
-
-def _near(image: ImageTruth, noised: Noised) -> tuple[Tensor, Tensor]:
-    """Noised queries near to the objects of an image, group by group, and these."""
-    queries = noised.near(len(image.labels))
-    return queries.flatten(), torch.arange(queries.size(1), device=queries.device).repeat(len(queries))
 
 
 @MODELS.register_module()
@@ -326,14 +351,14 @@ class RotatedRTDETRHead(RotatedDINOHead):
         if not isinstance(self.loss_cls, VarifocalLoss | DEIMMalLoss):
             return super()._classes(cls_scores, bbox_preds, truth, pairs)
         target = torch.zeros_like(cls_scores, dtype=torch.float32)
-        for row, boxes, image, (queries, gts) in zip(target, bbox_preds.detach(), truth, pairs, strict=True):
-            row[queries, image.labels[gts]] = self._overlaps(boxes[queries], image.objects[gts], image.size)
+        places = pairs.images, pairs.queries
+        facts = bbox_preds.detach()[places], truth.objects[pairs.objects], truth.units[pairs.images]
+        target[(*places, truth.labels[pairs.objects])] = self._overlaps(*facts)
         return target
 
-    def _overlaps(self, boxes: Tensor, objects: Tensor, size: Sequence[int]) -> Tensor:
-        """Overlaps (k,) of pairs of boxes (k, 5) and (k, 5)."""
+    def _overlaps(self, boxes: Tensor, objects: Tensor, unit: Tensor) -> Tensor:
+        """Overlaps (k,) of pairs of boxes (k, 5) and (k, 5) in shares of ``unit`` (k, 5)."""
         if self.quality == 'rbox_iou':
-            unit = self._unit(size, boxes)
             return rbbox_overlaps(boxes * unit, objects * unit, is_aligned=True)
         first, second = (torch.cat([b[:, :2] - b[:, 2:4] / 2, b[:, :2] + b[:, 2:4] / 2], 1) for b in (boxes, objects))
         return bbox_overlaps(first, second, is_aligned=True)
@@ -355,11 +380,11 @@ class RHINOPositiveHungarianClassificationHead(RotatedDINOHead):
     def _noised_classes(
         self, cls_scores: Tensor, bbox_preds: Tensor, truth: Truth, noised: Noised, pairs: Pairs
     ) -> Pairs:
-        kept = []
-        for scores, boxes, image, (queries, gts) in zip(cls_scores, bbox_preds, truth, pairs, strict=True):
-            unit = self._unit(image.size, boxes)
+        near = pairs.queries.split([noised.groups * count for count in truth.counts])
+        objects = zip(near, truth.units, truth.each(truth.objects), truth.each(truth.labels), strict=True)
+        held = []
+        for scores, boxes, (queries, unit, gt_bboxes, labels) in zip(cls_scores, bbox_preds, objects, strict=True):
             known = [torch.cat([field[queries], field[noised.length :]]) for field in (scores, boxes * unit)]
-            facts = (image.objects * unit, image.labels, image.size)
-            held = self.dn_assigner.held(noised.groups, *known, *facts).flatten()
-            kept.append((queries[held], gts[held]))
-        return kept
+            facts = gt_bboxes * unit, labels, unit[:2]
+            held.append(self.dn_assigner.held(noised.groups, *known, *facts).flatten())
+        return pairs.of(torch.cat(held))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmrotate.models.dense_heads.detr_head import ImageTruth, Truth
+from mmrotate.models.dense_heads.detr_head import Truth
 from mmrotate.models.transformers import Decoder, DeformableEncoder, HybridEncoder, NoisedQueries
 from mmrotate.models.transformers.attention import MultiScaleDeformableAttention
 from mmrotate.models.transformers.denoising import Noised
@@ -170,15 +170,12 @@ class RotatedDeformableDETR(RotatedBaseDetector):
 
     def _losses(self, x: Sequence[Tensor], img_metas: list[dict], *truth: Any) -> dict[str, Tensor | list[Tensor]]:
         gt_bboxes, gt_labels = truth[:2]
-        images: Truth = [
-            ImageTruth(self.bbox_head.in_shares(boxes, size), labels, size)
-            for boxes, labels, size in zip(gt_bboxes, gt_labels, self.sizes(img_metas), strict=True)
-        ]
+        objects = self.bbox_head.truth(gt_bboxes, gt_labels, self.sizes(img_metas))
         memory = self.encode(x, _extent(img_metas, x[0].device))
         queries = self.queries(memory)
-        noised = self._noised(images, queries.content.size(1))
+        noised = self._noised(objects, queries.content.size(1))
         outputs = self.bbox_head(*self.decode(memory, queries, noised))
-        return self.bbox_head.loss(*outputs, images, queries.of_pixels, noised)
+        return self.bbox_head.loss(*outputs, objects, queries.of_pixels, noised)
 
     def _detect(self, x: Sequence[Tensor], img_metas: list[dict], rescale: bool) -> tuple[list, int]:
         outputs = self.predict(x, _extent(img_metas, x[0].device))
@@ -242,7 +239,7 @@ class RotatedDeformableDETR(RotatedBaseDetector):
         position, content = embedding.chunk(2, -1)
         return Queries(content, reference, position, (scores, boxes))
 
-    def _noised(self, images: Truth, queries: int) -> Noised | None:
+    def _noised(self, objects: Truth, queries: int) -> Noised | None:
         """Queries made of the objects; None for none."""
 
     def decode(
@@ -307,9 +304,8 @@ class RotatedDINO(RotatedDeformableDETR):
         """What queries hold at first, by the pixels (N, Q, C) that they come from."""
         return self.query_embedding.weight[: pixels.size(1)].expand(len(pixels), -1, -1)
 
-    def _noised(self, images: Truth, queries: int) -> Noised | None:
-        objects, labels = [image.objects for image in images], [image.labels for image in images]
-        return self.dn_query_generator(objects, labels, queries)
+    def _noised(self, objects: Truth, queries: int) -> Noised | None:
+        return self.dn_query_generator(objects.each(objects.objects), objects.each(objects.labels), queries)
 
 
 @MODELS.register_module()

@@ -1,5 +1,6 @@
 """Queries made of the objects and noise, beside those that have to find them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -72,7 +73,7 @@ class NoisedQueries(nn.Module):
         self.box_noise_scale, self.angle_noise_scale = box_noise_scale, angle_noise_scale
         self.label_embedding = nn.Embedding(num_classes, embed_dims)
 
-    def forward(self, boxes: list[Tensor], labels: list[Tensor], queries: int) -> Noised:
+    def forward(self, boxes: Sequence[Tensor], labels: Sequence[Tensor], queries: int) -> Noised:
         """Noised queries of a batch.
 
         Args:
@@ -80,7 +81,7 @@ class NoisedQueries(nn.Module):
             labels: Per image (k,).
             queries: Those that have to find the objects, which stand behind them.
         """
-        real, truth, classes = (pad_sequence(field, True) for field in (list(map(_ones, boxes)), boxes, labels))
+        real, truth, classes = (pad_sequence(list(field), True) for field in (map(_ones, boxes), boxes, labels))
         most = real.size(1)
         groups = self._groups(most)
         shape = (len(boxes), groups, 2, most)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,8 @@ from mmrotate.core.bbox import obb2poly, rbbox_overlaps
 from mmrotate.models.losses import GDLoss
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
+
+Size = Sequence[float] | Tensor
 
 
 class MatchCost:
@@ -23,23 +24,27 @@ class MatchCost:
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
-    def __call__(
-        self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]
-    ) -> Tensor:
-        """Costs (n, m) of predictions and objects.
+    def __call__(self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Size) -> Tensor:
+        """Costs (..., n, m) of predictions and objects, of an image or of several.
 
         Args:
-            scores: Logits (n, C).
-            boxes: Predicted boxes (n, 5) in pixels.
-            gt_bboxes: Boxes (m, 5) of the objects.
-            gt_labels: Their labels (m,).
-            size: Width and height of the image.
+            scores: Logits (..., n, C).
+            boxes: Predicted boxes (..., n, 5) in pixels.
+            gt_bboxes: Boxes (..., m, 5) of the objects.
+            gt_labels: Their labels (..., m).
+            size: Width and height of the image, or (..., 2) of each.
         """
         return self.weight * self.of_boxes(boxes, gt_bboxes, size)
 
-    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
-        """Costs (n, m) of boxes (n, 5) and (m, 5)."""
+    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Size) -> Tensor:
+        """Costs (..., n, m) of boxes (..., n, 5) and (..., m, 5)."""
         raise NotImplementedError
+
+
+def _unit(size: Size, like: Tensor, last: float) -> Tensor:
+    """What the numbers of a box are shares of, (..., 1, 5): the sides of the image twice, and ``last``."""
+    sides = torch.as_tensor(size, dtype=like.dtype, device=like.device)
+    return torch.cat([sides, sides, torch.full_like(sides[..., :1], last)], -1)[..., None, :]
 
 
 class _OfBoxes(MatchCost):
@@ -66,12 +71,13 @@ class FocalLossCost(MatchCost):
         super().__init__(weight)
         self.alpha, self.gamma, self.eps = alpha, gamma, eps
 
-    def __call__(self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Any) -> Tensor:
+    def __call__(self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Size) -> Tensor:
         """See the base."""
         found = scores.float().sigmoid()
         as_object = -(found + self.eps).log() * self.alpha * (1 - found) ** self.gamma
         as_none = -(1 - found + self.eps).log() * (1 - self.alpha) * found**self.gamma
-        return self.weight * (as_object - as_none)[:, gt_labels]
+        gain = as_object - as_none
+        return self.weight * gain.gather(-1, gt_labels[..., None, :].expand(*gain.shape[:-1], -1))
 
 
 @TASK_UTILS.register_module()
@@ -88,9 +94,9 @@ class RBoxL1Cost(_OfBoxes):
         super().__init__(box_format, weight)
         self.angle_factor = angle_factor
 
-    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
+    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Size) -> Tensor:
         """See the base."""
-        unit = boxes.new_tensor([*size, *size, self.angle_factor])
+        unit = _unit(size, boxes, self.angle_factor)
         return torch.cdist(boxes / unit, gt_bboxes / unit, p=1)
 
 
@@ -126,24 +132,24 @@ class GDCost(MatchCost):
             raise ArgumentError(f"representation must be 'xy_wh_r': predictions are boxes, got {representation!r}")
         self.loss = GDLoss(loss_type, representation, fun, tau, alpha, normalize=normalize, sqrt=sqrt)
 
-    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
+    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Size) -> Tensor:
         """See the base."""
-        return self.loss.compute(boxes[:, None], gt_bboxes[None])
+        return self.loss.compute(boxes[..., :, None, :], gt_bboxes[..., None, :, :])
 
 
 class _OfCorners(_OfBoxes):
     """Base of the costs of corners, of boxes whose centres and sides are in shares of the image."""
 
-    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
+    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Size) -> Tensor:
         """See the base."""
-        unit = boxes.new_tensor([*size, *size, 1])
+        unit = _unit(size, boxes, 1)
         first, second = (obb2poly(each / unit).unflatten(-1, (4, 2)) for each in (boxes, gt_bboxes))
-        # (n, m, 4, 4)
-        gap = (first[:, None, :, None] - second[None, :, None]).square().sum(-1).sqrt()
+        # (..., n, m, 4, 4)
+        gap = (first[..., :, None, :, None, :] - second[..., None, :, None, :, :]).square().sum(-1).sqrt()
         return self.of_gaps(gap.amin(-1), gap.amin(-2))
 
     def of_gaps(self, there: Tensor, back: Tensor) -> Tensor:
-        """Costs (n, m) by the distances (n, m, 4) of each corner to the nearest of the other box, both ways."""
+        """Costs (..., n, m) by the distances (..., n, m, 4) of each corner to the other box, both ways."""
         raise NotImplementedError
 
 
@@ -178,6 +184,8 @@ class RotatedIoUCost(MatchCost):
         super().__init__(weight)
         self.iou_mode = iou_mode
 
-    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Sequence[float]) -> Tensor:
+    def of_boxes(self, boxes: Tensor, gt_bboxes: Tensor, size: Size) -> Tensor:
         """See the base."""
+        if boxes.dim() > 2:
+            return torch.stack([self.of_boxes(*image, size) for image in zip(boxes, gt_bboxes, strict=True)])
         return -rbbox_overlaps(boxes, gt_bboxes, self.iou_mode)

@@ -5,13 +5,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from mmrotate.ops import linear_sum_assignment
-from mmrotate.ops.opaque import Owner
+from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
 from .max_iou_assigner import AssignResult, as_operation
+
+# pairs of a prediction and an object whose costs are computed at once
+_PAIRS_AT_ONCE = 2_000_000
 
 
 @TASK_UTILS.register_module()
@@ -29,9 +33,9 @@ class HungarianAssigner(Owner):
         self.match_costs = [TASK_UTILS.build(cfg) for cfg in configs]
 
     def costs(
-        self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]
+        self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float] | Tensor
     ) -> Tensor:
-        """Costs (n, m) of predictions and objects, see :meth:`assign`."""
+        """Costs (..., n, m) of predictions and objects, of an image as for :meth:`assign` or of several."""
         facts = (scores.float(), boxes.float(), gt_bboxes.float(), gt_labels, size)
         return torch.stack([cost(*facts) for cost in self.match_costs]).sum(0)
 
@@ -53,6 +57,37 @@ class HungarianAssigner(Owner):
         rows, columns = linear_sum_assignment(self.costs(scores, boxes, gt_bboxes, gt_labels, size))
         owner[rows] = columns + 1
         return AssignResult.of(len(gt_bboxes), owner, torch.zeros_like(owner, dtype=torch.float32), gt_labels)
+
+    @opaque(lambda _, scores, *__: [scores.new_empty(scores.shape[:2], dtype=torch.long)])
+    @torch.no_grad()
+    def owners(
+        self,
+        scores: Tensor,
+        boxes: Tensor,
+        gt_bboxes: Sequence[Tensor],
+        gt_labels: Sequence[Tensor],
+        sizes: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """Of the predictions of several images the object plus one, 0 of those without any: one tensor (N, Q).
+
+        Args:
+            scores: Logits (N, Q, C).
+            boxes: Predicted boxes (N, Q, 5) in pixels.
+            gt_bboxes: Boxes (m, 5) of the objects of each image.
+            gt_labels: Their labels (m,).
+            sizes: Width and height (2,) of each image.
+        """
+        counts = [len(each) for each in gt_bboxes]
+        owner = torch.zeros(scores.shape[:2], dtype=torch.long)
+        block = max(1, _PAIRS_AT_ONCE // max(1, max(counts) * scores.size(1)))
+        for first in range(0, len(counts) if any(counts) else 0, block):
+            some = slice(first, first + block)
+            truth = [pad_sequence(list(each[some]), batch_first=True) for each in (gt_bboxes, gt_labels)]
+            costs = self.costs(scores[some], boxes[some], *truth, torch.stack(list(sizes[some]))).cpu()
+            for row, cost, count in zip(owner[some], costs, counts[some], strict=True):
+                queries, objects = linear_sum_assignment(cost[:, :count])
+                row[queries] = objects + 1
+        return [owner.to(scores.device)]
 
 
 @TASK_UTILS.register_module()
