@@ -40,7 +40,12 @@ SHIPPED = {
         'backbone': 'ResNet-18, half width',
         'mAP': 61.29,
         'checkpoint': 'demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth',
-    }
+    },
+    'hit_uav/rotated_rtmdet_nano_hit_uav_le90': {
+        'backbone': 'ResNet-18, 3/8 of its width',
+        'mAP': 57.21,
+        'checkpoint': 'demo/rotated_rtmdet_nano_hit_uav_le90.pth',
+    },
 }
 INTRODUCTION = """# Model zoo
 
@@ -54,7 +59,7 @@ authors, of ACM, GauCho, Strip R-CNN and the detectors with queries by AI4RS; th
 mAP is that of the test server of DOTA, or of the test images of DIOR-R; for HRSC2016 it is the mean over the IoU
 thresholds 0.5 to 0.95 (but for S2A-Net, RTMDet-R, PSC, H2RBox and LSKNet: at 0.5), to be compared only with itself.
 HIT-UAV
-is that of the shipped model on the validation images. *ms*: patches of three scales, *rr*: random
+is that of the shipped models on the validation images. *ms*: patches of three scales, *rr*: random
 rotation, *mix*: mosaics and mixtures of images, *fp16*: half precision, *hbb*: learned from upright labels; without
 *ms* training and test are of one scale. 1x, 2x, 3x, 6x, 9x are 12, 24, 36, 72, 108 epochs, 30e and 40e are 30 and
 40. Empty: never published.
