@@ -118,11 +118,7 @@ def newer() -> dict[str, Row]:
     """What was published of the configs of newer methods."""
     table = yaml.safe_load((ROOT / 'docs/newer_zoo.yml').read_text(encoding='utf-8'))
     return {
-        name: {
-            'mAP': facts.get('mAP'),
-            'memory_gb': facts.get('memory'),
-            'checkpoint': _checkpoint(name, facts),
-        }
+        name: {'mAP': facts.get('mAP'), 'memory_gb': facts.get('memory'), 'checkpoint': _checkpoint(name, facts)}
         for name, facts in table.items()
     }
 
