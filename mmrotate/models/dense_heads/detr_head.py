@@ -10,8 +10,8 @@ from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmrotate.core.bbox import bbox_overlaps, build_assigner, rbbox_overlaps
-from mmrotate.core.bbox.angle import AngleVersion, regularize
+from mmrotate.core.bbox import bbox_overlaps, build_assigner, in_version, rbbox_overlaps
+from mmrotate.core.bbox.angle import AngleVersion
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss, mean_over_processes
@@ -187,8 +187,7 @@ class RotatedDeformableDETRHead(BaseModule):
         """Objects (k, 5) of any angle version as the head predicts them."""
         gt_bboxes = gt_bboxes.float()
         version = AngleVersion(math.radians(self.angle_cfg['start_angle']), math.pi, True, 0.0, False)
-        x, y, w, h, theta = gt_bboxes.unbind(1)
-        return torch.stack([x, y, *regularize(w, h, theta, version)], 1) / self._unit(size, gt_bboxes)
+        return in_version(gt_bboxes, version) / self._unit(size, gt_bboxes)
 
     # ---------------------------------------------------------------------------------- losses
     def loss(
