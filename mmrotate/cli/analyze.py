@@ -25,7 +25,8 @@ from mmrotate.analysis.results import Judged, at_least, judged, judging, read_re
 from mmrotate.analysis.run_report import write_report
 from mmrotate.analysis.tables import write_table
 from mmrotate.analysis.truth import judged_labels
-from mmrotate.cli.common import add_config_options, require_screen, run_command, score, whole_number
+from mmrotate.cli.basics import require_screen, run_command, score, whole_number
+from mmrotate.cli.common import add_config_options
 from mmrotate.cli.group import Commands, run_group
 from mmrotate.cli.scoring import (
     add_eval_options,

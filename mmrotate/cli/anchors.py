@@ -13,7 +13,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from mmrotate.apis.results import write_json
-from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device
 from mmrotate.core.anchor import build_prior_generator
 from mmrotate.core.anchor.fitting import fit_by_evolution, fit_by_k_means, mean_best_iou
 from mmrotate.datasets.pipelines.image import rescaled_size

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 
 from mmrotate.apis import init_detector
+from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.cli.common import (
     CHECKPOINT_HELP,
     CONFIG_HELP,
@@ -18,8 +19,6 @@ from mmrotate.cli.common import (
     add_launch_options,
     chosen_device,
     prepare_loading,
-    run_command,
-    whole_number,
 )
 from mmrotate.engine import build_test_loader, init_dist, load_config, loader_options, open_dataset, rank_and_size
 from mmrotate.engine.amp import half_precision

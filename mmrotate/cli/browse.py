@@ -11,7 +11,8 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, is_data, open_source
 from mmrotate.core import imshow_det_rbboxes
 from mmrotate.core.visualization import has_screen

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmrotate.analysis.data_check import Checked, gather_check, summary, write_check
-from mmrotate.cli.common import run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.datasets.faults import KINDS, Check, Fault, Unit, units_of
 from mmrotate.datasets.image_folder import walk_folders

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.datasets.dota import DOTADataset, DOTAv2Dataset, DOTAv15Dataset
 from mmrotate.datasets.image_folder import find_images
 from mmrotate.datasets.submission_check import inspect_submission

@@ -7,31 +7,12 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmrotate.cli.basics import (
-    DEBUG_VARIABLE,
-    INTERRUPTED,
-    palette,
-    picture,
-    require_screen,
-    run_command,
-    score,
-    whole_number,
-)
+from mmrotate.cli.basics import whole_number
 from mmrotate.engine import loader_options
 from mmrotate.engine.distributed import DEVICES, LAUNCHERS, is_device
 from mmrotate.utils import setup_multi_processes
 from mmrotate.utils.journal import file_stamp
 
-__all__ = [
-    'DEBUG_VARIABLE',
-    'INTERRUPTED',
-    'palette',
-    'picture',
-    'require_screen',
-    'run_command',
-    'score',
-    'whole_number',
-]
 CONFIG_HELP = 'config file, or a name of the zoo, see `mmrotate list`'
 CHECKPOINT_HELP = 'checkpoint: a file, an address, or a name of the zoo'
 

@@ -5,7 +5,7 @@ import functools
 from pathlib import Path
 
 from mmrotate.apis.convert import Report, convert
-from mmrotate.cli.common import run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.datasets.convert import IMAGES, PIXELS, SYSTEMS
 from mmrotate.datasets.formats import FORMATS

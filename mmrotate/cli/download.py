@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError
 from mmrotate.utils.download import CACHE_VARIABLE, MIRROR_VARIABLE

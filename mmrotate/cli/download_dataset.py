@@ -7,7 +7,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mmrotate.cli.common import run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.datasets.addresses import ADDRESSES, PAGES
 from mmrotate.utils import UserError
 from mmrotate.utils.download import download_to

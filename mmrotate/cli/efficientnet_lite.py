@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.models import build_backbone
 from mmrotate.utils import UserError, load_state, save_atomically
 from mmrotate.utils.imports import import_package

@@ -8,7 +8,8 @@ from typing import Any
 
 from mmrotate.apis import inference_detector, init_detector
 from mmrotate.apis.inference import innermost_dataset
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options
 from mmrotate.cli.infer_work import image_files
 from mmrotate.engine import dataset_config
 from mmrotate.export.files import FORMATS, OPSET, check_format, fixed_size, graph_of, trace, write

@@ -5,7 +5,8 @@ import functools
 from typing import Any
 
 from mmrotate.apis.inference import build_test_model
-from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_device
 from mmrotate.engine import load_config, pick_device
 from mmrotate.models.complexity import count_operations
 from mmrotate.utils import UserError

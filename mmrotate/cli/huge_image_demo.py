@@ -5,16 +5,8 @@ import functools
 import sys
 
 from mmrotate.apis import inference_detector_by_patches, init_detector
-from mmrotate.cli.common import (
-    CHECKPOINT_HELP,
-    CONFIG_HELP,
-    add_device,
-    palette,
-    picture,
-    run_command,
-    score,
-    whole_number,
-)
+from mmrotate.cli.basics import palette, picture, run_command, score, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device
 from mmrotate.cli.image_demo import device_that_is_here
 from mmrotate.core.visualization import has_screen
 from mmrotate.utils import UserError

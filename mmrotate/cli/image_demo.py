@@ -7,7 +7,7 @@ import sys
 import torch
 
 from mmrotate.cli import infer
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.core.visualization import has_screen
 
 

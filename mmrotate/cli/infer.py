@@ -12,15 +12,8 @@ from tqdm import tqdm
 from mmrotate.apis import init_detector
 from mmrotate.apis.inference import ModelSight, Preparation, pipeline_scale
 from mmrotate.apis.scenes import stream_scenes
-from mmrotate.cli.common import (
-    CHECKPOINT_HELP,
-    CONFIG_HELP,
-    add_config_options,
-    add_device,
-    made_with,
-    require_screen,
-    run_command,
-)
+from mmrotate.cli.basics import require_screen, run_command
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, add_device, made_with
 from mmrotate.cli.infer_options import add_output_options, add_search, search_of
 from mmrotate.cli.infer_outputs import FileOutputs, FolderOutputs
 from mmrotate.cli.infer_video import add_video_options, picture_or_video, run_videos, settle_video_options, videos_of

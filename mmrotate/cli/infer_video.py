@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmrotate.apis import init_detector
 from mmrotate.apis.inference import Result
 from mmrotate.apis.video import VideoLog, detect_video, results_of
-from mmrotate.cli.common import picture, require_screen
+from mmrotate.cli.basics import picture, require_screen
 from mmrotate.cli.infer_options import MERGING, is_given
 from mmrotate.core.video import Frame, Video, VideoWriter, can_write_video, is_sequence, is_video, video_codec
 from mmrotate.engine import files_of_config, load_config

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from mmrotate.analysis.results import read_json_results, read_results
 from mmrotate.apis.results import image_entry, write_entries_json
-from mmrotate.cli.common import add_config_options, run_command, score, whole_number
+from mmrotate.cli.basics import run_command, score, whole_number
+from mmrotate.cli.common import add_config_options
 from mmrotate.core.evaluation import finite_results
 from mmrotate.core.patch import MergeRule
 from mmrotate.datasets.image_folder import IMAGE_SUFFIXES

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmrotate.apis.own_data import Wishes, own_config, own_test_data
-from mmrotate.cli.common import whole_number
+from mmrotate.cli.basics import whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError

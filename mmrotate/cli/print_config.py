@@ -4,7 +4,8 @@ import argparse
 import functools
 from pathlib import Path
 
-from mmrotate.cli.common import CONFIG_HELP, add_config_options, run_command
+from mmrotate.cli.basics import run_command
+from mmrotate.cli.common import CONFIG_HELP, add_config_options
 from mmrotate.engine import files_of_config, load_config
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.places import check_outputs

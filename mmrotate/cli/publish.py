@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from mmrotate.cli.common import CHECKPOINT_HELP, run_command
+from mmrotate.cli.basics import run_command
+from mmrotate.cli.common import CHECKPOINT_HELP
 from mmrotate.utils import load_state
 from mmrotate.utils.files import write_atomically
 from mmrotate.utils.places import check_outputs

@@ -6,7 +6,8 @@ import functools
 import onnx
 
 from mmrotate.cli import export
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options
 from mmrotate.export.files import OPSET
 
 

@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 
 from mmrotate.apis import draw_result, init_detector
 from mmrotate.apis.results import write_json
+from mmrotate.cli.basics import require_screen, run_command, score, whole_number
 from mmrotate.cli.common import (
     CHECKPOINT_HELP,
     CONFIG_HELP,
@@ -19,10 +20,6 @@ from mmrotate.cli.common import (
     chosen_device,
     made_with,
     prepare_loading,
-    require_screen,
-    run_command,
-    score,
-    whole_number,
 )
 from mmrotate.cli.robustness_eval import BENCHMARK, GROUPS, add_print_options, print_table
 from mmrotate.core.images import read_image

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.datasets.pipelines.corrupt import CORRUPTIONS
 from mmrotate.utils import UserError
 

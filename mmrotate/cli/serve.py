@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, add_device, run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, add_device
 from mmrotate.cli.model_store import read_store
 from mmrotate.utils import UserError
 from mmrotate.utils.imports import import_package

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrotate.apis.split import split_images
-from mmrotate.cli.common import run_command, whole_number
+from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.core.patch import WindowRules
 from mmrotate.datasets.formats import FORMATS, Split

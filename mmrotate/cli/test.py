@@ -13,6 +13,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmrotate.apis import draw_result, init_detector, write_results_json
+from mmrotate.cli.basics import require_screen, run_command, score
 from mmrotate.cli.common import (
     CHECKPOINT_HELP,
     CONFIG_HELP,
@@ -21,9 +22,6 @@ from mmrotate.cli.common import (
     chosen_device,
     made_with,
     prepare_loading,
-    require_screen,
-    run_command,
-    score,
 )
 from mmrotate.cli.own_data import add_data_options, with_test_data
 from mmrotate.cli.scoring import (

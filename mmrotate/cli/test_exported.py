@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from mmrotate.cli.common import CONFIG_HELP, add_config_options, prepare_loading, run_command, score
+from mmrotate.cli.basics import run_command, score
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, prepare_loading
 from mmrotate.cli.scoring import (
     add_eval_options,
     add_score_options,

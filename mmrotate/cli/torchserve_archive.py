@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, run_command
+from mmrotate.cli.basics import run_command
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError
 from mmrotate.utils.zoo import local_checkpoint, shipped

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mmrotate.apis import inference_detector, init_detector
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device, run_command, score
+from mmrotate.cli.basics import run_command, score
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device
 from mmrotate.cli.image_demo import device_that_is_here
 from mmrotate.core.visualization import imshow_det_rbboxes
 from mmrotate.utils import UserError

@@ -15,16 +15,8 @@ from tqdm import tqdm
 
 from mmrotate.apis import init_detector
 from mmrotate.apis.video import VideoLog, detect_video
-from mmrotate.cli.common import (
-    CHECKPOINT_HELP,
-    CONFIG_HELP,
-    add_config_options,
-    add_device,
-    require_screen,
-    run_command,
-    score,
-    whole_number,
-)
+from mmrotate.cli.basics import require_screen, run_command, score, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options, add_device
 from mmrotate.cli.infer_video import add_video_options, encoding, settle_video_options
 from mmrotate.core.video import Frame, Video, video_codec
 from mmrotate.engine import files_of_config, load_config

@@ -15,14 +15,8 @@ from mmrotate.apis import train_detector, training_seed, without_pretrained
 from mmrotate.apis.inference import innermost_dataset
 from mmrotate.apis.rate_finder import find_rate
 from mmrotate.apis.settling import settle_batch
-from mmrotate.cli.common import (
-    CONFIG_HELP,
-    add_config_options,
-    add_launch_options,
-    chosen_device,
-    run_command,
-    whole_number,
-)
+from mmrotate.cli.basics import run_command, whole_number
+from mmrotate.cli.common import CONFIG_HELP, add_config_options, add_launch_options, chosen_device
 from mmrotate.cli.own_data import add_training_data, config_for
 from mmrotate.engine import (
     init_dist,

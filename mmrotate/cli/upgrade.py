@@ -5,7 +5,7 @@ import functools
 from pathlib import Path
 
 from mmrotate.apis.inference import build_test_model
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.compat.checkpoints_v1 import renamed_meta, renamed_weights
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError, load_state, load_weights, save_atomically

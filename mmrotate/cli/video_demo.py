@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from mmrotate.cli import infer
-from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device, run_command, score, whole_number
+from mmrotate.cli.basics import run_command, score, whole_number
+from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device
 from mmrotate.cli.image_demo import device_that_is_here
 from mmrotate.utils import UserError
 

@@ -4,7 +4,7 @@ import argparse
 import functools
 import json
 
-from mmrotate.cli.common import run_command
+from mmrotate.cli.basics import run_command
 from mmrotate.utils import UserError
 from mmrotate.utils.zoo import Row, checkpoint_at_hand, local_config, read_zoo
 

@@ -20,7 +20,10 @@ def lazily(package: str) -> None:
         place, own = places.get(name) or (f'.{name}', '')
         if name not in places and (name.startswith('_') or not importlib.util.find_spec(place, package)):
             raise AttributeError(f'module {package!r} has no attribute {name!r}')
-        source = importlib.import_module(place, package)
+        try:
+            source = importlib.import_module(place, package)
+        except AttributeError as error:  # it would say that the package has no such name
+            raise ImportError(f'{importlib.util.resolve_name(place, package)} cannot be imported: {error}') from error
         value = getattr(source, own) if own else source
         vars(module)[name] = value
         return value

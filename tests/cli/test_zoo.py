@@ -38,7 +38,7 @@ def test_every_config_is_listed(capsys):
     assert line.endswith('le90-6d2b2ce0.pth')
 
 
-def test_kinds_of_data_of_newer_configs_are_those_of_their_sources(capsys):
+def test_words_of_newer_data_are_those_of_the_sources(capsys):
     """Turned images, mosaics and upright labels are those of the sources' pipelines."""
     sources = reference.load_all('newer/**/*config*.json.gz')
     assert main(['list', '--json', '--filter', 'dota']) == 0

@@ -65,6 +65,14 @@ def test_averages(momentum):
             assert state[key].flatten().tolist() == pytest.approx(value, rel=1e-5, abs=1e-6)
 
 
+def test_the_share_of_new_weights_falls():
+    """But for the first step, which copies them."""
+    expected = {int(step): share for step, share in TRAINING['ema/momentum'].items() if step != '0'}
+    average = ExpMomentumEMA(nn.Linear(1, 1), momentum=0.0002, gamma=2000)
+    assert {step: average.momentum(step) for step in expected} == pytest.approx(expected, rel=1e-6)
+    assert average.momentum(0) == 1
+
+
 def test_an_average_falls_in_some_time():
     with pytest.raises(UserError, match='gamma must be above 0, got 0'):
         ExpMomentumEMA(nn.Linear(1, 1), gamma=0)

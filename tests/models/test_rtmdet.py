@@ -46,6 +46,12 @@ def test_targets_are_those_of_the_reference(name):
     for key, levels in zip(keys, found, strict=True):
         expected = golden.tensor(f'{name}/{key}', 'newer/rtmdet_targets.npz')
         torch.testing.assert_close(torch.cat(levels, 1), expected, rtol=1e-5, atol=1e-5, check_dtype=False)
+    priors, decoded = (golden.tensor(f'{name}/{key}', 'newer/rtmdet_targets.npz') for key in ('priors', 'decoded'))
+    own = head._with_strides(points)
+    assert torch.equal(own, priors[:, :3].float())
+    _, *preds = (torch.cat(fields, 1) for fields in rows)
+    boxes = torch.stack([head._boxes(own, *(field[i] for field in preds)) for i in range(2)])
+    torch.testing.assert_close(boxes, decoded, rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize('mode', ['linear', 'square', 'log'])

@@ -1,5 +1,6 @@
 """Packages that import their names on demand."""
 
+import importlib
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from mmrotate.utils.lazy import lazily
 
 if TYPE_CHECKING:
     from . import heavy
+    from .broken import part
     from .heavy import weigh as measure
     from .light import light
 
@@ -30,6 +32,7 @@ def package(tmp_path, monkeypatch):
         ('heavy', 'def weigh(): return 7'),
         ('light', 'def light(): return 1'),
         ('third', 'value = 3'),
+        ('broken', 'import math\npart = math.nothing'),
     ):
         (tmp_path / f'on_demand/{name}.py').write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -46,7 +49,7 @@ def test_names_are_imported_when_they_are_asked_for(package):
 
     assert (measure(), third.value) == (7, 3)
     module = sys.modules[package]
-    assert module.__all__ == ['heavy', 'light', 'measure'] and set(module.__all__) <= set(dir(module))
+    assert module.__all__ == ['heavy', 'light', 'measure', 'part'] and set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match='no attribute'):
         _ = module.nothing
 
@@ -57,7 +60,14 @@ def test_a_name_is_never_the_module_of_the_same_name(package):
     assert on_demand.light() == 1
 
 
-def test_all_can_be_imported_at_once(package):
+@pytest.mark.parametrize('name', ['part', 'broken'])
+def test_an_error_within_a_module_is_no_missing_name(package, name):
+    with pytest.raises(ImportError, match=r"on_demand\.broken cannot be imported: module 'math' has no attribute"):
+        getattr(importlib.import_module(package), name)
+
+
+def test_all_can_be_imported_at_once(package, tmp_path):
+    (tmp_path / 'on_demand/broken.py').write_text('part = 1')
     everything(package)
     assert 'on_demand.heavy' in sys.modules
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         get_best_begin_point_single,
         hbb2obb,
         heading_gap,
+        in_version,
         obb2hbb,
         obb2poly,
         obb2poly_np,

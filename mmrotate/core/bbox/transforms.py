@@ -13,7 +13,7 @@ import numpy as np
 from mmrotate.ops.min_area_rects import min_area_rects
 from mmrotate.utils.errors import ArgumentError
 
-from .angle import ArrayLike, angle_version, namespace, norm_angle, regularize
+from .angle import AngleVersion, ArrayLike, angle_version, namespace, norm_angle, regularize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,6 +94,13 @@ def hbb2obb(hbboxes: ArrayLike, version: str = 'oc') -> ArrayLike:
     return _upright((left + right) / 2, (top + bottom) / 2, right - left, bottom - top, version)
 
 
+def in_version(boxes: ArrayLike, version: str | AngleVersion) -> ArrayLike:
+    """The same rectangles (..., 5), at any angle, in the form of a version."""
+    x, y, w, h, theta = _columns(boxes)
+    w, h, theta = regularize(w, h, theta, version)
+    return _stack([x, y, w, h, theta])
+
+
 def _quadrilaterals(polys: ArrayLike) -> ArrayLike:
     """Corners (n, 8) that were given so, or as (n, 4, 2)."""
     shape = tuple(polys.shape)
@@ -127,8 +134,7 @@ def poly2obb(polys: ArrayLike, version: str = 'oc') -> ArrayLike:
 
 def _enclosing_rectangles(polys: np.ndarray, version: str) -> np.ndarray:
     """Smallest enclosing rectangles (n, 5) of quadrilaterals (n, 8); those that the published models learned from."""
-    x, y, w, h, theta = min_area_rects(polys).T
-    return _stack([x, y, *regularize(w, h, theta, version)])
+    return in_version(min_area_rects(polys), version)
 
 
 def polys2obb_np(polys: np.ndarray, version: str = 'oc') -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmrotate.core.bbox import obb2poly_np, polys2obb_np
-from mmrotate.core.bbox.angle import angle_version, regularize
+from mmrotate.core.bbox import in_version, obb2poly_np, polys2obb_np
+from mmrotate.core.bbox.angle import angle_version
 from mmrotate.core.bbox.transforms import MIN_SIDE
 from mmrotate.core.earth import Place
 from mmrotate.utils import UserError
@@ -305,8 +305,7 @@ def pack_shapes(shapes: Sequence[np.ndarray], version: str) -> tuple[np.ndarray,
     if not is_box.all():
         of_corners = _pack_corners([each for each in shapes if each.shape[1] == 8], version)
         boxes[~is_box], polygons[~is_box], good[~is_box] = of_corners
-    x, y, w, h, theta = np.concatenate([each for each in shapes if each.shape[1] == 5]).T
-    boxes[is_box] = np.stack([x, y, *regularize(w, h, theta, version)], 1)
+    boxes[is_box] = in_version(np.concatenate([each for each in shapes if each.shape[1] == 5]), version)
     good[is_box] = (boxes[is_box, 2:4] >= MIN_SIDE).all(1)
     polygons[is_box] = obb2poly_np(boxes[is_box], version)
     return boxes, polygons, good

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmrotate.core.bbox import bbox_flip
-from mmrotate.core.bbox.angle import angle_version, regularize
+from mmrotate.core.bbox import bbox_flip, in_version
+from mmrotate.core.bbox.angle import angle_version
 from mmrotate.registry import PIPELINES
 from mmrotate.utils.errors import ArgumentError
 
@@ -143,8 +143,7 @@ class RRandomFlip:
         """Mirrored boxes (n, 5), with angles in the version's range."""
         heading = angle_version(self.version).heading
         flipped = bbox_flip(torch.from_numpy(bboxes.reshape(-1, 5)), img_shape, direction, heading)
-        x, y, w, h, theta = flipped.unbind(dim=1)
-        return torch.stack([x, y, *regularize(w, h, theta, self.version)], dim=1).numpy()
+        return in_version(flipped, self.version).numpy()
 
 
 def _ratios(flip_ratio: Any, count: int) -> list[float]:

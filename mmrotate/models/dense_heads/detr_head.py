@@ -11,8 +11,8 @@ from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmrotate.core.bbox import bbox_overlaps, build_assigner, rbbox_overlaps
-from mmrotate.core.bbox.angle import AngleVersion, regularize
+from mmrotate.core.bbox import bbox_overlaps, build_assigner, in_version, rbbox_overlaps
+from mmrotate.core.bbox.angle import AngleVersion
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
 from mmrotate.models.losses import DEIMMalLoss, VarifocalLoss, mean_over_processes
@@ -216,8 +216,7 @@ class RotatedDeformableDETRHead(BaseModule):
     def in_shares(self, gt_bboxes: Tensor, unit: Tensor) -> Tensor:
         """Objects (k, 5) of any angle version as the head predicts them, in shares of ``unit`` (k, 5) or (5,)."""
         version = AngleVersion(math.radians(self.angle_cfg['start_angle']), math.pi, True, 0.0, False)
-        x, y, w, h, theta = gt_bboxes.float().unbind(1)
-        return torch.stack([x, y, *regularize(w, h, theta, version)], 1) / unit
+        return in_version(gt_bboxes.float(), version) / unit
 
     def truth(self, gt_bboxes: list[Tensor], gt_labels: list[Tensor], sizes: list[Sequence[int]]) -> Truth:
         """The objects of a batch whose images have these widths and heights."""

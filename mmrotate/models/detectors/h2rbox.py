@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmrotate.core.bbox import bbox_flip
-from mmrotate.core.bbox.angle import regularize
+from mmrotate.core.bbox import bbox_flip, in_version
 from mmrotate.models.turn import Turn
 from mmrotate.registry import MODELS
 
@@ -95,12 +94,7 @@ class H2RBoxV2Detector(H2RBoxDetector):
         """See the base."""
         img, own, turned, turn = self._cropped(img, gt_bboxes)
         boxes = [*own, *map(turn.boxes, own), *(bbox_flip(each, img.shape[-2:], 'vertical') for each in own)]
-        boxes = [self._in_version(each) for each in boxes]
+        boxes = [in_version(each, self.bbox_head.angle_version) for each in boxes]
         x = self.extract_feat(torch.cat([img, turned, img.flip(-2)]))
         ignore = None if gt_bboxes_ignore is None else gt_bboxes_ignore * 3
         return self._losses(x, img_metas * 3, boxes, gt_labels * 3, ignore)
-
-    def _in_version(self, boxes: Tensor) -> Tensor:
-        w, h, theta = boxes[:, 2:].unbind(1)
-        form = regularize(w, h, theta, self.bbox_head.angle_version)
-        return torch.cat([boxes[:, :2], torch.stack(form, 1)], 1)

@@ -115,7 +115,7 @@ class RTDETRVarifocalLoss(VarifocalLoss):
 
 
 @MODELS.register_module()
-class DEIMMalLoss(_OfSigmoids):
+class DEIMMalLoss(VarifocalLoss):
     """Cross entropy against ``quality^gamma``: objects weigh by 1, the rest by ``alpha * score^gamma``.
 
     Huang et al., DEIM, CVPR 2025.
@@ -138,10 +138,9 @@ class DEIMMalLoss(_OfSigmoids):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__(use_sigmoid, reduction, loss_weight)
         if not iou_weighted:
             raise ArgumentError('DEIMMalLoss is defined for iou_weighted=True only')
-        self.alpha, self.gamma = alpha, gamma
+        super().__init__(use_sigmoid, alpha, gamma, iou_weighted, reduction, loss_weight)
 
     def compute(self, pred: Tensor, target: Tensor) -> Tensor:
         """Logits (n, C) and qualities (n, C), 0 for background -> (n, C)."""

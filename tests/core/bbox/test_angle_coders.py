@@ -146,9 +146,11 @@ def test_distances_are_those_of_1_x(version):
     points, gt, enc, limited, distances, dec = (tensor(f'{name}/{key}', 'newer/ops.npz') for key in keys)
     torch.testing.assert_close(coder.encode(points, gt), enc, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(coder.encode(points, gt, max_dis=40, eps=0.1), limited, rtol=1e-5, atol=1e-5)
-    found = coder.decode(points, distances)
-    torch.testing.assert_close(found[:, :4], dec[:, :4], rtol=1e-5, atol=1e-4)
-    assert ((found - dec)[:, 4] / math.pi).round(decimals=4).frac().abs().max() == 0
+    back = tensor(f'{name}/dec_enc', 'newer/ops.npz')
+    for code, expected in ((distances, dec), (enc, back)):
+        found = coder.decode(points, code)
+        torch.testing.assert_close(found[:, :4], expected[:, :4], rtol=1e-5, atol=1e-4)
+        assert ((found - expected)[:, 4] / math.pi).round(decimals=4).frac().abs().max() == 0
 
 
 def test_distances_to_upright_sides():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmrotate.compat.box_types import rbox2qbox
 from mmrotate.core.bbox import (
     DeltaXYWHAOBBoxCoder,
     DistanceAnglePointCoder,
@@ -48,7 +49,8 @@ def test_forms_are_those_of_the_reference():
     given, out = reference('rr360_regularize', 'boxes', 'out')
     w, h, theta = regularize(given[:, 2], given[:, 3], given[:, 4], 'r360')
     torch.testing.assert_close(torch.stack([w, h, theta], 1), out[:, 2:], atol=1e-5, rtol=1e-5)
-    quads, out = reference('rr360_quad', 'quad', 'out')
+    given, quads, out = reference('rr360_quad', 'boxes', 'quad', 'out')
+    torch.testing.assert_close(rbox2qbox(given), quads, atol=1e-3, rtol=0)
     same(poly2obb(quads, 'r360'), out)
 
 

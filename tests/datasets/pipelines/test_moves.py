@@ -14,6 +14,7 @@ from mmrotate.datasets.pipelines import (
     RResize,
     Translate,
 )
+from mmrotate.datasets.pipelines.moves import about, turn_matrix
 from tests.datasets.pipelines.test_drawn import sample
 from tests.helpers.reference import GOLDEN
 
@@ -59,6 +60,14 @@ def test_turns_are_those_of_the_reference(name):
 def test_flips_are_those_of_the_reference(direction):
     name = f'flip_{direction}'
     assert_moved_alike(RRandomFlip(1.0, direction, version='le90')(given(name)), name)
+
+
+@pytest.mark.parametrize('name', TURNS)
+def test_pixels_turn_about_the_middle_of_their_centres(name):
+    """Boxes, whose pixels begin at 0, turn about (w/2, h/2): it is the same point."""
+    height, width = VALUES['image'].shape[:2]
+    found = about(((width - 1) / 2, (height - 1) / 2), turn_matrix(float(VALUES[f'{name}/angle'])))
+    np.testing.assert_allclose(found, VALUES[f'{name}/homography'][:2], atol=1e-5)
 
 
 def test_resizing_is_that_of_the_reference():

@@ -14,8 +14,8 @@ from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
 from ..angle import angle_version as version_of
-from ..angle import regularize
 from ..gaussian import boxes_to_cholesky, cholesky_to_gaussian, gaussian_to_boxes
+from ..transforms import in_version
 from .delta import DeltaCoder, Parts, same_count
 
 # factors of more pixels, over the stride, are cut
@@ -24,8 +24,7 @@ _FAR = 1e6
 
 def _decoded(factors: Tensor, version: str) -> Tensor:
     """Boxes (..., 5) in the form of a version, of means and factors (..., 5)."""
-    x, y, w, h, theta = gaussian_to_boxes(cholesky_to_gaussian(factors)).unbind(-1)
-    return torch.stack([x, y, *regularize(w, h, theta, version)], -1)
+    return in_version(gaussian_to_boxes(cholesky_to_gaussian(factors)), version)
 
 
 def _without_front(version: str) -> str:
