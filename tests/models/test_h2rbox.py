@@ -56,6 +56,10 @@ def test_consistency_of_boxes(center):
     torch.testing.assert_close(out, data['out'].squeeze(), atol=0, rtol=1e-4)
     out.backward()
     torch.testing.assert_close(pred.grad, data['grad'], atol=1e-6, rtol=1e-3)
+    boxes = zip(pred.split(1), data['target'].split(1), data['weight'].split(1), strict=True)
+    alone = [loss(*box, avg_factor=1.0) for box in boxes]
+    each = loss(pred, data['target'], data['weight'], reduction_override='none')
+    torch.testing.assert_close(each, torch.stack(alone))
 
 
 @pytest.mark.parametrize('snap', [0, 1])

@@ -17,7 +17,7 @@ class H2RBoxConsistencyLoss(nn.Module):
     """Boxes of a turned view against those of the first, turned (Yang et al., H2RBox, ICLR 2023).
 
     Centres, sides and angles are compared; of the two ways to say a rectangle, sides as they are or swapped with the
-    angle a quarter turn away, the one that is nearer over all boxes counts.
+    angle a quarter turn away, the one that is nearer over all boxes counts; of each box with ``reduction='none'``.
 
     Args:
         center_loss_cfg: Loss of the centres; by default of weight 0.
@@ -63,6 +63,8 @@ class H2RBoxConsistencyLoss(nn.Module):
         if weight is not None:
             how['weight'] = weight[:, None]
         center = self.center_loss(pred[:, :2], target[:, :2], **how)
+        if center.dim():
+            center = center.sum(1)
         return self.loss_weight * (center + torch.minimum(*ways))
 
 
