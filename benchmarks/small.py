@@ -11,7 +11,7 @@ from mmrotate.core.bbox.angle import VERSIONS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 # parts that differ from their papers unless told otherwise
-_PUBLISHED_OTHERWISE = re.compile('RepPointsHead|SASAssigner')
+_PUBLISHED_OTHERWISE = re.compile('RepPointsHead|SASAssigner|H2RBoxConsistencyLoss')
 # one config for each method
 METHODS = (
     'rotated_retinanet/rotated_retinanet_obb_r50_fpn_1x_dota_le90',

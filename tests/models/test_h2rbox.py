@@ -57,6 +57,24 @@ def test_consistency_of_boxes(center):
     torch.testing.assert_close(out, data['out'].squeeze(), atol=0, rtol=1e-4)
     out.backward()
     torch.testing.assert_close(pred.grad, data['grad'], atol=1e-6, rtol=1e-3)
+    boxes = zip(pred.split(1), data['target'].split(1), data['weight'].split(1), strict=True)
+    alone = [loss(*box, avg_factor=1.0) for box in boxes]
+    each = loss(pred, data['target'], data['weight'], reduction_override='none')
+    torch.testing.assert_close(each, torch.stack(alone))
+
+
+def test_each_box_chooses_its_way_unless_as_published():
+    """Two boxes of which one is said by its other side in the second view."""
+    pred, target = (
+        torch.tensor([[0.0, 0, 8, 2, 0.1], [9, 9, 2, 6, 0.1 - math.pi / 2]]),
+        torch.tensor([[0.0, 0, 8, 2, 0.1], [9, 9, 6, 2, 0.1]]),
+    )
+    shared, own = (build_loss(dict(type='H2RBoxConsistencyLoss', as_published=way)) for way in (True, False))
+    weight = torch.tensor([1.0, 3])
+    assert shared(pred, target, weight, avg_factor=4.0) > 0.5
+    assert own(pred, target, weight, avg_factor=4.0).item() == pytest.approx(0, abs=1e-5)
+    first = [each[:1] for each in (pred + 1, target, weight)]
+    torch.testing.assert_close(own(*first, avg_factor=4.0), shared(*first, avg_factor=4.0))
 
 
 @pytest.mark.parametrize('snap', [0, 1])

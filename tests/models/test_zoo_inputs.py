@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmrotate.models import build_detector
@@ -125,3 +126,19 @@ def test_results_of_images_of_different_sizes(method: str) -> None:
     version = zoo.version_of(method)
     batch = _batch('images of different sizes', version)
     _check(_model(method, version).eval().simple_test(batch['img'], batch['img_metas'], rescale=True), 3)
+
+
+def _parts(model: dict) -> frozenset[str]:
+    """Kinds of the parts of a detector behind its body."""
+    parts = zoo.walk({**model, 'backbone': {}})
+    return frozenset(part['type'] for part in parts if part.get('type', 'Pretrained') != 'Pretrained')
+
+
+@pytest.mark.slow
+def test_every_newer_config_is_made_of_the_parts_of_one_of_these() -> None:
+    known = {_parts(model) for model in zoo.METHODS.values()}
+    folders = {name.split('/')[0] for name in zoo.NEWER.values()}
+    for folder in sorted(folders):
+        for path in (zoo.CONFIGS / folder).glob('*.py'):
+            model = Config.fromfile(path, import_custom_modules=False).model.to_dict()
+            assert _parts(model) in known, path.name

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from .angles import dataset_versions, versions_against
+from .angles import dataset_versions, fronts_against, versions_against
 from .classes import check_num_classes, heads_against, names_against, written_classes
 from .findings import Finding, MismatchError, report
 from .folders import writable
@@ -55,6 +55,7 @@ def _training(model: nn.Module, datasets: Sequence[Any], cfg: Any, evaluation: A
     yield from heads_against(model, classes, 'data.train')
     yield from levels_against_maps(model)
     yield from versions_against(model, cfg.get('model'), train, 'data.train')
+    yield from fronts_against(model, train, 'data.train')
     yield from unread_settings(model)
     for other in filter(None, [*datasets[1:], val]):
         yield from names_against(getattr(other, 'CLASSES', None), 'data.val', classes, 'data.train')

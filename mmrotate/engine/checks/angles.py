@@ -58,6 +58,28 @@ def versions_against(
             )
 
 
+def fronts_against(model: nn.Module, dataset: Any, source: str) -> Iterator[Finding]:
+    """Parts of ``dataset`` whose objects have a front that nothing in the detector learns."""
+    for name, version in dataset_versions(dataset, source).items():
+        if VERSIONS[version].heading and not any(map(_learns_front, model.modules())):
+            yield Finding(
+                f'the objects of {name} have a front ({version}), but nothing in this detector learns it: deltas of '
+                f'boxes do, and loss_angle beside a loss of overlaps, with a box coder of {version}',
+                logging.WARNING,
+            )
+
+
+def _learns_front(head: nn.Module) -> bool:
+    """Whether a head learns the front of boxes: overlaps and distributions have none, deltas and angles do."""
+    coder = getattr(head, 'bbox_coder', None)
+    version = next((getattr(coder, key) for key in _KEYS if hasattr(coder, key)), None)
+    if version not in VERSIONS or not VERSIONS[version].heading:
+        return False
+    if hasattr(head, 'loss_angle'):
+        return head.loss_angle is not None
+    return not getattr(head, 'reg_decoded_bbox', False)
+
+
 def dataset_versions(dataset: Any, source: str) -> dict[str, str]:
     """Angle version of a dataset, or of each dataset inside of a wrapper, by its name."""
     inner = getattr(dataset, 'datasets', None)

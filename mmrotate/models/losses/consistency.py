@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmrotate.models.builder import build_loss
 from mmrotate.registry import MODELS
 
-from .weighting import REDUCTIONS, Divisor, one_of
+from .weighting import REDUCTIONS, Divisor, one_of, reduce_loss
 
 
 @MODELS.register_module()
@@ -17,7 +17,7 @@ class H2RBoxConsistencyLoss(nn.Module):
     """Boxes of a turned view against those of the first, turned (Yang et al., H2RBox, ICLR 2023).
 
     Centres, sides and angles are compared; of the two ways to say a rectangle, sides as they are or swapped with the
-    angle a quarter turn away, the one that is nearer over all boxes counts.
+    angle a quarter turn away, the nearer one counts.
 
     Args:
         center_loss_cfg: Loss of the centres; by default of weight 0.
@@ -25,6 +25,8 @@ class H2RBoxConsistencyLoss(nn.Module):
         angle_loss_cfg: Loss of the sine, or cosine, of the difference of the angles.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: Factor of the result.
+        as_published: Choose one way for all boxes of a call, as the published models did; False: for each box, without
+            which small trainings end with every second box mirrored.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class H2RBoxConsistencyLoss(nn.Module):
         angle_loss_cfg: dict | None = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        as_published: bool = True,
     ) -> None:
         super().__init__()
         self.center_loss = build_loss(center_loss_cfg or dict(type='L1Loss', loss_weight=0.0))
         self.shape_loss = build_loss(shape_loss_cfg or dict(type='IoULoss'))
         self.angle_loss = build_loss(angle_loss_cfg or dict(type='L1Loss'))
         self.reduction, self.loss_weight = one_of('reduction', reduction, REDUCTIONS), loss_weight
+        self.as_published = as_published
 
     def forward(
         self,
@@ -50,9 +54,10 @@ class H2RBoxConsistencyLoss(nn.Module):
         reduction_override: str | None = None,
     ) -> Tensor:
         """Loss of boxes (n, 5) against (n, 5), under weights (n,)."""
-        how: dict[str, Any] = dict(
-            weight=weight, avg_factor=avg_factor, reduction_override=reduction_override or self.reduction
-        )
+        reduction = reduction_override or self.reduction
+        how: dict[str, Any] = dict(weight=weight, avg_factor=avg_factor, reduction_override=reduction)
+        if not self.as_published:
+            how.update(avg_factor=None, reduction_override='none')
         zero = torch.zeros_like(pred[:, 4])
         gap, sides = pred[:, 4] - target[:, 4], pred[:, 2:4]
         wanted = torch.cat([-target[:, 2:4], target[:, 2:4]], 1)
@@ -63,7 +68,10 @@ class H2RBoxConsistencyLoss(nn.Module):
         if weight is not None:
             how['weight'] = weight[:, None]
         center = self.center_loss(pred[:, :2], target[:, :2], **how)
-        return self.loss_weight * (center + torch.minimum(*ways))
+        if center.dim():
+            center = center.sum(1)
+        loss = self.loss_weight * (center + torch.minimum(*ways))
+        return loss if self.as_published else reduce_loss(loss, None, reduction, avg_factor)
 
 
 @MODELS.register_module()

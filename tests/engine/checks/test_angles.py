@@ -2,10 +2,14 @@
 
 from types import SimpleNamespace
 
+import pytest
 from torch import nn
 
 from mmrotate.core.bbox import build_bbox_coder
 from mmrotate.engine.checks import dataset_versions, versions_against
+from mmrotate.engine.checks.angles import fronts_against
+from mmrotate.models import build_detector
+from tests.helpers import zoo
 
 
 def detector(**coder):
@@ -41,3 +45,22 @@ def test_every_part_of_joined_data():
     joined = SimpleNamespace(datasets=[DATA, SimpleNamespace(version='oc')])
     repeated = SimpleNamespace(dataset=joined)
     assert dataset_versions(repeated, 'data.val') == {'data.val[0]': 'le90', 'data.val[1]': 'oc'}
+
+
+@pytest.mark.parametrize(
+    ('method', 'learns'),
+    [
+        ('heading_fcos', True),
+        ('psc_fcos', True),
+        ('r3det', True),
+        ('rotated_fcos', False),  # overlaps have no front
+        ('rotated_retinanet_hbb_gwd', False),  # nor have distributions
+        ('o2_rtdetr', False),  # nor have boxes of half a turn
+        ('rotated_reppoints', False),
+    ],
+)
+def test_a_front_that_nothing_learns_is_named(method, learns):
+    model = build_detector(zoo.tiny(method, zoo.HEADING))
+    found = list(fronts_against(model, SimpleNamespace(version=zoo.HEADING), 'data.train'))
+    assert ['the objects of data.train have a front (r360)' in text for text, _ in found] == [True] * (not learns)
+    assert not list(fronts_against(model, DATA, 'data.train'))
