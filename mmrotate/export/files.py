@@ -184,6 +184,12 @@ def to_openvino(onnx_file: Path, path: Path, recipe: Recipe) -> None:
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file that was written, of OpenVINO's with the weights beside it."""
+    parts = [path, path.with_suffix('.bin')] if path.suffix == FORMATS['openvino'][1] else [path]
+    return sum(part.stat().st_size for part in parts)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """What PyTorch's exporters tell of their own insides is of no use to who exports."""

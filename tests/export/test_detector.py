@@ -167,14 +167,3 @@ def test_what_has_no_graph_is_refused_with_the_reason():
         check_exports(build_detector(cfg))
     with pytest.raises(UserError, match='only detectors of one stage'):
         check_exports(torch.nn.Linear(1, 1))
-
-
-def test_difference_pairs_each_box_once():
-    box = np.array([[10.0, 10, 8, 4, 0.3, 0.9]])
-    turned = box * [1, 1, 1, 1, 1, 1]
-    turned[:, 2:5] = 4, 8, 0.3 + np.pi / 2
-    empty = np.zeros((0, 6))
-    same = difference([[box, empty]], [[turned, empty]])
-    assert same.matched == 1 and same.box < 1e-9 and same.alone == 0
-    assert difference([[box, empty]], [[np.concatenate([box, box]), empty]]).alone == 1
-    assert difference([[box, empty]], [[empty, box]])[0::3] == (0, 2)

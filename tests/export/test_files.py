@@ -11,7 +11,7 @@ from mmrotate.cli.export import add_arguments
 from mmrotate.cli.export import main as export
 from mmrotate.cli.pytorch2onnx import main as pytorch2onnx
 from mmrotate.cli.test_exported import main as score_file
-from mmrotate.export.files import check_format, fixed_size, graph_of, trace, write
+from mmrotate.export.files import check_format, fixed_size, graph_of, size_of, trace, write
 from mmrotate.export.runtime import INPUTS, KEY, Detector, Recipe, batch_of
 from mmrotate.export.verify import difference
 from mmrotate.utils import UserError
@@ -67,6 +67,13 @@ def test_the_older_script_says_all_that_the_export_reads(monkeypatch):
 def test_inputs_have_the_size_of_the_config_with_its_padding():
     assert fixed_size(Model()) == (512, 640)
     assert fixed_size(Model(), (500, 610)) == (512, 640)
+
+
+def test_files_of_openvino_are_as_large_as_both_parts(tmp_path):
+    for ending, size in (('.onnx', 4000), ('.xml', 1000), ('.bin', 2000)):
+        (tmp_path / f'model{ending}').write_bytes(bytes(size))
+    assert size_of(tmp_path / 'model.onnx') == 4000
+    assert size_of(tmp_path / 'model.xml') == 3000
 
 
 def test_settings_of_the_export_are_read():
