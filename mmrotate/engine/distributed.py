@@ -36,7 +36,8 @@ def init_dist(launcher: str, backend: str | None = None, port: int | None = None
         kwargs: Arguments of ``torch.distributed.init_process_group``; ``timeout`` in seconds.
 
     Raises:
-        UserError: The launcher is unknown, did not start this process, or the group does not come together.
+        UserError: The launcher is unknown, did not start this process, or the group does not come together; a process
+            has no GPU where there are some.
     """
     if launcher not in LAUNCHERS:
         raise UserError(f'unknown launcher {launcher!r}, known: {list(LAUNCHERS)}')
@@ -51,8 +52,14 @@ def init_dist(launcher: str, backend: str | None = None, port: int | None = None
         )
     if backend in (None, 'nccl'):
         backend = 'nccl' if torch.cuda.is_available() else 'gloo'
+    gpus, local_rank = torch.cuda.device_count(), int(os.environ['LOCAL_RANK'])
+    if torch.cuda.is_available() and local_rank >= gpus:
+        raise UserError(
+            f'process {local_rank + 1} of this machine has no GPU: {gpus} are visible. Start as many processes as GPUs '
+            '(--nproc_per_node); to train on the CPU hide them (CUDA_VISIBLE_DEVICES=-1)'
+        )
     if backend == 'nccl':
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+        torch.cuda.set_device(local_rank)
     if isinstance(timeout := kwargs.get('timeout'), int | float):
         kwargs['timeout'] = datetime.timedelta(seconds=timeout)
     dist.init_process_group(backend, **_meeting(launcher), **kwargs)

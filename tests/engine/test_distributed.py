@@ -49,6 +49,16 @@ def test_a_launcher_that_did_not_launch_is_an_error(monkeypatch):
         init_dist('rocket')
 
 
+def test_a_process_without_a_gpu_of_its_own_is_told_so(monkeypatch):
+    for name, value in dict(RANK=1, LOCAL_RANK=1, WORLD_SIZE=2, MASTER_ADDR='localhost', MASTER_PORT=1).items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    for backend in ('nccl', 'gloo'):
+        with pytest.raises(UserError, match='process 2 of this machine has no GPU: 1 are visible'):
+            init_dist('pytorch', backend)
+
+
 def test_the_timeout_is_in_seconds(monkeypatch):
     environment = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0', MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
     for name, value in environment.items():
