@@ -13,4 +13,5 @@ model = dict(
     ),
     test_cfg=dict(nms_pre_of_pairs=True),
 )
+evaluation = dict(interval=3)
 lr_config = dict(warmup_iters=499)  # that of 1.x takes an iteration less

@@ -6,4 +6,5 @@ model = dict(
     ),
     test_cfg=dict(nms_pre_of_pairs=True),
 )
+evaluation = dict(interval=12)
 lr_config = dict(warmup_iters=499)  # that of 1.x takes an iteration less

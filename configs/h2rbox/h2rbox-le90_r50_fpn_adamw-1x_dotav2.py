@@ -9,3 +9,4 @@ _base_ = [
 round_classes = [9, 11, 16]
 model = dict(bbox_head=dict(num_classes=18, rotation_agnostic_classes=round_classes, square_classes=round_classes))
 data = dict(train=dict(horizontal=True))
+evaluation = dict(interval=1)

@@ -12,6 +12,7 @@ changes = dict(RResize=dict(img_scale=(800, 800)), Pad=dict(size=(800, 800), siz
 train_pipeline = [dict(step, **changes.get(step.type, {})) for step in _base_.train_pipeline]
 del changes
 data = dict(train=dict(horizontal=True, pipeline=train_pipeline))
+evaluation = dict(interval=12)
 optimizer = dict(lr=0.00005, weight_decay=0.005)
 lr_config = dict(step=[48, 66])
 runner = dict(max_epochs=72)

@@ -11,4 +11,5 @@ model = dict(
     roi_head=dict(bbox_head=dict(type='StripHead')),
 )
 data = dict(samples_per_gpu=1)
+evaluation = dict(interval=4)
 optimizer = dict(lr=0.0001)

@@ -15,6 +15,7 @@ from torch import Tensor
 from mmrotate.core.bbox import along_sides, bbox_flip, hbb2obb, obb2poly, obb2xyxy, polys2obb_np, rbbox_overlaps
 from mmrotate.core.bbox.angle import AngleVersion, regularize
 from mmrotate.core.bbox.transforms import circumscribed
+from mmrotate.datasets.pipelines.image import FLIP_DIRECTIONS
 from mmrotate.datasets.pipelines.moves import about, turn_matrix
 from mmrotate.ops.polygon import cross
 from mmrotate.ops.polygon_iou import box_iou_quadri
@@ -122,24 +123,16 @@ class BaseBoxes:
         corners = self.corners
         return cross(corners, corners.roll(-1, -2)).sum(-1).abs() / 2
 
-    @property
-    def widths(self) -> Tensor:
-        """Sides (...) of squares of the same areas."""
-        return self.areas.sqrt()
-
-    @property
-    def heights(self) -> Tensor:
-        """As ``widths``."""
-        return self.widths
-
     def project_(self, homography_matrix: Any) -> None:
         """Move corners by a matrix (3, 3); the boxes are those around them then."""
-        matrix = self.tensor.new_tensor(np.asarray(homography_matrix))
+        matrix = torch.as_tensor(homography_matrix).to(self.tensor)
         moved = self.corners @ matrix[:, :2].T + matrix[:, 2]
         self._move_to(moved[..., :2] / moved[..., 2:])
 
     def flip_(self, img_shape: Sequence[int], direction: str = 'horizontal') -> None:
         """Mirror in an image (height, width, ...); direction: 'horizontal', 'vertical' or 'diagonal'."""
+        if direction not in FLIP_DIRECTIONS:
+            raise ArgumentError(f'direction must be one of {FLIP_DIRECTIONS}, got {direction!r}')
         sign = [-1.0 if direction in (name, 'diagonal') else 1.0 for name in ('horizontal', 'vertical')]
         self._project(about((img_shape[1] / 2, img_shape[0] / 2), np.diag(sign)))
 
@@ -287,6 +280,16 @@ class QuadriBoxes(BaseBoxes):
 
     box_dim, kind = 8, 'qbox'
 
+    @property
+    def widths(self) -> Tensor:
+        """Sides (...) of squares of the same areas."""
+        return self.areas.sqrt()
+
+    @property
+    def heights(self) -> Tensor:
+        """As ``widths``."""
+        return self.widths
+
     @staticmethod
     def overlaps(boxes1: BaseBoxes, boxes2: BaseBoxes, mode: str = 'iou', is_aligned: bool = False) -> Tensor:
         """Overlaps (n, m) of the hulls, or (n,) of pairs; ``mode``: ``'iou'`` or ``'iof'``, over areas of the first."""
@@ -297,6 +300,16 @@ class HorizontalBoxes(BaseBoxes):
     """Upright boxes (..., 4): left, top, right, bottom."""
 
     box_dim, kind = 4, 'hbox'
+
+    @property
+    def widths(self) -> Tensor:
+        """(...)."""
+        return self.tensor[..., 2] - self.tensor[..., 0]
+
+    @property
+    def heights(self) -> Tensor:
+        """(...)."""
+        return self.tensor[..., 3] - self.tensor[..., 1]
 
     def clip_(self, img_shape: Sequence[int]) -> None:
         """Cut at the border of an image (height, width, ...)."""

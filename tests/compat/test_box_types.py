@@ -73,7 +73,7 @@ def test_projections():
         each.project_(tensor('project/matrix'))
     assert corner_gap(moved.tensor, tensor('project/rbox')) < 1e-3
     close(quads.tensor, 'project/qbox')
-    quads.project_([[2, 0, 0], [0, 2, 0], [0, 0, 2]])
+    quads.project_([[2, 0, 0], [0, 2, 0], [0, 0, 2]])  # the same places
     close(quads.tensor, 'project/qbox', 1e-4)
 
 
@@ -121,7 +121,11 @@ def test_upright_boxes_move_as_their_corners():
     upright.flip_((100, 50))
     upright.clip_((100, 32))
     torch.testing.assert_close(upright.tensor, torch.tensor([[30.0, 10, 32, 30]]))
+    assert [each.tolist() for each in (upright.widths, upright.heights, upright.areas)] == [[2], [20], [40]]
     assert gap(hbox2qbox(upright.tensor), hbox2qbox(rbox2hbox(hbox2rbox(upright.tensor)))) == 0
+    for given in (upright, boxes('rboxes'), boxes('qboxes')):
+        with pytest.raises(ArgumentError, match='direction must be'):
+            given.flip_(SHAPE, 'sideways')
 
 
 def test_boxes_are_rows():

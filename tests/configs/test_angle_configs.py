@@ -74,6 +74,7 @@ def test_data_and_schedule(name):
     optimizer, (warmup, steps) = source['optim_wrapper']['optimizer'], source['param_scheduler']
     assert {key: config['optimizer'][key] for key in optimizer} == optimizer
     assert config['runner']['max_epochs'] == source['train_cfg']['max_epochs']
+    assert config['evaluation']['interval'] == source['train_cfg']['val_interval']
     assert config['lr_config']['step'] == steps['milestones']
     assert config['lr_config']['warmup_iters'] == warmup['end'] - 1
     assert ('fp16' in config) == (source['optim_wrapper']['type'] == 'AmpOptimWrapper')

@@ -72,6 +72,7 @@ def test_schedule(name):
     assert config['optimizer'].get('paramwise_cfg') == source['optim_wrapper'].get('paramwise_cfg')
     assert config['optimizer_config']['grad_clip'] == source['optim_wrapper']['clip_grad']
     assert config['runner']['max_epochs'] == source['train_cfg']['max_epochs']
+    assert config['evaluation']['interval'] == source['train_cfg']['val_interval']
     assert config['lr_config']['step'] == steps['milestones']
     if 'auto_scale_lr' in source:
         assert config['auto_scale_lr'] == source['auto_scale_lr']

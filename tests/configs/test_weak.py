@@ -52,6 +52,7 @@ def test_data_and_schedule(name):
     assert config['lr_config']['step'] == decay['milestones']
     assert config['lr_config']['warmup_iters'] == warmup['end'] - 1
     assert config['runner']['max_epochs'] == source['train_cfg']['max_epochs']
+    assert config['evaluation']['interval'] == source['train_cfg']['val_interval']
     assert len((CONFIGS[name]).read_text(encoding='utf-8').splitlines()) <= 25
 
 
