@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from mmrotate.core.bbox import obb2hbb, obb2poly, obb2xyxy
+from mmrotate.core.bbox import obb2hbb, obb2poly, obb2xyxy, rbbox_overlaps
 from mmrotate.models import build_detector
 from mmrotate.models.builder import build_loss
 from mmrotate.models.dense_heads.fcos_targets import Positives
@@ -170,3 +171,37 @@ def test_boxes_are_those_of_a_user_without_views():
     losses = model.bbox_head.loss(*outs, data['gt_bboxes'], data['gt_labels'], data['img_metas'])
     assert set(losses) == {'loss_cls', 'loss_bbox', 'loss_centerness'}
     assert all(value.isfinite() for value in losses.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('as_published', 'learns'), [(False, True), (True, False)])
+def test_upright_labels_and_a_turned_view_teach_the_angle(as_published, learns):
+    """A small network that sees the direction of an object says how it lies, but for its ends."""
+    net = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    net.append(nn.Linear(64, 3))
+    loss, upright = (build_loss(dict(type=kind)) for kind in ('H2RBoxConsistencyLoss', 'IoULoss'))
+    loss.as_published = as_published
+
+    def found(angles):
+        sides, turned = net(torch.stack([(2 * angles).cos(), (2 * angles).sin()], 1)).split([2, 1], 1)
+        return torch.cat([torch.zeros_like(sides), 20 * sides.exp(), turned], 1)
+
+    def drawn(count):
+        angles = math.pi * torch.rand(count)
+        return angles, torch.cat([torch.tensor([0.0, 0, 30, 10]).expand(count, 4), angles[:, None]], 1)
+
+    optimizer = torch.optim.AdamW(net.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.005, 600, pct_start=0.1)
+    for _ in range(600):
+        (angles, boxes), turn = drawn(24), 2 * math.pi * float(torch.rand(1))
+        own, turned = found(angles), found(angles + turn)
+        wanted = torch.cat([own[:, :4], own[:, 4:] + turn], 1)
+        total = upright(obb2xyxy(own), obb2xyxy(boxes)) + loss(turned, wanted)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        angles, boxes = drawn(500)
+        overlaps = rbbox_overlaps(found(angles), boxes, is_aligned=True)
+    assert (overlaps.mean() > 0.9) == learns
