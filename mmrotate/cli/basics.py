@@ -56,16 +56,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f'{self.prog}: error: {message} (all options: {self.prog} --help)\n')
 
 
-def whole_number(low: int) -> Callable[[str], int]:
-    """A type of option: whole numbers from ``low`` on."""
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A type of option: whole numbers from ``low`` on, up to ``high`` if given."""
+    wanted = f'from {low} on' if high is None else f'from {low} to {high}'
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f'must be a whole number from {low} on, got {text!r}')
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f'must be a whole number {wanted}, got {text!r}')
         return value
 
     return convert

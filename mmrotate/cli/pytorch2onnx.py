@@ -8,7 +8,7 @@ import onnx
 from mmrotate.cli import export
 from mmrotate.cli.basics import run_command, whole_number
 from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_config_options
-from mmrotate.export.files import OPSET
+from mmrotate.export.files import LAST_OPSET, OPSET
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--input-img', help='an image to verify with, unless --test-img is given')
     parser.add_argument('--test-img', help='an image to verify with')
     parser.add_argument('--shape', type=whole_number(1), nargs='+', help="height and width (default: the config's)")
-    parser.add_argument('--opset-version', type=whole_number(18), default=OPSET, help=f'default: {OPSET}')
+    parser.add_argument('--opset-version', type=whole_number(18, LAST_OPSET), default=OPSET, help=f'default: {OPSET}')
     parser.add_argument('--dynamic-export', action='store_true', help='take any number and size of images')
     parser.add_argument('--show', action='store_true', help='print the graph')
     parser.add_argument('--verify', action='store_true', help='compare its boxes with those of PyTorch')
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
             raw=args.skip_postprocess,
             normalize=False,
             opset=args.opset_version,
-            images=[image] if image else None,
+            images=[image] if image and args.verify else None,
             verify=args.verify,
             cfg_options=args.cfg_options,
         )

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = 'address to listen at (default: 127.0.0.1, this machine alone; 0.0.0.0: every network it is in)'
     parser.add_argument('--host', default='127.0.0.1', help=text)
     text = 'one or several; each answers everything (default: 8080; TorchServe has 8080 8081 8082)'
-    parser.add_argument('--port', type=whole_number(1), nargs='+', default=[8080], help=text)
+    parser.add_argument('--port', type=whole_number(1, 65535), nargs='+', default=[8080], help=text)
     text = 'processes, each with all models (default: 1)'
     parser.add_argument('--workers', type=whole_number(1), default=1, help=text)
     add_device(parser)

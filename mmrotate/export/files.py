@@ -15,6 +15,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from mmrotate.utils import UserError
+from mmrotate.utils.files import naming_errors
 from mmrotate.utils.imports import install_line
 
 from .detector import GraphDetector
@@ -28,6 +29,7 @@ FORMATS = {
     'openvino': (('onnx', 'onnxscript', 'openvino'), '.xml'),
 }
 OPSET = 20
+LAST_OPSET = 25  # that the exporter can write
 # the best of them come before NMS; below, results of crowded images would differ
 CANDIDATES = 2000
 
@@ -127,7 +129,8 @@ def write(
 
     ``quantize`` makes of the ONNX file another, before anything else is made of it.
     """
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f'.{path.name}.') as folder:
+    parent, prefix = path.absolute().parent, f'.{path.name}.'
+    with naming_errors(path), tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
         made = Path(folder) / path.name
         if kind == 'torch':
             torch.export.save(program.run_decompositions(), made, extra_files={KEY: recipe.dumps()})

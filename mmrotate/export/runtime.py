@@ -125,8 +125,9 @@ class Detector:
             raise ModelFileError(f'{path} needs {name}: pip install {name}') from error
         try:
             self._run, text = (_onnxruntime if name == 'onnxruntime' else _openvino)(library, path, threads)
-        except Exception as error:  # each library has its own
-            raise ModelFileError(f'{name} cannot run {path}: {error}') from error
+        except Exception as error:  # each library has its own; OpenVINO begins with lines of its source
+            reason = [type(error).__name__, *str(error).split('\n')]
+            raise ModelFileError(f'{name} cannot run {path}: {next(filter(str.strip, reversed(reason)))}') from error
         if not text:
             raise ModelFileError(f'{path} has no entry {KEY!r}: it was not written by `mmrotate export`')
         try:

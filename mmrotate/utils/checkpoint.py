@@ -163,10 +163,9 @@ def _load_file(path: str | os.PathLike, map_location: Any, allow_pickle: bool) -
     except Exception as error:  # torch meets a damaged file with errors of a dozen kinds
         refused = isinstance(error, pickle.UnpicklingError) and not allow_pickle and _looks_saved_by_torch(path)
         if not refused:
-            reason = f'{type(error).__name__}: {error}' if str(error) else type(error).__name__
+            reason = ': '.join(filter(None, (type(error).__name__, _line_of(error, 'Unpickler error'))))
             raise CheckpointError(f'{path} is no checkpoint, or is damaged: {reason}') from error
-        lines = [*str(error).splitlines(), '']
-        reason = next((line.strip() for line in lines if 'GLOBAL' in line), lines[0])  # it names the class that it met
+        reason = _line_of(error, 'GLOBAL')  # it names the class that it met
         raise CheckpointError(
             f'{path} holds more than weights and plain values, and reading that can run any code that its author put '
             f'there. If you trust the file, set {ALLOW_VARIABLE}=1 in the environment, or pass allow_pickle=True. '
@@ -195,6 +194,12 @@ class _Ignored:
 
     def __setstate__(self, state: Any) -> None:
         pass
+
+
+def _line_of(error: Exception, mark: str) -> str:
+    """The line of a message in which ``mark`` stands, else the first: torch adds advice to disable its safeguard."""
+    lines = [*str(error).splitlines(), '']
+    return next((line.strip() for line in lines if mark in line), lines[0])
 
 
 def _refuse_bomb(path: str | os.PathLike) -> None:

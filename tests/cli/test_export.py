@@ -33,6 +33,7 @@ ELSEWHERE = {
     'polygraphy ': 'nowhere',
     'python tools/deployment/onnx2tensorrt.py': 'tests/cli/test_onnx2tensorrt.py',
     'python tools/deployment/pytorch2onnx.py': 'tests/export/test_files.py',
+    'python benchmarks/export.py': 'tests/benchmarks/test_export.py',
 }
 
 

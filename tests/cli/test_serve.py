@@ -42,6 +42,13 @@ def test_what_cannot_be_served_is_said(setups, argv, text, capsys):
     assert setups == []
 
 
+def test_a_port_that_there_is_not_is_refused(setups, capsys):
+    with pytest.raises(SystemExit):
+        main(['a.py', 'a.pth', '--port', '65536'])
+    assert "must be a whole number from 1 to 65535, got '65536'" in capsys.readouterr().err
+    assert setups == []
+
+
 def test_help_names_the_defaults_of_the_server(capsys):
     with pytest.raises(SystemExit):
         main(['--help'])

@@ -33,6 +33,11 @@ RECIPE = Recipe(['a', 'b', 'c'], None, 'le90', [160, 128], True, [100.0] * 3, [5
         (['--out', 'model.onnx', '--raw', '--verify'], 'leave --raw out'),
         (['--out', 'model.pt2', '--format', 'torch', '--verify'], 'for onnx and openvino'),
         (['--out', 'model.onnx', '--shape', '1', '2', '3'], 'a height and a width'),
+        (['--out', 'model.pt2', '--format', 'torch', '--opset', '20'], 'for onnx and openvino'),
+        (['--out', 'model.onnx', '--images', 'a.png'], 'give one of these, too'),
+        (['--out', 'model.onnx', '--verify', '--images', 'a.png'], 'a.png'),
+        (['--out', 'model.onnx', '--int8', '--images', CONFIG], 'cannot read the image'),
+        (['--out', f'{CONFIG}/model.onnx'], 'there is no folder'),
     ],
 )
 def test_wrong_options_are_named_and_nothing_is_written(options, reason, tmp_path, monkeypatch, capsys):
@@ -40,6 +45,18 @@ def test_wrong_options_are_named_and_nothing_is_written(options, reason, tmp_pat
     assert export([CONFIG, CHECKPOINT, *options]) == 1
     assert reason in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path, monkeypatch, capsys):
+    (tmp_path / 'model.bin').mkdir()
+    assert export([CONFIG, CHECKPOINT, '--format', 'openvino', '--out', str(tmp_path / 'model.xml')]) == 1
+    assert 'model.bin is a folder: a file is needed' in capsys.readouterr().err
+    (tmp_path / 'model.onnx').symlink_to(CHECKPOINT)
+    assert export([CONFIG, CHECKPOINT, '--out', str(tmp_path / 'model.onnx')]) == 1
+    assert 'would overwrite' in capsys.readouterr().err
+    monkeypatch.setattr('os.access', lambda *_: False)
+    assert export([CONFIG, CHECKPOINT, '--out', str(tmp_path / 'other.onnx')]) == 1
+    assert 'no permission' in capsys.readouterr().err
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
@@ -60,7 +77,7 @@ def test_the_older_script_says_all_that_the_export_reads(monkeypatch):
     assert pytorch2onnx(command.split()[2:]) == 0
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    wanted = vars(parser.parse_args(['CONFIG', 'CHECKPOINT', '--out', 'detector.onnx', '--dynamic']))
+    wanted = vars(parser.parse_args(['CONFIG', 'CHECKPOINT', '--out', 'detector.onnx', '--dynamic', '--opset', '20']))
     assert wanted.items() - {'nms': False}.items() == vars(given[0]).items()
 
 

@@ -9,6 +9,7 @@ from torchvision.ops import roi_align
 
 from mmrotate.core import obb2poly, obb2xyxy, poly2obb
 from mmrotate.models import build_detector, build_head, build_roi_extractor
+from mmrotate.utils.graph import Graph, tracing
 from tests.helpers import reference
 from tests.helpers.configs import gliding_vertex, oriented_rcnn, roi_trans, rotated_faster_rcnn
 
@@ -178,3 +179,15 @@ def test_without_proposals_the_same_losses_are_there(config):
     assert list(losses) == list(usual)  # processes add their logs up, name by name
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     assert all(parameter.grad is not None for parameter in head.parameters())
+
+
+def test_a_graph_holds_no_features_of_zeros():
+    layer = dict(type='RoIAlign', output_size=2, sampling_ratio=2)
+    cfg = dict(type='SingleRoIExtractor', out_channels=3, featmap_strides=[4, 8], roi_layer=layer)
+    maps = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 8, 8)
+    rois = torch.tensor([[0.0, 0, 0, 30, 30], [0, 5, 5, 60, 64]])
+    with tracing(Graph(1)):
+        program = torch.export.export(build_roi_extractor(cfg), (maps, rois))
+    nodes = [node for node in program.graph.nodes if getattr(node.meta.get('val'), 'ndim', 0) == 4]
+    assert any('index_copy' in str(node.target) for node in nodes)
+    assert not [node for node in nodes if 'zeros' in str(node.target)]

@@ -120,11 +120,11 @@ def test_refusing_runs_no_code_of_the_file(tmp_path):
     assert not trace.exists()
 
 
-@pytest.mark.parametrize('content', [b'', b'hello', b'PK\x03\x04 cut short'])
+@pytest.mark.parametrize('content', [b'', b'x', b'hello', b'PK\x03\x04 cut short'])
 def test_a_file_that_is_no_checkpoint(tmp_path, content):
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match='no checkpoint, or is damaged'):
+    with pytest.raises(CheckpointError, match='no checkpoint, or is damaged: [^\n]+$'):  # without torch's advice
         load_state(path)
 
 
