@@ -202,4 +202,4 @@ def _sample(tensor: Tensor) -> Tensor:
 
 
 def _values(samples: list[Tensor]) -> Tensor:
-    return torch.cat([each.double() for each in samples]) if samples else torch.empty(0)
+    return torch.cat(samples) if samples else torch.empty(0)

@@ -175,19 +175,16 @@ class RotatedBaseRoIHead(BaseModule):
             ignore = [none if none is None else as_upright(none) for none in ignore]
         assigner, sampler = self.assigners[stage], self.samplers[stage]
         feats = ([level[i : i + 1] for level in x] for i in range(len(boxes)))
-        if (steps := batch_steps(assigner, sampler)) is not None:
-            assign, sample = steps
-            seen = repeat(None) if sampler.by_facts else feats
-            samples = sample(assign(boxes, compared, ignore, labels), boxes, compared, labels, seen)
-        else:
-            samples = []
-            for image, gts, none, classes, maps in zip(boxes, compared, ignore, labels, feats, strict=True):
-                assigned = assigner.assign(image, gts, none, classes)
-                samples.append(sampler.sample(assigned, image, gts, classes, feats=maps))
-        objects = joined([sample.pos_assigned_gt_inds for sample in samples], list(map(len, truth)))
-        found = torch.cat(truth)[objects].split([len(sample.pos_assigned_gt_inds) for sample in samples])
-        for sample, gts in zip(samples, found, strict=True):
-            sample.pos_gt_bboxes = gts
+        if (steps := batch_steps(assigner, sampler)) is None:
+            images = zip(boxes, compared, ignore, labels, feats, truth, strict=True)
+            return [_sampled(assigner, sampler, *image) for image in images]
+        assign, sample = steps
+        seen = repeat(None) if sampler.by_facts else feats
+        samples = sample(assign(boxes, compared, ignore, labels), boxes, compared, labels, seen)
+        owners = [found.pos_assigned_gt_inds for found in samples]
+        objects = torch.cat(truth)[joined(owners, list(map(len, truth)))].split(list(map(len, owners)))
+        for found, gts in zip(samples, objects, strict=True):
+            found.pos_gt_bboxes = gts
         return samples
 
     def forward_train(
@@ -295,6 +292,23 @@ class RotatedBaseRoIHead(BaseModule):
             outs += stage
             rois = bbox2roi([self._refine(head, rois, stage[0], stage[1], {})]) if i + 1 < len(stages) else rois
         return tuple(outs)
+
+
+def _sampled(
+    assigner: Any,
+    sampler: Any,
+    boxes: Tensor,
+    compared: Tensor,
+    ignore: Any,
+    labels: Tensor,
+    feats: list,
+    truth: Tensor,
+) -> SamplingResult:
+    """Sampled proposals of one image, of objects in the form that is compared and as they are."""
+    assigned = assigner.assign(boxes, compared, ignore, labels)
+    sample = sampler.sample(assigned, boxes, compared, labels, feats=feats)
+    sample.pos_gt_bboxes = truth[sample.pos_assigned_gt_inds]
+    return sample
 
 
 def _settings(cfg: Any) -> Any:
