@@ -82,11 +82,11 @@ class HungarianAssigner(Owner):
         block = max(1, _PAIRS_AT_ONCE // max(1, max(counts) * scores.size(1)))
         for first in range(0, len(counts) if any(counts) else 0, block):
             some = slice(first, first + block)
-            truth = [pad_sequence(list(each[some]), batch_first=True) for each in (gt_bboxes, gt_labels)]
-            costs = self.costs(scores[some], boxes[some], *truth, torch.stack(list(sizes[some]))).cpu()
+            objects, labels = (pad_sequence(list(each[some]), batch_first=True) for each in (gt_bboxes, gt_labels))
+            costs = self.costs(scores[some], boxes[some], objects, labels, torch.stack(list(sizes[some]))).cpu()
             for row, cost, count in zip(owner[some], costs, counts[some], strict=True):
-                queries, objects = linear_sum_assignment(cost[:, :count])
-                row[queries] = objects + 1
+                queries, columns = linear_sum_assignment(cost[:, :count])
+                row[queries] = columns + 1
         return [owner.to(scores.device)]
 
 
