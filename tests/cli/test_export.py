@@ -60,7 +60,8 @@ def model(place):
 
 
 def export(place, out, *options):
-    argv = ['export', place / 'tiny.py', place / 'm.pth', '--out', out, '--images', place / 'images', *options]
+    images = ['--images', place / 'images'] if {'--verify', '--int8'} & set(options) else []
+    argv = ['export', place / 'tiny.py', place / 'm.pth', '--out', out, *images, *options]
     assert main(list(map(str, argv))) == 0
 
 

@@ -103,7 +103,7 @@ def test_refusing_runs_no_code_of_the_file(tmp_path):
 def test_a_file_that_is_no_checkpoint(tmp_path, content):
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match='no checkpoint, or is damaged: [^\n]+$'):  # without torch's advice
+    with pytest.raises(CheckpointError, match=r'no checkpoint, or is damaged: [^\n]+$'):  # without torch's advice
         load_state(path)
 
 
