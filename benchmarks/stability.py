@@ -55,16 +55,16 @@ def draw_batch(
         long, short = 12 + u[:, 2] * 50, 6 + u[:, 3] * 20
         sides = regularize(long, short, (u[:, 4] - 0.5) * VERSIONS[version].period, version)
         found = torch.stack([u[:, 0] * size, u[:, 1] * size, *sides], 1)
-        images.append(paint(found, size, generator))
+        images.append(torch.randn(3, size, size, generator=generator) + paint(found, size))
         boxes.append(found)
         labels.append(torch.randint(0, classes, (len(found),), generator=generator))
     return as_batch(images, boxes, labels)
 
 
-def paint(boxes: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Noise (3, size, size), brighter inside of boxes (n, 5)."""
+def paint(boxes: Tensor, size: int) -> Tensor:
+    """A black image (3, size, size), bright inside of boxes (n, 5)."""
     rows = torch.arange(size) + 0.5
-    image = torch.randn(3, size, size, generator=generator)
+    image = torch.zeros(3, size, size)
     for x, y, w, h, angle in boxes.tolist():
         dx, dy = rows[None] - x, rows[:, None] - y
         along = dx * math.cos(angle) + dy * math.sin(angle)

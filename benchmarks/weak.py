@@ -1,9 +1,9 @@
 """Do H2RBox and H2RBox-v2 turn their boxes, though they see upright labels only?
 
-Each is trained, small, on synthetic images: blurred noise, brighter inside of turned rectangles, of which it gets the
-upright boxes around them. Nothing but the objects may tell how far a view is turned, or they need not be looked at.
-Sharp noise would, by what interpolation makes of it, so would corners without image, and objects in rows: the noise is
-blurred, the middle of larger images is learned from, and objects lie anywhere in a disc. So would a network that knows
+Each is trained, small, on synthetic images: noise, brighter inside of turned rectangles, of which it gets the upright
+boxes around them. Nothing but the objects may tell how far a view is turned, or they need not be looked at. Noise would,
+by what interpolation makes of it, so it is added to the finished views; so would corners without image, and objects in
+rows: the middle of larger images is learned from, and objects lie anywhere in a disc. So would a network that knows
 from the padding of its convolutions where an object lies, as on small images it does: the direction from the image's
 centre turns with the views as the object does. Here convolutions go on at the other side of the image.
 
@@ -33,7 +33,7 @@ METHODS = ('h2rbox/h2rbox-le90_r50_fpn_adamw-1x_dota', 'h2rbox_v2/h2rbox_v2-le90
 VERSION = 'le90'
 # sides of an image and of its middle, and how near two centres may be, in pixels
 SIZE, MIDDLE, APART = 136, 96, 40
-OBJECTS, BLUR = 4, 1.5
+OBJECTS, BLUR, NOISE = 4, 1.5, 0.3
 
 
 def draw(generator: torch.Generator, count: int) -> dict:
@@ -45,7 +45,7 @@ def draw(generator: torch.Generator, count: int) -> dict:
         long = 24 + 14 * u[:, 0]
         sides = torch.stack([long, long / (2 + 3 * u[:, 1]), (u[:, 2] - 0.5) * math.pi], 1)
         boxes.append(torch.cat([xy, sides], 1))
-        images.append(gaussian_blur(2 * paint(boxes[-1], SIZE, generator), 11, BLUR))
+        images.append(gaussian_blur(paint(boxes[-1], SIZE), 11, BLUR))
     return as_batch(images, boxes, [torch.zeros(len(own), dtype=torch.long) for own in boxes])
 
 
@@ -95,6 +95,7 @@ def trained(name: str, args: argparse.Namespace) -> nn.Module:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.padding_mode = 'circular'
+    model.backbone.register_forward_pre_hook(lambda _, views: (views[0] + NOISE * torch.randn_like(views[0]),))
     model.init_weights()
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.05)
