@@ -222,12 +222,13 @@ def clip_norm(
     # what every process has whole counts once
     first = mmengine_dist.get_rank() == 0
     own = [mine for mine, gradient in zip(shares, gradients, strict=True) if mine is not gradient or first]
-    norms = torch._foreach_norm([mine for mine in own if mine.numel()], norm_type)
-    power = 1.0 if math.isinf(norm_type) else norm_type
-    total = torch.stack([shares[0].new_zeros(()), *norms]) ** power
-    total = total.amax() if math.isinf(norm_type) else total.sum()
-    mmengine_dist.all_reduce(total, op='max' if math.isinf(norm_type) else 'sum')
-    total = total ** (1 / power)
+    filled = [mine for mine in own if mine.numel()]
+    norms = torch.stack([shares[0].new_zeros(()), *(torch._foreach_norm(filled, norm_type) if filled else ())])
+    if math.isinf(norm_type):
+        mmengine_dist.all_reduce(total := norms.amax(), op='max')
+    else:
+        mmengine_dist.all_reduce(total := norms.pow(norm_type).sum(), op='sum')
+        total = total ** (1 / norm_type)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(f'the norm of the gradients is {total.item()}, which optimizer_config.grad_clip forbids')
     torch._foreach_mul_(shares, (max_norm / (total + 1e-6)).clamp(max=1.0))

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 
 from mmrotate.engine.compiling import FOLLOWED, compile_parts
@@ -19,6 +20,8 @@ METHODS = [
         for method in ('rotated_fcos', 'rotated_rtmdet', 'oriented_rcnn', 'rotated_faster_rcnn')
     ),
 ]
+# those whose boxes are not compiled here
+LOSSES = ('rotated_atss_obb', 's2anet', 'r3det', 'psc_fcos', 'deformable_detr')
 
 
 def compiled(model, **options):
@@ -39,7 +42,7 @@ def step(model, batch):
     return values, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('method', [*METHODS, *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES)])
 def test_losses_are_one_graph_whatever_the_number_of_objects(method):
     model = build_detector(zoo.tiny(method)).train()
     other, counter = compiled(model, fullgraph=True)
@@ -73,3 +76,25 @@ def test_boxes_are_one_graph(method):
             wanted, found = detections(model, img, batch['img_metas']), find(model, img, batch['img_metas'])
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)
     assert counter.frame_count == 1
+
+
+class Doubled(nn.Module):
+    def forward(self, img, return_loss=True):
+        return img * 2
+
+
+def broken(graph, inputs):
+    raise ValueError('this backend compiles nothing')
+
+
+def test_what_cannot_be_compiled_runs_as_it_is():
+    images = torch.ones(2, 3)
+    plain, strict = Doubled(), Doubled()
+    torch._dynamo.reset()
+    compile_parts(plain, dict(whole=True, backend=broken))
+    assert torch.equal(plain(img=images), images * 2)
+    torch._dynamo.reset()  # else what was not compiled once is left alone
+    compile_parts(strict, dict(whole=True, backend=broken, fullgraph=True))
+    with pytest.raises(RuntimeError, match=r'compiles nothing|no compiled frames'):
+        strict(img=images)
+    assert not torch._dynamo.config.suppress_errors

@@ -1,6 +1,7 @@
 """What every backbone shares: pretrained weights, frozen stages, fixed batch norms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -81,5 +82,27 @@ class Backbone(BaseModule):
         """``x`` through the blocks of a stage, one after the other."""
         again = self.with_cp and torch.is_grad_enabled()
         for block in blocks:
-            x = checkpoint(block, x, use_reentrant=False) if again else block(x)
+            x = _recomputed(block, x) if again else block(x)
         return x
+
+
+def _recomputed(block: nn.Module, x: Tensor) -> Tensor:
+    """``block(x)``, which is computed anew in the backward pass."""
+    return checkpoint(block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _counted(block)))
+
+
+@contextmanager
+def _counted(block: nn.Module) -> Iterator[None]:
+    """Inside, batch norms take the statistics of the batch as in training, and do not count it again."""
+    norms = [m for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    counts = [norm.num_batches_tracked for norm in norms if norm.num_batches_tracked is not None]
+    momenta, before = [norm.momentum for norm in norms], [count.clone() for count in counts]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for count, value in zip(counts, before, strict=True):
+            count.copy_(value)
