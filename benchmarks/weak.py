@@ -4,8 +4,8 @@ Each is trained, small, on synthetic images: noise, brighter inside of turned re
 boxes around them. Nothing but the objects may tell how far a view is turned, or they need not be looked at. Noise
 would, by what interpolation makes of it, so it is added to the finished views; so would corners without image, and
 objects in rows: the middle of larger images is learned from, and objects lie anywhere in a disc. So would a network
-that knows from the padding of its convolutions where an object lies, as on small images it does: the direction from
-the image's centre turns with the views as the object does. Here convolutions go on at the other side of the image.
+that knows from the padding of its convolutions where an object lies, as on small images it does: the direction from the
+image's centre turns with the views as the object does. Here convolutions go on at the other side of the image.
 
 On images that it has not seen the table says, for its results and for the upright boxes themselves, how far angles are
 from the truth (mean over the objects, in degrees; for results those of the best box that overlaps an object by 0.3) and
