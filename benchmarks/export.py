@@ -173,6 +173,7 @@ def of_method(name: str, formats: Sequence[str], folder: Path, args: argparse.Na
 
     noise, noise_score = (agreed(wanted, shaken)[key] for key in ('box', 'score'))
     start = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / 'model.onnx'
     write(trace(graph_of(model), SCALE[::-1], args.dynamic), 'onnx', file, how)
     files = by_format(file, how, [each.split(',')[0] for each in formats])
@@ -230,7 +231,7 @@ def shipped_file(cfg: Config, layers: str, folder: Path, args: argparse.Namespac
         step = max(1, len(training) // args.calibration)
         quantize(training[::step][: args.calibration], shipped_file(cfg, 'float32', folder, args), file)
         return file
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     model = init_detector(cfg, args.weights, 'cpu')
     size = fixed_size(model)
     write(trace(graph_of(model, half=layers == 'half'), size, False), 'onnx', file, recipe_of(model, size))

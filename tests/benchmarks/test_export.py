@@ -1,11 +1,19 @@
+"""benchmarks/export.py holds files of small methods against PyTorch, names what stops one, and goes on."""
+
+import argparse
 import importlib
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mmrotate.utils import UserError
+
 BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
+ARGS = argparse.Namespace(mode='methods', base=8, channels=32, dynamic=True, threads=1)
+METHOD, FORMATS = 'rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90', ['onnx, dynamic', 'openvino, dynamic']
 ROW = dict(matched=7, alone=2, ties=1, box=0.001, score=1e-6, seconds=30, latency=0.2, size=1.5)
 
 
@@ -16,6 +24,62 @@ def export(monkeypatch):
     yield importlib.import_module('export')
     for name in ('export', 'small'):
         sys.modules.pop(name)
+
+
+@pytest.fixture
+def results(export, monkeypatch):
+    """What PyTorch finds, by the scale of images; the files are not written, and find it with an error of 0.001."""
+    found = {}
+    own_boxes = export.own_boxes
+
+    def own(model, recipe, images, shake=0.0):
+        result = own_boxes(model, recipe, images, shake)
+        return result if shake else found.setdefault(tuple(recipe.scale), result)
+
+    class File:
+        def __init__(self, file, threads):
+            self.recipe = None
+
+        def __call__(self, images, batch_size):
+            return [[part + 1e-3 for part in result] for result in found[tuple(self.recipe.scale)]]
+
+    def write(program, kind, file, how):
+        assert how.size is None
+        for ending in ('.onnx', '.xml', '.bin'):
+            file.with_suffix(ending).write_bytes(b'0' * 1000)
+
+    def ignored(*args):
+        return None
+
+    monkeypatch.setattr(export, 'own_boxes', own)
+    monkeypatch.setattr(export, 'timed', lambda run: (run(), 0.5))
+    for name, fake in (('trace', ignored), ('write', write), ('to_openvino', ignored), ('Detector', File)):
+        monkeypatch.setattr(export, name, fake)
+    return found
+
+
+def test_a_method_has_a_row_for_each_format(export, results, tmp_path):
+    rows = list(export.measured(METHOD, FORMATS, tmp_path / 'new', ARGS))
+    assert [row['format'] for row in rows] == FORMATS
+    assert list(results) == list(export.OTHER_SCALES)
+    for row in rows:
+        assert row['matched'] > 50 and row['alone'] == 0
+        assert 1e-4 < row['box'] < 1e-1 and row['score'] == pytest.approx(1e-3, rel=1e-2)
+        assert 0 < row['noise'] < 1 and 0 < row['noise_score'] < 0.1
+        assert row['size'] == (2e-3 if 'openvino' in row['format'] else 1e-3) and row['own'] > 0
+    scores = np.concatenate([part[:, 5] for images in results.values() for image in images for part in image])
+    assert scores.min() > 0.004 and scores.max() < 0.999  # they tell boxes apart
+    lines = export.table(rows, 'methods').splitlines()
+    assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
+
+
+def test_what_stops_a_method_is_its_row(export, results, tmp_path, monkeypatch):
+    def refused(*args):
+        raise UserError('soft NMS cannot be exported')
+
+    monkeypatch.setattr(export, 'graph_of', refused)
+    rows = list(export.measured(METHOD, FORMATS[:1], tmp_path, ARGS))
+    assert rows == [dict(method=METHOD, format=FORMATS[0], error='UserError: soft NMS cannot be exported')]
 
 
 def test_what_was_interrupted_goes_on(export, monkeypatch, tmp_path):
