@@ -18,6 +18,8 @@ def begins(like: Tensor, counts: Sequence[int], sizes: Sequence[int]) -> Tensor:
 
 def joined(groups: Sequence[Tensor], counts: Sequence[int]) -> Tensor:
     """Indices (k,) of rows of each image, which has so many, as indices among the rows of all."""
+    if torch.compiler.is_compiling():  # compilers do not know how many they are
+        return torch.cat([group + sum(counts[:i]) for i, group in enumerate(groups)])
     index = torch.cat(list(groups))
     return index + begins(index, counts, list(map(len, groups)))
 
@@ -32,6 +34,8 @@ def apart(mask: Tensor, counts: Sequence[int]) -> tuple[Tensor, ...]:
 
 def together(function: Callable[[Tensor], Tensor], images: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """What a function of rows gives for those of each image, called once."""
+    if torch.compiler.is_compiling():
+        return tuple(map(function, images))
     return function(torch.cat(list(images))).split(list(map(len, images)))
 
 
@@ -42,5 +46,7 @@ def one_by_one(*fields: Sequence[Tensor]) -> Tensor:
 
 def batch_steps(assigner: Any, sampler: Any) -> tuple[Callable, Callable] | None:
     """``assign_batch`` and ``sample_batch`` of both; None where one of them, or a compiler, goes image by image."""
+    if torch.compiler.is_compiling():
+        return None
     steps = batch_method(assigner, 'assign'), batch_method(sampler, 'sample')
-    return None if None in steps or torch.compiler.is_compiling() else steps  # type: ignore[return-value]
+    return None if None in steps else steps  # type: ignore[return-value]

@@ -152,8 +152,9 @@ class BaseDenseHead(BaseModule):
     ) -> list:
         """What ``_get_bboxes_single`` finds in each image of the outputs; ``how`` are its last arguments."""
         settings = self.test_settings(cfg)
-        together = batch_method(self, '_get_bboxes_single')
-        if together is not None and current_graph() is None and not torch.compiler.is_compiling():
+        one_by_one = torch.compiler.is_compiling() or current_graph() is not None
+        together = None if one_by_one else batch_method(self, '_get_bboxes_single')
+        if together is not None:
             return together(*outs, priors[0], img_metas, settings, *how)
         results = []
         for i, (meta, levels) in enumerate(zip(img_metas, priors, strict=True)):
@@ -208,9 +209,10 @@ def rows_of(maps: Tensor, channels: int | None = None) -> Tensor:
 
 def stacked(images: Sequence[Levels]) -> Tensor:
     """Rows (n, ...) of each image's levels -> (N, n, ...); images may share them."""
-    whole = {id(levels): levels for levels in images}
-    rows = {key: torch.cat(levels) for key, levels in whole.items()}
-    return torch.stack([rows[id(levels)] for levels in images])
+    if all(levels is images[0] for levels in images):
+        rows = torch.cat(images[0])
+        return rows.expand(len(images), *rows.shape)
+    return torch.stack([torch.cat(levels) for levels in images])
 
 
 def positional(names: str) -> Callable:

@@ -146,8 +146,8 @@ class RotatedBBoxHead(BaseModule):
         What the samples know of the objects is taken from them; ``concat=False`` gives lists over images.
         """
         facts = [(s.pos_bboxes, s.neg_bboxes, s.pos_gt_bboxes, s.pos_gt_labels) for s in sampling_results]
-        whole = batch_method(self, '_get_target_single')
-        if whole is None or torch.compiler.is_compiling():
+        whole = None if torch.compiler.is_compiling() else batch_method(self, '_get_target_single')
+        if whole is None:
             fields = zip(*(self._get_target_single(*image, rcnn_train_cfg) for image in facts), strict=True)
         else:
             fields = whole(*zip(*facts, strict=True), rcnn_train_cfg)

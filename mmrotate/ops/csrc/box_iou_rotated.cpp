@@ -57,17 +57,23 @@ void match(const T* objects, int64_t m, const T* priors, int64_t n, const uint8_
   const Boxes boxes(priors, n, true);
   Pairs pairs;
   std::vector<std::pair<int64_t, T>> hits;
-  const auto take = [&](int64_t k, double overlap) { hits.emplace_back(k, T(overlap)); };
+  T top;  // the best overlap of an object
+  const auto take = [&](int64_t k, double overlap) {
+    hits.emplace_back(k, T(overlap));
+    top = std::max(top, T(overlap));
+  };
   for (int64_t g = 0; g < m; ++g) {
     hits.clear();
+    top = 0;
     const Box object = Box::read(objects + 5 * g, true);
     boxes.near(object, [&](int64_t k) {
-      if (!ignored || !ignored[k]) pairs.add(object, boxes[k], k, kIou, take);
+      if (ignored && ignored[k]) return;
+      // what is below both bests, by more than rounding takes, changes neither
+      const double low = 0.999999 * std::min(best[k], top);
+      if (may_exceed(object, boxes[k], low)) pairs.add(object, boxes[k], k, kIou, take);
     });
     pairs.flush(kIou, take);
-    T top = 0;
     for (const auto& [k, overlap] : hits) {
-      top = std::max(top, overlap);
       if (overlap > best[k]) best[k] = overlap, owner[k] = from + g;
     }
     if (!(top > 0 && top >= least)) continue;
