@@ -29,14 +29,14 @@ except ImportError:
 _LARGE = 1_000_000
 
 
-def check_sharding(config: Mapping[str, Any], distributed: bool, precision: str) -> bool:
-    """Whether the config asks for ``fsdp``.
+def check_sharding(config: Mapping[str, Any], distributed: bool, precision: str) -> None:
+    """Refuse a config that asks for ``fsdp`` and for what stands against it.
 
     Raises:
-        UserError: It does, and something else stands against it.
+        UserError: All that does.
     """
     if not is_asked_for(config):
-        return False
+        return
     options = config.get('optimizer_config') or {}
     against = {
         'it needs PyTorch 2.7 or newer': not _HERE,
@@ -51,7 +51,6 @@ def check_sharding(config: Mapping[str, Any], distributed: bool, precision: str)
     }
     if reasons := [reason for reason, holds in against.items() if holds]:
         raise UserError(f'fsdp: {"; ".join(reasons)}')
-    return True
 
 
 def is_asked_for(config: Mapping[str, Any]) -> bool:
@@ -196,7 +195,7 @@ def _twin(model: nn.Module, copies: dict[Tensor, Tensor]) -> nn.Module:
     for name, buffer in model._buffers.items():
         made.register_buffer(name, copied(buffer), name not in model._non_persistent_buffers_set)
     for name, child in model._modules.items():
-        made.add_module(name, child and _twin(child, copies))
+        made.add_module(name, None if child is None else _twin(child, copies))
     return made
 
 
