@@ -21,7 +21,7 @@ METHODS = [
     ),
 ]
 # those whose boxes are not compiled here
-LOSSES = ('rotated_atss_obb', 's2anet', 'r3det', 'psc_fcos', 'deformable_detr')
+LOSSES = ('rotated_atss_obb', 's2anet', 'r3det', 'psc_fcos', 'deformable_detr', 'rotated_dino', 'o2_rtdetr')
 
 
 def compiled(model, **options):
