@@ -11,9 +11,9 @@ single_pipeline = [
 data = dict(samples_per_gpu=8, train=dict(dataset=dict(pipeline=train_pipeline)))
 optimizer = dict(lr=0.0012)
 auto_scale_lr = dict(base_batch_size=8)
-runner = dict(max_epochs=26)
+runner = dict(max_epochs=24)
 custom_hooks = [
     dict(type='NumClassCheckHook'),
     dict(type='EMAHook', momentum=0.002, update_buffers=True),
-    dict(type='PipelineSwitchHook', switch_epoch=13, switch_pipeline=single_pipeline),
+    dict(type='PipelineSwitchHook', switch_epoch=12, switch_pipeline=single_pipeline),
 ]
