@@ -2,12 +2,9 @@
 _base_ = ['./rotated_rtmdet_nano_hit_uav_le90.py']
 
 load_from = 'work_dirs/rotated_rtmdet_nano_hit_uav_le90/latest.pth'
-train_pipeline = [
-    {**step, 'angle_range': 20} if step['type'] == 'RandomRotate' else step for step in _base_.train_pipeline
-]
-single_pipeline = [
-    {**step, 'angle_range': 20} if step['type'] == 'RandomRotate' else step for step in _base_.single_pipeline
-]
+turn = dict(_base_.turn, angle_range=20)
+train_pipeline = [*_base_.loading, *_base_.mosaic, turn, *_base_.changes]
+single_pipeline = [*_base_.loading, *_base_.single, turn, *_base_.changes]
 data = dict(samples_per_gpu=8, train=dict(dataset=dict(pipeline=train_pipeline)))
 optimizer = dict(lr=0.0012)
 auto_scale_lr = dict(base_batch_size=8)

@@ -78,6 +78,25 @@ def test_objects_have_one_form_under_every_angle_version(version):
     torch.testing.assert_close((2 * back[:, 4]).cos(), (2 * own).cos(), rtol=0, atol=1e-4)
 
 
+def test_an_assigner_that_matches_in_its_way_is_asked_image_by_image():
+    head = detector('o2_rtdetr').bbox_head
+    counts = [2, 0]
+    truth = head.truth(
+        [torch.rand(n, 5) * 40 + 5 for n in counts], [torch.zeros(n).long() for n in counts], [(96, 64)] * 2
+    )
+    outputs = torch.randn(2, 6, head.num_classes), torch.rand(2, 6, 5)
+    found, asked, assign = head.get_targets(*outputs, truth), [], head.assigner.assign
+
+    def own(*image):
+        asked.append(len(image[2]))
+        return assign(*image)
+
+    head.assigner.assign = own
+    again = head.get_targets(*outputs, truth)
+    assert asked == counts and len(found.queries) == 2
+    assert all(torch.equal(one, other) for one, other in zip(found, again, strict=True))
+
+
 def test_qualities_are_overlaps():
     boxes = torch.tensor([[0.5, 0.5, 0.4, 0.2, 0.0], [0.5, 0.5, 0.4, 0.2, 0.5]])
     both = torch.tensor([0, 1])

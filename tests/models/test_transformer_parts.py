@@ -245,7 +245,7 @@ def test_images_together_are_matched_as_each_alone(monkeypatch, at_once):
     scores = torch.randn(4, 10, 3)
     boxes, *objects = (torch.rand(*shape, 5) * 40 + 2 for shape in ((4, 10), *((count,) for count in counts)))
     labels = [torch.randint(3, (count,)) for count in counts]
-    (found,) = assigner.owners(scores, boxes, objects, labels, sizes)
+    (found,) = assigner.assign_batch(scores, boxes, objects, labels, sizes)
     alone = [assigner.assign(*image).gt_inds for image in zip(scores, boxes, objects, labels, sizes, strict=True)]
     assert found.tolist() == torch.stack(alone).tolist()
     assert (found > 0).sum(1).tolist() == [3, 0, 10, 1]

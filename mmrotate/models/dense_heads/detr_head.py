@@ -11,7 +11,7 @@ from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmrotate.core.bbox import bbox_overlaps, build_assigner, in_version, rbbox_overlaps
+from mmrotate.core.bbox import batch_method, bbox_overlaps, build_assigner, in_version, rbbox_overlaps
 from mmrotate.core.bbox.angle import AngleVersion
 from mmrotate.models.base_module import BaseModule
 from mmrotate.models.builder import build_loss
@@ -265,7 +265,12 @@ class RotatedDeformableDETRHead(BaseModule):
         with_keys(self.train_cfg, 'train_cfg', ('assigner',), self)
         outputs = cls_scores.detach(), bbox_preds.detach() * truth.units[:, None]
         boxes = truth.each(truth.objects * truth.units[truth.images])
-        owner = self.assigner.owners(*outputs, boxes, truth.each(truth.labels), truth.units[:, :2].unbind())[0]
+        facts = boxes, truth.each(truth.labels), truth.units[:, :2].unbind()
+        if (together := batch_method(self.assigner, 'assign')) is not None:
+            (owner,) = together(*outputs, *facts)
+        else:
+            images = zip(*outputs, *facts, strict=True)
+            owner = torch.stack([self.assigner.assign(*image).gt_inds for image in images])
         images, queries = owner.nonzero(as_tuple=True)
         return Pairs(images, queries, owner[images, queries] - 1 + truth.firsts[images])
 

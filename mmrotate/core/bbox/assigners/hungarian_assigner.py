@@ -12,7 +12,7 @@ from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import TASK_UTILS
 from mmrotate.utils.errors import ArgumentError
 
-from .max_iou_assigner import AssignResult, as_operation
+from .max_iou_assigner import AssignResult
 
 # pairs of a prediction and an object whose costs are computed at once
 _PAIRS_AT_ONCE = 2_000_000
@@ -39,8 +39,6 @@ class HungarianAssigner(Owner):
         facts = (scores.float(), boxes.float(), gt_bboxes.float(), gt_labels, size)
         return torch.stack([cost(*facts) for cost in self.match_costs]).sum(0)
 
-    @as_operation
-    @torch.no_grad()
     def assign(
         self, scores: Tensor, boxes: Tensor, gt_bboxes: Tensor, gt_labels: Tensor, size: Sequence[float]
     ) -> AssignResult:
@@ -53,14 +51,13 @@ class HungarianAssigner(Owner):
             gt_labels: Their labels (m,).
             size: Width and height of the image.
         """
-        owner = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device)
-        rows, columns = linear_sum_assignment(self.costs(scores, boxes, gt_bboxes, gt_labels, size))
-        owner[rows] = columns + 1
+        truth = [gt_bboxes], [gt_labels], [torch.as_tensor(size)]
+        owner = self.assign_batch(scores[None], boxes[None], *truth)[0][0]
         return AssignResult.of(len(gt_bboxes), owner, torch.zeros_like(owner, dtype=torch.float32), gt_labels)
 
     @opaque(lambda _, scores, *__: [scores.new_empty(scores.shape[:2], dtype=torch.long)])
     @torch.no_grad()
-    def owners(
+    def assign_batch(
         self,
         scores: Tensor,
         boxes: Tensor,
@@ -68,7 +65,7 @@ class HungarianAssigner(Owner):
         gt_labels: Sequence[Tensor],
         sizes: Sequence[Tensor],
     ) -> list[Tensor]:
-        """Of the predictions of several images the object plus one, 0 of those without any: one tensor (N, Q).
+        """The same for the images of a batch: one tensor (N, Q), the object plus one, or 0 for background.
 
         Args:
             scores: Logits (N, Q, C).
