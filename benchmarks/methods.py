@@ -5,8 +5,10 @@ r"""Does every method learn? Trains small versions of the zoo's methods on infra
 HIT-UAV with one budget and scores its validation images. The whole budget wants a GPU; a small one,
 which shows a method that is broken, takes a CPU some minutes for each:
 
-    nice python benchmarks/methods.py train --epochs 6 --crop 320 256 --base 32 --bf16 --threads 1 \
-        --json hit_uav.json --markdown hit_uav.md
+    nice python benchmarks/methods.py train --epochs 2 --crop 320 256 --base 32 --bf16 --threads 1 \
+        --body demo/oriented_rcnn_r18_half_fpn_hit_uav_le90.pth --json hit_uav.json --markdown hit_uav.md
+
+There anchors are half as large, and detectors on a ResNet start from the body of the shipped one.
 
 Both print a table, and write it where ``--markdown`` says. ``--json`` keeps a row for each method; those
 that are there are not run again, so what was interrupted goes on.
@@ -23,7 +25,16 @@ from pathlib import Path
 import cv2
 import torch
 from mmengine.config import Config
-from small import CONFIGS, METHODS, angle_version, load, small_model, with_few_proposals, with_version
+from small import (
+    CONFIGS,
+    METHODS,
+    angle_version,
+    for_small_objects,
+    load,
+    small_model,
+    with_few_proposals,
+    with_version,
+)
 
 from mmrotate.apis import single_gpu_test, train_detector
 from mmrotate.datasets import build_dataset
@@ -105,7 +116,7 @@ def train_config(name: str, data: Path, args: argparse.Namespace, epochs: int) -
         cfg.data[split].ann_file = str(args.data / split / 'labelTxt')
         cfg.data[split].img_prefix = str(args.data / split / 'images')
     if args.crop:
-        cfg.model = with_few_proposals(cfg.model.to_dict(), 300, 128)
+        cfg.model = with_few_proposals(for_small_objects(cfg.model.to_dict()), 300, 128)
         width, height = args.crop
         part = dict(type='RRandomCrop', crop_size=(height, width), version=angle_version(name))
         steps = [step.to_dict() for step in cfg.data.train.pipeline]
@@ -122,6 +133,8 @@ def method_config(name: str, args: argparse.Namespace) -> Config:
     cfg.data = Config(with_version(base.data.to_dict(), version))._cfg_dict
     cfg.data.train.horizontal = load(name).data.train.get('horizontal', False)
     cfg.model = small_model(load(name).model.to_dict(), 4, args.base, args.channels)
+    if args.body and cfg.model.backbone.type == 'ResNet':
+        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(args.body), prefix='backbone.')
     cfg.custom_hooks = [dict(type='NumClassCheckHook')]
     cfg.checkpoint_config = dict(interval=10**6)
     cfg.channels_last, cfg.bf16 = True, args.bf16
@@ -155,6 +168,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--lr', type=float, help='default: 0.003 to overfit, 0.001 to train')
     parser.add_argument('--base', type=int, default=64, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=64, help='maps of pyramid and heads')
+    parser.add_argument('--body', type=Path, help='checkpoint of a detector whose ResNet-18 those with one start from')
     parser.add_argument('--bf16', action='store_true', help='compute in bfloat16')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--data', type=Path, default=Path('data/hit_uav'), help='folder of HIT-UAV')

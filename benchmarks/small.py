@@ -159,6 +159,19 @@ def with_few_proposals(model: dict, proposals: int, samples: int) -> dict:
     return _changed(model, lambda part: {k: min(v, few[k]) if k in few else v for k, v in part.items()})
 
 
+def for_small_objects(model: dict) -> dict:
+    """A model whose anchors and points are half as large."""
+    halved = ('octave_base_scale', 'point_base_scale')
+
+    def change(part: dict) -> dict:
+        part = {key: value / 2 if key in halved else value for key, value in part.items()}
+        if str(part.get('type', '')).endswith('AnchorGenerator') and part.get('scales'):
+            part['scales'] = [scale / 2 for scale in part['scales']]
+        return part
+
+    return _changed(model, change)
+
+
 def with_version(config: dict, version: str) -> dict:
     """A config of data or of a model whose boxes are of another angle version."""
 

@@ -53,6 +53,19 @@ def test_training_on_parts_of_images(methods, monkeypatch):
     assert steps.index('RRandomCrop') == steps.index('RResize') + 1 and cfg.runner.max_epochs == 6
     assert cfg.data.train.img_prefix == str(Path('data/hit_uav/train/images'))
     assert cfg.model.test_cfg.rpn.max_per_img == 300
+    # anchors of 16 pixels for small objects
+    assert cfg.model.rpn_head.anchor_generator.scales == [4] and cfg.model.backbone.init_cfg is None
+
+
+def test_a_body_to_start_from(methods, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['methods.py', 'train', '--body', 'detector.pth', '--lr', '0.001'])
+    args = methods.parse_args()
+    start = {
+        name: methods.method_config(name, args).model.backbone.init_cfg
+        for name in ('rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90', 'lsknet/lsk_t_fpn_1x_dota_le90')
+    }
+    of_resnet, of_other = start.values()
+    assert of_resnet == dict(type='Pretrained', checkpoint='detector.pth', prefix='backbone.') and of_other is None
 
 
 @pytest.mark.parametrize(
