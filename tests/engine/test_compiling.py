@@ -17,11 +17,22 @@ METHODS = [
     'rotated_retinanet_obb',
     *(
         pytest.param(method, marks=pytest.mark.slow)
-        for method in ('rotated_fcos', 'rotated_rtmdet', 'oriented_rcnn', 'rotated_faster_rcnn')
+        for method in (
+            *(
+                'rotated_fcos',
+                'rotated_fcos_csl_gaussian',
+                'psc_fcos',
+                'gaucho_fcos',
+                'rotated_rtmdet',
+                'rotated_yolox',
+            ),
+            *('rotated_atss_obb', 's2anet', 'r3det', 'h2rbox', 'h2rbox_v2'),
+            *('rotated_reppoints', 'g_reppoints', 'sasm_reppoints'),
+            *('oriented_rcnn', 'rotated_faster_rcnn', 'roi_trans', 'gliding_vertex', 'redet'),
+            *('deformable_detr', 'rotated_dino', 'rhino', 'o2_rtdetr'),
+        )
     ),
 ]
-# those whose boxes are not compiled here
-LOSSES = ('rotated_atss_obb', 's2anet', 'r3det', 'psc_fcos', 'deformable_detr', 'rotated_dino', 'o2_rtdetr')
 
 
 def compiled(model, **options):
@@ -42,7 +53,7 @@ def step(model, batch):
     return values, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize('method', [*METHODS, *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES)])
+@pytest.mark.parametrize('method', METHODS)
 def test_losses_are_one_graph_whatever_the_number_of_objects(method):
     model = build_detector(zoo.tiny(method)).train()
     other, counter = compiled(model, fullgraph=True)
@@ -71,9 +82,10 @@ def test_boxes_are_one_graph(method):
     torch._dynamo.reset()
     find = torch.compile(detections, backend=counter, fullgraph=True)
     batch = zoo.batch((0, 0), SIZE, zoo.version_of(method))
+    metas = [dict(meta, batch_input_shape=SIZE) for meta in batch['img_metas']]
     for img in (batch['img'], batch['img'] / 2):
         with torch.no_grad(), torch._dynamo.config.patch(**FOLLOWED):
-            wanted, found = detections(model, img, batch['img_metas']), find(model, img, batch['img_metas'])
+            wanted, found = detections(model, img, metas), find(model, img, metas)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)
     assert counter.frame_count == 1
 
