@@ -27,7 +27,7 @@ METHODS = [
                 'rotated_yolox',
             ),
             *('rotated_atss_obb', 's2anet', 'r3det', 'h2rbox', 'h2rbox_v2'),
-            *('rotated_reppoints', 'g_reppoints', 'sasm_reppoints'),
+            *('rotated_reppoints', 'cfa', 'g_reppoints', 'sasm_reppoints', 'oriented_reppoints'),
             *('oriented_rcnn', 'rotated_faster_rcnn', 'roi_trans', 'gliding_vertex', 'redet'),
             *('deformable_detr', 'rotated_dino', 'rhino', 'o2_rtdetr'),
         )
