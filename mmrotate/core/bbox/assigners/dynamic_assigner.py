@@ -217,11 +217,12 @@ class DynamicSoftLabelAssigner(Owner):
 
     def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
         """Costs (N, m, v) of pairs of overlaps (N, m, v); ``background`` (N, v) is that of no class."""
-        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
+        # by class before they are spread over the objects, which are many more
+        logits, shares, none = (_of_labels(each, truth) for each in (scores, scores.sigmoid(), _background(scores)))
         # of the object's class the cost of the label, of the others that of the background
         as_object = F.binary_cross_entropy_with_logits(logits, ious, reduction='none')
-        as_object *= (ious - logits.sigmoid()).square()
-        classes = as_object + background[:, None] - _background(logits)
+        as_object *= (ious - shares).square()
+        classes = as_object + background[:, None] - none
         distance = torch.cdist(truth.boxes[..., :2], priors[..., :2], compute_mode=_DIRECT)
         centre = torch.pow(10, distance / priors[:, None, :, 2] - self.soft_center_radius)
         return classes - (ious + _EPS).log() * self.iou_weight + centre
@@ -269,7 +270,7 @@ class SimOTAAssigner(DynamicSoftLabelAssigner):
         return super()._takes(priors, boxes) | self._near(priors, boxes)
 
     def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
-        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
+        logits = _of_labels(scores, truth)
         # of the object's class that of an object, of the others that of none
         classes = F.softplus(scores).sum(-1)[:, None] - logits
         pairs = priors[:, None], truth.boxes[:, :, None]
@@ -282,6 +283,11 @@ def _covers(priors: Tensor, boxes: Tensor) -> Tensor:
     along, across = along_sides(priors, boxes)
     reach = boxes[..., 2:4] / 2 - _MARGIN
     return (along.abs() <= reach[..., 0]) & (across.abs() <= reach[..., 1])
+
+
+def _of_labels(scores: Tensor, truth: Truth) -> Tensor:
+    """Of the scores (N, v, C) of priors those of the classes of objects (N, m, v)."""
+    return scores.mT.contiguous()[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
 
 
 def _background(logits: Tensor) -> Tensor:
