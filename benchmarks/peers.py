@@ -20,12 +20,13 @@ from typing import Any
 
 SIDES = Path(__file__).parent / 'peer_sides'
 # what is measured on us, on which side it is held against, and on which case there
-INFERENCE = [('infer', method) for method in ('oriented_rcnn', 'retinanet', 'fcos')]
-TRAINING = [('train', method, objects) for method in ('oriented_rcnn', 'retinanet', 'fcos') for objects in (50, 500)]
+METHODS = ('oriented_rcnn', 'retinanet', 'fcos')
+INFERENCE = [('infer', method) for method in METHODS]
+TRAINING = [('train', method, objects) for method in METHODS for objects in (50, 500)]
 NMS = [('nms', kind, labels) for kind in ('spread', 'crowded', 'point') for labels in (1, 15)]
 PAIRS = [
     *((case, side, case) for case in (*INFERENCE, *TRAINING) for side in ('vision', 'orienteddet')),
-    *((('train', method, 500), 'ours', ('train', method, 50)) for method in ('oriented_rcnn', 'retinanet', 'fcos')),
+    *((('train', method, 500), 'ours', ('train', method, 50)) for method in (*METHODS, 'rtmdet')),
     *((case, 'vision', case) for case in NMS),
     (('small',), 'nano', ('small',)),
     (('small',), 'ours', ('small', 'plain')),

@@ -26,6 +26,7 @@ CONFIGS = {
     'oriented_rcnn': 'oriented_rcnn/oriented_rcnn_r50_fpn_1x_dota_le90.py',
     'retinanet': 'rotated_retinanet/rotated_retinanet_obb_r50_fpn_1x_dota_le90.py',
     'fcos': 'rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90.py',
+    'rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
 }
 SHIPPED = 'oriented_rcnn_r18_half_fpn_hit_uav_le90'
 WARM_UP, MEASURED = 5, 40  # iterations of the engine

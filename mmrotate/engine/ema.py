@@ -42,6 +42,7 @@ class MovingAverage(BaseAveragedModel):
     ) -> None:
         super().__init__(model, interval, device, update_buffers)
         self.momentum, self.first = momentum, first
+        self._members: list[int] = []
 
     def avg_func(self, averaged_param: torch.Tensor, source_param: torch.Tensor, steps: int) -> None:
         """Move one tensor, in place."""
@@ -50,18 +51,27 @@ class MovingAverage(BaseAveragedModel):
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Count an iteration, and move if it is time: all tensors at once, for a small model has hundreds."""
-        source, step = dict(_tensors(model)), int(self.steps)
-        moved: dict[str, torch.Tensor] = {}
-        copied: dict[str, torch.Tensor] = {}
-        for name, average in _tensors(self.module):
-            averaged = name in self.avg_parameters and average.is_floating_point()
-            (moved if averaged else copied)[name] = average
+        own, new, step = list(_tensors(self.module)), list(_tensors(model)), int(self.steps)
+        members = list(map(id, (*own, *new)))
+        if members != self._members:  # names are looked up once: that takes longer than to move
+            self._members, self._pairs = members, self._by_name(model)
+        moved, copied = ([(share(own[i]), share(new[j])) for i, j in pairs] for pairs in self._pairs)
         if copied:
-            torch._foreach_copy_(list(copied.values()), [source[name] for name in copied])
+            torch._foreach_copy_([average for average, _ in copied], [value for _, value in copied])
         if moved and (step + 1 - self.first) % self.interval == 0:
-            new = [source[name].to(average.dtype) for name, average in moved.items()]
-            torch._foreach_lerp_(list(moved.values()), new, self.momentum(step))
+            averages = [average for average, _ in moved]
+            torch._foreach_lerp_(averages, [value.to(average.dtype) for average, value in moved], self.momentum(step))
         self.steps += 1
+
+    def _by_name(self, model: nn.Module) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Places in :func:`_tensors` of the average and of the model: of what is averaged, and of what is copied."""
+        places = {name: i for i, (name, _) in enumerate(_named(model))}
+        moved: list[tuple[int, int]] = []
+        copied: list[tuple[int, int]] = []
+        for i, (name, average) in enumerate(_named(self.module)):
+            averaged = name in self.avg_parameters and average.is_floating_point()
+            (moved if averaged else copied).append((i, places[name]))
+        return moved, copied
 
 
 @AVERAGES.register_module()
@@ -95,10 +105,14 @@ class ExpMomentumEMA(MovingAverage):
         super().__init__(model, share, interval, update_buffers=update_buffers, device=device)
 
 
-def _tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and values (here) of parameters and buffers; one that several modules share comes once."""
-    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
-        yield name, share(tensor.detach())
+def _named(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and value of parameters and buffers; one that several modules share comes once."""
+    return itertools.chain(model.named_parameters(), model.named_buffers())
+
+
+def _tensors(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The same without names."""
+    return itertools.chain(model.parameters(), model.buffers())
 
 
 class _AveragingHook(_EMAHook):

@@ -1,5 +1,6 @@
 """Random numbers that follow from a seed, so that a resumed run draws what an unbroken one drew."""
 
+import functools
 import random
 
 import numpy as np
@@ -13,10 +14,20 @@ def set_random_seed(seed: int, deterministic: bool = False) -> None:
     """Seed Python, NumPy and all devices of PyTorch with ``seed >= 0``; ``deterministic`` goes for cuDNN's choices."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    if _may_have_a_device():
+        torch.manual_seed(seed)
+    else:  # without the stack that PyTorch notes for each kind of device that may come
+        torch.default_generator.manual_seed(seed)
     if deterministic:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+
+
+@functools.cache
+def _may_have_a_device() -> bool:
+    """Whether there may be a device beside the CPU: before PyTorch 2.6 nobody knows."""
+    accelerator = getattr(torch, 'accelerator', None)
+    return accelerator is None or accelerator.is_available()
 
 
 def init_random_seed(seed: int | None = None) -> int:

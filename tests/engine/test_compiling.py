@@ -17,11 +17,22 @@ METHODS = [
     'rotated_retinanet_obb',
     *(
         pytest.param(method, marks=pytest.mark.slow)
-        for method in ('rotated_fcos', 'rotated_rtmdet', 'oriented_rcnn', 'rotated_faster_rcnn')
+        for method in (
+            *(
+                'rotated_fcos',
+                'rotated_fcos_csl_gaussian',
+                'psc_fcos',
+                'gaucho_fcos',
+                'rotated_rtmdet',
+                'rotated_yolox',
+            ),
+            *('rotated_atss_obb', 's2anet', 'r3det', 'h2rbox', 'h2rbox_v2'),
+            *('rotated_reppoints', 'cfa', 'g_reppoints', 'sasm_reppoints', 'oriented_reppoints'),
+            *('oriented_rcnn', 'rotated_faster_rcnn', 'roi_trans', 'gliding_vertex', 'redet'),
+            *('deformable_detr', 'rotated_dino', 'rhino', 'o2_rtdetr'),
+        )
     ),
 ]
-# those whose boxes are not compiled here
-LOSSES = ('rotated_atss_obb', 's2anet', 'r3det', 'psc_fcos', 'deformable_detr', 'rotated_dino', 'o2_rtdetr')
 
 
 def compiled(model, **options):
@@ -42,10 +53,8 @@ def step(model, batch):
     return values, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize('method', [*METHODS, *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES)])
-def test_losses_are_one_graph_whatever_the_number_of_objects(method):
-    model = build_detector(zoo.tiny(method)).train()
-    other, counter = compiled(model, fullgraph=True)
+def assert_learns_alike(model, other, method):
+    """Losses and gradients of batches with other numbers of objects are the same."""
     for counts in COUNTS:
         batch = zoo.batch(counts, SIZE, zoo.version_of(method))
         values, gradients = step(model, batch)
@@ -54,6 +63,13 @@ def test_losses_are_one_graph_whatever_the_number_of_objects(method):
         assert theirs.keys() == gradients.keys()
         for name, gradient in gradients.items():
             torch.testing.assert_close(theirs[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_losses_are_one_graph_whatever_the_number_of_objects(method):
+    model = build_detector(zoo.tiny(method)).train()
+    other, counter = compiled(model, fullgraph=True)
+    assert_learns_alike(model, other, method)
     assert counter.frame_count == 1
 
 
@@ -65,17 +81,35 @@ def detections(model, img, img_metas):
     return model._detect(x, img_metas, False)[0]
 
 
-@pytest.mark.parametrize('method', METHODS)
-def test_boxes_are_one_graph(method):
-    model, counter = reference.fill(build_detector(zoo.tiny(method))), CompileCounter()
+def assert_finds_alike(method, backend):
+    """Boxes and labels are the same when all that finds them is one graph."""
+    model = reference.fill(build_detector(zoo.tiny(method)))
     torch._dynamo.reset()
-    find = torch.compile(detections, backend=counter, fullgraph=True)
+    find = torch.compile(detections, backend=backend, fullgraph=True)
     batch = zoo.batch((0, 0), SIZE, zoo.version_of(method))
+    metas = [dict(meta, batch_input_shape=SIZE) for meta in batch['img_metas']]
     for img in (batch['img'], batch['img'] / 2):
         with torch.no_grad(), torch._dynamo.config.patch(**FOLLOWED):
-            wanted, found = detections(model, img, batch['img_metas']), find(model, img, batch['img_metas'])
+            wanted, found = detections(model, img, metas), find(model, img, metas)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_boxes_are_one_graph(method):
+    counter = CompileCounter()
+    assert_finds_alike(method, counter)
     assert counter.frame_count == 1
+
+
+@pytest.mark.slow
+def test_inductor_gives_equal_numbers():
+    method = 'rotated_retinanet_obb'
+    model = build_detector(zoo.tiny(method)).train()
+    other = copy.deepcopy(model)
+    torch._dynamo.reset()
+    compile_parts(other, dict(whole=True, fullgraph=True))
+    assert_learns_alike(model, other, method)
+    assert_finds_alike(method, 'inductor')
 
 
 class Doubled(nn.Module):

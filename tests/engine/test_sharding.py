@@ -60,8 +60,11 @@ def work(rank, folder, ports):
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1')
     (plain, parts), (_, half) = (configs(folder, False)), configs(folder / 'half', True)
-    resumed = ('--resume-from', str(folder / 'parts/epoch_1.pth'))
-    runs = ((plain, 'whole'), (parts, 'parts'), (parts, 'again', *resumed), (half, 'bf16'))
+    of_whole, of_parts = (('--resume-from', str(folder / name / 'epoch_1.pth')) for name in ('whole', 'parts'))
+    runs = (
+        *((plain, 'whole'), (parts, 'parts'), (half, 'bf16')),
+        *((parts, 'again', *of_parts), (plain, 'put_together', *of_parts), (parts, 'spread', *of_whole)),
+    )
     for port, (config, name, *options) in zip(ports, runs, strict=True):
         os.environ['MASTER_PORT'] = port
         train(config, folder / name, '--launcher', 'pytorch', *options)
@@ -73,7 +76,7 @@ def trained(tmp_path_factory):
     (folder / 'half').mkdir()
     for place in (folder, folder / 'half'):
         configs(place, False)  # the data are made once
-    multiprocessing.spawn(work, (folder, [free_port() for _ in range(4)]), 2)
+    multiprocessing.spawn(work, (folder, [free_port() for _ in range(6)]), 2)
     return folder
 
 
@@ -94,6 +97,16 @@ def test_shares_learn_what_the_whole_learns(trained):
     torch.testing.assert_close(ours['optimizer']['state'], theirs['optimizer']['state'], rtol=1e-3, atol=1e-5)
     assert ours['optimizer']['param_groups'] == theirs['optimizer']['param_groups']
     assert_same_weights(trained / 'parts/epoch_2.pth', trained / 'again/epoch_2.pth')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['put_together', 'spread'])
+def test_a_checkpoint_goes_on_with_shares_or_without(trained, name):
+    found, wanted = (load_state(trained / place / 'epoch_2.pth') for place in (name, 'whole'))
+    for part in ('state_dict', 'ema_state_dict'):
+        torch.testing.assert_close(found[part], wanted[part], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found['optimizer']['state'], wanted['optimizer']['state'], rtol=1e-3, atol=1e-5)
+    assert curve(trained / name)[-4:] == pytest.approx(curve(trained / 'whole')[-4:], rel=1e-4)
 
 
 @pytest.mark.slow

@@ -57,9 +57,11 @@ def _losses(model, data):
 
 
 @pytest.mark.parametrize('sizes', [1, 2])
-@pytest.mark.parametrize('name', ['retinanet', 'oriented_rcnn', 'rotated_faster_rcnn', 'gliding_vertex', 'roi_trans'])
+@pytest.mark.parametrize(
+    'name', ['retinanet', 'oriented_rcnn', 'rotated_faster_rcnn', 'gliding_vertex', 'roi_trans', 'rotated_atss_obb']
+)
 def test_losses(monkeypatch, name, sizes):
-    model = build_detector(getattr(configs, name)('le90'))
+    model = build_detector(zoo.tiny(name, 'le90') if name == 'rotated_atss_obb' else getattr(configs, name)('le90'))
     model.init_weights()
     data = zoo.batch((4, 0, 3), (64, 96), 'le90')
     data['img'] = data['img'][[0, 1, 0]]

@@ -89,7 +89,9 @@ def _probiou(first: Tensor, second: Tensor) -> Tensor:
 
 def within(points: Tensor, corners: Tensor) -> Tensor:
     """Mask (...) of the points (..., 2) inside their convex quadrilateral (..., 4, 2); both broadcast."""
-    along, to = corners.roll(-1, -2) - corners, points[..., None, :] - corners
+    # not rolled, for which compilers ask how many there are
+    following = torch.cat([corners[..., 1:, :], corners[..., :1, :]], -2)
+    along, to = following - corners, points[..., None, :] - corners
     side = along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0]
     return (side > 0).all(-1) | (side < 0).all(-1)
 

@@ -163,7 +163,8 @@ class RotatedAnchorHead(BaseDenseHead):
             images = zip(anchors, inside, compared, ignored, labels or none, strict=True)
             return [self._sample(counts, *image) for image in images]
         assign, sample = steps
-        assigned = assign(list(anchors), compared, ignored, labels, inside.flatten())
+        levels = (counts,) if getattr(self.assigner, 'by_level', False) else ()
+        assigned = assign(list(anchors), *levels, compared, ignored, labels, inside.flatten())
         return [(found.pos_inds, found.neg_inds, found) for found in sample(assigned, list(anchors), compared)]
 
     def _sample(

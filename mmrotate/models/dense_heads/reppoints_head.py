@@ -14,6 +14,7 @@ from mmrotate.models.builder import build_loss
 from mmrotate.models.layers import conv_tower
 from mmrotate.models.losses import loss_of_rows, mean_over_processes, over_processes
 from mmrotate.ops import DeformConv2d
+from mmrotate.ops.opaque import Owner, opaque
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
 
@@ -21,9 +22,12 @@ from .base import Levels, rows_of, sizes_of
 from .point_head import PointHead
 from .reppoints_targets import PointImage, best_of_levels, consistent_weights, handed_out_in_place, own_shares
 
+# of an image's facts, one for each position, and of the type of what is chosen: labels, weights of classes, of points
+_OF_POSITIONS = [PointImage._fields.index(name) for name in ('labels', 'label_weights', 'weights', 'weights')]
+
 
 @MODELS.register_module()
-class RotatedRepPointsHead(PointHead):
+class RotatedRepPointsHead(Owner, PointHead):
     """Points in two stages, the second on features at the points of the first.
 
     Yang et al., RepPoints, ICCV 2019; with ``use_reassign`` Guo et al., Beyond Bounding-Box (CFA),
@@ -240,17 +244,26 @@ class RotatedRepPointsHead(PointHead):
         assigned, pos_inds, gt_inds = [*targets[:3], targets[4]], *targets[5:]
         counts = [[level.size(1) for level in points[0]]] * len(scores)
         facts = zip(scores, init, refine, *assigned, pos_inds, gt_inds, gt_polys, counts, strict=True)
-        with torch.no_grad():
-            images = itertools.starmap(PointImage, facts)
-            chosen = [self._select(image, [x[i : i + 1] for x in maps]) for i, image in enumerate(images)]
-        labels, label_weights, weights = (torch.stack([found[k] for found in chosen]) for k in range(3))
+        chosen = [self._chosen(*image, [x[i : i + 1] for x in maps]) for i, image in enumerate(facts)]
+        labels, label_weights, weights, strides = map(torch.stack, zip(*chosen, strict=True))
         positive = (labels >= 0) & (labels < self.num_classes)
-        strides = torch.ones_like(weights)
-        strides[positive] = torch.cat([found[-1] for found in chosen]).to(strides) / self.point_base_scale
         fields = (scores.flatten(0, 1), labels.flatten(), label_weights.flatten())
         loss_cls = self.loss_cls(*fields, avg_factor=mean_over_processes(positive.sum().float()))
         losses = self._points_loss('refine', refine, torch.stack(targets[2]), weights, strides)
         return _by_name(['loss_cls', *(f'{name}_refine' for name in self.point_losses)], [(loss_cls, *losses)])
+
+    @opaque(lambda _, *facts: [facts[k].clone() for k in _OF_POSITIONS])
+    @torch.no_grad()
+    def _chosen(self, *facts: Any) -> list[Tensor]:
+        """Labels, their weights, weights of points and strides of the positions (n,) of an image.
+
+        The facts are those of :class:`PointImage`, and last the maps that :meth:`_select` sees.
+        """
+        *image, maps = facts
+        labels, label_weights, weights, *_, scales = self._select(PointImage(*image), maps)
+        strides = torch.ones_like(weights)
+        strides[(labels >= 0) & (labels < self.num_classes)] = scales.to(strides) / self.point_base_scale
+        return [labels, label_weights, weights, strides]
 
     def _select(self, image: PointImage, maps: Levels) -> tuple[Any, ...]:
         """Labels (n,), their weights (n,), weights of points (n,), and last the pixels (k,) that count as one for

@@ -113,6 +113,8 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         usual = (labels, label_weights, bbox_targets, bbox_weights, reduction_override)
         losses = super().loss(cls_score, bbox_pred, rois, *usual)
         pos = (labels < self.num_classes).nonzero().squeeze(1)
+        # compilers cannot know it
+        torch._check(pos.size(0) == fix_targets.size(0), lambda: 'fix_targets must be of the positive proposals')
         override = {} if reduction_override is None else dict(reduction_override=reduction_override)
         parts = dict(loss_fix=(fix_pred, fix_targets), loss_ratio=(ratio_pred, ratio_targets))
         for name, (pred, target) in parts.items():

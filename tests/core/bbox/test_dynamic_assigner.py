@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mmrotate.core.bbox import ATSSObbAssigner, DynamicSoftLabelAssigner, SimOTAAssigner, batch_method, rbbox_overlaps
+from mmrotate.core.bbox import ConvexAssigner, DynamicSoftLabelAssigner, SimOTAAssigner, batch_method, rbbox_overlaps
 from mmrotate.core.bbox.assigners import dynamic_assigner
 from mmrotate.utils.errors import ArgumentError
 from tests.helpers import golden
@@ -99,7 +99,7 @@ def test_the_batch_goes_image_by_image_for_a_subclass_that_assigns_in_its_way():
 
     patched = DynamicSoftLabelAssigner()
     patched.assign = lambda *args: None
-    assert [batch_method(part, 'assign') for part in (Own(), patched, ATSSObbAssigner(9))] == [None] * 3
+    assert [batch_method(part, 'assign') for part in (Own(), patched, ConvexAssigner())] == [None] * 3
     assert batch_method(OwnBatch(), 'assign')() == 'own'
     whole = DynamicSoftLabelAssigner()
     assert batch_method(whole, 'assign') == whole.assign_batch

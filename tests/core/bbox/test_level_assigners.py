@@ -262,3 +262,25 @@ def test_the_overlaps_given_decide():
     result = _convex().assign(points, polygons, overlaps, gt_labels=torch.tensor([3, 5]))
     assert result.gt_inds.nonzero().tolist() == [[7]]
     assert result.labels[7] == 5
+
+
+@pytest.mark.parametrize('share', [1.0, 0.8, 0.02])
+def test_a_batch_is_assigned_as_its_images(share):
+    count = sum(LEVELS)
+    assigner = build_assigner(dict(type='ATSSObbAssigner', topk=9, ignore_iof_thr=0.3))
+    priors = [random_boxes(count, seed, 120) for seed in range(4)]
+    gts = [random_boxes(m, 10 + m, 120) for m in (20, 0, 7, 1)]
+    ignore, labels = [random_boxes(3, 5), random_boxes(0), None, None], [torch.randint(4, (len(g),)) for g in gts]
+    taking = torch.rand(len(gts), count) <= share
+    found = assigner.assign_batch(priors, LEVELS, gts, ignore, labels, taking.flatten())
+    first = 0
+    for image, (boxes, mask, *truth) in enumerate(zip(priors, taking, gts, ignore, labels, strict=True)):
+        alone = assigner.assign(boxes[mask], [int(level.sum()) for level in mask.split(LEVELS)], *truth)
+        own = slice(image * count, (image + 1) * count)
+        inds, overlaps, classes = (field[own] for field in (found.gt_inds, found.max_overlaps, found.labels))
+        assert torch.equal(inds[mask], torch.where(alone.gt_inds > 0, alone.gt_inds + first, alone.gt_inds))
+        assert torch.equal(overlaps[mask], alone.max_overlaps)
+        assert torch.equal(classes[mask], alone.labels)
+        assert (inds[~mask] == -1).all()
+        first += len(truth[0])
+    assert (found.gt_inds > 0).any()

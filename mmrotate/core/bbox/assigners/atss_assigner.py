@@ -1,9 +1,12 @@
 """Assignment by the statistics of an object's nearest priors."""
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmrotate.ops.opaque import Owner
 from mmrotate.registry import TASK_UTILS
@@ -64,24 +67,61 @@ class ByLevelAssigner(Owner):
 
         Priors in the boxes (k, e) to ignore count neither way.
         """
-        n, m = len(bboxes), len(gt_bboxes)
-        ignored = ignored_priors(bboxes, gt_bboxes_ignore, self.ignore_iof_thr, self.iou_calculator)
-        centres, polygons = self._centres(bboxes), self._polygons(gt_bboxes)
+        labels = None if gt_labels is None else [gt_labels]
+        return self.assign_batch([bboxes], num_level_bboxes, [gt_bboxes], [gt_bboxes_ignore], labels)
+
+    @torch.no_grad()
+    def assign_batch(
+        self,
+        bboxes: Sequence[Tensor],
+        num_level_bboxes: list[int],
+        gt_bboxes: Sequence[Tensor],
+        gt_bboxes_ignore: Sequence[Tensor | None],
+        gt_labels: Sequence[Tensor] | None = None,
+        taking: Tensor | None = None,
+    ) -> AssignResult:
+        """The same for all images of a batch, each with as many priors: see that of :class:`MaxIoUAssigner`."""
+        rule = self.ignore_iof_thr, self.iou_calculator
+        images = zip(bboxes, gt_bboxes_ignore, strict=True)
+        ignored = torch.cat([ignored_priors(priors, ignore, *rule) for priors, ignore in images])
+        objects = list(map(len, gt_bboxes))
+        boxes, gts = torch.cat(list(bboxes)), torch.cat(list(gt_bboxes))
+        centres, polygons = self._centres(boxes), self._polygons(gts)
         middle = self.get_horizontal_bboxes(polygons).unflatten(1, (2, 2)).mean(1)
-        priors = nearest_of_levels(centres, middle, num_level_bboxes, self.topk)  # (m, k)
-        pairs = (priors.flatten(), torch.arange(m, device=priors.device).repeat_interleave(priors.size(1)))
-        overlaps = self._overlaps(bboxes, gt_bboxes, pairs)
-        overlaps = overlaps.masked_fill(ignored[pairs[0]], 0).view_as(priors)
-        mean = overlaps.mean(1, keepdim=True)
+        left_out = ignored if taking is None else ignored | ~taking
+        near = self._nearest(centres, middle.split(objects), num_level_bboxes, taking)
+        real, own = near >= 0, torch.arange(len(gts), device=near.device)
+        pairs = near.clamp(min=0).flatten(), own.repeat_interleave(near.size(1))
+        overlaps = self._overlaps(boxes, gts, pairs).masked_fill(ignored[pairs[0]], 0).view_as(near).where(real, 0)
+        count = real.sum(1)
+        mean = overlaps.sum(1) / count.clamp(min=1)
         # the deviation of a single candidate is 0
-        spread = ((overlaps - mean).square().sum(1) / max(priors.size(1) - 1, 1)).sqrt()
-        threshold = (mean[:, 0] + spread) * self._factor(polygons)
+        gaps = (overlaps - mean[:, None]).where(real, 0)
+        spread = (gaps.square().sum(1) / (count - 1).clamp(min=1)).sqrt()
+        threshold = (mean + spread) * torch.cat([self._factor(own) for own in polygons.split(objects)])
         inside = within(centres[pairs[0]], polygons[pairs[1]].unflatten(1, (4, 2))) & ~ignored[pairs[0]]
-        positive = (overlaps >= threshold[:, None]).flatten() & inside
+        positive = ((overlaps >= threshold[:, None]) & real).flatten() & inside
         chosen = pairs[0][positive], pairs[1][positive]
-        result = AssignResult.of_pairs((n, m), chosen, overlaps.flatten()[positive], gt_labels)
-        result.gt_inds[ignored] = -1
+        labels = None if gt_labels is None else torch.cat(list(gt_labels))
+        result = AssignResult.of_pairs((len(boxes), len(gts)), chosen, overlaps.flatten()[positive], labels)
+        result.gt_inds[left_out] = -1
         return result
+
+    def _nearest(self, centres: Tensor, middle: Sequence[Tensor], levels: list[int], taking: Tensor | None) -> Tensor:
+        """Indices (m, k) of the candidates of all objects among the priors of all images, -1 where one has fewer.
+
+        ``centres`` (n, 2) are of the priors, ``middle`` (m, 2) of the objects of each image.
+        """
+        size = len(centres) // len(middle)
+        if sum(levels) != size:
+            raise ArgumentError(f'num_level_bboxes must add up to the {size} priors, got {levels}')
+        mask = centres.new_ones(len(centres), dtype=torch.bool) if taking is None else taking
+        counts = torch.stack([level.sum(1) for level in mask.view(len(middle), size).split(levels, 1)], 1).tolist()
+        priors = mask.nonzero().squeeze(1).split([sum(each) for each in counts])
+        images = zip(priors, middle, counts, strict=True)
+        found = [own[nearest_of_levels(centres[own], part, each, self.topk)] for own, part, each in images]
+        most = max(each.size(1) for each in found)
+        return torch.cat([F.pad(each, (0, most - each.size(1)), value=-1) for each in found])
 
     def _centres(self, bboxes: Tensor) -> Tensor:
         """Centres (n, 2) of the priors: here of point sets."""
@@ -216,14 +256,13 @@ def nearest_of_levels(centres: Tensor, middle: Tensor, num_level_bboxes: list[in
 
     ``centres`` are of the priors (n, 2), level by level, ``middle`` of the objects (m, 2).
     """
-    if sum(num_level_bboxes) != len(centres):
-        raise ArgumentError(f'num_level_bboxes must add up to the {len(centres)} priors, got {num_level_bboxes}')
-    starts = [sum(num_level_bboxes[:i]) for i in range(len(num_level_bboxes))]
+    sizes = [min(topk, size) for size in num_level_bboxes]
+    starts = torch.tensor(list(accumulate(num_level_bboxes, initial=0))[:-1], device=centres.device)
+    starts = starts.repeat_interleave(starts.new_tensor(sizes), output_size=sum(sizes))
     chunks = []
     for part in middle.split(max(CHUNK // max(len(centres), 1), 1)):
         gap = torch.cdist(part, centres, compute_mode='donot_use_mm_for_euclid_dist')
         # levels are of different sizes: there is no one tensor to take the best of
-        levels = zip(gap.split(num_level_bboxes, 1), starts, strict=True)
-        found = [level.topk(min(topk, level.size(1)), largest=False).indices + start for level, start in levels]
-        chunks.append(torch.cat(found, 1))
+        levels = zip(gap.split(num_level_bboxes, 1), sizes, strict=True)
+        chunks.append(torch.cat([level.topk(size, largest=False).indices for level, size in levels], 1) + starts)
     return torch.cat(chunks)

@@ -1,5 +1,6 @@
 """Assignment by what the predictions cost, with as many priors for an object as its predictions deserve."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _MOST = torch.finfo(torch.float32).max
 _EPS = 1e-7  # of an overlap, for its logarithm
 _MARGIN = 0.01  # px that a prior must be inside
 _FAR = 1e5  # what a prior costs that is elsewhere
+_DIRECT = 'donot_use_mm_for_euclid_dist'  # a product of matrices rounds more
 
 
 @dataclass
@@ -161,8 +163,16 @@ class DynamicSoftLabelAssigner(Owner):
         """Mask (N, n) of the priors that take part: those inside of any object."""
         found = torch.zeros(len(truth.boxes), len(priors), dtype=torch.bool, device=priors.device)
         for part in truth.blocks(found.numel()):
-            found |= (self._takes(priors[:, None], part.boxes[:, None]) & part.present[:, None]).any(-1)
+            distance = torch.cdist(priors[None, :, :2], part.boxes[..., :2], compute_mode=_DIRECT)
+            near = (distance <= self._reach(priors, part.boxes)) & part.present[:, None]
+            image, prior, gts = near.nonzero(as_tuple=True)  # few, and all that are worth a closer look
+            takes = self._takes(priors[prior], part.boxes[image, gts])
+            found[image[takes], prior[takes]] = True
         return found
+
+    def _reach(self, priors: Tensor, boxes: Tensor) -> Tensor:
+        """How far priors (n, 3 or more) that take part are at most from the centres of objects (N, m, 5)."""
+        return boxes[:, None, :, 2:4].norm(dim=-1) / 2
 
     def _takes(self, priors: Tensor, boxes: Tensor) -> Tensor:
         """Whether priors (..., 3 or more) take part for objects (..., 5)."""
@@ -207,12 +217,13 @@ class DynamicSoftLabelAssigner(Owner):
 
     def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
         """Costs (N, m, v) of pairs of overlaps (N, m, v); ``background`` (N, v) is that of no class."""
-        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
+        # by class before they are spread over the objects, which are many more
+        logits, shares, none = (_of_labels(each, truth) for each in (scores, scores.sigmoid(), _background(scores)))
         # of the object's class the cost of the label, of the others that of the background
         as_object = F.binary_cross_entropy_with_logits(logits, ious, reduction='none')
-        as_object *= (ious - logits.sigmoid()).square()
-        classes = as_object + background[:, None] - _background(logits)
-        distance = torch.cdist(truth.boxes[..., :2], priors[..., :2], compute_mode='donot_use_mm_for_euclid_dist')
+        as_object *= (ious - shares).square()
+        classes = as_object + background[:, None] - none
+        distance = torch.cdist(truth.boxes[..., :2], priors[..., :2], compute_mode=_DIRECT)
         centre = torch.pow(10, distance / priors[:, None, :, 2] - self.soft_center_radius)
         return classes - (ious + _EPS).log() * self.iou_weight + centre
 
@@ -251,11 +262,15 @@ class SimOTAAssigner(DynamicSoftLabelAssigner):
         gap = (priors[..., :2] - boxes[..., :2]).abs().amax(-1)
         return gap < self.center_radius * priors[..., 2]
 
+    def _reach(self, priors: Tensor, boxes: Tensor) -> Tensor:
+        corner = math.sqrt(2) * self.center_radius * priors[:, 2] + _MARGIN
+        return torch.maximum(super()._reach(priors, boxes), corner[:, None])
+
     def _takes(self, priors: Tensor, boxes: Tensor) -> Tensor:
         return super()._takes(priors, boxes) | self._near(priors, boxes)
 
     def _cost(self, ious: Tensor, scores: Tensor, background: Tensor, priors: Tensor, truth: Truth) -> Tensor:
-        logits = scores.mT[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
+        logits = _of_labels(scores, truth)
         # of the object's class that of an object, of the others that of none
         classes = F.softplus(scores).sum(-1)[:, None] - logits
         pairs = priors[:, None], truth.boxes[:, :, None]
@@ -268,6 +283,11 @@ def _covers(priors: Tensor, boxes: Tensor) -> Tensor:
     along, across = along_sides(priors, boxes)
     reach = boxes[..., 2:4] / 2 - _MARGIN
     return (along.abs() <= reach[..., 0]) & (across.abs() <= reach[..., 1])
+
+
+def _of_labels(scores: Tensor, truth: Truth) -> Tensor:
+    """Of the scores (N, v, C) of priors those of the classes of objects (N, m, v)."""
+    return scores.mT.contiguous()[torch.arange(len(scores), device=scores.device)[:, None], truth.labels]
 
 
 def _background(logits: Tensor) -> Tensor:

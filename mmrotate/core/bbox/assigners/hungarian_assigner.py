@@ -1,7 +1,6 @@
 """Assignment one to one, at the least total cost."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -95,9 +94,10 @@ class DNGroupHungarianAssigner(HungarianAssigner):
         match_costs: See the base.
     """
 
+    @opaque(lambda _, groups, scores, __, objects, *___: [scores.new_empty(groups, objects.size(0), dtype=torch.bool)])
     @torch.no_grad()
-    def held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Any) -> Tensor:
-        """Mask (groups, m) of the noised queries that get their own object.
+    def held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Tensor) -> list[Tensor]:
+        """One mask (groups, m) of the noised queries that get their own object.
 
         Args:
             groups: Groups of noised queries, each of which meets the others by itself.
@@ -112,4 +112,4 @@ class DNGroupHungarianAssigner(HungarianAssigner):
         for own, group in zip(held, noised.chunk(groups) if m else (), strict=False):
             rows, columns = linear_sum_assignment(torch.cat([group, others]))
             own[rows[rows == columns]] = True
-        return held
+        return [held]
