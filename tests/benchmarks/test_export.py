@@ -70,8 +70,10 @@ def test_a_method_has_a_row_for_each_format(export, results, tmp_path):
         assert row['size'] == (2e-3 if 'openvino' in row['format'] else 1e-3) and row['own'] > 0
     scores = np.concatenate([part[:, 5] for images in results.values() for image in images for part in image])
     assert scores.min() > 0.004 and scores.max() < 0.999  # they tell boxes apart
-    lines = export.table(rows, 'methods').splitlines()
-    assert len(lines) == 4 and len({line.count('|') for line in lines}) == 1
+    lines = export.table([rows[0] | {'size': 1.5}, rows[1]], 'methods').splitlines()
+    # both formats in a line, and what is the same for them once
+    assert len(lines) == 3 and len({line.count('|') for line in lines}) == 1
+    assert lines[-1].startswith('| rotated_fcos_r50_fpn_1x_dota_le90, dynamic | ') and '| 1.5 / 0.0 |' in lines[-1]
 
 
 def test_what_stops_a_method_is_its_row(export, results, tmp_path, monkeypatch):
@@ -100,17 +102,21 @@ def test_what_was_interrupted_goes_on(export, monkeypatch, tmp_path):
         monkeypatch.setattr(sys, 'argv', ['export.py', 'methods', '--only', only, *options])
         export.main()
         if only == 's2anet_r50':
-            assert '| openvino | ValueError: an operator is missing: see above |' in page.read_text('utf-8')
+            assert '| 7 / openvino: ValueError: an operator is missing: see above |' in page.read_text('utf-8')
     # what failed is tried again, what did not is not
     assert tried == [('s2anet', 'onnx', 'openvino'), ('r3det', 'onnx', 'openvino'), ('s2anet', 'openvino')]
     assert len(json.loads(rows.read_text())) == 4
     lines = page.read_text('utf-8').splitlines()
-    assert len(lines) == 6 and len({line.count('|') for line in lines}) == 1
+    assert [line.split(' ')[1] for line in lines[2:]] == [
+        'r3det_tiny_r50_fpn_1x_dota_oc',
+        's2anet_r50_fpn_1x_dota_le135',
+    ]
+    assert len({line.count('|') for line in lines}) == 1
 
 
-def test_other_weights_of_the_shipped_model_are_measured_anew(export, monkeypatch, tmp_path, capsys):
+def test_other_weights_of_a_shipped_model_are_measured_anew(export, monkeypatch, tmp_path, capsys):
     def of_shipped(name, formats, folder, args):
-        yield from (dict(format=each, mAP=0.6, **ROW) for each in ('pytorch', *formats[1:]))
+        yield from (dict(format=each, mAP=0.6, gap=-0.01, **ROW) for each in ('pytorch', *formats[1:]))
 
     monkeypatch.setattr(export, 'of_shipped', of_shipped)
     weights, rows = tmp_path / 'weights.pth', tmp_path / 'rows.json'
@@ -122,4 +128,4 @@ def test_other_weights_of_the_shipped_model_are_measured_anew(export, monkeypatc
     found = json.loads(rows.read_text())
     assert [row['format'] for row in found] == 2 * ['pytorch', 'onnx, float32', 'onnx, half', 'onnx, int8']
     assert len({row['method'] for row in found}) == 2
-    assert capsys.readouterr().out.count('| onnx, int8 | 0.6000 | 7 | 2 (1) |') == 2
+    assert capsys.readouterr().out.count('| onnx, int8 | 0.6000 | -0.0100 | 7 | 2 (1) |') == 2
