@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mmrotate.utils import UserError
 
 BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
-ARGS = argparse.Namespace(mode='methods', base=8, channels=32, dynamic=True, threads=1)
+ARGS = argparse.Namespace(mode='methods', base=8, channels=32, dynamic=True, threads=1, known=[])
 METHOD, FORMATS = 'rotated_fcos/rotated_fcos_r50_fpn_1x_dota_le90', ['onnx, dynamic', 'openvino, dynamic']
 ROW = dict(matched=7, alone=2, ties=1, box=0.001, score=1e-6, seconds=30, latency=0.2, size=1.5)
 
@@ -53,7 +54,13 @@ def results(export, monkeypatch):
 
     monkeypatch.setattr(export, 'own_boxes', own)
     monkeypatch.setattr(export, 'timed', lambda run: (run(), 0.5))
-    for name, fake in (('trace', ignored), ('write', write), ('to_openvino', ignored), ('Detector', File)):
+    for name, fake in (
+        ('trace', ignored),
+        ('digest_of', lambda program: 'abc'),
+        ('write', write),
+        ('to_openvino', ignored),
+        ('Detector', File),
+    ):
         monkeypatch.setattr(export, name, fake)
     return found
 
@@ -74,6 +81,26 @@ def test_a_method_has_a_row_for_each_format(export, results, tmp_path):
     # both formats in a line, and what is the same for them once
     assert len(lines) == 3 and len({line.count('|') for line in lines}) == 1
     assert lines[-1].startswith('| rotated_fcos_r50_fpn_1x_dota_le90, dynamic | ') and '| 1.5 / 0.0 |' in lines[-1]
+
+
+def test_a_graph_that_is_known_is_not_measured_again(export, results, tmp_path, monkeypatch):
+    rows = [dict(method='other', format=each, graph='abc', noise=0, noise_score=0, own=0, **ROW) for each in FORMATS]
+    monkeypatch.setattr(export, 'write', None)
+    found = list(export.measured(METHOD, FORMATS, tmp_path, argparse.Namespace(**{**vars(ARGS), 'known': rows})))
+    assert found == [row | {'method': METHOD} for row in rows]
+    (line,) = export.table(rows + found, 'methods').splitlines()[2:]
+    assert line.startswith('| other, rotated_fcos_r50_fpn_1x_dota_le90, dynamic | 7 | 2 (1) |')
+
+
+def test_a_digest_is_of_operators_and_weights(export):
+    def program(factor, weight):
+        layer = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(layer.weight, weight)
+        torch.nn.init.zeros_(layer.bias)
+        return torch.export.export(torch.nn.Sequential(layer, torch.nn.Softplus(factor)), (torch.ones(1, 1),))
+
+    digests = [export.digest_of(program(*each)) for each in ((1, 1), (1, 1), (2, 1), (1, 2))]
+    assert digests[0] == digests[1] and len(set(digests)) == 3
 
 
 def test_what_stops_a_method_is_its_row(export, results, tmp_path, monkeypatch):
