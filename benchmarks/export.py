@@ -54,6 +54,8 @@ CLASSES = ['person', 'car', 'bicycle']
 SCALE = (320, 256)
 OTHER_SCALES = ((288, 224), (448, 320))
 SHIPPED = sorted(ROOT.glob('demo/*.pth'))
+# how near scores are that rounding may make equal, or tell apart
+SAME_SCORE = 1e-4
 LAYERS = ('float32', 'int8', 'half')
 
 
@@ -140,16 +142,22 @@ def timed(run: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
     return found, min(seconds)
 
 
-def distinct(result: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The boxes of an image whose scores no other has."""
+def tied(result: Sequence[np.ndarray]) -> np.ndarray:
+    """The scores that several boxes of an image have."""
     values, counts = np.unique(np.concatenate(result)[:, 5], return_counts=True)
-    return [part[np.isin(part[:, 5], values[counts == 1])] for part in result]
+    return values[counts > 1]
+
+
+def without(result: Sequence[np.ndarray], scores: np.ndarray) -> list[np.ndarray]:
+    """The boxes of an image with other scores than these, by more than files may differ."""
+    return [part[(abs(part[:, 5:] - scores) > SAME_SCORE).all(1)] for part in result]
 
 
 def agreed(wanted: Sequence, found: Sequence, again: Callable[[int], Any] | None = None) -> dict:
-    """How results of the same images differ in the boxes of distinct scores."""
-    lists = ([distinct(result) for result in results] for results in (wanted, found))
-    return difference(*lists, again and (lambda number: distinct(again(number))))._asdict()
+    """How results of the same images differ in the boxes of scores that no other has, here or there."""
+    ties = [np.concatenate([tied(one), tied(other)]) for one, other in zip(wanted, found, strict=True)]
+    lists = ([without(*pair) for pair in zip(results, ties, strict=True)] for results in (wanted, found))
+    return difference(*lists, again and (lambda number: without(again(number), ties[number])))._asdict()
 
 
 def by_format(file: Path, how: Recipe, kinds: Sequence[str]) -> dict[str, Path]:

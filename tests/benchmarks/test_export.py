@@ -92,6 +92,16 @@ def test_a_graph_that_is_known_is_not_measured_again(export, results, tmp_path, 
     assert line.startswith('| other, rotated_fcos_r50_fpn_1x_dota_le90, dynamic | 7 | 2 (1) |')
 
 
+def test_boxes_of_equal_scores_are_left_out_wherever_they_are_equal(export):
+    def result(*scores):
+        return [np.array([[20.0 * i, 0, 9, 5, 0.1, score] for i, score in enumerate(scores)])]
+
+    # the second and the third may come in any order in the one, and are told apart in the last bit by the other
+    one, other = result(0.9, 0.7, 0.7, 0.3), result(0.9, 0.7, 0.7000001, 0.3)
+    for pair in ((one, other), (other, one)):
+        assert export.agreed(*([each] for each in pair)) == dict(matched=2, box=0, score=0, alone=0, ties=0)
+
+
 def test_a_digest_is_of_operators_and_weights(export):
     def program(factor, weight):
         layer = torch.nn.Linear(1, 1)
