@@ -6,18 +6,21 @@ boxes with equal scores any may come first: they are left out. With ``--dynamic`
 images, and are run on three, at two sizes that are not those of the example. Beside it stands what PyTorch's own boxes
 change by when the last bit of the image does: a file that rounds otherwise cannot be nearer.
 
-``shipped`` writes the model that comes with the project in float32, float16 and int8, and scores all its files on the
+``shipped`` writes the models that come with the project in float32, float16 and int8, and scores all their files on the
 validation images of HIT-UAV, beside PyTorch:
 
     nice python benchmarks/export.py methods --only 'rotated_fcos|s2anet' --threads 1 --json methods.json
     nice python benchmarks/export.py shipped --data data/hit_uav --threads 1 --json shipped.json
 
 ``--json`` keeps a row for each method and format; those that are there are not made again, so what was interrupted
-goes on. Rows and files of the shipped model are of its weights: others begin anew.
+goes on. Methods that differ in what they learn alone have the same graph, weights included: it is measured once.
+Times are CPU's, which with one thread a busy machine leaves as they are.
+Rows and files of a shipped model are of its weights: others begin anew.
 """
 
 import argparse
 import contextlib
+import copy
 import functools
 import hashlib
 import json
@@ -32,8 +35,8 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from small import METHODS, angle_version, load, small_model, with_few_proposals
+from torch.export import ExportedProgram
 
 from mmrotate.apis import inference_detector, init_detector
 from mmrotate.engine import open_dataset
@@ -50,8 +53,10 @@ CLASSES = ['person', 'car', 'bicycle']
 # width and height of inputs: no map of the pyramids has a side of 1, which a dynamic file could not have
 SCALE = (320, 256)
 OTHER_SCALES = ((288, 224), (448, 320))
-SHIPPED = 'hit_uav/oriented_rcnn_r18_half_fpn_hit_uav_le90'
-LAYERS = ('float32', 'half', 'int8')
+SHIPPED = sorted(ROOT.glob('demo/*.pth'))
+# how near scores are that rounding may make equal, or tell apart
+SAME_SCORE = 1e-4
+LAYERS = ('float32', 'int8', 'half')
 
 
 def small_detector(name: str, base: int, channels: int) -> Any:
@@ -128,25 +133,31 @@ def own_boxes(model: Any, recipe: Recipe, images: Sequence[np.ndarray], shake: f
 
 
 def timed(run: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
-    """What it gives, and the seconds of its quickest run but the first."""
+    """What it gives, and the CPU time in seconds of its quickest run but the first."""
     found, seconds = run(), []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return found, min(seconds)
 
 
-def distinct(result: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The boxes of an image whose scores no other has."""
+def tied(result: Sequence[np.ndarray]) -> np.ndarray:
+    """The scores that several boxes of an image have."""
     values, counts = np.unique(np.concatenate(result)[:, 5], return_counts=True)
-    return [part[np.isin(part[:, 5], values[counts == 1])] for part in result]
+    return values[counts > 1]
+
+
+def without(result: Sequence[np.ndarray], scores: np.ndarray) -> list[np.ndarray]:
+    """The boxes of an image with other scores than these, by more than files may differ."""
+    return [part[(abs(part[:, 5:] - scores) > SAME_SCORE).all(1)] for part in result]
 
 
 def agreed(wanted: Sequence, found: Sequence, again: Callable[[int], Any] | None = None) -> dict:
-    """How results of the same images differ in the boxes of distinct scores."""
-    lists = ([distinct(result) for result in results] for results in (wanted, found))
-    return difference(*lists, again and (lambda number: distinct(again(number))))._asdict()
+    """How results of the same images differ in the boxes of scores that no other has, here or there."""
+    ties = [np.concatenate([tied(one), tied(other)]) for one, other in zip(wanted, found, strict=True)]
+    lists = ([without(*pair) for pair in zip(results, ties, strict=True)] for results in (wanted, found))
+    return difference(*lists, again and (lambda number: without(again(number), ties[number])))._asdict()
 
 
 def by_format(file: Path, how: Recipe, kinds: Sequence[str]) -> dict[str, Path]:
@@ -164,6 +175,11 @@ def of_method(name: str, formats: Sequence[str], folder: Path, args: argparse.Na
     images = [cv2.imread(str(path)) for path in sorted(SAMPLES.iterdir())[: 3 if args.dynamic else 2]]
     images[1] = images[1][:400]
     settle(model, inputs_of(how, images)[0])
+    program = trace(graph_of(model), SCALE[::-1], args.dynamic)
+    graph = digest_of(program)
+    if known := [row for row in args.known if row.get('graph') == graph and row['format'] in formats]:
+        yield from ({key: value for key, value in row.items() if key != 'method'} for row in known)
+        return
     wanted, own = timed(lambda: [result for each in tries for result in own_boxes(model, each, images)])
     shaken = [result for each in tries for result in own_boxes(model, each, images, 1e-7)]
     count = len(images)
@@ -175,15 +191,24 @@ def of_method(name: str, formats: Sequence[str], folder: Path, args: argparse.Na
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / 'model.onnx'
-    write(trace(graph_of(model), SCALE[::-1], args.dynamic), 'onnx', file, how)
+    write(program, 'onnx', file, how)
     files = by_format(file, how, [each.split(',')[0] for each in formats])
     seconds = time.perf_counter() - start
     for form, file in zip(formats, files.values(), strict=True):
         detector = Detector(file, args.threads)
         found, latency = timed(functools.partial(file_boxes, detector, tries, images))
-        yield dict(format=form, **agreed(wanted, found, again), noise=noise, noise_score=noise_score) | dict(
-            own=own, latency=latency, seconds=seconds, size=size_of(file) / 1e6
-        )
+        yield dict(
+            format=form, graph=graph, **agreed(wanted, found, again), noise=noise, noise_score=noise_score
+        ) | dict(own=own, latency=latency, seconds=seconds, size=size_of(file) / 1e6)
+
+
+def digest_of(program: ExportedProgram) -> str:
+    """Of the operators and the weights of a graph."""
+    digest = hashlib.sha256(str(program.graph).encode())
+    for value in (*program.state_dict.values(), *program.constants.values()):
+        if isinstance(value, torch.Tensor):
+            digest.update(value.detach().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def file_boxes(detector: Detector, tries: Sequence[Recipe], images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
@@ -195,86 +220,105 @@ def file_boxes(detector: Detector, tries: Sequence[Recipe], images: Sequence[np.
 
 
 def of_shipped(name: str, formats: Sequence[str], folder: Path, args: argparse.Namespace) -> Iterator[dict]:
-    """Rows of the shipped model: PyTorch, then each form of its layers in each format."""
-    cfg = load(SHIPPED)
+    """Rows of a shipped model: PyTorch, then each form of its layers in each format."""
+    weights = next(path for path in args.weights if name == named(path))
+    cfg = load(f'hit_uav/{weights.stem}')
     cfg.data.test.update(ann_file=str(args.data / 'val/labelTxt'), img_prefix=str(args.data / 'val/images'))
     dataset = open_dataset(cfg, 'test', test_mode=True)
-    model = init_detector(cfg, args.weights, 'cpu')
+    model = init_detector(cfg, weights, 'cpu')
     wanted, own = scored(dataset, lambda image: inference_detector(model, image))
-    yield dict(format='pytorch', **own, size=args.weights.stat().st_size / 1e6)
+    yield dict(format='pytorch', **own, size=weights.stat().st_size / 1e6)
     for layers in LAYERS:
-        again = functools.partial(shaken_again, model, dataset, 5e-4 if layers == 'half' else 1e-6)
+        # layers in float16 and int8 change boxes: only mAP says by how much
+        again = functools.partial(shaken_again, model, dataset) if layers == 'float32' else None
         kinds = [kind for kind in args.formats if f'{kind}, {layers}' in formats]
         if kinds:
             start = time.perf_counter()
-            file = shipped_file(cfg, layers, folder / name, args)
+            file = shipped_file(model, layers, folder / name, args)
             files = by_format(file, recipe_of(model, fixed_size(model)), kinds)
             seconds = time.perf_counter() - start
             for kind, file in files.items():
                 found, scores = scored(dataset, Detector(file, args.threads))
-                agree = difference(wanted, found, again)._asdict()
+                agree = dict(difference(wanted, found, again)._asdict(), gap=scores['mAP'] - own['mAP'])
                 yield dict(format=f'{kind}, {layers}', **agree, **scores, seconds=seconds, size=size_of(file) / 1e6)
 
 
-def shaken_again(model: Any, dataset: Any, share: float, number: int) -> Any:
-    """PyTorch's result for an image of a data set, whose values change by about such a part of them."""
-    return shaken_result(model, dataset.image_path(number), share)
+def shaken_again(model: Any, dataset: Any, number: int) -> Any:
+    """PyTorch's result for an image of a data set, whose last bits change."""
+    return shaken_result(model, dataset.image_path(number))
 
 
-def shipped_file(cfg: Config, layers: str, folder: Path, args: argparse.Namespace) -> Path:
-    """The shipped model as ONNX with its layers in another type, made where it is not there yet."""
+def named(weights: Path) -> str:
+    """What rows of these weights are called."""
+    return f'{weights.stem} {hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}'
+
+
+def shipped_file(model: Any, layers: str, folder: Path, args: argparse.Namespace) -> Path:
+    """A shipped model as ONNX with its layers in another type, made where it is not there yet."""
     file = folder / f'{layers}.onnx'
     if file.exists():
         return file
     if layers == 'int8':
         training = sorted(map(str, (args.data / 'train/images').iterdir()))
         step = max(1, len(training) // args.calibration)
-        quantize(training[::step][: args.calibration], shipped_file(cfg, 'float32', folder, args), file)
+        quantize(training[::step][: args.calibration], shipped_file(model, 'float32', folder, args), file)
         return file
     folder.mkdir(parents=True, exist_ok=True)
-    model = init_detector(cfg, args.weights, 'cpu')
-    size = fixed_size(model)
-    write(trace(graph_of(model, half=layers == 'half'), size, False), 'onnx', file, recipe_of(model, size))
+    size, half = fixed_size(model), layers == 'half'
+    # float16 changes the weights
+    graph = graph_of(copy.deepcopy(model) if half else model, half=half)
+    write(trace(graph, size, False), 'onnx', file, recipe_of(model, size))
     return file
 
 
 def scored(dataset: Any, detect: Callable[[str], Any]) -> tuple[list, dict]:
-    """Results on a data set, the mAP50, and the median of the seconds that an image takes, reading included."""
+    """Results on a data set, the mAP50, and the median of the CPU time that an image takes, reading included."""
     detect(dataset.image_path(0))
     results, seconds = [], []
     for i in range(len(dataset)):
-        start = time.perf_counter()
+        start = time.process_time()
         results.append(detect(dataset.image_path(i)))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     scores = dataset.evaluate(results, metric='mAP', logger='silent')
     return results, dict(mAP=float(scores['mAP']), latency=float(np.median(seconds)))
 
 
-_METHODS = (
-    '| method | format | boxes that agree | alone (near ties) | box, px | score | last bit: box, px | score | MB '
-    '| PyTorch, ms | file, ms | export, s |',
-    '| {method} | {format} | {matched} | {alone} ({ties}) | {box:.1e} | {score:.1e} | {noise:.1e} | {noise_score:.1e} '
-    '| {size:.1f} | {own:.0f} | {latency:.0f} | {seconds:.0f} |',
-)
-_SHIPPED = (
-    '| weights | file | mAP50 | boxes that agree | alone (near ties) | box, px | score | MB | ms | export, s |',
-    '| {method} | {format} | {mAP:.4f} | {matched} | {alone} ({ties}) | {box:.1e} | {score:.1e} | {size:.1f} '
-    '| {latency:.0f} | {seconds:.0f} |',
-)
+_AGREE = {'boxes that agree': '{matched}', 'alone (near ties)': '{alone} ({ties})', 'box, px': '{box:.1e}'}
+_AGREE |= {'score': '{score:.1e}'}
+_METHODS = {'method': '', **_AGREE, 'last bit: box, px; score': '{noise:.1e}; {noise_score:.1e}', 'MB': '{size:.1f}'}
+_METHODS |= {'PyTorch, ms': '{own:.0f}', 'file, ms': '{latency:.0f}'}
+_SHIPPED = {'model': '', 'file': '{format}', 'mAP50': '{mAP:.4f}', 'less PyTorch': '{gap:+.4f}', **_AGREE}
+_SHIPPED |= {'MB': '{size:.1f}', 'ms': '{latency:.0f}'}
 
 
 def table(rows: Sequence[dict], mode: str) -> str:
-    """The rows in Markdown; times of methods are those of all images, times of the shipped model those of one."""
-    header, form = _SHIPPED if mode == 'shipped' else _METHODS
-    columns = header.count('|') - 1
-    lines = [header, '|---' * columns + '|']
+    """The rows in Markdown; times of methods are those of all images, times of the shipped models those of one.
+
+    A line has all formats of a graph, one after the other, and what is the same for all of them once.
+    """
+    columns = _SHIPPED if mode == 'shipped' else _METHODS
+    lines = [list(columns), ['---'] * len(columns)]
+    groups: dict[tuple, list[dict]] = {}
     for row in rows:
-        if 'error' in row:
-            lines.append(f'| {row["method"]} | {row["format"]} | {row["error"]} |' + ' |' * (columns - 3))
-        else:
-            none = dict(matched=0, alone=0, ties=0, box=0, score=0, seconds=0)
-            lines.append(form.format(**none | row | {key: 1e3 * row[key] for key in ('own', 'latency') if key in row}))
-    return '\n'.join(lines) + '\n'
+        kind = row['format'] if mode == 'shipped' else row['format'].partition(', ')[2]
+        groups.setdefault((row.get('graph', row['method']), kind), []).append(row)
+    for (_, kind), group in groups.items():
+        names = [*dict.fromkeys(row['method'].rpartition('/')[2] for row in group), '' if mode == 'shipped' else kind]
+        name = ', '.join(filter(None, names))
+        group = [row for row in group if row['method'] == group[0]['method']]
+        cells = zip(*([_cell(form, row) for form in [*columns.values()][1:]] for row in group), strict=True)
+        lines.append([name, *(' / '.join(filter(None, dict.fromkeys(each))) for each in cells)])
+    return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+
+
+def _cell(form: str, row: dict) -> str:
+    """What a row says in a column; of an error it is all in the first."""
+    if 'error' in row:
+        return f'{row["format"]}: {row["error"]}' if form in ('{matched}', '{format}') else ''
+    try:
+        return form.format(**row | {key: 1e3 * row[key] for key in ('own', 'latency') if key in row})
+    except KeyError:  # PyTorch does not differ from itself
+        return ''
 
 
 def tasks(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
@@ -282,8 +326,8 @@ def tasks(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
     if args.mode == 'methods':
         formats = [f'{kind}, dynamic' if args.dynamic else kind for kind in args.formats]
         return [(name, formats) for name in METHODS if re.search(args.only, name)]
-    digest = hashlib.sha256(args.weights.read_bytes()).hexdigest()[:8]
-    return [(digest, ['pytorch', *(f'{kind}, {layers}' for layers in LAYERS for kind in args.formats)])]
+    formats = ['pytorch', *(f'{kind}, {layers}' for layers in LAYERS for kind in args.formats)]
+    return [(named(weights), formats) for weights in args.weights]
 
 
 def measured(name: str, formats: Sequence[str], folder: Path, args: argparse.Namespace) -> Iterator[dict]:
@@ -310,10 +354,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--base', type=int, default=8, help="maps of the body's first stage")
     parser.add_argument('--channels', type=int, default=32, help='maps of pyramid and heads')
     parser.add_argument('--data', type=Path, default=Path('data/hit_uav'), help='folder of HIT-UAV')
-    parser.add_argument('--weights', type=Path, default=ROOT / f'demo/{Path(SHIPPED).name}.pth')
+    parser.add_argument('--weights', type=Path, nargs='+', default=SHIPPED, help='files called as their configs are')
     parser.add_argument('--calibration', type=int, default=24, help='training images that int8 is fitted to')
     parser.add_argument('--threads', type=int, help='of PyTorch and ONNX Runtime')
-    parser.add_argument('--folder', type=Path, help='keep the files there, and take those of the shipped model')
+    parser.add_argument('--folder', type=Path, help='keep the files there, and take those of the shipped models')
     parser.add_argument('--json', type=Path, help='keep rows there; those that it has are not made again')
     parser.add_argument('--markdown', type=Path, help='write the table there')
     return parser.parse_args()
@@ -331,8 +375,10 @@ def main() -> None:
         for name, formats in tasks(args):
             known = [row['format'] for row in rows if row['method'] == name]
             left = [each for each in formats if each not in known]
+            args.known = [*rows]
             for row in measured(name, left, Path(folder), args) if left else ():
                 rows.append(row)
+                rows.sort(key=lambda row: METHODS.index(row['method']) if row['method'] in METHODS else 0)
                 print(table([row], args.mode).splitlines()[-1], flush=True)
                 if args.json:
                     args.json.write_text(json.dumps(rows, indent=1) + '\n', 'utf-8')

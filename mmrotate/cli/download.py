@@ -9,6 +9,7 @@ from mmrotate.engine import load_config
 from mmrotate.utils import UserError
 from mmrotate.utils.download import CACHE_VARIABLE, MIRROR_VARIABLE
 from mmrotate.utils.files import copy_atomically, write_atomically
+from mmrotate.utils.places import check_outputs
 from mmrotate.utils.zoo import local_checkpoint, local_config, zoo_row
 
 
@@ -23,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fetch them one by one, once all names are known to be right."""
     names = [zoo_row(name)['config'] for name in args.names]
+    if args.dest is not None:
+        check_outputs([], [], [('--dest', args.dest)])
     for name in names:
         config, checkpoint = local_config(name), local_checkpoint(name)
         if args.dest is not None:

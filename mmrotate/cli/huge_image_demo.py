@@ -3,6 +3,7 @@
 import argparse
 import functools
 import sys
+from pathlib import Path
 
 from mmrotate.apis import inference_detector_by_patches, init_detector
 from mmrotate.cli.basics import palette, picture, run_command, score, whole_number
@@ -10,6 +11,7 @@ from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device
 from mmrotate.cli.image_demo import device_that_is_here
 from mmrotate.core.visualization import has_screen
 from mmrotate.utils import UserError
+from mmrotate.utils.places import check_outputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace) -> None:
     """Detect patch by patch, and show or write the picture."""
     if not args.out_file and not has_screen():
         raise UserError('no window can be opened here: --out-file FILE writes the picture')
+    if args.out_file:
+        check_outputs([('--out-file', Path(args.out_file))], [args.img, args.checkpoint])
     model = init_detector(args.config, args.checkpoint, device_that_is_here(args.device))
     sizes, steps = args.patch_sizes, args.patch_steps
     if len(sizes) != len(steps) or any(step >= size for size, step in zip(sizes, steps, strict=True)):

@@ -10,6 +10,7 @@ from mmrotate.cli.basics import whole_number
 from mmrotate.cli.sources import SOURCE_HELP, add_source_options, open_source
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError
+from mmrotate.utils.places import check_outputs
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -41,6 +42,7 @@ def config_for(args: argparse.Namespace) -> Config:
     cfg, name = load_config(args.config), Path(args.config).stem
     source = open_source(args.data, args)
     args.work_dir = args.work_dir or f'./work_dirs/{name}_{Path(args.data).resolve().stem}'
+    check_outputs([], [], [('--work-dir', Path(args.work_dir))])
     Path(args.work_dir).mkdir(parents=True, exist_ok=True)
     wishes = Wishes(args.epochs, _pair(args.img_scale), args.pretrained)
     lines = own_config(args.config, cfg, source, wishes, Path(args.work_dir))

@@ -1,6 +1,8 @@
 """What the commands share that score results: options of an evaluation, and what comes of it."""
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -8,6 +10,7 @@ from mmengine.config import Config, DictAction
 from mmrotate.engine import read_evaluation
 from mmrotate.engine.checks import arguments_against, report, scoring_against
 from mmrotate.utils import UserError, get_root_logger
+from mmrotate.utils.places import Output, check_outputs
 
 
 def add_score_options(parser: Any) -> None:
@@ -44,6 +47,28 @@ def check_score_options(args: argparse.Namespace, cfg: Config, dataset: Any) -> 
     elif args.format_only:
         report(arguments_against(dataset, 'format_results', args.eval_options or {}, '--eval-options'))
         dataset.check_submission(**(args.eval_options or {}))
+
+
+def check_places(
+    args: argparse.Namespace,
+    dataset: Any,
+    inputs: Sequence[str | Path],
+    files: Sequence[Output] = (),
+    work_dir: str | None = None,
+) -> None:
+    """Refuse places of ``--out``, ``--show-dir``, a submission and others that would do harm or cannot be written."""
+    outputs = [*([('--out', Path(args.out))] if args.out else []), *files]
+    if args.show_dir:
+        outputs += [('the picture', path) for path in dict.fromkeys(pictures_of(args, dataset))]
+    submission = (args.eval_options or {}).get('submission_dir') if args.format_only else None
+    named = {'--show-dir': args.show_dir, '--work-dir': work_dir, 'submission_dir': submission}
+    folders = [(option, Path(folder)) for option, folder in named.items() if folder]
+    check_outputs(outputs, [*(dataset.image_path(i) for i in range(len(dataset))), *inputs], folders)
+
+
+def pictures_of(args: argparse.Namespace, dataset: Any) -> list[Path]:
+    """Where ``--show-dir`` puts the picture of each image."""
+    return [Path(args.show_dir, dataset.image_name(i)) for i in range(len(dataset))]
 
 
 def evaluate_options(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:

@@ -27,8 +27,10 @@ from mmrotate.cli.own_data import add_data_options, with_test_data
 from mmrotate.cli.scoring import (
     add_eval_options,
     add_score_options,
+    check_places,
     check_score_arguments,
     check_score_options,
+    pictures_of,
     print_scores,
     write_submission,
 )
@@ -47,7 +49,6 @@ from mmrotate.utils import UserError, get_root_logger
 from mmrotate.utils.files import replacing, write_json
 from mmrotate.utils.fuse import fuse_conv_bn
 from mmrotate.utils.journal import Journal, Tally, file_stamp
-from mmrotate.utils.places import check_outputs
 
 _OUT_SUFFIXES = ('.pkl', '.pickle', '.json')
 
@@ -93,7 +94,8 @@ def run(args: argparse.Namespace) -> None:
     get_root_logger(log_level=cfg.get('log_level', 'INFO'))
     dataset = open_dataset(cfg, 'test', test_mode=True)
     check_score_options(args, cfg, dataset)
-    _check_places(args, cfg, dataset)
+    journals = [('the journal', path) for path in _journal_paths(args)]
+    check_places(args, dataset, [args.checkpoint, *files_of_config(cfg)], journals, args.work_dir)
     model = init_detector(cfg, args.checkpoint, chosen_device(args) or cfg.get('device'))
     if model.CLASSES is None:
         model.CLASSES = dataset.CLASSES
@@ -134,26 +136,6 @@ def _journal_paths(args: argparse.Namespace) -> list[Path]:
     return [first, *(first.with_name(f'{first.name}.{rank}') for rank in range(1, rank_and_size()[1]))]
 
 
-def _check_places(args: argparse.Namespace, cfg: Config, dataset: Any) -> None:
-    files = [('--out', Path(args.out))] if args.out else []
-    files += [('the journal', path) for path in _journal_paths(args)]
-    if args.show_dir:
-        files += [('the picture', path) for path in dict.fromkeys(_pictures(args, dataset))]
-    named = (
-        args.show_dir,
-        args.work_dir,
-        (args.eval_options or {}).get('submission_dir') if args.format_only else None,
-    )
-    options = ('--show-dir', '--work-dir', 'submission_dir')
-    folders = [(option, Path(folder)) for option, folder in zip(options, named, strict=True) if folder]
-    images = [dataset.image_path(i) for i in range(len(dataset))]
-    check_outputs(files, [*images, args.checkpoint, *files_of_config(cfg)], folders)
-
-
-def _pictures(args: argparse.Namespace, dataset: Any) -> list[Path]:
-    return [Path(args.show_dir, dataset.image_name(i)) for i in range(len(dataset))]
-
-
 def _journal(args: argparse.Namespace, cfg: Config) -> Journal | None:
     """The journal of this process."""
     if not (places := _journal_paths(args)):
@@ -170,7 +152,7 @@ def _predict(
     rank, size = rank_and_size()
     share = range(rank, len(dataset), size)
     items = [(dataset.image_name(i), file_stamp(dataset.image_path(i))) for i in range(len(dataset))]
-    pictures = _pictures(args, dataset) if args.show_dir else None
+    pictures = pictures_of(args, dataset) if args.show_dir else None
     results: dict[int, Any] = {}
     for i in share:
         if journal is not None and journal.holds(*items[i]) and (pictures is None or pictures[i].is_file()):

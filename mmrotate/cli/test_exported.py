@@ -14,13 +14,14 @@ from mmrotate.cli.common import CONFIG_HELP, add_config_options, prepare_loading
 from mmrotate.cli.scoring import (
     add_eval_options,
     add_score_options,
+    check_places,
     check_score_arguments,
     check_score_options,
     print_scores,
     write_submission,
 )
 from mmrotate.core import imshow_det_rbboxes
-from mmrotate.engine import load_config, open_dataset
+from mmrotate.engine import files_of_config, load_config, open_dataset
 from mmrotate.export.runtime import Detector, ModelFileError
 from mmrotate.utils import UserError
 from mmrotate.utils.files import replacing
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
     prepare_loading(cfg)
     dataset = open_dataset(cfg, 'test', test_mode=True)
     check_score_options(args, cfg, dataset)
+    check_places(args, dataset, [args.model, *files_of_config(cfg)])
     try:
         results = _predict(args, dataset)
     except ModelFileError as error:

@@ -12,6 +12,7 @@ from mmrotate.cli.basics import run_command
 from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP
 from mmrotate.engine import load_config
 from mmrotate.utils import UserError
+from mmrotate.utils.places import check_outputs
 from mmrotate.utils.zoo import local_checkpoint, shipped
 
 HANDLER = 'tools/deployment/mmrotate_handler.py'
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     target = folder / f'{name}.mar'
     if target.exists() and not args.force:
         raise UserError(f'{target} is there: -f writes over it')
+    check_outputs([('--output-folder', target)], [checkpoint])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         config = Path(temporary, 'config.py')

@@ -15,6 +15,7 @@ from mmrotate.cli.common import CHECKPOINT_HELP, CONFIG_HELP, add_device
 from mmrotate.cli.image_demo import device_that_is_here
 from mmrotate.core.visualization import imshow_det_rbboxes
 from mmrotate.utils import UserError
+from mmrotate.utils.places import check_outputs
 
 _DESCRIPTION = 'Compare the answer of TorchServe, or of `mmrotate serve`, with the detector itself.'
 _CLOSE = 1e-2  # pixels, radians, scores: devices and batches round differently
@@ -35,16 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Ask both, and say where they differ."""
+    pictures = [Path(args.out_dir, f'{name}.png') for name in ('pytorch', 'server')] if args.out_dir else []
+    check_outputs([('--out-dir', file) for file in pictures], [args.img, args.checkpoint])
     model = init_detector(args.config, args.checkpoint, device_that_is_here(args.device))
     own: list[np.ndarray] = inference_detector(model, args.img)  # type: ignore[assignment]
     answer = _ask(args.inference_addr, args.model_name, Path(args.img).read_bytes())
     served = _as_result(answer, model.CLASSES)
     own, served = ([boxes[boxes[:, 5] >= args.score_thr] for boxes in result] for result in (own, served))
-    if args.out_dir:
-        for name, result in (('pytorch', own), ('server', served)):
-            file = Path(args.out_dir, f'{name}.png')
-            _draw(args.img, result, model, args.score_thr, file)
-            print(f'written: {file}')
+    for file, result in zip(pictures, (own, served), strict=False):
+        _draw(args.img, result, model, args.score_thr, file)
+        print(f'written: {file}')
     print(f'{sum(map(len, own))} detections of the detector, {sum(map(len, served))} of the server')
     difference = 0.0
     for name, mine, theirs in zip(model.CLASSES, own, served, strict=True):

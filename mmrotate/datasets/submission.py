@@ -16,6 +16,7 @@ from mmrotate.core.bbox import obb2poly_np, obb2xyxy
 from mmrotate.core.evaluation import finite_results
 from mmrotate.utils import ArgumentError, UserError
 from mmrotate.utils.files import is_temporary, replacing
+from mmrotate.utils.places import obstacle
 
 Results = Sequence[Sequence[np.ndarray]]  # per image a list over classes of arrays (n, 6): x, y, w, h, theta, score
 
@@ -108,10 +109,12 @@ def make_folder(folder: str | None) -> Path:
 
 
 def check_folder(folder: str | None) -> None:
-    """Raise a SubmissionError if ``folder`` is a file, or holds files."""
+    """Raise a SubmissionError if ``folder`` is a file, holds files, or cannot take any."""
     if folder is not None and os.path.exists(folder) and (os.path.isfile(folder) or os.listdir(folder)):
         kind = 'is a file' if os.path.isfile(folder) else 'holds files'
         raise SubmissionError(f'submission_dir={str(folder)!r} {kind}: name a new or empty folder')
+    if folder is not None and (reason := obstacle(Path(folder))) is not None:
+        raise SubmissionError(f'submission_dir={str(folder)!r} cannot be written: {reason}')
 
 
 def check_task_folder(folder: Path, classes: Sequence[str], task: int, again: bool) -> None:

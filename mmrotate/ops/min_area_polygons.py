@@ -12,6 +12,8 @@ from .polygon import cross, hulls_of, points_of, sides_of
 # rectangles within this share of the least area count as equal, and the one turned least serves:
 # around a triangle all three are
 _TIE = 1e-9
+# what runs a file may do so in float32, as OpenVINO does: equal areas come out this far apart
+_TIE_OF_FILES = 4e-6
 
 
 def min_area_polygons(pointsets: Tensor) -> Tensor:
@@ -60,7 +62,8 @@ def _torch(points: Tensor) -> Tensor:
     size = (x.amax(2) - x.amin(2)) * (y.amax(2) - y.amin(2))
     size = torch.where((length[..., 0] > 0) | (hulls.number < 2)[:, None], size, torch.inf)
     least = size.amin(1, True)
-    tied = size - least <= least * _TIE  # not 1 + _TIE: exported files take it for 1
+    tie = _TIE if current_graph() is None else _TIE_OF_FILES
+    tied = size - least <= least * tie  # not 1 + tie: exported files take it for 1
     best = torch.where(tied, along[..., 1] / along[..., 0], torch.inf).argmin(1)
     rows = torch.arange(len(best), device=best.device)
     x, y, along = x[rows, best], y[rows, best], along[rows, best, None]

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def check_outputs(files: Iterable[Output], inputs: Iterable[str | Path], folders
     for name, path in folders:
         if path.exists() and not path.is_dir():
             raise UserError(f'{name} {path} is a file: a folder is needed')
-        _check_folder(name, path, path)
+        _check_room(name, path, path)
         taken.setdefault(_identity(path), f'the folder of {name}')
     writable = {path for _, path in folders}
     for name, path in files:
@@ -34,19 +35,34 @@ def check_outputs(files: Iterable[Output], inputs: Iterable[str | Path], folders
             raise UserError(f'{name} {path} would overwrite {taken[identity]}: name another file')
         if path.is_dir():
             raise UserError(f'{name} {path} is a folder: a file is needed')
-        if path.parent not in writable:
-            _check_folder(name, path, path.parent)
+        # a device takes what it is given, whatever stands beside it
+        if identity is not None and path.parent not in writable:
+            _check_room(name, path, path.parent)
             writable.add(path.parent)
         taken[identity] = f'what {name} writes'
 
 
-def _check_folder(name: str, output: Path, folder: Path) -> None:
-    """Refuse a ``folder`` that files cannot be put into, or that cannot be made."""
-    existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
-    if not existing.is_dir():
-        raise UserError(f'{name} {output} cannot be written: {existing} is no folder')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f'{name} {output} cannot be written: no permission to write into {existing}')
+def _check_room(name: str, output: Path, folder: Path) -> None:
+    if (reason := obstacle(folder)) is not None:
+        raise UserError(f'{name} {output} cannot be written: {reason}')
+
+
+def obstacle(folder: Path) -> str | None:
+    """Why no file can be put into a folder, or into one that would be made there; None if one can.
+
+    Permissions do not tell: root has all of them, and still no file can be made in /proc or in a folder that is set
+    immutable. So one without a name is made.
+    """
+    try:
+        existing = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+        if not existing.is_dir():
+            return f'{existing} is no folder'
+        with tempfile.TemporaryFile(dir=existing):
+            return None
+    except PermissionError:
+        return f'no permission to write into {existing}'
+    except OSError as error:
+        return f'no file can be made in {existing}: {error.strerror}'
 
 
 def _identity(path: Path) -> tuple[int, int] | str | None:

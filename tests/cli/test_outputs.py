@@ -1,7 +1,9 @@
 """Where results may go, how they get there whole, and what the parser refuses."""
 
+import importlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -117,8 +119,61 @@ def test_places_that_cannot_be_written_are_said_before_anything_runs(made, files
     assert '--work-dir' in refused(capsys, 'test', *files, '--eval', 'mAP', '--work-dir', file)
     options = ['--eval-options', f'submission_dir={file / "x"}']
     assert 'submission_dir' in refused(capsys, 'test', *files, '--format-only', *options)
-    monkeypatch.setattr(os, 'access', lambda path, mode: False)
-    assert 'no permission' in refused(capsys, 'infer', image, *files, '--json', made / 'a.json')
+
+
+def commands_that_write(made):
+    """Commands whose outputs shall go to /proc, where root has every permission and still no file can be made."""
+    config, weights, image, data = (made / each for each in ('tiny.py', 'model.pth', 'data/images/img0.png', 'data'))
+    model = 'detector.onnx'  # not read: nothing runs
+    yield 'train', config, '--work-dir', '/proc/a'
+    yield 'train', config, '--data', data, '--work-dir', '/proc/a'
+    yield 'test', config, weights, '--out', '/proc/a.pkl'
+    yield 'test', config, weights, '--eval', 'mAP', '--work-dir', '/proc/a'
+    yield 'test', config, weights, '--format-only', '--eval-options', 'submission_dir=/proc/a'
+    yield 'infer', image, config, weights, '--out', '/proc/a'
+    yield 'infer', made / 'a.mp4', config, weights, '--out-file', '/proc/a.mp4'
+    yield 'track', made / 'a.mp4', config, weights, '--json', '/proc/a.jsonl'
+    yield 'export', config, weights, '--out', '/proc/a.onnx'
+    yield 'robustness', config, weights, '--out', '/proc/a.json', '--eval', 'mAP'
+    yield 'anchors', config, '--output-dir', '/proc/a'
+    yield 'browse', config, '--output-dir', '/proc/a', '--not-show'
+    yield 'print-config', config, '--save-path', '/proc/a.py'
+    yield 'publish', weights, '/proc/a.pth'
+    yield 'split', data, '--save-dir', '/proc/a'
+    yield 'convert', data, '/proc/a', '--to', 'coco'
+    yield 'check', data, '--out-dir', '/proc/a'
+    yield 'download', 'rotated_retinanet_obb_r50_fpn_1x_dota_le90', '--dest', '/proc/a'
+    yield 'tools/deployment/test.py', config, model, '--out', '/proc/a.pkl'
+    yield 'tools/deployment/test_torchserver.py', image, config, weights, 'name', '--out-dir', '/proc/a'
+    yield 'demo/huge_image_demo.py', image, config, weights, '--out-file', '/proc/a.png'
+
+
+def test_a_place_where_root_cannot_write_is_said_before_anything_runs(made, capsys, monkeypatch):
+    for module in ('infer', 'infer_video', 'test', 'track', 'export', 'robustness', 'torchserve_compare'):
+        importlib.import_module(f'mmrotate.cli.{module}')
+        monkeypatch.setattr(f'mmrotate.cli.{module}.init_detector', None)
+    scripts = {
+        'tools/deployment/test.py': 'test_exported',
+        'tools/deployment/test_torchserver.py': 'torchserve_compare',
+        'demo/huge_image_demo.py': 'huge_image_demo',
+    }
+    others = []
+    for name, *argv in commands_that_write(made):
+        words = [*map(str, argv)]
+        capsys.readouterr()
+        if name in scripts:
+            code = importlib.import_module(f'mmrotate.cli.{scripts[name]}').main(words)
+        else:
+            code = main([name, *words])
+        errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+        said = [
+            line
+            for line in errors
+            if re.search(r'/proc/a.*: no (file can be made in|permission to write into) /proc', line)
+        ]
+        if not (code == 1 and len(errors) == len(said) == 1):
+            others.append((name, code, errors))
+    assert not others
 
 
 def test_on_a_full_disk_the_old_file_stays(made, files, capsys, tmp_path, monkeypatch):

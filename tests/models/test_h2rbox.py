@@ -132,6 +132,21 @@ def test_the_middle_of_larger_images_is_learned_from(size):
     assert all(value.isfinite() for value in losses.values())
 
 
+@pytest.mark.parametrize('classes', [[], [0, 2]])
+def test_classes_are_told_apart_without_an_empty_tensor(classes):
+    """Programs that run files give anything for the largest of none: every box was made upright, and of wrong size."""
+
+    class Among(nn.Module):
+        def forward(self, labels):
+            return head._among(labels, classes)
+
+    head, labels = build_detector(zoo.tiny('h2rbox')).bbox_head, torch.tensor([0, 1, 2, 2])
+    program = torch.export.export(Among(), (labels,))
+    assert program.module()(labels).tolist() == [label in classes for label in labels]
+    shapes = [value.shape for node in program.graph.nodes if (value := node.meta.get('val')) is not None]
+    assert shapes and all(0 not in shape for shape in shapes)
+
+
 def test_results_of_square_classes_are_upright():
     """Of a position of two classes, one of them square."""
     head = detector().bbox_head

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mmrotate.utils import UserError
-from mmrotate.utils.places import check_outputs
+from mmrotate.utils.places import check_outputs, obstacle
 
 
 @pytest.fixture
@@ -43,15 +43,40 @@ def test_a_device_may_be_named_twice():
     check_outputs([('--out', null), ('--json', null)], [null])
 
 
-def test_what_cannot_be_written_is_said(image, monkeypatch):
+def test_what_cannot_be_written_is_said(image):
     with pytest.raises(UserError, match=r'--out-dir .*a\.png is a file'):
         check_outputs([], [], [('--out-dir', image)])
     with pytest.raises(UserError, match=r'--json .* cannot be written: .*a\.png is no folder'):
         check_outputs([('--json', image / 'x' / 'b.json')], [])
     with pytest.raises(UserError, match='is a folder: a file is needed'):
         check_outputs([('--json', image.parent)], [])
-    monkeypatch.setattr(os, 'access', lambda path, mode: False)  # root may write everywhere
-    with pytest.raises(UserError, match=r'--json .* no permission to write into'):
-        check_outputs([('--json', image.parent / 'new' / 'b.json')], [])
-    with pytest.raises(UserError, match=r'--out-dir .* no permission'):
-        check_outputs([], [], [('--out-dir', image.parent / 'new')])
+    (image.parent / 'gone').symlink_to('nowhere')
+    with pytest.raises(UserError, match='gone is no folder'):
+        check_outputs([], [], [('--out-dir', image.parent / 'gone' / 'new')])
+
+
+@pytest.mark.parametrize('folder', ['/proc', '/proc/new'])
+def test_a_folder_that_takes_no_file_is_said_to_root_too(folder):
+    with pytest.raises(UserError, match=r'--json .*b\.json cannot be written: no .* /proc'):
+        check_outputs([('--json', Path(folder, 'b.json'))], [])
+    with pytest.raises(UserError, match=r'--out-dir /proc.* cannot be written: no .* /proc'):
+        check_outputs([], [], [('--out-dir', Path(folder))])
+
+
+def test_what_is_no_file_needs_no_room_beside_it():
+    ends = os.pipe()
+    check_outputs([('--json', Path(f'/proc/self/fd/{ends[1]}'))], [])
+    for end in ends:
+        os.close(end)
+
+
+def test_asking_leaves_nothing(tmp_path, monkeypatch):
+    before = os.stat(tmp_path).st_mtime_ns
+    check_outputs([('--json', tmp_path / 'new' / 'b.json')], [], [('--out-dir', tmp_path)])
+    assert not list(tmp_path.iterdir()) and os.stat(tmp_path).st_mtime_ns == before
+
+    def refuse(**options):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr('tempfile.TemporaryFile', refuse)  # root may write everywhere
+    assert obstacle(tmp_path / 'new') == f'no permission to write into {tmp_path}'

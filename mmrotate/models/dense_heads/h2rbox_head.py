@@ -70,10 +70,11 @@ class WeakFCOSHead(RotatedFCOSHead):
             raise ArgumentError(f'{name}: labels of the {self.num_classes} classes, or None, are needed, got {strange}')
         return labels
 
-    @staticmethod
-    def _among(labels: Tensor, classes: Sequence[int]) -> Tensor:
+    def _among(self, labels: Tensor, classes: Sequence[int]) -> Tensor:
         """Mask (n,) of the labels (n,) that are of these classes."""
-        return torch.isin(labels, labels.new_tensor(classes))
+        # not isin: what runs files takes anything for one of none
+        among = torch.tensor([label in classes for label in range(self.num_classes)], device=labels.device)
+        return among[labels]
 
     def _decoded(self, points: Tensor, strides: Tensor, distances: Tensor, angles: Tensor) -> Tensor:
         """Boxes (n, 5) of points (n, 2) with strides (n, 1), distances (n, 4) as in training, and angles (n, 1)."""
