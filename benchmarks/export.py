@@ -355,7 +355,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--channels', type=int, default=32, help='maps of pyramid and heads')
     parser.add_argument('--data', type=Path, default=Path('data/hit_uav'), help='folder of HIT-UAV')
     parser.add_argument('--weights', type=Path, nargs='+', default=SHIPPED, help='files called as their configs are')
-    parser.add_argument('--calibration', type=int, default=24, help='training images that int8 is fitted to')
+    parser.add_argument('--calibration', type=int, default=64, help='training images that int8 is fitted to')
     parser.add_argument('--threads', type=int, help='of PyTorch and ONNX Runtime')
     parser.add_argument('--folder', type=Path, help='keep the files there, and take those of the shipped models')
     parser.add_argument('--json', type=Path, help='keep rows there; those that it has are not made again')

@@ -390,5 +390,5 @@ class RHINOPositiveHungarianClassificationHead(RotatedDINOHead):
         for scores, boxes, (queries, unit, gt_bboxes, labels) in zip(cls_scores, bbox_preds, objects, strict=True):
             known = [torch.cat([field[queries], field[noised.length :]]) for field in (scores, boxes * unit)]
             facts = gt_bboxes * unit, labels, unit[:2]
-            held.append(self.dn_assigner.held(noised.groups, *known, *facts)[0].flatten())
+            held.append(self.dn_assigner.held(noised.groups, *known, *facts).flatten())
         return pairs.of(torch.cat(held))

@@ -94,10 +94,9 @@ class DNGroupHungarianAssigner(HungarianAssigner):
         match_costs: See the base.
     """
 
-    @opaque(lambda _, groups, scores, __, objects, *___: [scores.new_empty(groups, objects.size(0), dtype=torch.bool)])
     @torch.no_grad()
-    def held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Tensor) -> list[Tensor]:
-        """One mask (groups, m) of the noised queries that get their own object.
+    def held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Tensor) -> Tensor:
+        """Mask (groups, m) of the noised queries that get their own object.
 
         Args:
             groups: Groups of noised queries, each of which meets the others by itself.
@@ -105,6 +104,11 @@ class DNGroupHungarianAssigner(HungarianAssigner):
             boxes: Boxes of them, likewise.
             *truth: The last arguments of :meth:`assign`.
         """
+        (held,) = self._held(groups, scores, boxes, *truth)
+        return held
+
+    @opaque(lambda _, groups, scores, __, objects, *___: [scores.new_empty(groups, objects.size(0), dtype=torch.bool)])
+    def _held(self, groups: int, scores: Tensor, boxes: Tensor, *truth: Tensor) -> list[Tensor]:
         costs = self.costs(scores, boxes, *truth)
         m = costs.size(1)
         noised, others = costs.split([groups * m, len(costs) - groups * m])
