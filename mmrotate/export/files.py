@@ -147,14 +147,23 @@ def write(
                 os.replace(part, path.with_suffix(part.suffix))
 
 
-def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int) -> None:
-    onnx = importlib.import_module('onnx')
+def _operators() -> dict[Any, Callable]:
+    """By what ONNX does operators of PyTorch that its exporter does not know."""
     aten = importlib.import_module('onnxscript.function_libs.torch_lib.ops.core')
+    onnx = importlib.import_module('onnxscript').opset20
 
     # one operator sorts, and of equal values puts the first first
     def sort_stable(self: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
         return aten.aten_sort(self, dim, descending)
 
+    def hypot(self: Any, other: Any) -> Any:
+        return onnx.Sqrt(onnx.Add(onnx.Mul(self, self), onnx.Mul(other, other)))
+
+    return {torch.ops.aten.sort.stable: sort_stable, torch.ops.prims.hypot.default: hypot}
+
+
+def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int) -> None:
+    onnx = importlib.import_module('onnx')
     with torch.no_grad(), _quiet():
         made = torch.onnx.export(
             program,
@@ -164,7 +173,7 @@ def _write_onnx(program: ExportedProgram, path: Path, recipe: Recipe, opset: int
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             verbose=False,
-            custom_translation_table={torch.ops.aten.sort.stable: sort_stable},
+            custom_translation_table=_operators(),
         )
     assert made is not None
     # where in the code an operator comes from: an eighth of the file, with paths of this machine

@@ -153,19 +153,19 @@ def test_layers_in_float16_are_written_for_pytorch_and_give_nearly_the_same_boxe
     assert found.box < 0.1 and found.score < 1e-2
 
 
-def test_a_sort_that_keeps_the_order_of_equal_values_is_written(tmp_path):
-    class Ordered(torch.nn.Module):
+def test_operators_are_written_that_the_exporter_does_not_know(tmp_path):
+    class Unknown(torch.nn.Module):
         def forward(self, image, shape, factor):
-            return image.argsort(dim=3, stable=True), shape + factor[:, :2]
+            return image.argsort(dim=3, stable=True), torch.hypot(shape, factor[:, :2])
 
     image = torch.tensor([2.0, 1.0, 2.0, 1.0]).expand(1, 3, 1, 4)
-    inputs = image, torch.ones(1, 2), torch.ones(1, 4)
-    program = torch.export.export(Ordered(), inputs)
+    inputs = image, torch.tensor([[3.0, 0.0]]), torch.tensor([[-4.0, 0.0, 0.0, 0.0]])
+    program = torch.export.export(Unknown(), inputs)
     write(program, 'onnx', tmp_path / 'model.onnx', RECIPE)
     session = onnxruntime.InferenceSession(tmp_path / 'model.onnx')
-    assert session.run(None, {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})[0][
-        0, 0, 0
-    ].tolist() == [1, 3, 0, 2]
+    order, lengths = session.run(None, {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})
+    # of equal values the first stays first
+    assert order[0, 0, 0].tolist() == [1, 3, 0, 2] and lengths.tolist() == [[5.0, 0.0]]
     # nothing of the machine that wrote it
     assert b'.py' not in (tmp_path / 'model.onnx').read_bytes()
 
