@@ -55,11 +55,11 @@ def configs(folder, bf16):
     return plain, parts
 
 
-def work(rank, folder, ports):
+def work(rank, folder, written, ports):
     """What each process does."""
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1')
-    (plain, parts), (_, half) = (configs(folder, False)), configs(folder / 'half', True)
+    (plain, parts), (_, half) = written
     of_whole, of_parts = (('--resume-from', str(folder / name / 'epoch_1.pth')) for name in ('whole', 'parts'))
     runs = (
         *((plain, 'whole'), (parts, 'parts'), (half, 'bf16')),
@@ -74,9 +74,9 @@ def work(rank, folder, ports):
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp('shared')
     (folder / 'half').mkdir()
-    for place in (folder, folder / 'half'):
-        configs(place, False)  # the data are made once
-    multiprocessing.spawn(work, (folder, [free_port() for _ in range(6)]), 2)
+    # once, not by each process: one would read what the other is writing
+    written = configs(folder, False), configs(folder / 'half', True)
+    multiprocessing.spawn(work, (folder, written, [free_port() for _ in range(6)]), 2)
     return folder
 
 
