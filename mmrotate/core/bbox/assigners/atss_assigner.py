@@ -98,7 +98,7 @@ class ByLevelAssigner(Owner):
         # the deviation of a single candidate is 0
         gaps = (overlaps - mean[:, None]).where(real, 0)
         spread = (gaps.square().sum(1) / (count - 1).clamp(min=1)).sqrt()
-        threshold = (mean + spread) * torch.cat([self._factor(own) for own in polygons.split(objects)])
+        threshold = (mean + spread) * torch.cat([self._factor(image) for image in polygons.split(objects)])
         inside = within(centres[pairs[0]], polygons[pairs[1]].unflatten(1, (4, 2))) & ~ignored[pairs[0]]
         positive = ((overlaps >= threshold[:, None]) & real).flatten() & inside
         chosen = pairs[0][positive], pairs[1][positive]
