@@ -21,6 +21,7 @@ from mmrotate.utils.imports import install_line
 from .detector import GraphDetector
 from .recipe import check_exports, recipe_of
 from .runtime import INPUTS, KEY, OUTPUTS, Recipe, batch_of
+from .sizes import check_sizes
 
 # what each format is written by, and the ending of its files
 FORMATS = {
@@ -82,7 +83,8 @@ def trace(graph: GraphDetector, size: tuple[int, int], dynamic: bool) -> Exporte
     """The graph by ``torch.export``; ``dynamic``: for any batch and size of images.
 
     Raises:
-        UserError: A map of a dynamic graph has a side of 1 at ``size``, which would be taken for a constant.
+        UserError: A map of a dynamic graph has a side of 1 at ``size``, which would be taken for a constant, or the
+            detector computes with other sizes of the example.
     """
     # a dynamic axis must not be 1 in the example
     count = 2 if dynamic else 1
@@ -92,9 +94,13 @@ def trace(graph: GraphDetector, size: tuple[int, int], dynamic: bool) -> Exporte
     facts = np.array(size, np.float32), np.ones(4, np.float32)
     inputs = tuple(map(torch.from_numpy, batch_of([(image, *facts)] * count).values()))
     axes = ({0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}, {0: Dim.DYNAMIC}, {0: Dim.DYNAMIC}) if dynamic else None
+    # what an earlier trace left of the loop of NMS would make the number of images a constant
+    torch.compiler.reset()
     with torch.no_grad(), _quiet():
         program = torch.export.export(graph, inputs, dynamic_shapes=axes, strict=False)
         without_checks(program)
+    if dynamic:
+        check_sizes(program)
     return program
 
 

@@ -77,7 +77,7 @@ def modulated_deform_conv2d(
     if x.device.type != 'cpu':
         found = later.torchvision().ops.deform_conv2d(x, moves, filters, shift, *settings[:3], factors)
         return found.to(input.dtype)
-    shape = (len(x), len(weight), *offset.shape[2:])
+    shape = (x.size(0), len(weight), *offset.shape[2:])  # not len(x): in a graph it would be a constant
     if x.numel() and moves.numel():
         with torch.autocast('cpu', enabled=False):
             columns = _columns(x, moves, factors, weight.shape[2:], settings)
@@ -99,7 +99,7 @@ def _check(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, s
         (length + 2 * border - spacing * (points - 1) - 1) // step + 1
         for length, points, step, border, spacing in zip(input.shape[2:], kernel, *settings[:3], strict=True)
     ]
-    if min(*kernel, *size) < 1:
+    if any(length < 1 for length in (*kernel, *size)):  # min() would compare sizes, and a graph hold the answer
         raise ValueError(
             f'weight {tuple(kernel)} of dilation {settings.dilation} does not fit into input {tuple(input.shape[2:])}'
         )
@@ -121,7 +121,7 @@ def _columns(maps: Tensor, offset: Tensor, mask: Tensor | None, kernel: torch.Si
     PyTorch's own sampling, whose gradient takes a seventh of the time of torchvision's on a CPU.
     """
     grouped = maps.contiguous().view(-1, maps.size(1) // settings.deform_groups, *maps.shape[2:])
-    moves = offset.reshape(len(grouped), -1, 2, *offset.shape[2:])
+    moves = offset.reshape(grouped.size(0), -1, 2, *offset.shape[2:])
     at = []  # in units of half the map from its middle, where pixels are areas
     for axis, length in enumerate(maps.shape[2:]):
         step, border, spacing = (pair[axis] for pair in settings[:3])
@@ -137,8 +137,8 @@ def _columns(maps: Tensor, offset: Tensor, mask: Tensor | None, kernel: torch.Si
     found = F.grid_sample(grouped, grid, align_corners=False)
     found = found.view(*found.shape[:2], moves.size(1), -1)
     if mask is not None:
-        found = found * mask.reshape(len(grouped), 1, moves.size(1), -1)
-    return found.reshape(len(maps), settings.groups, -1, found.size(-1))
+        found = found * mask.reshape(grouped.size(0), 1, moves.size(1), -1)
+    return found.reshape(maps.size(0), settings.groups, -1, found.size(-1))
 
 
 class ModulatedDeformConv2d(nn.Conv2d):

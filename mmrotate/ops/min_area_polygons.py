@@ -65,7 +65,7 @@ def _torch(points: Tensor) -> Tensor:
     tie = _TIE if current_graph() is None else _TIE_OF_FILES
     tied = size - least <= least * tie  # not 1 + tie: exported files take it for 1
     best = torch.where(tied, along[..., 1] / along[..., 0], torch.inf).argmin(1)
-    rows = torch.arange(len(best), device=best.device)
+    rows = torch.arange(best.size(0), device=best.device)
     x, y, along = x[rows, best], y[rows, best], along[rows, best, None]
     xs = torch.stack([x.amax(1), x.amin(1), x.amin(1), x.amax(1)], 1)[..., None]
     ys = torch.stack([y.amin(1), y.amin(1), y.amax(1), y.amax(1)], 1)[..., None]

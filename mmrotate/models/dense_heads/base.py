@@ -258,5 +258,5 @@ def keep_best(count: int, ranking: Tensor, *fields: Tensor) -> tuple[Tensor, ...
         best = best_scores(ranking, count)
     else:
         return fields
-    places = (best,) if best.dim() == 1 else (torch.arange(len(best), device=best.device)[:, None], best)
+    places = (best,) if best.dim() == 1 else (torch.arange(best.size(0), device=best.device)[:, None], best)
     return tuple(field[places] for field in fields)

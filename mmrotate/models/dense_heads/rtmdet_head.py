@@ -287,7 +287,7 @@ class RotatedRTMDetHead(RotatedAnchorFreeHead):
         levels = []
         for *maps, points in zip(cls_scores, bbox_preds, angle_preds, mlvl_points, strict=True):
             scores, *preds = map(rows_of, maps)
-            levels.append((scores.sigmoid(), scores.new_ones(len(scores)), points, *preds))
+            levels.append((scores.sigmoid(), scores.new_ones(scores.size(0)), points, *preds))
         return self._best_detections(levels, scale_factor, cfg, rescale)
 
 

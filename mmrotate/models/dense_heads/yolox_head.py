@@ -170,7 +170,7 @@ class RotatedYOLOXHead(RotatedRTMDetHead):
         levels = []
         for *maps, points in zip(cls_scores, bbox_preds, angle_preds, objectnesses, mlvl_points, strict=True):
             scores, *preds, objects = map(rows_of, maps)
-            levels.append((scores.sigmoid() * objects.sigmoid(), scores.new_ones(len(scores)), points, *preds))
+            levels.append((scores.sigmoid() * objects.sigmoid(), scores.new_ones(scores.size(0)), points, *preds))
         return self._best_detections(levels, scale_factor, cfg, rescale)
 
 

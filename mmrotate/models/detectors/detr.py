@@ -198,7 +198,7 @@ class RotatedDeformableDETR(RotatedBaseDetector):
     def encode(self, maps: Sequence[Tensor], extent: Extent | None = None) -> Memory:
         """Maps (N, C, h, w) of the neck as pixels that have seen each other; no extent means no padding."""
         shapes = [(m.size(2), m.size(3)) for m in maps]
-        masks = [m.new_zeros(len(m), *m.shape[2:], dtype=torch.bool) for m in maps]
+        masks = [m.new_zeros(m.size(0), *m.shape[2:], dtype=torch.bool) for m in maps]
         ratios = padding = None
         if extent is not None:
             masks = [extent.padding(shape) for shape in shapes]
@@ -217,7 +217,7 @@ class RotatedDeformableDETR(RotatedBaseDetector):
         """
         centres = pixel_centres(memory.shapes, memory.ratios, memory.pixels.device)
         sides = [centres.new_full((h * w,), 0.05 * 2.0**i) for i, (h, w) in enumerate(memory.shapes)]
-        side = torch.cat(sides).expand(len(centres), -1)
+        side = torch.cat(sides).expand(centres.size(0), -1)
         boxes = torch.stack([*centres.unbind(-1), side, side, torch.full_like(side, 0.5)], -1)
         valid = ((boxes > 0.01) & (boxes < 0.99)).all(-1, keepdim=True)
         if memory.padding is not None:
@@ -228,7 +228,7 @@ class RotatedDeformableDETR(RotatedBaseDetector):
     def queries(self, memory: Memory) -> Queries:
         """The queries of a batch."""
         if not self.as_two_stage:
-            position, content = self.query_embedding.weight.expand(len(memory.pixels), -1, -1).chunk(2, -1)
+            position, content = self.query_embedding.weight.expand(memory.pixels.size(0), -1, -1).chunk(2, -1)
             return Queries(content, self.reference_points_fc(position).sigmoid(), position)
         pixels, logits = self.candidates(memory)
         scores, branch = self.bbox_head.cls_branches[-1](pixels), self.bbox_head.reg_branches[-1]
@@ -296,13 +296,13 @@ class RotatedDINO(RotatedDeformableDETR):
         scores = self.bbox_head.cls_branches[-1](pixels)
         best = _best(scores.amax(-1), self.num_queries)[..., None]
         chosen, scores = (field.gather(1, best.expand(-1, -1, field.size(-1))) for field in (pixels, scores))
-        logits = logits.expand(len(pixels), -1, -1).gather(1, best.expand(-1, -1, 5))
+        logits = logits.expand(pixels.size(0), -1, -1).gather(1, best.expand(-1, -1, 5))
         boxes = (self.bbox_head.reg_branches[-1](chosen) + logits).sigmoid()
         return Queries(self._content(chosen), boxes.detach(), None, (scores, boxes))
 
     def _content(self, pixels: Tensor) -> Tensor:
         """What queries hold at first, by the pixels (N, Q, C) that they come from."""
-        return self.query_embedding.weight[: pixels.size(1)].expand(len(pixels), -1, -1)
+        return self.query_embedding.weight[: pixels.size(1)].expand(pixels.size(0), -1, -1)
 
     def _noised(self, objects: Truth, queries: int) -> Noised | None:
         return self.dn_query_generator(objects.each(objects.objects), objects.each(objects.labels), queries)

@@ -181,7 +181,7 @@ class RotatedBBoxHead(BaseModule):
 
     def _of_class(self, pred: Tensor, labels: Tensor) -> Tensor:
         """Each row's regression (n, d) for its class, of that for all classes (n, C * d)."""
-        rows = torch.arange(len(labels), device=labels.device)
+        rows = torch.arange(labels.size(0), device=labels.device)
         return pred.unflatten(1, (self._boxes, -1))[rows, 0 if self.reg_class_agnostic else labels]
 
     def loss(

@@ -17,8 +17,9 @@ Parts = Sequence[Tensor]
 
 def same_count(priors: Tensor, others: Tensor) -> None:
     """Raise ValueError unless there are as many priors as others."""
-    if len(priors) != len(others):
-        raise ArgumentError(f'as many priors as boxes are needed, got {len(priors)}, {len(others)}')
+    # not len(): in a graph it would be a constant
+    if priors.size(0) != others.size(0):
+        raise ArgumentError(f'as many priors as boxes are needed, got {priors.size(0)}, {others.size(0)}')
 
 
 def xyxy_to_cxcywh(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
