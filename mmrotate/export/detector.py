@@ -123,9 +123,11 @@ class GraphDetector(nn.Module):
 
     def _of_queries(self, x: Sequence[Tensor], whole: tuple[int, int], *facts: Tensor) -> tuple[Tensor, Tensor]:
         head = self.model.bbox_head
+        # as tensors: vmap multiplies none with a size that is not known yet
+        sides = [torch.scalar_tensor(side) for side in whole]
 
         def single(scores: Tensor, boxes: Tensor, *facts: Tensor) -> tuple[Tensor, Tensor]:
-            metas = [_facts(*facts) | dict(batch_input_shape=whole)]
+            metas = [_facts(*facts) | dict(batch_input_shape=sides)]
             (found,) = head.get_bboxes(scores[None], boxes[None], metas, self.model.sizes(metas), rescale=True)
             return found
 

@@ -7,7 +7,6 @@ images, or give wrong boxes.
 
 from typing import Any
 
-import torch
 from torch.export import ExportedProgram
 
 from mmrotate.utils import UserError
@@ -31,7 +30,7 @@ def check_sizes(program: ExportedProgram) -> None:
                 )
 
 
-def _sizes(image: torch.Tensor, facts: list[torch.Tensor], count: int, rows: int, columns: int) -> dict[Any, int]:
+def _sizes(image: Any, facts: list[Any], count: int, rows: int, columns: int) -> dict[Any, int]:
     """By symbol how many images there are, and how high and wide they are."""
     given = [(image.size(0), count), *((fact.size(0), count) for fact in facts)]
     for axis, more in ((2, rows), (3, columns)):

@@ -1,7 +1,6 @@
 """Small blocks that backbones, necks and heads share."""
 
 import inspect
-import math
 from typing import Any, Literal
 
 import torch
@@ -98,7 +97,7 @@ class Conv2dAdaptivePadding(nn.Conv2d):
         for axis in (1, 0):
             size, stride = x.size(2 + axis), self.stride[axis]
             reach = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
-            pad = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
+            pad = max(reach - stride + -size % stride, 0)
             pads += [pad // 2, pad - pad // 2]
         even = pads[::2] == pads[1::2]  # the convolution pads by itself, without a copy
         x = x if even else F.pad(x, pads)

@@ -8,7 +8,7 @@ fixed number instead: the best, with a score of 0 where there are none. Boxes ar
 the settings are noted, and whoever traces suppresses those of all images together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -62,3 +62,10 @@ def tracing(graph: Graph) -> Iterator[Graph]:
 def largest(values: Tensor, count: int) -> Tensor:
     """Indices of the ``count`` largest of values (..., n), best first; of all if there are fewer."""
     return values.topk(torch.sym_min(count, values.size(-1))).indices
+
+
+def numbers(sizes: Sequence[int], like: Tensor) -> Tensor:
+    """Sizes as a tensor (n,) of another's type; those that a graph does not know yet stay open."""
+    if all(isinstance(size, int) for size in sizes):
+        return like.new_tensor(sizes)
+    return torch.stack([torch.scalar_tensor(size, dtype=like.dtype, device=like.device) for size in sizes])

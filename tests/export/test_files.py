@@ -182,3 +182,12 @@ def test_a_file_for_any_batch_and_size_gives_the_boxes_of_its_method(tmp_path):
     found = difference(list(map(distinct, wanted)), list(map(distinct, Detector(path, 1)(images, batch_size=2))))
     assert found.matched > 20 and found.alone == 0
     assert found.box < 1e-2 and found.score < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['oriented_rcnn', 'rotated_yolox', 'reppoints', 'o2_rtdetr'])
+def test_no_size_of_the_example_stays_in_a_dynamic_graph(method):
+    program = trace(graph_of(detector(method)), (160, 288), dynamic=True)
+    assert {str(bounds.upper) for size, bounds in program.range_constraints.items() if str(size)[0] == 's'} == {
+        'int_oo'
+    }

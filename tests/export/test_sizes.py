@@ -41,20 +41,16 @@ def deformed(images):
     return modulated_deform_conv2d(images, offset, offset[:, :9], weight, padding=1)
 
 
-@pytest.mark.parametrize(
-    ('of_batch', 'is_step'),
-    [(by_value, True), (rectangles, True), (deformed, False)],
-    ids=lambda value: str(value)[:20],
-)
+@pytest.mark.parametrize('of_each', [by_value, rectangles, None], ids=['argsort, gather', 'hulls', 'deformable'])
 @torch.no_grad()
-def test_what_detectors_are_made_of_runs_at_every_size(of_batch, is_step):
-    function = (lambda image: over_images(of_batch, image)) if is_step else of_batch
+def test_what_detectors_are_made_of_runs_at_every_size(of_each):
+    function = (lambda images: over_images(of_each, images)) if of_each else deformed
     program = traced(function)
     check_sizes(program)
     for shape in ((2, 3, 12, 16), (5, 3, 20, 7)):
         image = torch.rand(shape)
         with tracing(Graph(10)):
-            wanted = torch.stack([of_batch(one) for one in image]) if is_step else of_batch(image)
+            wanted = torch.stack(list(map(of_each, image))) if of_each else deformed(image)
         found = program.module()(image, torch.rand(shape[0], 2), torch.rand(shape[0], 4))
         torch.testing.assert_close(found, wanted)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmrotate.models.layers import build_activation
 from mmrotate.ops import multi_scale_deformable_attn
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import numbers
 
 
 def _require_batch_first(batch_first: bool) -> None:
@@ -117,7 +118,7 @@ class MultiScaleDeformableAttention(nn.Module):
         offsets = self.sampling_offsets(placed).unflatten(-1, (*heads, 2))
         weights = self.attention_weights(placed).unflatten(-1, (heads[0], -1)).softmax(-1).unflatten(-1, heads[1:])
         if points.size(-1) == 2:
-            scale = 1 / points.new_tensor([(w, h) for h, w in shapes])[:, None]
+            scale = 1 / numbers([side for h, w in shapes for side in (w, h)], points).view(-1, 1, 2)
         else:
             scale = _reach(points)[:, :, None, :, None] / self.num_points
         locations = points[:, :, None, :, None, :2] + offsets * scale

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrotate.utils.errors import ArgumentError
+from mmrotate.utils.graph import numbers
 
 from .attention import FFN, MultiheadAttention, MultiScaleDeformableAttention
 from .positions import MLP, box_waves
@@ -75,7 +76,7 @@ def pixel_centres(shapes: Shapes, ratios: Tensor | None, device: torch.device | 
     for level, (h, w) in enumerate(shapes):
         x, y = (torch.arange(n, dtype=torch.float32, device=device) + 0.5 for n in (w, h))
         place = torch.stack([x.expand(h, w), y[:, None].expand(h, w)], -1).flatten(0, 1)[None]
-        size = place.new_tensor((w, h))
+        size = numbers((w, h), place)
         levels.append(place / (size if ratios is None else size * ratios[:, None, level]))
     return torch.cat(levels, 1)
 
