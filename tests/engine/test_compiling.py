@@ -94,7 +94,13 @@ def assert_finds_alike(method, backend):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize('method', METHODS)
+# those learn otherwise than another, but find boxes by the same code
+FIND_ALIKE = {'cfa', 'g_reppoints', 'sasm_reppoints', 'oriented_reppoints', 'rhino'}
+
+
+@pytest.mark.parametrize(
+    'method', [each for each in METHODS if not FIND_ALIKE.intersection(getattr(each, 'values', ()))]
+)
 def test_boxes_are_one_graph(method):
     counter = CompileCounter()
     assert_finds_alike(method, counter)
