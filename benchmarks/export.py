@@ -340,7 +340,8 @@ def measured(name: str, formats: Sequence[str], folder: Path, args: argparse.Nam
                 yield dict(method=name, **row)
     except Exception as error:  # the table shall name the others all the same
         traceback.print_exc()
-        message = f'{type(error).__name__}: {error}'.splitlines()[0][:200]
+        # ONNX Runtime colours its messages
+        message = re.sub(r'\x1b\[[0-9;]*m', '', f'{type(error).__name__}: {error}').splitlines()[0][:200]
         yield from (dict(method=name, format=each, error=message) for each in left)
 
 

@@ -1,5 +1,6 @@
 """mmengine's Runner with the package's own checkpoints, devices and log."""
 
+import inspect
 import itertools
 import logging
 import math
@@ -34,6 +35,9 @@ from mmrotate.utils.files import write_atomically
 from mmrotate.utils.fuse import channels_last
 
 _numbers = itertools.count()
+# each process keeps its own statistics of batches: since PyTorch 2.13 asked for by another name
+_SYNC_BUFFERS = ('forward_sync_buffers', 'broadcast_buffers')
+_BUFFERS = next(name for name in _SYNC_BUFFERS if name in inspect.signature(DistributedDataParallel).parameters)
 
 
 class DetectorRunner(FormerRunner):
@@ -112,7 +116,7 @@ class DetectorRunner(FormerRunner):
         return DistributedDataParallel(
             model,
             device_ids=[self.device.index] if self.device.type == 'cuda' else None,
-            broadcast_buffers=False,
+            **{_BUFFERS: False},
             find_unused_parameters=bool(self.cfg.get('find_unused_parameters', False)),
             **self.cfg.get('ddp') or {},
         )

@@ -67,6 +67,21 @@ def test_gliding_vertex_refuses_a_loss_of_boxes_when_it_is_built():
         build_head(cfg)
 
 
+def test_gliding_vertex_asks_a_loss_for_nothing_without_an_object():
+    class AsksForARow(torch.nn.L1Loss):
+        def forward(self, pred, target, *args, **kwargs):
+            assert len(pred)
+            return super().forward(pred, target)
+
+    head = build_head(gliding_vertex('le90')['roi_head']['bbox_head'])
+    head.loss_bbox = AsksForARow()
+    preds = head(torch.randn(4, head.in_channels, 7, 7))
+    rois = torch.tensor([[0.0, 5, 5, 20, 20]] * 4)
+    targets = torch.full((4,), head.num_classes), torch.ones(4), *torch.zeros(2, 4, 4), *torch.zeros(2, 0, 1)
+    losses = head.loss(*preds, rois, *targets)
+    assert losses['loss_fix'] == losses['loss_ratio'] == 0
+
+
 def _proposals_and_truth(version):
     truth = poly2obb(obb2poly(BOXES, 'oc'), version)
     proposals = torch.cat([obb2xyxy(truth, version) + 1, torch.full((3, 1), 0.9)], 1)

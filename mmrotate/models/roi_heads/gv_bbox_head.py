@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmrotate.core import hbb2obb, multiclass_nms_rotated, obb2xyxy
 from mmrotate.core.bbox import SamplingResult, build_bbox_coder
-from mmrotate.models.losses import over_processes
+from mmrotate.models.losses import loss_of_rows, over_processes
 from mmrotate.models.settings import RESULT_KEYS, with_keys
 from mmrotate.registry import MODELS
 from mmrotate.utils.errors import ArgumentError
@@ -119,7 +119,8 @@ class GVBBoxHead(RotatedConvFCBBoxHead):
         parts = dict(loss_fix=(fix_pred, fix_targets), loss_ratio=(ratio_pred, ratio_targets))
         for name, (pred, target) in parts.items():
             mine = self._of_class(pred[pos], labels[pos])
-            losses[name] = self.loss_bbox(mine, target, avg_factor=over_processes(len(labels), mine), **override)
+            total = over_processes(len(labels), mine)
+            losses[name] = loss_of_rows(self.loss_bbox, mine, target, avg_factor=total, **override)
         return losses
 
     def get_bboxes(  # type: ignore[override]
