@@ -113,10 +113,11 @@ class DetectorRunner(FormerRunner):
         if is_asked_for(self.cfg):
             shard(model, self.device, self.cfg.fsdp)
             return model
+        sync: dict[str, Any] = {_BUFFERS: False}
         return DistributedDataParallel(
             model,
             device_ids=[self.device.index] if self.device.type == 'cuda' else None,
-            **{_BUFFERS: False},
+            **sync,
             find_unused_parameters=bool(self.cfg.get('find_unused_parameters', False)),
             **self.cfg.get('ddp') or {},
         )
