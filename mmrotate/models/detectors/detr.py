@@ -17,6 +17,9 @@ from mmrotate.utils.errors import ArgumentError
 
 from .base import Result, RotatedBaseDetector
 
+# between which shares of the image pixels are candidates: of 50 in a row the first lies at 0.01, which is outside,
+# however a program rounds
+_INSIDE = (0.01 + 1e-6, 0.99 - 1e-6)
 # logit of a place that no query shall have
 _NOWHERE = 1e4
 
@@ -219,7 +222,7 @@ class RotatedDeformableDETR(RotatedBaseDetector):
         sides = [centres.new_full((h * w,), 0.05 * 2.0**i) for i, (h, w) in enumerate(memory.shapes)]
         side = torch.cat(sides).expand(centres.size(0), -1)
         boxes = torch.stack([*centres.unbind(-1), side, side, torch.full_like(side, 0.5)], -1)
-        valid = ((boxes > 0.01) & (boxes < 0.99)).all(-1, keepdim=True)
+        valid = ((boxes > _INSIDE[0]) & (boxes < _INSIDE[1])).all(-1, keepdim=True)
         if memory.padding is not None:
             valid = valid & ~memory.padding[..., None]
         pixels = self.memory_trans_norm(self.memory_trans_fc(memory.pixels * valid))

@@ -75,8 +75,9 @@ def plane_waves(h: int, w: int, channels: int, temperature: float, device: torch
     """
     power = torch.arange(channels // 4, dtype=torch.float32, device=device) / (channels // 4)
     place = torch.arange(h * w, device=device)
-    parts = []
-    for axis in (place // h, place % h):
+    column, parts = place // h, []
+    # not place % h, which cannot be written as ONNX where h is open
+    for axis in (column, place - column * h):
         phase = axis[:, None] * temperature**-power
         parts += [phase.sin(), phase.cos()]
     return torch.cat(parts, 1)[None]
