@@ -293,8 +293,10 @@ class H2RBoxV2Head(WeakFCOSHead):
     def _of_classes(self, boxes: Tensor, labels: Tensor) -> Tensor:
         """Candidates (k, 5): those without a direction are upright, and some are smaller."""
         factors = boxes.new_ones(self.num_classes, 5)
-        factors[self.rotation_agnostic_classes, 4] = 0
-        factors[self.agnostic_resize_classes, 2:4] = 0.85
+        agnostic = (self.rotation_agnostic_classes, slice(4, 5), 0.0), (self.agnostic_resize_classes, slice(2, 4), 0.85)
+        for classes, columns, factor in agnostic:
+            if len(classes):  # OpenVINO reads no assignment to nothing
+                factors[classes, columns] = factor
         return boxes * factors[labels]
 
 
