@@ -188,6 +188,6 @@ def test_a_file_for_any_batch_and_size_gives_the_boxes_of_its_method(tmp_path):
 @pytest.mark.parametrize('method', ['oriented_rcnn', 'o2_rtdetr'])
 def test_no_size_of_the_example_stays_in_a_dynamic_graph(method):
     program = trace(graph_of(detector(method)), (160, 288), dynamic=True)
-    assert {str(bounds.upper) for size, bounds in program.range_constraints.items() if str(size)[0] == 's'} == {
-        'int_oo'
-    }
+    # symbols of sizes that are given are called s
+    given = [bounds for size, bounds in program.range_constraints.items() if str(size).startswith('s')]
+    assert {str(bounds.upper) for bounds in given} == {'int_oo'}
