@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from mmrotate.models import build_detector
 from mmrotate.models.dense_heads import RotatedRTDETRHead
 from mmrotate.models.dense_heads.detr_head import Pairs, Truth
+from mmrotate.models.detectors import detr
+from mmrotate.models.transformers.layers import pixel_centres
 from mmrotate.utils.errors import ArgumentError
 from tests.helpers import reference, zoo
 
@@ -147,3 +149,18 @@ def test_where_pixels_are_few_queries_are_fewer():
     few = detector('rotated_dino', num_queries=500)
     with torch.no_grad():
         assert few.forward_dummy(reference.image('x', 32, 32))[0].size(1) == 16 + 4 + 1 + 1
+
+
+@pytest.mark.parametrize('towards', [0.0, 1.0])
+def test_a_pixel_at_the_limit_is_no_candidate_however_its_place_is_rounded(monkeypatch, towards):
+    # of 50 pixels in a row the first and the last lie at 0.01 and 0.99
+    def rounded(*args):
+        places = pixel_centres(*args)
+        return torch.where(places < 0.5, places.nextafter(places + towards), places.nextafter(places - towards))
+
+    model = build_detector(zoo.tiny('rotated_dino'))
+    monkeypatch.setattr(detr, 'pixel_centres', rounded)
+    pixels = torch.zeros(1, 2500, model.embed_dims)
+    _, logits = model.candidates(detr.Memory(pixels, [(50, 50)], None, None))
+    inside = (logits[0, :, 0] < 100).view(50, 50)
+    assert inside[1:-1, 1:-1].all() and inside.sum() == 48 * 48
