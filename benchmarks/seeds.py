@@ -23,8 +23,11 @@ def config_of(args: argparse.Namespace, seed: int) -> Config:
     """The recipe on the data, from one seed."""
     cfg = Config.fromfile(args.config)
     for split in ('train', 'val') if args.data else ():
-        folder = args.data / split
-        cfg.data[split].update(ann_file=str(folder / 'labelTxt'), img_prefix=str(folder / 'images'))
+        folder, part = args.data / split, cfg.data[split]
+        # the shipped recipes draw images of rare classes more often, by a data set around the one that reads
+        while 'dataset' in part:
+            part = part.dataset
+        part.update(ann_file=str(folder / 'labelTxt'), img_prefix=str(folder / 'images'))
     if args.epochs:
         cfg.runner.max_epochs = args.epochs
     cfg.merge_from_dict({'seed': seed, 'device': args.device, **(args.cfg_options or {})})

@@ -39,3 +39,19 @@ def test_mean_and_spread_of_a_recipe_that_is_done_in_pieces(seeds, tmp_path, mon
         '| spread | 0.100 | 0.000 | 0.000 | |',
     ]
     assert (tmp_path / 'seeds.md').read_text().splitlines()[-5:] == table
+
+
+def test_data_of_a_recipe_that_draws_rare_classes_more_often(seeds, tmp_path, monkeypatch):
+    seen = []
+
+    def run(cfg, folder, metric):
+        folder.mkdir(parents=True)
+        seen.append((cfg.data.train.dataset.ann_file, cfg.data.val.img_prefix))
+        # what the wrapper does not take would stop it
+        assert set(cfg.data.train) == {'type', 'oversample_thr', 'dataset'}
+        return dict.fromkeys(('AP50', 'AP75', 'AP50:95', 'seconds'), 0.0)
+
+    monkeypatch.setattr(seeds, 'run', run)
+    nano = ROOT / 'configs/hit_uav/rotated_rtmdet_nano_hit_uav_le90.py'
+    seeds.main([str(nano), '--data', 'there', '--out', str(tmp_path), '--seeds', '0', '--device', 'cpu'])
+    assert seen == [(str(Path('there/train/labelTxt')), str(Path('there/val/images')))]
