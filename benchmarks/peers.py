@@ -27,8 +27,10 @@ NMS = [('nms', kind, labels) for kind in ('spread', 'crowded', 'point') for labe
 PAIRS = [
     *((case, side, case) for case in (*INFERENCE, *TRAINING) for side in ('vision', 'orienteddet')),
     *((('train', method, 500), 'ours', ('train', method, 50)) for method in (*METHODS, 'rtmdet')),
+    *((('train', method, 50, 'bfloat16'), 'vision', ('train', method, 50)) for method in METHODS),
     *((case, 'vision', case) for case in NMS),
     (('small',), 'nano', ('small',)),
+    (('small', 'fast'), 'nano', ('small',)),
     (('small',), 'ours', ('small', 'plain')),
     (('engine', 'runner'), 'ours', ('engine', 'bare')),
 ]

@@ -19,7 +19,7 @@ from mmrotate.engine.ema import MovingAverage
 from mmrotate.models import build_detector
 from mmrotate.ops import nms_rotated
 from mmrotate.registry import HOOKS
-from mmrotate.utils.fuse import Speedups
+from mmrotate.utils.fuse import Speedups, channels_last
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {
@@ -29,6 +29,7 @@ CONFIGS = {
     'rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
 }
 SHIPPED = 'oriented_rcnn_r18_half_fpn_hit_uav_le90'
+FAST = 'rotated_rtmdet_nano_hit_uav_le90'
 WARM_UP, MEASURED = 5, 40  # iterations of the engine
 
 
@@ -57,14 +58,21 @@ def infer(settings: dict, method: str) -> Callable[[], Any]:
     return torch.no_grad()(lambda: model(return_loss=False, img=[image], img_metas=[facts]))
 
 
-def train(settings: dict, method: str, count: int) -> Callable[[], Any]:
-    """A training step on two images with so many objects each."""
-    size = settings['size'] // 2
+def train(settings: dict, method: str, count: int, precision: str = 'float32') -> Callable[[], Any]:
+    """A training step on two images with so many objects each; in ``'bfloat16'`` also ``channels_last``."""
+    size, half = settings['size'] // 2, precision == 'bfloat16'
     model = as_trained(_model(method))
+    if half:
+        channels_last(model)
     boxes, labels = objects(count, size)
     batch = dict(img=torch.rand(2, 3, size, size), img_metas=[_facts(size)] * 2)
     batch.update(gt_bboxes=[boxes] * 2, gt_labels=[labels] * 2)
-    return step(model, lambda: model.train_step(batch)['loss'])
+
+    def loss() -> torch.Tensor:
+        with torch.autocast('cpu', torch.bfloat16, enabled=half):
+            return model.train_step(batch)['loss']
+
+    return step(model, loss)
 
 
 def nms(settings: dict, kind: str, labels: int) -> Callable[[], Any]:
@@ -75,8 +83,9 @@ def nms(settings: dict, kind: str, labels: int) -> Callable[[], Any]:
 
 
 def small(settings: dict, kind: str = 'usual') -> Callable[[], Any]:
-    """A whole call of the shipped detector; ``'plain'`` without what makes it faster."""
-    model = init_detector(ROOT / f'configs/hit_uav/{SHIPPED}.py', ROOT / f'demo/{SHIPPED}.pth', 'cpu')
+    """A whole call of the shipped detector, or of the fast one; ``'plain'`` without what makes it faster."""
+    name = FAST if kind == 'fast' else SHIPPED
+    model = init_detector(ROOT / f'configs/hit_uav/{name}.py', ROOT / f'demo/{name}.pth', 'cpu')
     if kind == 'plain':
         model.speedups = None
     image = np.random.RandomState(0).randint(0, 256, (512, 640, 3), np.uint8)
