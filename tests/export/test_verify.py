@@ -20,6 +20,14 @@ def test_difference_pairs_each_box_once():
     assert difference([[BOX, EMPTY]], [[EMPTY, BOX]])[0::3] == (0, 2)
 
 
+def test_boxes_that_coincide_are_told_apart_by_their_scores():
+    wanted = BOX.repeat(2, 0)
+    wanted[1, 5] -= 0.3
+    found = wanted[::-1].copy()
+    found[:, 0] += [1e-4, 2e-4]
+    assert difference([[wanted]], [[found]])[:4] == (2, pytest.approx(2e-4), 0, 0)
+
+
 @pytest.mark.parametrize(
     ('wanted', 'found', 'tries', 'ties'),
     [
