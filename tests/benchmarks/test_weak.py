@@ -42,3 +42,8 @@ def test_objects_are_brighter_and_do_not_touch(weak):
         assert image[:, y, x].mean() > image.mean() + 1
         assert (boxes[:, 2] >= 2 * boxes[:, 3] - 1e-3).all()
         assert not np.triu(weak.rbbox_overlaps(boxes, boxes).numpy(), 1).any()
+
+
+def test_directions_of_a_training_lie_within_the_spread(weak):
+    angles = torch.cat(weak.draw(torch.Generator().manual_seed(2), 50, 60)['gt_bboxes'])[:, 4].rad2deg()
+    assert -30 <= angles.min() < -25 and 25 < angles.max() <= 30
