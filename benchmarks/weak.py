@@ -98,7 +98,7 @@ def trained(name: str, args: argparse.Namespace) -> nn.Module:
     config = small_model(load(name).model.to_dict(), 1, args.base, args.channels)
     config['bbox_head']['stacked_convs'] = 2
     if 'loss_bbox_ss' in config['bbox_head']:
-        config['bbox_head']['loss_bbox_ss'].update(as_published=False, loss_weight=1.0)
+        config['bbox_head']['loss_bbox_ss']['loss_weight'] = 1.0
     config['crop_size'] = (MIDDLE, MIDDLE)
     model = build_detector(config)
     for module in model.modules():
