@@ -14,8 +14,6 @@ files = dict(
 )
 tested = dict(files, ann_file=data_root + 'ImageSets/test.txt', pipeline=test_pipeline)
 data = dict(
-    train=dict(files, ann_file=data_root + 'ImageSets/trainval.txt', pipeline=train_pipeline),
-    val=tested,
-    test=tested,
+    train=dict(files, ann_file=data_root + 'ImageSets/trainval.txt', pipeline=train_pipeline), val=tested, test=tested
 )
 del files, tested
