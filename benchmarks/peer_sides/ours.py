@@ -15,6 +15,7 @@ from torch import nn
 from mmrotate.apis import inference_detector, init_detector, without_pretrained
 from mmrotate.datasets import build_dataloader
 from mmrotate.engine import build_runner, load_config, open_dataset
+from mmrotate.engine.amp import half_precision
 from mmrotate.engine.ema import MovingAverage
 from mmrotate.models import build_detector
 from mmrotate.ops import nms_rotated
@@ -69,7 +70,7 @@ def train(settings: dict, method: str, count: int, precision: str = 'float32') -
     batch.update(gt_bboxes=[boxes] * 2, gt_labels=[labels] * 2)
 
     def loss() -> torch.Tensor:
-        with torch.autocast('cpu', torch.bfloat16, enabled=half):
+        with half_precision(torch.device('cpu'), half):
             return model.train_step(batch)['loss']
 
     return step(model, loss)
